@@ -1,0 +1,1 @@
+"""One GraphQL API over Butlr's REST API."""

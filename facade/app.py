@@ -1,0 +1,123 @@
+"""The wiring: settings become parts, parts become an ASGI app."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import BaseRoute, Route
+
+from . import logs
+from .assets import Discovery
+from .butlr import Butlr, Http, ServiceTokens
+from .cache import open_store
+from .loaders import Services
+from .schema import Engine, build_schema
+from .settings import Settings, load
+from .upstream import Reports, Service, Sightings, Upstream
+from .web.callers import Callers
+from .web.graphiql import GraphiQL
+from .web.graphql import GraphQLEndpoint
+from .web.health import Health
+from .web.requests import RequestLog
+
+
+class Facade:
+    """All parts of one process, opened and closed together."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.engine = Engine(build_schema(settings.extra_measurements), max_tokens=settings.max_tokens)
+        self.services: Services | None = None
+        self.service: Service | None = None
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator["Facade"]:
+        settings = self.settings
+        http = Http(settings.base_url, timeout=settings.upstream_timeout)
+        butlr = Butlr(http, refresh_path=settings.refresh_path)
+        store = open_store(settings.cache_url.get_secret_value(), settings.cache_max_bytes)
+        upstream = Upstream(
+            butlr,
+            store,
+            concurrency=settings.upstream_concurrency,
+            recheck=settings.token_recheck,
+            stale_if_error=settings.stale_if_error,
+        )
+        tokens = None
+        if settings.client_id and settings.client_secret and (settings.auth == "service" or settings.demo):
+            tokens = ServiceTokens(butlr, settings.client_id, settings.client_secret.get_secret_value())
+            self.service = Service(tokens, scope="service")
+        self.services = Services(
+            upstream=upstream,
+            reports=Reports(upstream),
+            sightings=Sightings(upstream),
+            assets=Discovery(upstream, span=timedelta(seconds=settings.discovery_span)),
+        )
+        try:
+            yield self
+        finally:
+            self.services = None
+            await upstream.aclose()
+            if tokens:
+                await tokens.aclose()
+            await store.aclose()
+            await http.aclose()
+
+    def opened_services(self) -> Services:
+        if self.services is None:
+            raise RuntimeError("the facade is not open")
+        return self.services
+
+    def callers(self) -> Callers:
+        return Callers(
+            service=self.service,
+            api_keys=[key.get_secret_value() for key in self.settings.api_keys],
+            passthrough=self.settings.auth == "passthrough",
+        )
+
+
+def create_app(settings: Settings | None = None) -> Starlette:
+    """Return the ASGI app. Raises `SettingsError` for a wrong setting."""
+    settings = settings or load()
+    logs.configure(settings.log_format)
+    facade = Facade(settings)
+    callers: list[Callers] = []
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async with facade.opened():
+            callers[:] = [facade.callers()]
+            yield
+
+    graphiql = GraphiQL() if settings.graphiql else None
+    graphql = GraphQLEndpoint(
+        facade.engine,
+        facade.opened_services,
+        lambda: callers[0],
+        graphiql=graphiql,
+        max_body_bytes=settings.max_body_bytes,
+    )
+    health = Health(lambda: facade.services)
+    routes: list[BaseRoute] = [
+        Route("/graphql", graphql),
+        Route("/api/v3/graphql", graphql),
+        Route("/healthz", health.live),
+        Route("/readyz", health.ready),
+    ]
+    if graphiql:
+        routes.append(graphiql.route())
+    middleware = [Middleware(RequestLog)]
+    if settings.cors_origins:
+        middleware.append(
+            Middleware(
+                CORSMiddleware,
+                allow_origins=settings.cors_origins,
+                allow_methods=["GET", "POST"],
+                allow_headers=["Authorization", "X-API-Key", "Content-Type", "X-Request-Id", "Cache-Control"],
+                expose_headers=["X-Cache", "Age", "X-Request-Id", "ETag"],
+            )
+        )
+    return Starlette(routes=routes, middleware=middleware, lifespan=lifespan)

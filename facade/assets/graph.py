@@ -1,0 +1,126 @@
+"""`Assets`: every asset a caller may see, indexed once, shared by all of this caller's operations."""
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
+from typing import TypeVar
+
+from .records import (
+    BuildingRecord,
+    FloorRecord,
+    HiveRecord,
+    Record,
+    RoomRecord,
+    SensorRecord,
+    SiteRecord,
+    TagRecord,
+    ZoneRecord,
+    filled_from,
+)
+
+R = TypeVar("R", bound=Record)
+
+
+def normal_mac(mac: str) -> str:
+    """Return a MAC address in the one spelling that look-ups use: lower case, `-` between octets."""
+    return mac.strip().lower().replace(":", "-")
+
+
+def _index(records: Iterable[R], key: Callable[[R], str | None]) -> dict[str, list[R]]:
+    index: dict[str, list[R]] = {}
+    for record in records:
+        if (value := key(record)) is not None:
+            index.setdefault(value, []).append(record)
+    return index
+
+
+def _merged(first: Mapping[str, R], second: Mapping[str, R]) -> dict[str, R]:
+    merged = dict(first)
+    for id_, record in second.items():
+        merged[id_] = filled_from(merged[id_], record) if id_ in merged else record
+    return merged
+
+
+class Assets:
+    """An immutable snapshot. Each mapping is by id; indexes are made when first asked for."""
+
+    def __init__(
+        self,
+        *,
+        sites: Mapping[str, SiteRecord] | None = None,
+        buildings: Mapping[str, BuildingRecord] | None = None,
+        floors: Mapping[str, FloorRecord] | None = None,
+        rooms: Mapping[str, RoomRecord] | None = None,
+        zones: Mapping[str, ZoneRecord] | None = None,
+        sensors: Mapping[str, SensorRecord] | None = None,
+        hives: Mapping[str, HiveRecord] | None = None,
+        tags: Mapping[str, TagRecord] | None = None,
+    ) -> None:
+        self.sites = sites or {}
+        self.buildings = buildings or {}
+        self.floors = floors or {}
+        self.rooms = rooms or {}
+        self.zones = zones or {}
+        self.sensors = sensors or {}
+        self.hives = hives or {}
+        self.tags = tags or {}
+
+    def filled_from(self, other: "Assets") -> "Assets":
+        """Return these assets with what they do not know taken from `other`."""
+        return Assets(
+            sites=_merged(self.sites, other.sites),
+            buildings=_merged(self.buildings, other.buildings),
+            floors=_merged(self.floors, other.floors),
+            rooms=_merged(self.rooms, other.rooms),
+            zones=_merged(self.zones, other.zones),
+            sensors=_merged(self.sensors, other.sensors),
+            hives=_merged(self.hives, other.hives),
+            tags=_merged(self.tags, other.tags),
+        )
+
+    @cached_property
+    def sensor_by_mac(self) -> dict[str, SensorRecord]:
+        return {normal_mac(sensor.mac_address): sensor for sensor in self.sensors.values() if sensor.mac_address}
+
+    @cached_property
+    def hive_by_serial(self) -> dict[str, HiveRecord]:
+        return {hive.serialNumber.lower(): hive for hive in self.hives.values() if hive.serialNumber}
+
+    @cached_property
+    def sensors_by_hive(self) -> dict[str, list[SensorRecord]]:
+        return _index(self.sensors.values(), lambda sensor: sensor.hive_id)
+
+    @cached_property
+    def sensors_by_room(self) -> dict[str, list[SensorRecord]]:
+        return _index(self.sensors.values(), lambda sensor: sensor.room_id)
+
+    @cached_property
+    def sensors_by_floor(self) -> dict[str, list[SensorRecord]]:
+        return _index(self.sensors.values(), lambda sensor: sensor.floor_id)
+
+    @cached_property
+    def sensors_by_zone(self) -> dict[str, list[SensorRecord]]:
+        index: dict[str, list[SensorRecord]] = {}
+        for sensor in self.sensors.values():
+            for zone_id in sensor.zone_ids or ():
+                index.setdefault(zone_id, []).append(sensor)
+        return index
+
+    @cached_property
+    def hives_by_floor(self) -> dict[str, list[HiveRecord]]:
+        return _index(self.hives.values(), lambda hive: hive.floor_id)
+
+    @cached_property
+    def rooms_by_floor(self) -> dict[str, list[RoomRecord]]:
+        return _index(self.rooms.values(), lambda room: room.floor_id)
+
+    @cached_property
+    def zones_by_floor(self) -> dict[str, list[ZoneRecord]]:
+        return _index(self.zones.values(), lambda zone: zone.floor_id)
+
+    @cached_property
+    def floors_by_building(self) -> dict[str, list[FloorRecord]]:
+        return _index(self.floors.values(), lambda floor: floor.building_id)
+
+    @cached_property
+    def buildings_by_site(self) -> dict[str, list[BuildingRecord]]:
+        return _index(self.buildings.values(), lambda building: building.site_id)

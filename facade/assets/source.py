@@ -1,0 +1,16 @@
+"""What every source of assets offers."""
+
+from typing import Protocol
+
+from ..upstream import Caller, Ledger
+from .graph import Assets
+
+
+class AssetSource(Protocol):
+    """One place that knows assets. Sources are composed: the first that knows a field wins."""
+
+    name: str
+
+    async def assets(self, caller: Caller, ledger: Ledger) -> Assets:
+        """Return what this caller may see. Raises `ButlrError` where an upstream call fails."""
+        ...

@@ -1,0 +1,93 @@
+"""A typed client of Butlr's REST API. It knows nothing of GraphQL or of the rest of the package."""
+
+from .auth import ServiceTokens
+from .client import (
+    CLIENT_LOGIN_PATH,
+    DETECTIONS_PATH,
+    LOGIN_PATH,
+    NATIVE_PATH,
+    REFRESH_PATH,
+    REPORTING_PATH,
+    STATS_PATH,
+    Butlr,
+    Session,
+)
+from .detections import Detections, Entry
+from .detections import decode as decode_detections
+from .errors import (
+    BadInput,
+    ButlrError,
+    Forbidden,
+    InvalidResponse,
+    NotFound,
+    RateLimited,
+    Unauthenticated,
+    UpstreamTimeout,
+    UpstreamUnavailable,
+)
+from .http import Http, Reply, error_for
+from .reporting import Leaf, Reporting, Row, Statistics, flatten, name_levels, unflatten
+from .reporting import decode as decode_reporting
+from .stats import decode as decode_stats
+from .times import (
+    DURATION_FORM,
+    TIME_FORM,
+    Duration,
+    format_rfc3339,
+    from_epoch,
+    parse_duration,
+    parse_relative,
+    parse_rfc3339,
+    resolve,
+    to_rfc3339,
+)
+from .tokens import jwt_claims, jwt_expiry
+
+__all__ = [
+    "CLIENT_LOGIN_PATH",
+    "DETECTIONS_PATH",
+    "DURATION_FORM",
+    "LOGIN_PATH",
+    "NATIVE_PATH",
+    "REFRESH_PATH",
+    "REPORTING_PATH",
+    "STATS_PATH",
+    "TIME_FORM",
+    "BadInput",
+    "Butlr",
+    "ButlrError",
+    "Detections",
+    "Duration",
+    "Entry",
+    "Forbidden",
+    "Http",
+    "InvalidResponse",
+    "Leaf",
+    "NotFound",
+    "RateLimited",
+    "Reply",
+    "Reporting",
+    "Row",
+    "ServiceTokens",
+    "Session",
+    "Statistics",
+    "Unauthenticated",
+    "UpstreamTimeout",
+    "UpstreamUnavailable",
+    "decode_detections",
+    "decode_reporting",
+    "decode_stats",
+    "error_for",
+    "flatten",
+    "format_rfc3339",
+    "from_epoch",
+    "jwt_claims",
+    "jwt_expiry",
+    "name_levels",
+    "parse_duration",
+    "parse_relative",
+    "parse_rfc3339",
+    "resolve",
+    "to_rfc3339",
+    "unflatten",
+]

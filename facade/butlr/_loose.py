@@ -1,0 +1,60 @@
+"""Readers for what the upstream writes now one way, now another. What is of the wrong type reads as None."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+_NUMERAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
+
+
+def number(value: object) -> float | None:
+    """An integer, a float or a numeric string; never infinite, never a NaN, never a bool."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        value = value.strip()
+        if not _NUMERAL.fullmatch(value):
+            return None
+    elif not isinstance(value, int | float):
+        return None
+    try:
+        result = float(value)
+    except OverflowError:
+        return None
+    return result if math.isfinite(result) else None
+
+
+def integer(value: object) -> int | None:
+    result = number(value)
+    return None if result is None else int(result)
+
+
+def boolean(value: object) -> bool | None:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | str):
+        return _BOOLEANS.get(str(value).lower())
+    return None
+
+
+def text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def filled_text(value: object) -> str | None:
+    """Text where `""` stands for an absent id or name."""
+    return value if isinstance(value, str) and value else None
+
+
+def moment(value: object) -> str | int | None:
+    """RFC 3339 text or an epoch number, as it came."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, str | int) and not isinstance(value, bool) else None
+
+
+def as_object(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

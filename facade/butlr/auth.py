@@ -1,0 +1,155 @@
+"""The service's own token: one login for its lifetime, renewed before it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from .client import CLIENT_LOGIN_PATH, Butlr
+from .errors import (
+    BadInput,
+    ButlrError,
+    Forbidden,
+    NotFound,
+    RateLimited,
+    Unauthenticated,
+    UpstreamUnavailable,
+)
+
+MAX_RENEWAL_MARGIN = 300.0
+MAX_LOGIN_PAUSE = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    token: str = field(repr=False)
+    renew_at: float
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    error: ButlrError
+    since: float
+    pause: float
+
+    def holds(self, now: float) -> bool:
+        # A wall clock may be set back: then nothing is remembered, rather than for hours.
+        return 0 <= now - self.since < self.pause
+
+
+class ServiceTokens:
+    """`refusal_pause` and `fault_pause`: seconds for which a failed login stands for the next ones too."""
+
+    def __init__(
+        self,
+        butlr: Butlr,
+        client_id: str,
+        client_secret: str,
+        *,
+        clock: Callable[[], float] = time.time,
+        refusal_pause: float = 5.0,
+        fault_pause: float = 1.0,
+    ) -> None:
+        self._butlr = butlr
+        self._client_id = client_id
+        self._client_secret = client_secret
+        self._clock = clock
+        self._refusal_pause = refusal_pause
+        self._fault_pause = fault_pause
+        self._held: _Held | None = None
+        self._failure: _Failure | None = None
+        self._login: asyncio.Task[str | ButlrError] | None = None
+        self._invalidated_at: float | None = None
+        self._closed = False
+
+    async def token(self) -> str:
+        """A token good for now. Raises what the login raised."""
+        now = self._clock()
+        failure = self._failure if self._failure is not None and self._failure.holds(now) else None
+        if self._held is not None and now < self._held.expires_at:
+            if now >= self._held.renew_at and failure is None:
+                self._running_login()
+            return self._held.token
+        if failure is not None and self._login is None:
+            # A copy: one exception raised in many tasks would gather all their tracebacks.
+            raise copy.copy(failure.error)
+        result = await self._outcome(self._running_login())
+        if isinstance(result, ButlrError):
+            raise copy.copy(result)
+        return result
+
+    def invalidate(self, token: str) -> None:
+        """Drop `token`, to which the upstream answered 401. However many say so, one new login follows."""
+        if self._held is None or self._held.token != token:
+            return
+        now = self._clock()
+        self._held = None
+        last, self._invalidated_at = self._invalidated_at, now
+        if last is not None and 0 <= now - last < self._refusal_pause:
+            # The token got after the last 401 was refused as well: another login would not mend that.
+            self._failure = _Failure(self._refusal(401), now, self._refusal_pause)
+
+    async def aclose(self) -> None:
+        self._closed = True
+        if self._login is not None:
+            self._login.cancel()
+            await asyncio.gather(self._login, return_exceptions=True)
+
+    def _running_login(self) -> asyncio.Task[str | ButlrError]:
+        if self._closed:
+            raise self._closed_error()
+        if self._login is None:
+            self._login = asyncio.create_task(self._log_in(), name="butlr-login")
+            self._login.add_done_callback(self._login_done)
+        return self._login
+
+    def _login_done(self, _: asyncio.Task[str | ButlrError]) -> None:
+        self._login = None
+
+    async def _outcome(self, login: asyncio.Task[str | ButlrError]) -> str | ButlrError:
+        try:
+            # Shielded: a caller who gives up must not take the login from the others.
+            return await asyncio.shield(login)
+        except asyncio.CancelledError:
+            caller = asyncio.current_task()
+            if login.cancelled() and caller is not None and not caller.cancelling():
+                raise self._closed_error() from None
+            raise
+
+    async def _log_in(self) -> str | ButlrError:
+        # Its life counts from before the call, so that it never ends earlier than we believe.
+        start = self._clock()
+        try:
+            session = await self._butlr.client_login(self._client_id, self._client_secret)
+        except ButlrError as exc:
+            failure = self._failure = self._remembered(exc)
+            return failure.error
+        margin = min(MAX_RENEWAL_MARGIN, session.expires_in / 5)
+        expires_at = start + session.expires_in
+        self._held = _Held(session.access_token, expires_at - margin, expires_at)
+        self._failure = None
+        return session.access_token
+
+    def _remembered(self, exc: ButlrError) -> _Failure:
+        now = self._clock()
+        if isinstance(exc, RateLimited):
+            return _Failure(exc, now, max(self._fault_pause, min(exc.retry_after, MAX_LOGIN_PAUSE)))
+        if isinstance(exc, BadInput | Unauthenticated | Forbidden | NotFound):
+            # What Butlr says of the credentials is for the operator, not for a caller who wants data.
+            return _Failure(self._refusal(exc.status), now, self._refusal_pause)
+        return _Failure(exc, now, self._fault_pause)
+
+    def _refusal(self, status: int | None) -> Unauthenticated:
+        return Unauthenticated(
+            f"Butlr refused the service's credentials ({status} on {CLIENT_LOGIN_PATH}). "
+            "Check BUTLR_CLIENT_ID and BUTLR_CLIENT_SECRET.",
+            path=CLIENT_LOGIN_PATH,
+            status=status,
+        )
+
+    def _closed_error(self) -> UpstreamUnavailable:
+        return UpstreamUnavailable("The service's login is closed.", path=CLIENT_LOGIN_PATH, sent=False)

@@ -1,0 +1,127 @@
+"""Answers of the detections call: one array per data type asked for, or whatever a heat map is."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Self
+
+import msgspec
+import orjson
+
+from ._loose import filled_text, moment, number
+from .client import DETECTIONS_PATH
+from .errors import undecodable
+
+
+class Entry(msgspec.Struct, gc=False, kw_only=True):
+    """What one sensor saw in one window. Times as they came: epoch milliseconds, or RFC 3339."""
+
+    start_time: int | str | float | None = None
+    sample_time: int | str | float | None = None
+    mac_address: str | None = None
+    # Points of two numbers each: in the sensor's own square (0 to 1), or on the floor.
+    value: list[list[float]] | None = None
+
+
+_strict = msgspec.json.Decoder(list[Entry])
+_keys = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class Detections:
+    """An answer, decoded as far as it is looked at."""
+
+    def __init__(self, raw: dict[str, memoryview], *, body: bytes, path: str = DETECTIONS_PATH) -> None:
+        self.body = body
+        self._path = path
+        self._raw = raw
+        self._entries: dict[str, list[Entry] | None] = {}
+        self._parsed: dict[str, Any] = {}
+
+    @classmethod
+    def from_data(cls, data: dict[str, Any]) -> Self:
+        return cls({key: memoryview(orjson.dumps(value)) for key, value in data.items()}, body=orjson.dumps(data))
+
+    @property
+    def data_types(self) -> tuple[str, ...]:
+        return tuple(self._raw)
+
+    def entries(self, data_type: str) -> list[Entry] | None:
+        """None where the answer lacks the type. Raises InvalidResponse where it is no array."""
+        if data_type not in self._raw:
+            return None
+        if data_type not in self._entries:
+            self._entries[data_type] = self._decode_entries(data_type)
+        return self._entries[data_type]
+
+    def raw(self, data_type: str) -> Any:
+        """As answered, for data types whose shape Butlr's docs do not give. Shared: not to be changed."""
+        if data_type not in self._raw:
+            return None
+        if data_type not in self._parsed:
+            try:
+                self._parsed[data_type] = orjson.loads(self._raw[data_type])
+            except ValueError as exc:
+                raise undecodable(self.body, self._path, "detections") from exc
+        return self._parsed[data_type]
+
+    def _decode_entries(self, data_type: str) -> list[Entry]:
+        typed = _typed(self._raw[data_type])
+        if typed is not None:
+            return typed
+        items = self.raw(data_type)
+        # A sensor that saw nobody may be a null as well as an empty array.
+        if items is None:
+            return []
+        if not isinstance(items, list):
+            raise undecodable(self.body, self._path, f"a list of {data_type}")
+        return [_entry(item) for item in items]
+
+
+def decode(body: bytes, path: str = DETECTIONS_PATH) -> Detections:
+    """Raises InvalidResponse where the body is not an object."""
+    try:
+        raw = _keys.decode(body)
+        if raw.keys() == {"data"} and memoryview(raw["data"])[0] in b"{n":
+            # Not in Butlr's docs, but every other call wraps its answer.
+            raw = msgspec.json.decode(raw["data"], type=dict[str, msgspec.Raw] | None) or {}
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise undecodable(body, path, "detections") from exc
+    return Detections({key: memoryview(value) for key, value in raw.items()}, body=body, path=path)
+
+
+def _typed(array: memoryview) -> list[Entry] | None:
+    try:
+        entries = _strict.decode(array)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    for entry in entries:
+        if entry.mac_address == "":
+            entry.mac_address = None
+        for point in entry.value or ():
+            if len(point) != 2:
+                return None
+    return entries
+
+
+def _entry(item: object) -> Entry:
+    if not isinstance(item, dict):
+        return Entry()
+    points = item.get("value")
+    return Entry(
+        start_time=_time(item.get("start_time")),
+        sample_time=_time(item.get("sample_time")),
+        mac_address=filled_text(item.get("mac_address")),
+        value=[point for point in map(_point, points) if point] if isinstance(points, list) else None,
+    )
+
+
+def _time(value: object) -> int | str | float | None:
+    return value if isinstance(value, float) and math.isfinite(value) else moment(value)
+
+
+def _point(item: object) -> list[float] | None:
+    """The first two coordinates; None where there are not two."""
+    if not isinstance(item, list) or len(item) < 2:
+        return None
+    x, y = number(item[0]), number(item[1])
+    return None if x is None or y is None else [x, y]

@@ -1,0 +1,267 @@
+"""The wire: one pooled HTTP client, and the one place where its faults become ours."""
+
+from __future__ import annotations
+
+import asyncio
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from importlib import metadata
+from typing import Self
+
+import aiohttp
+import httpx
+from httpx_aiohttp import AiohttpTransport
+
+from .errors import (
+    ButlrError,
+    InvalidResponse,
+    Unauthenticated,
+    UpstreamTimeout,
+    UpstreamUnavailable,
+    error_for_status,
+)
+
+MAX_BODY_BYTES = 256 * 1024 * 1024
+
+try:
+    _VERSION = metadata.version("butlr-graphql-facade")
+except metadata.PackageNotFoundError:  # run from a source tree
+    _VERSION = "0"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer of any status. `headers` looks names up in any case. A body may hold tokens: no repr."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+    @property
+    def content_type(self) -> str | None:
+        return self.headers.get("content-type")
+
+
+def error_for(reply: Reply, path: str, *, now: float | None = None) -> ButlrError:
+    return error_for_status(
+        reply.status,
+        path,
+        body=reply.body,
+        content_type=reply.content_type,
+        retry_after=reply.headers.get("retry-after"),
+        now=now,
+    )
+
+
+class Http:
+    """Calls one host. To be used on one event loop, which it first meets when it first sends."""
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        timeout: float = 30.0,
+        connections: int = 64,
+        transport: httpx.AsyncBaseTransport | None = None,
+        max_body_bytes: int = MAX_BODY_BYTES,
+    ) -> None:
+        """`timeout`: seconds for a whole call, from the wait for a connection to the body's last byte."""
+        self._base = _checked_base(base_url)
+        self._host = self._base.netloc.decode("ascii")
+        self._prefix = str(self._base).rstrip("/")
+        self._timeout = timeout
+        self._max_body_bytes = max_body_bytes
+        self._closed = False
+        # One client serves many callers: a cookie set for one must not go out with another's request.
+        no_cookies = CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
+        self._client = httpx.AsyncClient(
+            transport=transport or _transport(self._base, connections),
+            cookies=no_cookies,
+            timeout=httpx.Timeout(timeout, connect=min(timeout, 10.0)),
+            follow_redirects=False,
+            headers={"Accept": "application/json", "User-Agent": f"butlr-graphql-facade/{_VERSION}"},
+        )
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes | None = None,
+        token: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """The answer, whatever its status.
+
+        Raises UpstreamTimeout, UpstreamUnavailable or InvalidResponse for faults of the wire, and
+        Unauthenticated for a token that cannot stand in a header.
+        """
+        if self._closed:
+            raise UpstreamUnavailable("The client of Butlr is closed.", path=path, sent=False)
+        sent_headers = {} if body is None else {"Content-Type": "application/json"}
+        if token is not None:
+            sent_headers["Authorization"] = f"Bearer {_checked_token(token, path)}"
+        if headers:
+            sent_headers.update(headers)
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await self._exchange(method, path, body, sent_headers)
+        except TimeoutError as exc:
+            raise self._too_slow(path) from exc
+        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, httpx.CookieConflict) as exc:
+            raise self._translate(exc, path) from exc
+        except (aiohttp.ClientError, OSError) as exc:
+            # The aiohttp transport maps only part of aiohttp's tree.
+            raise self._translate_cause(exc, path) from exc
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes | None = None,
+        token: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """As `send`, with a status other than 2xx raised as the error that it stands for."""
+        reply = await self.send(method, path, body=body, token=token, headers=headers)
+        if 200 <= reply.status < 300:
+            return reply
+        raise error_for(reply, path)
+
+    async def aclose(self) -> None:
+        self._closed = True
+        await self._client.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def _exchange(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Reply:
+        request = self._client.build_request(method, self._prefix + path, content=body, headers=headers)
+        response = await self._client.send(request, stream=True)
+        try:
+            chunks = []
+            size = 0
+            async for chunk in response.aiter_bytes():
+                size += len(chunk)
+                if size > self._max_body_bytes:
+                    limit = f"{self._max_body_bytes:,} bytes"
+                    raise InvalidResponse(
+                        f"Butlr's answer on {path} is larger than {limit}. Ask for a shorter span.",
+                        path=path,
+                        status=response.status_code,
+                    )
+                chunks.append(chunk)
+        finally:
+            await response.aclose()
+        return Reply(response.status_code, response.headers, b"".join(chunks))
+
+    def _translate(self, exc: Exception, path: str) -> ButlrError:
+        cause = exc.__cause__
+        if isinstance(cause, aiohttp.ClientError):
+            # The aiohttp transport says ConnectTimeout for a refused and for a cut connection alike.
+            return self._translate_cause(cause, path)
+        match exc:
+            case httpx.ConnectTimeout() | httpx.PoolTimeout():
+                return self._unconnected(path)
+            case httpx.TimeoutException():
+                return self._too_slow(path)
+            case httpx.ConnectError() | httpx.ProxyError() | httpx.UnsupportedProtocol() | httpx.InvalidURL():
+                return self._unreachable(path)
+            case httpx.RemoteProtocolError() | httpx.DecodingError() | httpx.TooManyRedirects():
+                return self._not_http(path)
+        return self._cut(path)
+
+    def _translate_cause(self, exc: Exception, path: str) -> ButlrError:
+        match exc:
+            case aiohttp.ConnectionTimeoutError():
+                return self._unconnected(path)
+            case aiohttp.ServerTimeoutError():
+                return self._too_slow(path)
+            case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
+                hint = "its certificate was not accepted. If a private authority signs, set SSL_CERT_FILE."
+                return self._unreachable(path, hint)
+            case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
+                return self._unreachable(path, "the proxy refused. Check HTTPS_PROXY and NO_PROXY.")
+            case aiohttp.ClientConnectorError() | aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError():
+                return self._unreachable(path)
+        return self._not_http(path) if isinstance(exc, aiohttp.ClientResponseError) else self._cut(path)
+
+    def _too_slow(self, path: str) -> UpstreamTimeout:
+        limit = f"{self._timeout:g} seconds"
+        return UpstreamTimeout(
+            f"Butlr did not answer {path} within {limit}. Ask for a shorter span, or try again.", path=path
+        )
+
+    def _unconnected(self, path: str) -> UpstreamTimeout:
+        text = f"No connection to Butlr at {self._host} in time. Check the network, or try again."
+        return UpstreamTimeout(text, path=path, sent=False)
+
+    def _unreachable(self, path: str, hint: str = "check the base URL and the network.") -> UpstreamUnavailable:
+        return UpstreamUnavailable(f"Cannot reach Butlr at {self._host}: {hint}", path=path, sent=False)
+
+    def _cut(self, path: str) -> UpstreamUnavailable:
+        return UpstreamUnavailable(f"The connection to Butlr broke during {path}. Try again.", path=path)
+
+    def _not_http(self, path: str) -> InvalidResponse:
+        text = f"What answers {path} at {self._host} is not sound HTTP. Check the base URL and any proxy."
+        return InvalidResponse(text, path=path)
+
+
+def _checked_base(base_url: str) -> httpx.URL:
+    try:
+        url = httpx.URL(base_url)
+    except httpx.InvalidURL as exc:
+        raise ValueError(f"the base URL {base_url!r} is not a URL: {exc}") from exc
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ValueError(f"the base URL {base_url!r} must begin with http:// or https:// and name a host")
+    if url.userinfo or url.query or url.fragment:
+        # A user in the URL would take the place of the bearer token.
+        raise ValueError("the base URL must hold no user, no password, no query and no fragment")
+    return url
+
+
+def _checked_token(token: str, path: str) -> str:
+    if token and token.isascii() and token.isprintable() and " " not in token:
+        return token
+    text = "The bearer token holds characters that no token has. Log in again for a fresh one."
+    raise Unauthenticated(text, path=path, sent=False)
+
+
+def _transport(base: httpx.URL, connections: int) -> AiohttpTransport:
+    # httpx's own transport is quadratic in its open connections.
+    context = httpx.create_ssl_context()
+    return AiohttpTransport(verify=context, proxy=_proxy(base), client=_session_factory(context, connections))
+
+
+def _session_factory(context: object, connections: int) -> Callable[[], aiohttp.ClientSession]:
+    def session() -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=connections, ssl=context),  # type: ignore[arg-type]
+            cookie_jar=aiohttp.DummyCookieJar(),
+            # Larger reads for answers of megabytes; the default stops and restarts the socket each 128 KiB.
+            read_bufsize=1024 * 1024,
+        )
+
+    return session
+
+
+def _proxy(base: httpx.URL) -> httpx.Proxy | None:
+    """The environment's proxy for the one host we call, or None."""
+    # httpx would look for itself only if it built its own transport.
+    if urllib.request.proxy_bypass(base.netloc.decode("ascii")):
+        return None
+    proxies = urllib.request.getproxies()
+    address = proxies.get(base.scheme) or proxies.get("all")
+    if not address:
+        return None
+    if "://" not in address:
+        address = f"http://{address}"
+    if not address.startswith(("http://", "https://")):
+        raise ValueError(f"the proxy for {base.host} must be an http:// or https:// address")
+    return httpx.Proxy(address)

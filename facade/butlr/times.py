@@ -1,0 +1,165 @@
+"""Times and durations as Butlr writes and takes them. Pure: whoever needs the present passes it in."""
+
+from __future__ import annotations
+
+import calendar
+import math
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+_RFC3339 = re.compile(
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
+    r"(?:[Tt ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]+))?)?"
+    r" ?(?:[Zz]|([+-])([0-9]{2}):?([0-9]{2}))?)?"
+)
+_CANONICAL = re.compile(
+    r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"
+    r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.(?!000)[0-9]{3})?Z"
+)
+# Nine digits at least: "2025" is a year, not 33 minutes past the epoch.
+_EPOCH = re.compile(r"[0-9]{9,19}")
+_DURATION = re.compile(r"(?:[0-9]{1,9}[smhdwM])+")
+_DURATION_PART = re.compile(r"([0-9]+)([smhdwM])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+DURATION_FORM = "one or more numbers with a unit of s m h d w M: 30s, 5m, 1h30m, 1w"
+TIME_FORM = "RFC 3339, a bare date, epoch milliseconds, or relative to now (-24h, -1M, now)"
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """Months stand apart: how long one is depends on where it starts."""
+
+    months: int = 0
+    seconds: int = 0
+
+    def before(self, moment: datetime) -> datetime:
+        """Raises OverflowError or ValueError where no calendar reaches."""
+        return _plus_months(moment, -self.months) - timedelta(seconds=self.seconds)
+
+    def after(self, moment: datetime) -> datetime:
+        return _plus_months(moment, self.months) + timedelta(seconds=self.seconds)
+
+
+def parse_rfc3339(text: str) -> datetime | None:
+    """In UTC; None for anything else. A bare date and a time without an offset count as UTC."""
+    found = _RFC3339.fullmatch(text)
+    if found is None:
+        return None
+    year, month, day, hour, minute, second, fraction, sign, offset_hours, offset_minutes = found.groups()
+    micros = int((fraction or "0")[:6].ljust(6, "0"))
+    # A leap second has no datetime: the first moment after it.
+    leap = second == "60"
+    try:
+        moment = datetime(
+            int(year),
+            int(month),
+            int(day),
+            int(hour or 0),
+            int(minute or 0),
+            59 if leap else int(second or 0),
+            0 if leap else micros,
+            tzinfo=UTC,
+        )
+        if leap:
+            moment += timedelta(seconds=1)
+        if sign:
+            if int(offset_hours) > 23 or int(offset_minutes) > 59:
+                return None
+            offset = timedelta(hours=int(offset_hours), minutes=int(offset_minutes))
+            moment += offset if sign == "-" else -offset
+    except (ValueError, OverflowError):
+        return None
+    return moment
+
+
+def format_rfc3339(moment: datetime) -> str:
+    """UTC with Z; milliseconds as three digits, none where they are zero. A naive datetime counts as UTC."""
+    moment = (
+        moment.replace(tzinfo=None) if moment.tzinfo in (None, UTC) else moment.astimezone(UTC).replace(tzinfo=None)
+    )
+    return moment.isoformat(timespec="milliseconds" if moment.microsecond >= 1000 else "seconds") + "Z"
+
+
+def to_rfc3339(value: str | float | None) -> str | None:
+    """Any time the upstream writes, in the form of `format_rfc3339`; None for what is no time."""
+    if value is None or isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        if _CANONICAL.fullmatch(value):
+            return value
+        if _EPOCH.fullmatch(value):
+            value = int(value)
+        else:
+            moment = parse_rfc3339(value)
+            return None if moment is None else format_rfc3339(moment)
+    moment = from_epoch(value)
+    return None if moment is None else format_rfc3339(moment)
+
+
+def from_epoch(value: float) -> datetime | None:
+    """Seconds, milliseconds, microseconds or nanoseconds, told by magnitude: 1e11 ms is in 1973."""
+    if not math.isfinite(value):
+        return None
+    size = abs(value)
+    per_second = 1 if size < 1e11 else 1_000 if size < 1e14 else 1_000_000 if size < 1e17 else 1_000_000_000
+    try:
+        # From whole and rest: one float division loses microseconds.
+        whole, rest = divmod(value, per_second)
+        return datetime.fromtimestamp(int(whole), UTC) + timedelta(microseconds=round(rest * 1_000_000 / per_second))
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def parse_duration(text: str) -> Duration:
+    if not _DURATION.fullmatch(text):
+        raise ValueError(f"{_shown(text)} is not a duration; give {DURATION_FORM}")
+    months = seconds = 0
+    for count, unit in _DURATION_PART.findall(text):
+        if unit == "M":
+            months += int(count)
+        else:
+            seconds += int(count) * _SECONDS[unit]
+    return Duration(months, seconds)
+
+
+def parse_relative(text: str) -> Duration | None:
+    """How long before now, of "-24h" or "-1M"; None for anything else."""
+    if not text.startswith("-") or not _DURATION.fullmatch(text, 1):
+        return None
+    return parse_duration(text[1:])
+
+
+def resolve(value: str, now: datetime) -> datetime:
+    """The moment that a request's time means at `now`. Raises ValueError that names what is accepted."""
+    if value == "now":
+        return now
+    moment: datetime | None = None
+    if (relative := parse_relative(value)) is not None:
+        try:
+            return relative.before(now)
+        except (ValueError, OverflowError):
+            pass
+    elif _EPOCH.fullmatch(value):
+        moment = from_epoch(int(value))
+    else:
+        moment = parse_rfc3339(value)
+    if moment is None:
+        raise ValueError(f"{_shown(value)} is not a time; give {TIME_FORM}")
+    return moment
+
+
+def _plus_months(moment: datetime, months: int) -> datetime:
+    if not months:
+        return moment
+    year, month = divmod(moment.year * 12 + moment.month - 1 + months, 12)
+    if not 1 <= year <= 9999:
+        raise OverflowError("beyond the calendar")
+    # A month before 31 March is the last of February.
+    day = min(moment.day, calendar.monthrange(year, month + 1)[1])
+    return moment.replace(year=year, month=month + 1, day=day)
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:39] + "…")

@@ -1,0 +1,28 @@
+"""What may be kept, for how long and for whom: policy, keys, stores. The one door to aiocache."""
+
+from .entry import Entry
+from .flight import FlightCancelled, SingleFlight
+from .keys import canonical, key, scope_prefix, token_scope
+from .policy import DEFAULT_RULES, Lifetime, Rules, Span, asset_lifetime, lifetime
+from .status import CacheStatus
+from .stores import MemoryStore, Store, open_store
+
+__all__ = [
+    "DEFAULT_RULES",
+    "CacheStatus",
+    "Entry",
+    "FlightCancelled",
+    "Lifetime",
+    "MemoryStore",
+    "Rules",
+    "SingleFlight",
+    "Span",
+    "Store",
+    "asset_lifetime",
+    "canonical",
+    "key",
+    "lifetime",
+    "open_store",
+    "scope_prefix",
+    "token_scope",
+]

@@ -1,0 +1,73 @@
+"""What a store keeps: an answer's bytes and what is known of their age."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+import msgspec
+
+# The last byte is the version of the layout. The first is no valid UTF-8, so no text reads as an entry.
+_MAGIC = b"\xfcFE\x01"
+_FRAME = struct.Struct("<4sIQ")  # magic, bytes of the header, bytes of the body
+
+
+class _Header(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    content_type: str
+    as_of: float
+    fresh_until: float
+    settled_until: float | None
+    partial: bool
+
+
+_header = msgspec.msgpack.Decoder(_Header)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Immutable, so one object may be handed to any number of readers. Times are epoch seconds."""
+
+    body: bytes
+    content_type: str
+    as_of: float
+    """When the upstream answered."""
+    fresh_until: float
+    settled_until: float | None
+    """Up to where nothing changes any more."""
+    partial: bool
+    """Whether the last window is unfinished."""
+
+    @property
+    def size(self) -> int:
+        return len(self.body) + len(self.content_type)
+
+    def encode(self) -> bytes:
+        header = msgspec.msgpack.encode(
+            _Header(self.content_type, self.as_of, self.fresh_until, self.settled_until, self.partial)
+        )
+        return b"".join((_FRAME.pack(_MAGIC, len(header), len(self.body)), header, self.body))
+
+    @classmethod
+    def decode(cls, data: bytes) -> Entry | None:
+        """None for what another version wrote, and for what is cut or garbled.
+
+        The body is not summed: what carries it (TCP, Redis) guards its bits, its length tells a cut.
+        """
+        if len(data) < _FRAME.size:
+            return None
+        magic, header_size, body_size = _FRAME.unpack_from(data)
+        start = _FRAME.size + header_size
+        if magic != _MAGIC or len(data) != start + body_size:
+            return None
+        try:
+            header = _header.decode(memoryview(data)[_FRAME.size : start])
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return None
+        return cls(
+            body=data[start:],
+            content_type=header.content_type,
+            as_of=header.as_of,
+            fresh_until=header.fresh_until,
+            settled_until=header.settled_until,
+            partial=header.partial,
+        )

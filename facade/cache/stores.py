@@ -1,0 +1,222 @@
+"""Where entries are kept: in this process, or in a Redis shared by all replicas."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from aiocache.base import BaseCache
+from aiocache.serializers import NullSerializer
+
+from .entry import Entry
+from .keys import check_prefix, prefix_of
+
+_MIB = 1 << 20
+
+
+class Store(Protocol):
+    """Never raises for what befalls it: a store that cannot be reached has nothing and keeps nothing."""
+
+    async def get(self, key: str) -> Entry | None: ...
+
+    async def get_many(self, keys: Sequence[str]) -> list[Entry | None]: ...
+
+    async def set(self, key: str, entry: Entry, ttl: float) -> None:
+        """Keep for `ttl` seconds. A ttl of 0 or less empties the key."""
+
+    async def delete(self, key: str) -> None: ...
+
+    async def drop(self, prefix: str) -> int:
+        """Forget all keys of a scope, given by its `scope_prefix`, and say how many there were."""
+        ...
+
+    def peek(self, key: str) -> Entry | None:
+        """What can be had without waiting: from Redis, nothing."""
+        ...
+
+    async def get_text(self, key: str) -> str | None: ...
+
+    async def set_text(self, key: str, value: str, ttl: float) -> None: ...
+
+    async def ping(self) -> str:
+        """`ok`, or `down: ` and why."""
+        ...
+
+    async def aclose(self) -> None: ...
+
+
+def open_store(url: str, max_bytes: int = 256 * _MIB) -> Store:
+    """A store by its URL: `memory://`, `redis://…` or `rediss://…`; `max_bytes` bounds the first.
+
+    Raises ValueError with what to do about it; never with the URL, which may hold a password.
+    """
+    scheme, mark, _ = url.partition("://")
+    if mark and scheme == "memory":
+        return MemoryStore(max_bytes)
+    if mark and scheme in ("redis", "rediss"):
+        try:
+            from .redis_store import RedisStore
+        except ImportError:
+            raise ValueError("a Redis cache needs: pip install 'butlr-graphql-facade[redis]'") from None
+        return RedisStore(url)
+    raise ValueError("a cache URL starts with memory://, redis:// or rediss://")
+
+
+class _Slot(NamedTuple):
+    value: Entry | str
+    expires_at: float
+    cost: int
+
+
+class _LeastRecentlyUsed(BaseCache):
+    """An aiocache backend bounded in bytes. aiocache's own memory backend has no bound, sets a timer for each
+    key, and keeps a ttl of 0 for ever.
+
+    Expiry is lazy: what has expired goes when it is asked for, or when its turn to be evicted comes.
+    """
+
+    NAME = "least-recently-used"
+
+    def __init__(self, max_bytes: int, clock: Callable[[], float]) -> None:
+        # Nothing here ever waits, and aiocache's timeout would make a task of each call.
+        super().__init__(serializer=NullSerializer(), timeout=0)
+        self._slots: OrderedDict[str, _Slot] = OrderedDict()
+        # Keys by scope: an upstream 401 drops a scope, and must not cost a walk over all keys.
+        self._scopes: dict[str, set[str]] = {}
+        self._clock = clock
+        self.max_bytes = max_bytes
+        # One huge answer must not sweep out everything else.
+        self.max_cost = max_bytes // 8
+        self.used = 0
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    def peek(self, key: str) -> Entry | str | None:
+        slot = self._slots.get(key)
+        if slot is None:
+            return None
+        if slot.expires_at <= self._clock():
+            self.remove(key)
+            return None
+        self._slots.move_to_end(key)
+        return slot.value
+
+    def put(self, key: str, value: Entry | str, ttl: float) -> bool:
+        self.remove(key)
+        cost = _cost(key, value)
+        if cost > self.max_cost or not ttl > 0:
+            return False
+        self._slots[key] = _Slot(value, self._clock() + ttl, cost)
+        self._scopes.setdefault(prefix_of(key), set()).add(key)
+        self.used += cost
+        while self.used > self.max_bytes:
+            self.remove(next(iter(self._slots)))
+        return True
+
+    def remove(self, key: str) -> bool:
+        slot = self._slots.pop(key, None)
+        if slot is None:
+            return False
+        self.used -= slot.cost
+        prefix = prefix_of(key)
+        scope = self._scopes[prefix]
+        scope.discard(key)
+        if not scope:
+            del self._scopes[prefix]
+        return True
+
+    def drop(self, prefix: str) -> int:
+        keys = list(self._scopes.get(prefix, ()))
+        for key in keys:
+            self.remove(key)
+        return len(keys)
+
+    # What aiocache calls; it hands over more than memory needs.
+
+    async def _get(self, key: str, **_: Any) -> Entry | str | None:
+        return self.peek(key)
+
+    async def _multi_get(self, keys: Sequence[str], **_: Any) -> list[Entry | str | None]:
+        return [self.peek(key) for key in keys]
+
+    async def _set(self, key: str, value: Entry | str, ttl: float, **_: Any) -> bool:
+        return self.put(key, value, ttl)
+
+    async def _delete(self, key: str, **_: Any) -> int:
+        return int(self.remove(key))
+
+    async def _clear(self, *_: Any, **__: Any) -> bool:
+        self._slots.clear()
+        self._scopes.clear()
+        self.used = 0
+        return True
+
+
+# What Python's objects around a value weigh, measured with tracemalloc: entry, floats, slot, two tables.
+_OVERHEAD = 512
+
+
+def _cost(key: str, value: Entry | str) -> int:
+    # A str takes up to four bytes a character.
+    size = value.size if isinstance(value, Entry) else 4 * len(value)
+    return size + len(key) + _OVERHEAD
+
+
+class MemoryStore:
+    """Entries are handed out as they are: they are immutable. What costs more than an eighth of `max_bytes`
+    is not kept. For one event loop.
+    """
+
+    def __init__(self, max_bytes: int = 256 * _MIB, clock: Callable[[], float] = time.monotonic) -> None:
+        if max_bytes < 0:
+            raise ValueError("max_bytes is a number of bytes from 0 up")
+        self._cache = _LeastRecentlyUsed(max_bytes, clock)
+
+    def __len__(self) -> int:
+        return len(self._cache)
+
+    @property
+    def used_bytes(self) -> int:
+        return self._cache.used
+
+    def peek(self, key: str) -> Entry | None:
+        return _entry(self._cache.peek(key))
+
+    async def get(self, key: str) -> Entry | None:
+        return _entry(await self._cache.get(key))
+
+    async def get_many(self, keys: Sequence[str]) -> list[Entry | None]:
+        found = await self._cache.multi_get(keys)
+        # Switched off by AIOCACHE_DISABLE, aiocache answers [] whatever was asked.
+        return [_entry(value) for value in found] or [None] * len(keys)
+
+    async def set(self, key: str, entry: Entry, ttl: float) -> None:
+        await self._cache.set(key, entry, ttl)
+
+    async def delete(self, key: str) -> None:
+        await self._cache.delete(key)
+
+    async def drop(self, prefix: str) -> int:
+        check_prefix(prefix)
+        return self._cache.drop(prefix)
+
+    async def get_text(self, key: str) -> str | None:
+        value = await self._cache.get(key)
+        return value if isinstance(value, str) else None
+
+    async def set_text(self, key: str, value: str, ttl: float) -> None:
+        await self._cache.set(key, value, ttl)
+
+    async def ping(self) -> str:
+        return "ok"
+
+    async def aclose(self) -> None:
+        await self._cache.clear()
+        await self._cache.close()
+
+
+def _entry(value: Entry | str | None) -> Entry | None:
+    return value if isinstance(value, Entry) else None

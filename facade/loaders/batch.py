@@ -1,0 +1,73 @@
+"""`Batch`: keys asked one by one, loaded together."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+# Resolvers of one operation reach their loads at different depths, a few turns of the event loop apart. A batch
+# closes once this many turns in a row have brought nothing new.
+QUIET_TURNS = 8
+
+
+class Batch(Generic[K, V]):
+    """Loads each key once, in as few calls of `load_many` as the operation's shape allows.
+
+    `load_many` answers for each key with a value or with the exception that this key alone failed with. A key
+    that failed is forgotten, so that a later ask tries again.
+    """
+
+    def __init__(self, load_many: Callable[[Sequence[K]], Awaitable[Mapping[K, V | Exception]]]) -> None:
+        self._load_many = load_many
+        self._futures: dict[K, asyncio.Future[V]] = {}
+        self._waiting: list[K] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def load(self, key: K) -> V:
+        future = self._futures.get(key)
+        if future is None:
+            future = self._futures[key] = asyncio.get_running_loop().create_future()
+            self._waiting.append(key)
+            if len(self._waiting) == 1:
+                self._start()
+        # A field's error cancels its siblings: shielded, the others that wait for this key are not.
+        return await asyncio.shield(future)
+
+    def cancel(self) -> None:
+        """Stop what is under way: nobody waits for it any more."""
+        for task in self._tasks:
+            task.cancel()
+
+    def _start(self) -> None:
+        task = asyncio.create_task(self._gather_and_load())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _gather_and_load(self) -> None:
+        seen, quiet = len(self._waiting), 0
+        while quiet < QUIET_TURNS:
+            await asyncio.sleep(0)
+            quiet = quiet + 1 if len(self._waiting) == seen else 0
+            seen = len(self._waiting)
+        keys, self._waiting = self._waiting, []
+        try:
+            loaded = await self._load_many(keys)
+        except asyncio.CancelledError:
+            for key in keys:
+                self._futures.pop(key).cancel()
+            raise
+        except Exception as error:  # noqa: BLE001 -- handed to everyone who waits
+            loaded = dict.fromkeys(keys, error)
+        for key in keys:
+            self._settle(key, loaded[key])
+
+    def _settle(self, key: K, value: V | Exception) -> None:
+        if isinstance(value, Exception):
+            future = self._futures.pop(key)
+            future.set_exception(value)
+            # Read once here: a future that nobody waits for any more must not complain.
+            future.exception()
+        else:
+            self._futures[key].set_result(value)

@@ -1,0 +1,121 @@
+"""Detections of many sensors: one call for all that ask the same of different sensors."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from ..assets import normal_mac
+from ..butlr import Detections
+from ..cache import Entry, canonical
+from ..upstream import Body, Caller, Ledger, Piece, Sightings
+from .batch import Batch
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionsOf:
+    """Detections of one sensor: `types` are the `data_types`, `body` all else of the REST body."""
+
+    mac_address: str
+    types: frozenset[str]
+    body: bytes
+
+    @classmethod
+    def make(cls, mac_address: str, types: frozenset[str], body: Body) -> "DetectionsOf":
+        return cls(mac_address, types, canonical(body))
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionsAnswer:
+    detections: Detections
+    entry: Entry
+
+
+class DetectionsLoader:
+    """Asks for detections by MAC address, and deals the answer back to each sensor."""
+
+    def __init__(self, sightings: Sightings, caller: Caller, ledger: Ledger) -> None:
+        self._sightings = sightings
+        self._caller = caller
+        self._ledger = ledger
+        self._batch: Batch[DetectionsOf, DetectionsAnswer] = Batch(self._load)
+        self.load = self._batch.load
+        self.cancel = self._batch.cancel
+
+    async def whole(self, body: Body) -> DetectionsAnswer:
+        """Return the answer to a body as the client wrote it. Raises `ButlrError`."""
+        answer = await self._sightings.whole(body, self._caller, self._ledger)
+        return DetectionsAnswer(answer.value, answer.entry)
+
+    async def _load(self, keys: Sequence[DetectionsOf]) -> Mapping[DetectionsOf, DetectionsAnswer | Exception]:
+        alike: dict[tuple[frozenset[str], bytes], list[str]] = defaultdict(list)
+        for key in keys:
+            alike[key.types, key.body].append(key.mac_address)
+        # What the same sensors are asked twice, with other types, is one call with both.
+        merged: dict[tuple[bytes, tuple[str, ...]], set[str]] = defaultdict(set)
+        for (types, body), macs in alike.items():
+            merged[body, tuple(sorted(macs))] |= types
+        found = await asyncio.gather(
+            *(self._load_alike(orjson.loads(body), macs, types) for (body, macs), types in merged.items())
+        )
+        answers = dict(zip(merged, found, strict=True))
+        return {
+            DetectionsOf(mac, types, body): answers[body, tuple(sorted(macs))][mac]
+            for (types, body), macs in alike.items()
+            for mac in macs
+        }
+
+    async def _load_alike(
+        self, body: Body, macs: Sequence[str], types: set[str]
+    ) -> dict[str, DetectionsAnswer | Exception]:
+        asked = {"data_types": sorted(types), **body}
+        pieces = await self._sightings.by_macs(asked, macs, self._caller, self._ledger)
+        loaded: dict[str, DetectionsAnswer | Exception] = {}
+        for piece in pieces:
+            dealt = _deal(piece, types)
+            if dealt is None:
+                # What names no sensor cannot be told apart in one answer: a call each.
+                alone = await asyncio.gather(
+                    *(self._sightings.by_macs(asked, [mac], self._caller, self._ledger) for mac in piece.ids)
+                )
+                dealt = {mac: _alone(some[0]) for mac, some in zip(piece.ids, alone, strict=True)}
+            loaded.update(dealt)
+        return loaded
+
+
+def _alone(piece: Piece[Detections]) -> DetectionsAnswer | Exception:
+    if piece.answer is None:
+        return piece.error or RuntimeError("a piece has an answer or an error")
+    return DetectionsAnswer(piece.answer.value, piece.answer.entry)
+
+
+def _deal(piece: Piece[Detections], types: set[str]) -> dict[str, DetectionsAnswer | Exception] | None:
+    """The piece's answer as each sensor's own; None where no entry says whose it is."""
+    if piece.answer is None or len(piece.ids) == 1:
+        return dict.fromkeys(piece.ids, _alone(piece))
+    dealt: dict[str, dict[str, list[Any]]] = {normal_mac(mac): {} for mac in piece.ids}
+    for type_ in types:
+        entries = piece.answer.value.raw(type_)
+        if entries is None:
+            continue
+        if not isinstance(entries, list):
+            return None
+        for parts in dealt.values():
+            parts[type_] = []
+        owners = [_mac_of(entry) for entry in entries]
+        if entries and not any(owners):
+            return None
+        for owner, entry in zip(owners, entries, strict=True):
+            if owner in dealt:
+                dealt[owner][type_].append(entry)
+    return {
+        mac: DetectionsAnswer(Detections.from_data(dealt[normal_mac(mac)]), piece.answer.entry) for mac in piece.ids
+    }
+
+
+def _mac_of(entry: Any) -> str:
+    mac = entry.get("mac_address") if isinstance(entry, dict) else None
+    return normal_mac(mac) if isinstance(mac, str) else ""

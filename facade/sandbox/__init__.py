@@ -1,0 +1,6 @@
+"""A simulated Butlr API: a program of its own that imports nothing of the facade."""
+
+from .app import create_app
+from .config import SandboxConfig
+
+__all__ = ["SandboxConfig", "create_app"]

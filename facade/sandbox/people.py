@@ -1,0 +1,85 @@
+"""Who is where, at any time: floor days put end to end."""
+
+from bisect import bisect_left
+from datetime import date
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from .campus import Campus, Floor, Room, Sensor, Zone
+from .schedule import Crossings, FloorDay, FloorLife, Stay, local_days
+from .steps import Step, merge_steps
+
+Watched = Sensor | Room | Zone | Floor
+# Some 100 kB each.
+DAYS_KEPT = 512
+NOBODY = Step([], [])
+NO_CROSSINGS = Crossings([], [])
+
+
+class People:
+    def __init__(self, campus: Campus, seed: int) -> None:
+        self.campus = campus
+        self._seed = seed
+        self._zones = {floor.id: ZoneInfo(floor.timezone) for floor in campus.floors}
+        self._life = lru_cache(maxsize=None)(self._draw_life)
+        self._day = lru_cache(maxsize=DAYS_KEPT)(self._draw_day)
+
+    def occupancy(self, asset: Watched, start: float, stop: float) -> Step:
+        """Count the people in a place, or seen by a presence sensor."""
+        times: list[int] = []
+        values: list[int] = []
+        for day in self._days(asset, start, stop):
+            step = self._occupancy_on(day, asset)
+            times += step.times
+            values += step.values
+        return Step(times, values)
+
+    def occupancy_at(self, asset: Watched, time: float) -> int:
+        return self.occupancy(asset, time, time + 1).at(time)
+
+    def crossings(self, sensor: Sensor, start: float, stop: float) -> Crossings:
+        """Moments within the half-open span at which somebody came in or went out at this sensor."""
+        ins: list[int] = []
+        outs: list[int] = []
+        for day in self._days(sensor, start, stop):
+            passed = day.crossings.get(sensor.id, NO_CROSSINGS)
+            ins += passed.ins
+            outs += passed.outs
+        return Crossings(_within(ins, start, stop), _within(outs, start, stop))
+
+    def stays(self, sensor: Sensor, start: float, stop: float) -> list[Stay]:
+        """Who sat in a presence sensor's view during the span, by time of arrival there."""
+        return [
+            stay
+            for day in self._days(sensor, start, stop)
+            for stay in day.stays_by_sensor.get(sensor.id, ())
+            if stay.start < stop and stay.stop > start
+        ]
+
+    def _days(self, asset: Watched, start: float, stop: float) -> list[FloorDay]:
+        floor_id = asset.id if isinstance(asset, Floor) else asset.floor_id
+        if not floor_id or start >= stop:
+            return []
+        return [self._day(floor_id, day) for day in local_days(self._zones[floor_id], start, stop)]
+
+    def _occupancy_on(self, day: FloorDay, asset: Watched) -> Step:
+        match asset:
+            case Floor():
+                return day.floor
+            case Room():
+                return day.rooms.get(asset.id, NOBODY)
+            case Sensor():
+                return day.sensors.get(asset.id, NOBODY)
+            case Zone():
+                sensors = self.campus.sensors_of.get(asset.id, ())
+                return merge_steps(day.sensors.get(sensor.id, NOBODY) for sensor in sensors)
+
+    def _draw_life(self, floor_id: str) -> FloorLife:
+        return FloorLife(self.campus, self.campus.floor[floor_id], self._seed)
+
+    def _draw_day(self, floor_id: str, day: date) -> FloorDay:
+        return self._life(floor_id).day(day)
+
+
+def _within(times: list[int], start: float, stop: float) -> list[int]:
+    return times[bisect_left(times, start) : bisect_left(times, stop)]

@@ -1,0 +1,191 @@
+"""What a sensor or a place measured in each window."""
+
+import math
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from .campus import Campus, Sensor
+from .people import People, Watched
+from .steps import Step
+from .windows import Window
+
+Number = int | float
+Function = Literal["max", "min", "sum", "mean", "median", "first", "last"]
+FUNCTIONS: tuple[Function, ...] = ("max", "min", "sum", "mean", "median", "first", "last")
+DAY = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    level: Literal["sensor", "room", "zone", "floor"]
+    source: Literal["presence", "traffic"]
+    fields: tuple[str, ...]
+
+
+# The field's name of an occupancy is that of Butlr's sample; that of a presence time is a guess.
+MEASUREMENTS: dict[str, Measurement] = {
+    "presence": Measurement("sensor", "presence", ("occupancy",)),
+    "traffic": Measurement("sensor", "traffic", ("in", "out")),
+    "room_occupancy": Measurement("room", "presence", ("occupancy",)),
+    "zone_occupancy": Measurement("zone", "presence", ("occupancy",)),
+    "floor_occupancy": Measurement("floor", "presence", ("occupancy",)),
+    "traffic_room_occupancy": Measurement("room", "traffic", ("occupancy",)),
+    "traffic_floor_occupancy": Measurement("floor", "traffic", ("occupancy",)),
+    "room_presence_time_secs": Measurement("room", "presence", ("presence_time_secs",)),
+    "zone_presence_time_secs": Measurement("zone", "presence", ("presence_time_secs",)),
+    "floor_presence_time_secs": Measurement("floor", "presence", ("presence_time_secs",)),
+}
+
+
+def measured_assets(campus: Campus, measurement: Measurement) -> Iterable[Watched]:
+    """Whatever has the sensors that the measurement takes: rooms count every door, floors their entrances."""
+    source = measurement.source
+    if measurement.level == "sensor":
+        return [sensor for sensor in campus.sensors if sensor.mode == source and sensor.floor_id]
+    places: dict[str, Sequence[Watched]] = {
+        "room": campus.rooms,
+        "zone": campus.zones,
+        "floor": campus.floors,
+    }
+    entrances_only = measurement.level == "floor" and source == "traffic"
+    return [
+        place
+        for place in places[measurement.level]
+        if any(
+            sensor.mode == source and (sensor.is_entrance or not entrances_only)
+            for sensor in campus.sensors_of.get(place.id, ())
+        )
+    ]
+
+
+def measure(
+    people: People, asset: Watched, field: str, windows: Sequence[Window], function: Function
+) -> list[Number | None]:
+    """One value a window; None where it holds no sample."""
+    sampled = [window for window in windows if window.runs]
+    if not sampled:
+        return [None] * len(windows)
+    span = (sampled[0].start, sampled[-1].stop)
+    values: Callable[[Window], Number]
+    if field in ("in", "out"):
+        if not isinstance(asset, Sensor):
+            raise TypeError(f"{type(asset).__name__} counts no crossings")
+        values = _crossing_values(people, asset, field, span, function)
+    elif field == "presence_time_secs":
+        values = partial(_presence_time, people.occupancy(asset, *span), function)
+    elif function in ("first", "last") and sampled[0].stop - sampled[0].start >= DAY:
+        values = partial(_occupancy_at_end, people, asset, function)
+    else:
+        values = partial(_occupancy, people.occupancy(asset, *span), function)
+    return [values(window) if window.runs else None for window in windows]
+
+
+def _occupancy_at_end(people: People, asset: Watched, function: Function, window: Window) -> Number:
+    """Look at the one sample's day only: to draw a week of a large campus takes seconds."""
+    return people.occupancy_at(asset, window.first if function == "first" else window.last)
+
+
+def _occupancy(step: Step, function: Function, window: Window) -> Number:
+    times = step.times
+    first, last = window.first, window.last
+    i = bisect_right(times, first)
+    if (i == len(times) or times[i] > last) and len(window.runs) == 1:
+        value = step.values[i - 1] if i else 0
+        return value * window.samples if function == "sum" else value
+    if function == "first":
+        return step.at(first)
+    if function == "last":
+        return step.at(last)
+    samples: Counter[Number] = Counter()
+    for run_start, run_stop in window.runs:
+        # A sample on a change's own moment sees the new count.
+        for begin, end, value in step.pieces(window.sample_time(run_start), window.sample_time(run_stop)):
+            count = math.ceil((end - window.start) / window.period) - math.ceil((begin - window.start) / window.period)
+            if count:
+                samples[value] += count
+    return aggregate(samples, function)
+
+
+def _crossing_values(
+    people: People, sensor: Sensor, field: str, span: tuple[float, float], function: Function
+) -> Callable[[Window], Number]:
+    def between(begin: float, end: float) -> list[int]:
+        crossings = people.crossings(sensor, begin, end)
+        return crossings.ins if field == "in" else crossings.outs
+
+    def one_sample(window: Window) -> Number:
+        begin = window.first if function == "first" else window.last
+        return len(between(begin, min(begin + window.period, window.stop)))
+
+    if function in ("first", "last"):
+        return one_sample
+
+    moments = between(*span)
+
+    def within(window: Window) -> list[list[int]]:
+        return [
+            moments[
+                bisect_left(moments, window.sample_time(i)) : bisect_left(
+                    moments, min(window.sample_time(j), window.stop)
+                )
+            ]
+            for i, j in window.runs
+        ]
+
+    def total(window: Window) -> Number:
+        return sum(map(len, within(window)))
+
+    def of_samples(window: Window) -> Number:
+        busy = Counter(int(moment - window.start) // window.period for run in within(window) for moment in run)
+        samples: Counter[Number] = Counter(busy.values())
+        if idle := window.samples - len(busy):
+            samples[0] += idle
+        return aggregate(samples, function)
+
+    return total if function == "sum" else of_samples
+
+
+def _presence_time(step: Step, function: Function, window: Window) -> Number:
+    """Seconds of each sample's period during which anybody was there."""
+
+    def seconds(begin: float, end: float) -> Number:
+        return sum(until - since for since, until, count in step.pieces(begin, end) if count)
+
+    if function == "sum":
+        return sum(seconds(window.sample_time(i), min(window.sample_time(j), window.stop)) for i, j in window.runs)
+    each = [seconds(begin, min(begin + window.period, window.stop)) for begin in window.sample_times()]
+    if function == "first":
+        return each[0]
+    if function == "last":
+        return each[-1]
+    return aggregate(Counter(each), function)
+
+
+def aggregate(samples: Counter[Number], function: str) -> Number:
+    """Fold values, each with how often it was seen, by a function that does not mind their order."""
+    match function:
+        case "max":
+            return max(samples)
+        case "min":
+            return min(samples)
+        case "sum":
+            return sum(value * count for value, count in samples.items())
+        case "mean":
+            return sum(value * count for value, count in samples.items()) / samples.total()
+        case "median":
+            return upper_median(samples)
+    raise ValueError(function)
+
+
+def upper_median(samples: Counter[Number]) -> Number:
+    """Of an even number of values the greater middle one, as in Butlr's sample (4 and 6: median 6)."""
+    middle = samples.total() // 2
+    for value in sorted(samples):
+        middle -= samples[value]
+        if middle < 0:
+            return value
+    raise ValueError("no values")

@@ -1,0 +1,134 @@
+"""Answer a stats call: an average and a median of occupancy a place, over the samples of a span.
+
+What an item has no sensors for is null. The reply is keyed by item, then by measurement.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from .campus import Campus, Floor, Room, Zone
+from .people import People
+from .series import Number, aggregate
+from .steps import Step
+from .validation import Checker
+from .windows import SAMPLE_PERIOD, TimeConstraints, cut
+
+BODY = {"measurements", "items", "start", "stop", "filters"}
+MEASUREMENTS = tuple(
+    f"occupancy_{used}{function}_{source}"
+    for used in ("", "used_")
+    for function in ("avg", "median")
+    for source in ("presence", "traffic")
+)
+BARE_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+Place = Room | Zone | Floor
+
+
+@dataclass(frozen=True, slots=True)
+class StatsQuery:
+    measurements: tuple[str, ...]
+    places: tuple[Place, ...]
+    zone: ZoneInfo
+    start: float
+    stop: float
+    constraints: TimeConstraints
+
+
+def parse_stats(body: dict[str, Any], campus: Campus, now: float) -> StatsQuery:
+    check = Checker(now)
+    check.record(body, "", BODY)
+    measurements = check.choices(body.get("measurements"), "measurements", MEASUREMENTS)
+    items = check.texts(body.get("items"), "items")
+    for name, given in (("measurements", measurements), ("items", items)):
+        if not given:
+            check.fail(name, "must list at least one")
+    filters = check.record(body.get("filters"), "filters", {"exclude_days_of_week", "time_ranges"})
+    constraints = TimeConstraints(
+        check.time_ranges(filters.get("time_ranges"), "filters.time_ranges"),
+        check.weekdays(filters.get("exclude_days_of_week"), "filters.exclude_days_of_week"),
+    )
+    places = _places(check, campus, items or [])
+    zones = {_floor(campus, place).timezone for place in places}
+    if len(zones) > 1:
+        check.fail("items", f"must be in one time zone, not {', '.join(sorted(zones))}")
+    zone = ZoneInfo(min(zones, default="UTC"))
+    start = _moment(check, body.get("start"), "start", zone)
+    stop = _moment(check, body.get("stop"), "stop", zone)
+    if start is not None and stop is not None and stop <= start:
+        check.fail("stop", "must be later than start")
+    check.finish()
+    return StatsQuery(tuple(measurements or ()), tuple(places), zone, start or 0, min(stop or 0, now), constraints)
+
+
+def answer(query: StatsQuery, people: People) -> dict[str, Any]:
+    allowed = query.constraints.allowed(query.start, query.stop, query.zone) if query.start < query.stop else []
+    return {"data": {place.id: _statistics(query, people, place, allowed) for place in query.places}}
+
+
+def _statistics(
+    query: StatsQuery, people: People, place: Place, allowed: list[tuple[float, float]]
+) -> dict[str, Number | None]:
+    step = people.occupancy(place, query.start, query.stop)
+    samples = _samples(step, query.start, query.stop, allowed)
+    known: dict[str, Number | None] = {}
+    for name in query.measurements:
+        *how, function, source = name.split("_")
+        if not _has_sensors(people.campus, place, source):
+            known[name] = None
+            continue
+        counted = Counter({value: n for value, n in samples.items() if value or "used" not in how})
+        folded = aggregate(counted, "mean" if function == "avg" else "median") if counted else 0
+        known[name] = round(folded, 3)
+    return known
+
+
+def _samples(step: Step, start: float, stop: float, allowed: Sequence[tuple[float, float]]) -> Counter[Number]:
+    samples: Counter[Number] = Counter()
+    for window in cut(iter([(start, stop)]), SAMPLE_PERIOD, list(allowed)):
+        for first, last in window.runs:
+            k = first
+            for _, until, count in step.pieces(window.sample_time(first), window.sample_time(last)):
+                upto = int(-(-(until - start) // SAMPLE_PERIOD))
+                samples[count] += upto - k
+                k = upto
+    return +samples
+
+
+def _has_sensors(campus: Campus, place: Place, source: str) -> bool:
+    sensors = campus.sensors_of.get(place.id, ())
+    entrances_only = source == "traffic" and isinstance(place, Floor)
+    return any(sensor.mode == source and (sensor.is_entrance or not entrances_only) for sensor in sensors)
+
+
+def _places(check: Checker, campus: Campus, items: list[str]) -> list[Place]:
+    places: list[Place] = []
+    for item in dict.fromkeys(items):
+        place = campus.room.get(item) or campus.zone.get(item) or campus.floor.get(item)
+        if place is None:
+            check.fail("items", f"{item!r} is no room, zone or floor of yours")
+        else:
+            places.append(place)
+    return places
+
+
+def _floor(campus: Campus, place: Place) -> Floor:
+    return place if isinstance(place, Floor) else campus.floor[place.floor_id]
+
+
+def _moment(check: Checker, value: Any, path: str, zone: ZoneInfo) -> float | None:
+    """A bare date is midnight where the items are."""
+    if value is None:
+        check.fail(path, "is required")
+        return None
+    if isinstance(value, str) and BARE_DATE.fullmatch(value):
+        try:
+            return datetime.combine(date.fromisoformat(value), time(), zone).timestamp()
+        except ValueError:
+            check.fail(path, f"{value!r} is no date")
+            return None
+    return check.time(value, path, relative=False)

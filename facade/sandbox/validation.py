@@ -1,0 +1,221 @@
+"""Read a request body the strict way: collect what is wrong with it, field by field."""
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from .durations import Duration, before, parse_duration
+
+RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|24:00")
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+class Invalid(Exception):  # noqa: N818 - the request is
+    """Answered as a 400 whose body names each field and what is wrong with it."""
+
+    def __init__(self, errors: list[dict[str, str]]) -> None:
+        super().__init__("Invalid request")
+        self.errors = errors
+
+
+@dataclass(slots=True)
+class Checker:
+    """Each method returns the value read, or a harmless stand-in after noting an error.
+
+    Nothing read may be used before `finish` has been called.
+    """
+
+    now: float
+    errors: list[dict[str, str]] = field(default_factory=list)
+
+    def fail(self, path: str, message: str) -> None:
+        self.errors.append({"field": path, "message": message})
+
+    def finish(self) -> None:
+        if self.errors:
+            raise Invalid(self.errors)
+
+    def record(self, value: Any, path: str, known: Collection[str]) -> dict[str, Any]:
+        """An object with none but known keys; an absent one reads as empty."""
+        if value is None:
+            return {}
+        if not isinstance(value, dict):
+            self.fail(path, "must be an object")
+            return {}
+        for key in value.keys() - known:
+            self.fail(f"{path}.{key}" if path else key, "unknown field")
+        return value
+
+    def text(self, value: Any, path: str) -> str | None:
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            self.fail(path, "must be a string")
+            return None
+        return value
+
+    def flag(self, value: Any, path: str, *, default: bool = False) -> bool:
+        if value is None:
+            return default
+        if not isinstance(value, bool):
+            self.fail(path, "must be a boolean")
+            return default
+        return value
+
+    def number(self, value: Any, path: str) -> float | None:
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            self.fail(path, "must be a number")
+            return None
+        return value
+
+    def positive(self, value: Any, path: str) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            self.fail(path, "must be a positive integer")
+            return 1
+        return value
+
+    def choice(self, value: Any, path: str, allowed: Iterable[str]) -> str | None:
+        if value is None:
+            return None
+        if not isinstance(value, str) or value not in allowed:
+            self.fail(path, f"must be one of {', '.join(allowed)}")
+            return None
+        return value
+
+    def texts(self, value: Any, path: str) -> list[str] | None:
+        if value is None:
+            return None
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            self.fail(path, "must be a list of strings")
+            return None
+        return value
+
+    def choices(self, value: Any, path: str, allowed: Collection[str]) -> list[str] | None:
+        found = self.texts(value, path)
+        for item in found or ():
+            if item not in allowed:
+                self.fail(path, f"{item!r} is not one of {', '.join(allowed)}")
+        return found
+
+    def ids(self, value: Any, path: str) -> list[str] | None:
+        """Read an id filter: `{"eq": [id, ...]}`."""
+        if value is None:
+            return None
+        found = self.texts(self.record(value, path, {"eq"}).get("eq"), f"{path}.eq")
+        if not found:
+            self.fail(f"{path}.eq", "must list at least one id")
+        return found
+
+    def time(self, value: Any, path: str, *, relative: bool = True) -> float | None:
+        """Read RFC 3339 or, where allowed, a time relative to now such as `-1d`, as epoch seconds."""
+        if value is None:
+            return None
+        if isinstance(value, str):
+            if RFC3339.fullmatch(value):
+                try:
+                    return _seconds(datetime.fromisoformat(value))
+                except ValueError:
+                    self.fail(path, f"{value!r} is no date")
+                    return None
+            if relative and value.startswith("-") and (duration := parse_duration(value[1:])):
+                try:
+                    return before(int(self.now), duration)
+                except (ValueError, OverflowError):
+                    self.fail(path, f"{value!r} lies before all time")
+                    return None
+        expected = "RFC 3339 or relative to now, as -1d" if relative else "RFC 3339"
+        self.fail(path, f"must be a time: {expected}")
+        return None
+
+    def span(self, start: Any, stop: Any, path: str) -> tuple[float, float]:
+        """Read `start` (required) and `stop` (default: now) of a filter."""
+        if start is None:
+            self.fail(f"{path}.start", "is required")
+        begin = self.time(start, f"{path}.start")
+        end = self.time(stop, f"{path}.stop") if stop is not None else int(self.now)
+        if begin is not None and end is not None and stop is not None and end <= begin:
+            self.fail(f"{path}.stop", "must be later than start")
+        return begin or 0, end or 0
+
+    def duration(self, value: Any, path: str, *, negative: bool = False) -> Duration | None:
+        if value is None:
+            return None
+        if isinstance(value, str):
+            sign = -1 if negative and value.startswith("-") else 1
+            if duration := parse_duration(value[1:] if sign < 0 else value):
+                return Duration(sign * duration.seconds, sign * duration.months)
+        self.fail(path, "must be a duration such as 5m, 1h30m or 1w")
+        return None
+
+    def zone(self, value: Any, path: str) -> ZoneInfo | None:
+        name = self.text(value, path)
+        if name is None:
+            return None
+        try:
+            return ZoneInfo(name)
+        except (OSError, ValueError):
+            self.fail(path, f"{name!r} is not an IANA time zone")
+            return None
+
+    def weekdays(self, value: Any, path: str) -> frozenset[int]:
+        days = [day.lower() for day in self.texts(value, path) or ()]
+        for day in days:
+            if day not in WEEKDAYS:
+                self.fail(path, f"{day!r} is not a day of the week")
+        return frozenset(WEEKDAYS.index(day) for day in days if day in WEEKDAYS)
+
+    def time_ranges(self, value: Any, path: str) -> tuple[tuple[int, int], ...]:
+        """Read `[{"start": "09:00", "stop": "17:00"}]` as seconds of the day."""
+        if value is None:
+            return ()
+        if not isinstance(value, list):
+            self.fail(path, "must be a list")
+            return ()
+        found = []
+        for i, item in enumerate(value):
+            entry = self.record(item, f"{path}[{i}]", {"start", "stop"})
+            start = self._time_of_day(entry.get("start"), f"{path}[{i}].start")
+            stop = self._time_of_day(entry.get("stop"), f"{path}[{i}].stop")
+            if start >= stop:
+                self.fail(f"{path}[{i}]", "must stop later than it starts")
+            found.append((start, stop))
+        return tuple(found)
+
+    def _time_of_day(self, value: Any, path: str) -> int:
+        if not isinstance(value, str) or not TIME_OF_DAY.fullmatch(value):
+            self.fail(path, "must be a time of day as HH:MM")
+            return 0
+        hours, minutes = value.split(":")
+        return int(hours) * 3600 + int(minutes) * 60
+
+
+def read_body(raw: bytes) -> dict[str, Any]:
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError as exc:
+        raise Invalid([{"field": "body", "message": "is not JSON"}]) from exc
+    if not isinstance(body, dict):
+        raise Invalid([{"field": "body", "message": "must be an object"}])
+    return body
+
+
+def _seconds(moment: datetime) -> float:
+    stamp = moment.timestamp()
+    return int(stamp) if stamp.is_integer() else round(stamp, 3)
+
+
+def format_time(seconds: float, digits: int | None = None) -> str:
+    """Format as RFC 3339 in UTC; without a number of digits a fraction shows only where there is one."""
+    moment = datetime.fromtimestamp(seconds, UTC)
+    if digits is None:
+        digits = 3 if moment.microsecond else 0
+    fraction = f".{moment.microsecond:06d}000"[: digits + 1] if digits else ""
+    return f"{moment:%Y-%m-%dT%H:%M:%S}{fraction}Z"

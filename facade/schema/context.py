@@ -1,0 +1,38 @@
+"""What resolvers may reach: the loaders of their operation, and nothing else of the server."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import strawberry.types
+
+from ..butlr import Butlr, Unauthenticated
+from ..loaders import Loaders, Services
+from ..upstream import Caller, Ledger
+
+
+@dataclass
+class Context:
+    services: Services
+    caller: Caller | None
+    ledger: Ledger
+    request_id: str
+
+    @cached_property
+    def loaders(self) -> Loaders:
+        if self.caller is None:
+            raise Unauthenticated(
+                "This needs a token. Log in (mutation login or clientLogin) and send it as `Authorization: Bearer …`."
+            )
+        return Loaders(self.services, self.caller, self.ledger)
+
+    @property
+    def butlr(self) -> Butlr:
+        return self.services.upstream.butlr
+
+    def close(self) -> None:
+        """Stop what the operation still had under way."""
+        if "loaders" in self.__dict__:
+            self.loaders.cancel()
+
+
+Info = strawberry.types.Info[Context, None]

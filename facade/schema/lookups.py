@@ -1,0 +1,48 @@
+"""From a record's ids to the records they name: resolvers shared by all that carry such ids."""
+
+from typing import Any
+
+import strawberry
+
+from ..assets import normal_mac
+from ..assets.records import FloorRecord, HiveRecord, RoomRecord, SensorRecord, ZoneRecord
+from .context import Info
+
+
+async def sensor_of(root: strawberry.Parent[Any], info: Info) -> SensorRecord | None:
+    id_: str | None = getattr(root, "sensor_id", None)
+    mac: str | None = getattr(root, "mac_address", None)
+    if not (id_ or mac):
+        return None
+    assets = await info.context.loaders.assets()
+    return assets.sensors.get(id_) if id_ else assets.sensor_by_mac.get(normal_mac(mac or ""))
+
+
+async def hive_of(root: strawberry.Parent[Any], info: Info) -> HiveRecord | None:
+    if not (root.hive_id or root.hive_serial):
+        return None
+    assets = await info.context.loaders.assets()
+    return assets.hives.get(root.hive_id or "") or assets.hive_by_serial.get((root.hive_serial or "").lower())
+
+
+async def room_of(root: strawberry.Parent[Any], info: Info) -> RoomRecord | None:
+    if not root.room_id:
+        return None
+    assets = await info.context.loaders.assets()
+    return assets.rooms.get(root.room_id)
+
+
+async def floor_of(root: strawberry.Parent[Any], info: Info) -> FloorRecord | None:
+    # Rows call a floor a space; its id is the same.
+    id_ = getattr(root, "space_id", None) or getattr(root, "floor_id", None)
+    if not id_:
+        return None
+    assets = await info.context.loaders.assets()
+    return assets.floors.get(id_)
+
+
+async def zone_of(root: strawberry.Parent[Any], info: Info) -> ZoneRecord | None:
+    if not root.zone_id:
+        return None
+    assets = await info.context.loaders.assets()
+    return assets.zones.get(root.zone_id)

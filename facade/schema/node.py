@@ -1,0 +1,10 @@
+"""`Node`: what has an id that is known everywhere."""
+
+import strawberry
+
+from .fields import described
+
+
+@strawberry.interface(description="What has an id that is known everywhere.")
+class Node:
+    id: strawberry.ID = described("The primary id: its type, an underscore, letters and digits.")

@@ -1,0 +1,216 @@
+"""The roots of the graph."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+import strawberry
+from strawberry import ID, UNSET
+
+from ..assets import normal_mac
+from ..assets.records import Record, SensorRecord
+from .context import Info
+from .detection import DetectionSet, detection_set
+from .hive import Hive, Hives
+from .inputs import (
+    CalibrationPoint,
+    DetectionFilter,
+    DetectionWindow,
+    Paginate,
+    ReportFilter,
+    ReportGroupBy,
+    ReportOptions,
+    ReportWindow,
+    with_times,
+    without_unset,
+)
+from .node import Node
+from .place import Floor, Floors, Room, Rooms, Zone, Zones
+from .report import Report, ReportRecord
+from .scalars import bad_input
+from .sensor import Sensor, Sensors
+
+# Which of a caller's assets an id names, by its prefix.
+TABLE_OF_PREFIX = {
+    "site": "sites",
+    "building": "buildings",
+    "space": "floors",
+    "floor": "floors",
+    "room": "rooms",
+    "zone": "zones",
+    "sensor": "sensors",
+    "hive": "hives",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wrapped:
+    """A list as the native API wraps it."""
+
+    data: list[Any]
+
+
+def _given(values: Collection[str] | None) -> set[str] | None:
+    """A filter's values; None where it was not given. An empty list is given, and matches nothing."""
+    return None if values is None or values is UNSET else set(values)
+
+
+async def _sensors(
+    info: Info,
+    ids: list[str] | None = UNSET,
+    mac_addresses: list[str] | None = UNSET,
+    floor_ids: list[str] | None = UNSET,
+    room_ids: list[str] | None = UNSET,
+    hive_ids: list[str] | None = UNSET,
+    hive_serials: list[str] | None = UNSET,
+    mode: str | None = UNSET,
+) -> Wrapped:
+    assets = await info.context.loaders.assets()
+    found: list[SensorRecord] = list(assets.sensors.values())
+    for values, of in (
+        (_given(ids), lambda sensor: sensor.id),
+        (_given(floor_ids), lambda sensor: sensor.floor_id),
+        (_given(room_ids), lambda sensor: sensor.room_id),
+        (_given(hive_ids), lambda sensor: sensor.hive_id),
+        (_lowered(hive_serials), lambda sensor: (sensor.hive_serial or "").lower()),
+        (_macs(mac_addresses), lambda sensor: normal_mac(sensor.mac_address or "")),
+    ):
+        if values is not None:
+            found = [sensor for sensor in found if of(sensor) in values]  # type: ignore[no-untyped-call]
+    return Wrapped([sensor for sensor in found if not mode or sensor.mode == mode])
+
+
+def _lowered(values: list[str] | None) -> set[str] | None:
+    given = _given(values)
+    return None if given is None else {value.lower() for value in given}
+
+
+def _macs(values: list[str] | None) -> set[str] | None:
+    given = _given(values)
+    return None if given is None else {normal_mac(value) for value in given}
+
+
+async def _sensor(info: Info, id: ID | None = UNSET, mac_address: str | None = UNSET) -> Any:
+    if not (id or mac_address):
+        raise bad_input("sensor needs `id` or `mac_address`.")
+    assets = await info.context.loaders.assets()
+    sensor = assets.sensors.get(id) if id else assets.sensor_by_mac.get(normal_mac(mac_address or ""))
+    if sensor and id and mac_address and normal_mac(sensor.mac_address or "") != normal_mac(mac_address):
+        return None
+    return sensor
+
+
+async def _hives(
+    info: Info,
+    ids: list[str] | None = UNSET,
+    serial_numbers: list[str] | None = UNSET,
+    returnPlaceholders: bool | None = UNSET,  # noqa: ARG001 -- no REST call knows placeholders
+) -> Wrapped:
+    assets = await info.context.loaders.assets()
+    wanted, serials = _given(ids), _lowered(serial_numbers)
+    return Wrapped(
+        [
+            hive
+            for hive in assets.hives.values()
+            if (wanted is None or hive.id in wanted)
+            and (serials is None or (hive.serialNumber or "").lower() in serials)
+        ]
+    )
+
+
+async def _hive(info: Info, id: ID | None = UNSET, serial_number: str | None = UNSET) -> Any:
+    if not (id or serial_number):
+        raise bad_input("hive needs `id` or `serial_number`.")
+    assets = await info.context.loaders.assets()
+    return assets.hives.get(id) if id else assets.hive_by_serial.get((serial_number or "").lower())
+
+
+def _listed(table: str) -> Callable[..., Any]:
+    async def resolve(info: Info, ids: list[str] | None = UNSET) -> Wrapped:
+        records: dict[str, Record] = getattr(await info.context.loaders.assets(), table)
+        wanted = _given(ids)
+        return Wrapped([record for record in records.values() if wanted is None or record.id in wanted])
+
+    return resolve
+
+
+def _single(table: str, noun: str) -> Callable[..., Any]:
+    async def resolve(info: Info, id: ID | None = UNSET, customID: ID | None = UNSET) -> Any:
+        if not (id or customID):
+            raise bad_input(f"{noun} needs `id` or `customID`.")
+        records = getattr(await info.context.loaders.assets(), table)
+        if id:
+            return records.get(id)
+        return next((record for record in records.values() if record.customID == customID), None)
+
+    return resolve
+
+
+async def _node(info: Info, id: ID) -> Any:
+    table = TABLE_OF_PREFIX.get(id.partition("_")[0])
+    return getattr(await info.context.loaders.assets(), table).get(id) if table else None
+
+
+async def _report(
+    info: Info,
+    filter: ReportFilter,
+    group_by: ReportGroupBy | None = UNSET,
+    window: ReportWindow | None = UNSET,
+    options: ReportOptions | None = UNSET,
+    paginate: Paginate | None = UNSET,
+    calibration_points: list[CalibrationPoint] | None = UNSET,
+) -> Any:
+    body = without_unset(
+        filter=filter,
+        group_by=group_by,
+        window=window,
+        options=options,
+        paginate=paginate,
+        calibration_points=calibration_points,
+    )
+    body["filter"] = with_times(body["filter"])
+    if body.get("options", {}).get("format", "json") != "json":
+        raise bad_input(
+            'options.format takes "json" here. For CSV call POST /api/v3/reporting with the same body, '
+            "or run `facade export`."
+        )
+    return ReportRecord(await info.context.loaders.reports.whole(body))
+
+
+async def _detections(info: Info, filter: DetectionFilter, window: DetectionWindow | None = UNSET) -> Any:
+    body = {"filter": with_times(without_unset(filter=filter)["filter"]), **without_unset(window=window)}
+    return await detection_set(info, body)
+
+
+def _field(resolver: Callable[..., Any], type_: Any, text: str) -> Any:
+    return strawberry.field(resolver=resolver, graphql_type=type_, description=text)
+
+
+@strawberry.type(description="Assets as Butlr's own GraphQL API gives them, and the time series of its REST API.")
+class Query:
+    sensors = _field(
+        _sensors,
+        Sensors | None,
+        "Sensors; every filter given must match. MAC addresses in any case, with - or :.",
+    )
+    sensor = _field(_sensor, Sensor | None, "One sensor, by id or MAC address; null where there is none.")
+    hives = _field(_hives, Hives | None, "Hives; every filter given must match.")
+    hive = _field(_hive, Hive | None, "One hive, by id or serial number; null where there is none.")
+    floors = _field(_listed("floors"), Floors | None, "Floors.")
+    floor = _field(_single("floors", "floor"), Floor | None, "One floor, by id or the customer's own id.")
+    rooms = _field(_listed("rooms"), Rooms | None, "Rooms.")
+    room = _field(_single("rooms", "room"), Room | None, "One room, by id or the customer's own id.")
+    zones = _field(_listed("zones"), Zones | None, "Zones.")
+    zone = _field(_single("zones", "zone"), Zone | None, "One zone, by id or the customer's own id.")
+    node = _field(_node, Node | None, "Anything with an id; null where there is none.")
+    report = _field(
+        _report,
+        Report | None,
+        "The reporting call (POST /api/v3/reporting): its body is this field's variables.",
+    )
+    detections = _field(
+        _detections,
+        DetectionSet | None,
+        "The detections call (POST /api/v3/detections): its body is this field's variables, less `data_types`, "
+        "which the selected fields decide.",
+    )

@@ -1,0 +1,337 @@
+"""Reports: one answer of the reporting call, as rows, as columns, as groups and as it came."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import strawberry
+from strawberry import ID, UNSET
+
+from ..assets.records import (
+    BuildingRecord,
+    FloorRecord,
+    HiveRecord,
+    Record,
+    RoomRecord,
+    SensorRecord,
+    SiteRecord,
+    ZoneRecord,
+)
+from ..butlr import Leaf, Row, format_rfc3339, name_levels, to_rfc3339
+from ..butlr import Statistics as StatisticsRecord
+from ..cache import Entry
+from ..loaders import ReportAnswer, ReportOf
+from .context import Info
+from .enums import Measurement
+from .fields import described, one
+from .inputs import ReportGroupBy, ReportWindow, TimeConstraints, ValueFilter, with_times, without_unset
+from .lookups import floor_of, hive_of, room_of, sensor_of, zone_of
+from .scalars import JSON, Time
+
+# The reporting filter that names an asset of each kind. A floor is a "space", a site a "client" there.
+DIMENSIONS: dict[type[Record], str] = {
+    SiteRecord: "clients",
+    BuildingRecord: "buildings",
+    FloorRecord: "spaces",
+    RoomRecord: "rooms",
+    ZoneRecord: "zones",
+    HiveRecord: "hives",
+    SensorRecord: "sensors",
+}
+
+
+@strawberry.type(description="How fresh an answer is.")
+class Freshness:
+    as_of: Time = described("When the oldest part of the answer was read upstream.")
+    settled_until: Time | None = described("Up to where nothing changes any more; null where all of it may.")
+    partial: bool = described("Whether the last window is unfinished.")
+
+
+@strawberry.type(description="One point of a report, as the upstream gives it. Ids that it leaves empty are null.")
+class ReportRow:
+    time: Time | None = described("The window that the value is of.")
+    start: Time | None = described("From when the report was asked.")
+    stop: Time | None = described("Until when the report was asked.")
+    field: str | None = described("`in` and `out` for traffic.")
+    measurement: str | None = described("What was measured; it may have another name than what was asked.")
+    value: float | None = described("The value.")
+    preprocessed: bool | None = described("Whether the value was made ahead of the call.")
+    timezone_offset: str | None = described("As the upstream writes it: `-7h`.")
+    tag_id: ID | None = described("The tag.")
+    building_id: ID | None = described("The building.")
+    building_name: str | None = described("The building's name.")
+    space_id: ID | None = described("The floor.")
+    space_name: str | None = described("The floor's name.")
+    room_id: ID | None = described("The room.")
+    room_name: str | None = described("The room's name.")
+    zone_id: ID | None = described("The zone.")
+    zone_name: str | None = described("The zone's name.")
+    hive_id: ID | None = described("The hive.")
+    hive_serial: str | None = described("The hive's serial number.")
+    sensor_id: ID | None = described("The sensor.")
+    mac_address: str | None = described("The sensor's MAC address.")
+    floor_custom_id: str | None = described("The customer's own id of the floor.")
+    room_custom_id: str | None = described("The customer's own id of the room.")
+    zone_custom_id: str | None = described("The customer's own id of the zone.")
+    sensor = one("Sensor", sensor_of, "The sensor; null where no source of assets knows it.")
+    hive = one("Hive", hive_of, "The hive; null where no source of assets knows it.")
+    room = one("Room", room_of, "The room.")
+    floor = one("Floor", floor_of, "The floor.")
+    zone = one("Zone", zone_of, "The zone.")
+
+
+@strawberry.type(description="The points of one measurement, field and asset as columns: what a chart wants.")
+class Series:
+    measurement: str | None = described("What was measured.")
+    field: str | None = described("`in` and `out` for traffic.")
+    sensor_id: ID | None = described("The sensor, where the points are a sensor's.")
+    room_id: ID | None = described("The room.")
+    zone_id: ID | None = described("The zone.")
+    space_id: ID | None = described("The floor.")
+    times: list[Time] = described("The points' times, in order; a point without a time is left out.")
+    values: list[float | None] = described("Their values.")
+    sensor = one("Sensor", sensor_of, "The sensor; null where no source of assets knows it.")
+    room = one("Room", room_of, "The room.")
+    floor = one("Floor", floor_of, "The floor.")
+
+
+@strawberry.type(description="Statistics of the values of a group.")
+class Statistics:
+    sum: float | None = described("The sum.")
+    min: float | None = described("The least.")
+    max: float | None = described("The greatest.")
+    count: int | None = described("How many values.")
+    mean: float | None = described("The mean.")
+    median: float | None = described("The median.")
+    stddev: float | None = described("The standard deviation.")
+    first: float | None = described("The first.")
+    last: float | None = described("The last.")
+
+
+@strawberry.type(description="One level of a group.")
+class GroupKey:
+    name: str = described("The entry of `group_by.order` that the level answers to.")
+    value: str = described("Its value.")
+
+
+@strawberry.type(description="One leaf of a grouped answer.")
+class ReportGroup:
+    keys: list[GroupKey] = described("The levels that lead to the leaf, outermost first.")
+    statistics: Statistics | None = described("The leaf's statistics; null where it holds rows or a number.")
+    value: float | None = described(
+        "The leaf's one number: the statistic that `window.function` names (else the mean), or its only row's value."
+    )
+    time: Time | None = described("The level that is a time, or the only row's time.")
+    sensor = one("Sensor", sensor_of, "The sensor that a level names.")
+    room = one("Room", room_of, "The room that a level names.")
+    floor = one("Floor", floor_of, "The floor that a level names.")
+
+
+@strawberry.type(description="Which page an answer is.")
+class PageInfo:
+    page: int | None = described("The page, from 1.")
+    page_item_count: int | None = described("Rows on this page.")
+    total_item_count: int | None = described("Rows in all.")
+    total_pages: int | None = described("Pages in all.")
+
+
+def _page_info(root: strawberry.Parent[Any]) -> Any:
+    return root.page_info
+
+
+@strawberry.type(description="An answer of the reporting call (POST /api/v3/reporting).")
+class Report:
+    rows: list[ReportRow] | None = described(
+        "The points: of a flat answer, and of the leaves of a grouped raw one; none for grouped statistics."
+    )
+    series: list[Series] | None = described("The same points as columns, one entry a measurement, field and asset.")
+    groups: list[ReportGroup] | None = described(
+        "The nested `data` of a grouped answer, one entry a leaf, at whatever depth it comes."
+    )
+    data: JSON | None = described("`data` exactly as the REST call answers it.")
+    page_info: PageInfo | None = described("Null unless `paginate` was given.")
+    freshness: Freshness | None = described("How fresh the answer is.")
+
+
+@dataclass(slots=True)
+class SeriesRecord:
+    measurement: str | None
+    field: str | None
+    sensor_id: str | None
+    room_id: str | None
+    zone_id: str | None
+    space_id: str | None
+    times: list[str] = dataclasses.field(default_factory=list)
+    values: list[float | None] = dataclasses.field(default_factory=list)
+
+
+@dataclass(slots=True)
+class GroupKeyRecord:
+    name: str
+    value: str
+
+
+@dataclass(slots=True)
+class GroupRecord:
+    keys: list[GroupKeyRecord]
+    statistics: StatisticsRecord | None
+    value: float | None
+    time: str | int | None
+    sensor_id: str | None
+    mac_address: str | None
+    room_id: str | None
+    space_id: str | None
+
+
+@dataclass(slots=True)
+class PageInfoRecord:
+    page: int | None
+    page_item_count: int | None
+    total_item_count: int | None
+    total_pages: int | None
+
+
+@dataclass(slots=True)
+class FreshnessRecord:
+    as_of: str
+    settled_until: str | None
+    partial: bool
+
+
+class ReportRecord:
+    """A `Report` over an answer; each of its shapes is made when asked for, and once."""
+
+    def __init__(self, answer: ReportAnswer) -> None:
+        self._answer = answer
+
+    @property
+    def data(self) -> Any:
+        return self._answer.reporting.data
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        return self._answer.reporting.rows
+
+    @cached_property
+    def series(self) -> list[SeriesRecord]:
+        return columns(self.rows)
+
+    @cached_property
+    def groups(self) -> list[GroupRecord]:
+        reporting = self._answer.reporting
+        if reporting.is_flat:
+            return []
+        body = self._answer.body
+        order = (body.get("group_by") or {}).get("order") or ()
+        statistic = (body.get("window") or {}).get("function") or "mean"
+        return [_group(leaf, order, statistic) for leaf in reporting.leaves]
+
+    @property
+    def page_info(self) -> PageInfoRecord | None:
+        # Without `paginate` the upstream sends one all the same, whose counts mean nothing.
+        if "paginate" not in self._answer.body:
+            return None
+        info = self._answer.reporting.page_info or {}
+        return PageInfoRecord(*(_whole(info.get(name)) for name in PageInfoRecord.__slots__))
+
+    @property
+    def freshness(self) -> FreshnessRecord:
+        return freshness_of(self._answer.entry)
+
+
+def freshness_of(entry: Entry) -> FreshnessRecord:
+    settled = entry.settled_until
+    return FreshnessRecord(_moment(entry.as_of), None if settled is None else _moment(settled), entry.partial)
+
+
+def _moment(epoch: float) -> str:
+    return format_rfc3339(datetime.fromtimestamp(epoch, UTC))
+
+
+def _whole(value: object) -> int | None:
+    return int(value) if isinstance(value, int | float | str) and str(value).isdigit() else None
+
+
+def columns(rows: Sequence[Row]) -> list[SeriesRecord]:
+    """Return the rows as columns, in the order in which their assets first come, each ordered by time."""
+    series: dict[tuple[str | None, ...], SeriesRecord] = {}
+    for row in rows:
+        if row.time is None:
+            continue
+        key = (row.measurement, row.field, row.sensor_id, row.room_id, row.zone_id, row.space_id)
+        entry = series.get(key)
+        if entry is None:
+            entry = series[key] = SeriesRecord(*key)
+        entry.times.append(row.time if isinstance(row.time, str) else to_rfc3339(row.time) or "")
+        entry.values.append(row.value)
+    for entry in series.values():
+        # Times of one answer are written alike, so they sort as they stand.
+        if any(later < earlier for earlier, later in pairwise(entry.times)):
+            order = sorted(range(len(entry.times)), key=lambda at, times=entry.times: times[at])  # type: ignore[misc]
+            entry.times = [entry.times[at] for at in order]
+            entry.values = [entry.values[at] for at in order]
+    return list(series.values())
+
+
+def _group(leaf: Leaf, order: Sequence[str], statistic: str) -> GroupRecord:
+    names = name_levels(leaf.path, order)
+    levels = dict(zip(names, leaf.path, strict=True))
+    only = leaf.rows[0] if leaf.rows and len(leaf.rows) == 1 else None
+    value = leaf.value
+    if leaf.statistics is not None:
+        value = getattr(leaf.statistics, statistic, None)
+    elif only is not None:
+        value = only.value
+    return GroupRecord(
+        keys=[GroupKeyRecord(name, level) for name, level in zip(names, leaf.path, strict=True)],
+        statistics=leaf.statistics,
+        value=value,
+        time=levels.get("time") or (only.time if only else None),
+        sensor_id=levels.get("sensor_id"),
+        mac_address=levels.get("mac_address"),
+        room_id=levels.get("room_id"),
+        space_id=levels.get("space_id"),
+    )
+
+
+async def asset_report(
+    root: strawberry.Parent[Any],
+    info: Info,
+    start: Time,
+    measurements: list[Measurement] | None = UNSET,
+    stop: Time | None = UNSET,
+    window: ReportWindow | None = UNSET,
+    group_by: ReportGroupBy | None = UNSET,
+    value: ValueFilter | None = UNSET,
+    calibrated: str | None = UNSET,
+    time_constraints: TimeConstraints | None = UNSET,
+) -> Any:
+    filter_ = with_times(
+        without_unset(
+            start=start,
+            stop=stop,
+            measurements=measurements,
+            value=value,
+            calibrated=calibrated,
+            time_constraints=time_constraints,
+        )
+    )
+    if "value" not in filter_ and any("occupancy" in name for name in filter_.get("measurements", ())):
+        # An empty room is a reading, and the upstream leaves zeros out unless told.
+        filter_["value"] = {"gte": 0}
+    body = {"filter": filter_, **without_unset(window=window, group_by=group_by)}
+    key = ReportOf.make(DIMENSIONS[type(root)], root.id, body)
+    return ReportRecord(await info.context.loaders.reports.load(key))
+
+
+def report_field() -> Any:
+    return strawberry.field(
+        resolver=asset_report,
+        graphql_type=Report | None,
+        description="What the reporting call says of this asset. Assets that ask alike are one call. "
+        "Occupancy keeps its zeros unless `value` says otherwise.",
+    )

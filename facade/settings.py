@@ -1,0 +1,150 @@
+"""Settings: the only reader of the environment (and of a `.env` file)."""
+
+import ipaddress
+from datetime import timedelta
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from .butlr import REFRESH_PATH, parse_duration
+
+_BYTES = {
+    "": 1,
+    "B": 1,
+    "KB": 1000,
+    "MB": 1000**2,
+    "GB": 1000**3,
+    "KIB": 1024,
+    "MIB": 1024**2,
+    "GIB": 1024**3,
+}
+
+
+class SettingsError(Exception):
+    """A setting is wrong; the message is one line that names it."""
+
+
+def _seconds(value: Any) -> Any:
+    """Seconds as a number, or a duration as the API writes it: 90, 30s, 5m, 1h."""
+    if isinstance(value, str) and not value.replace(".", "", 1).isdigit():
+        duration = parse_duration(value.replace(" ", ""))
+        if duration.months:
+            raise ValueError("a month has no fixed length; say it in days")
+        return float(duration.seconds)
+    return value
+
+
+def _bytes(value: Any) -> Any:
+    """A number of bytes, with or without a unit: 1048576, 256MiB."""
+    if isinstance(value, str):
+        text = value.strip().upper().replace(" ", "")
+        number = text.rstrip("BKMGI")
+        unit = text[len(number) :]
+        if not number.isdigit() or unit not in _BYTES:
+            raise ValueError("write a number of bytes, or one with a unit such as 256MiB")
+        return int(number) * _BYTES[unit]
+    return value
+
+
+def _listed(value: Any) -> Any:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _base_url(value: str) -> str:
+    if not value.startswith(("http://", "https://")):
+        raise ValueError("write it with http:// or https://")
+    return value.rstrip("/")
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
+Bytes = Annotated[int, BeforeValidator(_bytes), Field(gt=0)]
+Listed = Annotated[list[str], NoDecode, BeforeValidator(_listed)]
+
+
+def setting(name: str, default: Any, **constraints: Any) -> Any:
+    return Field(default=default, validation_alias=name, **constraints)
+
+
+class Settings(BaseSettings):
+    """Every setting of the facade. `docs/operating.md` describes each one; a test keeps it complete."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", populate_by_name=True, hide_input_in_errors=True)
+
+    base_url: Annotated[str, AfterValidator(_base_url)] = setting("BUTLR_BASE_URL", "https://api.butlr.io")
+    client_id: str | None = setting("BUTLR_CLIENT_ID", None)
+    client_secret: SecretStr | None = setting("BUTLR_CLIENT_SECRET", None)
+    refresh_path: str = setting("BUTLR_REFRESH_PATH", REFRESH_PATH, pattern="^/")
+
+    auth: Literal["passthrough", "service"] = setting("FACADE_AUTH", "passthrough")
+    api_keys: Annotated[list[SecretStr], NoDecode, BeforeValidator(_listed)] = setting("FACADE_API_KEYS", [])
+    allow_anonymous: bool = setting("FACADE_ALLOW_ANONYMOUS", False)
+    token_recheck: Seconds = setting("FACADE_TOKEN_RECHECK", 300.0)
+    # Set by `serve --sandbox`: callers without a token are the sandbox's demo client.
+    demo: bool = setting("FACADE_SANDBOX_DEMO", False)
+
+    cache_url: SecretStr = setting("FACADE_CACHE_URL", SecretStr("memory://"))
+    cache_max_bytes: Bytes = setting("FACADE_CACHE_MAX_BYTES", 256 * 1024**2)
+    stale_if_error: Seconds = setting("FACADE_STALE_IF_ERROR", 3600.0)
+    discovery_span: Seconds = setting("FACADE_DISCOVERY_SPAN", timedelta(days=7).total_seconds())
+    assets: Listed = setting("FACADE_ASSETS", ["discovery"])
+
+    upstream_timeout: Seconds = setting("FACADE_UPSTREAM_TIMEOUT", 30.0)
+    upstream_concurrency: int = setting("FACADE_UPSTREAM_CONCURRENCY", 16, ge=1)
+
+    max_tokens: int = setting("FACADE_MAX_TOKENS", 4000, ge=1)
+    max_body_bytes: Bytes = setting("FACADE_MAX_BODY_BYTES", 1024**2)
+    graphiql: bool = setting("FACADE_GRAPHIQL", True)
+    cors_origins: Listed = setting("FACADE_CORS_ORIGINS", [])
+    extra_measurements: Listed = setting("FACADE_EXTRA_MEASUREMENTS", [])
+    log_format: Literal["text", "json"] = setting("FACADE_LOG_FORMAT", "text")
+
+    host: str = setting("FACADE_HOST", "127.0.0.1")
+    port: int = setting("FACADE_PORT", 8000, ge=0, le=65535)
+    workers: int = setting("FACADE_WORKERS", 1, ge=1)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.auth == "service" or self.demo:
+            for name, value in (
+                ("BUTLR_CLIENT_ID", self.client_id),
+                ("BUTLR_CLIENT_SECRET", self.client_secret),
+            ):
+                if not value:
+                    raise ValueError(f"{name}: FACADE_AUTH=service logs in with it, so it must be set")
+        for name in self.extra_measurements:
+            if not name.isidentifier():
+                raise ValueError(f"FACADE_EXTRA_MEASUREMENTS: {name!r} is no GraphQL name")
+        unknown = [name for name in self.assets if name != "discovery"]
+        if unknown or not self.assets:
+            raise ValueError(f"FACADE_ASSETS: {unknown[0] if unknown else '(nothing)'!r} is no source; use discovery")
+        return self
+
+    def require_safe_host(self) -> None:
+        """Refuse to lend the facade's own login to a network that nobody checks."""
+        guarded = self.api_keys or self.allow_anonymous
+        if (self.auth == "service" or self.demo) and not guarded and not _is_loopback(self.host):
+            raise SettingsError(
+                f"FACADE_HOST: {self.host} is not loopback, and FACADE_AUTH=service would let anyone there read "
+                "with this facade's login. Set FACADE_API_KEYS, or FACADE_ALLOW_ANONYMOUS=true if that is meant."
+            )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def load(**overrides: Any) -> Settings:
+    """Return the settings. Raises `SettingsError`."""
+    try:
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else ""
+        reason = str(first["msg"]).removeprefix("Value error, ")
+        raise SettingsError(f"{name}: {reason}" if name else reason) from None

@@ -1,0 +1,24 @@
+"""The one way to read the upstream: cache, single flight and token handling laid over the client."""
+
+from .bodies import Body
+from .callers import Caller, Passthrough, Service
+from .ledger import Ledger
+from .pieces import Piece
+from .reader import Answer, Call, Upstream
+from .reports import KEY_OF_FILTER, Reports
+from .sightings import Sightings
+
+__all__ = [
+    "KEY_OF_FILTER",
+    "Answer",
+    "Body",
+    "Call",
+    "Caller",
+    "Ledger",
+    "Passthrough",
+    "Piece",
+    "Reports",
+    "Service",
+    "Sightings",
+    "Upstream",
+]

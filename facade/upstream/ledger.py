@@ -1,0 +1,41 @@
+"""What one operation read: the source of `X-Cache`, `Age` and `Cache-Control`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..cache import CacheStatus, Entry
+
+
+@dataclass(slots=True)
+class Ledger:
+    """One an operation. `fresh` asks for answers no older than the operation itself (`no-cache`)."""
+
+    fresh: bool = False
+    calls: int = 0
+    oldest: float | None = None
+    fresh_until: float | None = None
+    stale: bool = False
+    on_call: Callable[[int], None] | None = None
+
+    def called(self) -> None:
+        self.calls += 1
+        if self.on_call:
+            self.on_call(self.calls)
+
+    def read(self, entry: Entry, *, stale: bool = False) -> None:
+        """Note a part: the answer is as old as its oldest part and as fresh as its shortest."""
+        self.oldest = entry.as_of if self.oldest is None else min(self.oldest, entry.as_of)
+        fresh_until = 0.0 if stale else entry.fresh_until
+        self.fresh_until = fresh_until if self.fresh_until is None else min(self.fresh_until, fresh_until)
+        self.stale = self.stale or stale
+
+    @property
+    def status(self) -> CacheStatus | None:
+        """How the cache served this operation; None where nothing was read."""
+        if self.fresh:
+            return CacheStatus.BYPASS
+        if self.stale:
+            return CacheStatus.STALE
+        if self.calls:
+            return CacheStatus.MISS
+        return CacheStatus.HIT if self.oldest is not None else None

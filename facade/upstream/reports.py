@@ -1,0 +1,202 @@
+"""Reporting calls: one, or as many as the upstream needs to bear what is asked."""
+
+import asyncio
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from ..butlr import REPORTING_PATH, ButlrError, Reporting, UpstreamTimeout, decode_reporting
+from .bodies import Body, span_of, span_seconds, window_seconds
+from .callers import Caller
+from .ledger import Ledger
+from .pieces import Piece, oldest
+from .reader import Answer, Call, Upstream
+
+# The reply's row and level that carry what a filter asks by. Rows have no site, and a sensor's one `zone_id` does
+# not say all the zones it stands in.
+KEY_OF_FILTER = {
+    "rooms": "room_id",
+    "spaces": "space_id",
+    "zones": "zone_id",
+    "sensors": "sensor_id",
+    "hives": "hive_id",
+    "buildings": "building_id",
+    "mac_addresses": "mac_address",
+}
+
+
+class Sizes:
+    """How many ids a call bears, learnt per measurement and span, and forgotten after an hour."""
+
+    def __init__(self, *, kept_for: float = 3600.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._kept_for = kept_for
+        self._clock = clock
+        self._learnt: OrderedDict[tuple[object, ...], tuple[int, float]] = OrderedDict()
+
+    def get(self, key: tuple[object, ...], default: int) -> int:
+        size, until = self._learnt.get(key, (default, math.inf))
+        return min(size, default) if until > self._clock() else default
+
+    def learn(self, key: tuple[object, ...], size: int) -> None:
+        self._learnt[key] = (size, self._clock() + self._kept_for)
+        self._learnt.move_to_end(key)
+        if len(self._learnt) > 1000:
+            self._learnt.popitem(last=False)
+
+
+class Reports:
+    """Reads reports. An answer of `{}` means that the call was too much: it is halved until it is borne."""
+
+    def __init__(self, upstream: Upstream, *, sizes: Sizes | None = None) -> None:
+        self._upstream = upstream
+        self._sizes = sizes or Sizes()
+
+    async def whole(self, body: Body, caller: Caller, ledger: Ledger) -> Answer[Reporting]:
+        """Return the answer to a body as a client wrote it, merged from parts where the upstream needs them.
+
+        Raises `ButlrError`: of the call, or of the first part that failed.
+        """
+        answer = await self._once(body, caller, ledger)
+        if not answer.value.is_empty_object or "paginate" in body:
+            return answer
+        dimension, ids = _widest(body)
+        if dimension is None or not _separable(body, dimension):
+            if _is_flat(body):
+                raise _too_much(body)
+            return answer
+        pieces = await self._halved(body, dimension, ids, caller, ledger)
+        return _merged(pieces)
+
+    async def by_ids(
+        self, body: Body, dimension: str, ids: Sequence[str], caller: Caller, ledger: Ledger
+    ) -> list[Piece[Reporting]]:
+        """Ask `body` for all `ids` at once, or for as many at a time as were borne before."""
+        size = self._sizes.get(_size_key(body, dimension, self._now()), len(ids))
+        chunks = [ids[at : at + size] for at in range(0, len(ids), size)]
+        pieces = await asyncio.gather(*(self._borne(body, dimension, chunk, caller, ledger) for chunk in chunks))
+        return [piece for some in pieces for piece in some]
+
+    async def _borne(
+        self, body: Body, dimension: str, ids: Sequence[str], caller: Caller, ledger: Ledger
+    ) -> list[Piece[Reporting]]:
+        asked = with_ids(body, dimension, ids)
+        try:
+            answer = await self._once(asked, caller, ledger)
+        except ButlrError as error:
+            return [Piece(tuple(ids), None, error)]
+        if not answer.value.is_empty_object:
+            return [Piece(tuple(ids), answer)]
+        if len(ids) == 1 or not _separable(asked, dimension):
+            if _is_flat(asked):
+                return [Piece(tuple(ids), None, _too_much(asked))]
+            return [Piece(tuple(ids), answer)]
+        return await self._halved(body, dimension, ids, caller, ledger)
+
+    async def _halved(
+        self, body: Body, dimension: str, ids: Sequence[str], caller: Caller, ledger: Ledger
+    ) -> list[Piece[Reporting]]:
+        """Take apart an ask that was answered with `{}`. The first half goes first: it teaches the size."""
+        if not _is_flat(body) and not await self._probe(body, dimension, ids, caller, ledger):
+            return [Piece(tuple(ids), await self._once(with_ids(body, dimension, ids), caller, ledger))]
+        middle = (len(ids) + 1) // 2
+        first = await self._borne(body, dimension, ids[:middle], caller, ledger)
+        if any(piece.answer for piece in first):
+            borne = max(len(piece.ids) for piece in first if piece.answer)
+            self._sizes.learn(_size_key(body, dimension, self._now()), borne)
+        return [*first, *await self.by_ids(body, dimension, ids[middle:], caller, ledger)]
+
+    async def _probe(self, body: Body, dimension: str, ids: Sequence[str], caller: Caller, ledger: Ledger) -> bool:
+        """Whether a grouped `{}` hides points: it may be true emptiness, so a few single ids are asked."""
+        for id_ in {ids[0], ids[len(ids) // 2], ids[-1]}:
+            answer = await self._once(with_ids(body, dimension, [id_]), caller, ledger)
+            if not answer.value.is_empty_object:
+                return True
+        return False
+
+    async def _once(self, body: Body, caller: Caller, ledger: Ledger) -> Answer[Reporting]:
+        return await self._upstream.read(
+            Call(
+                name="reporting",
+                send=self._upstream.butlr.reporting,
+                asked=body,
+                decode=decode_reporting,
+                span=span_of(body),
+                window=window_seconds(body),
+                empty=lambda value: not value.data,
+            ),
+            caller,
+            ledger,
+        )
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._upstream.clock(), UTC)
+
+
+def with_ids(body: Body, dimension: str, ids: Sequence[str]) -> Body:
+    return {**body, "filter": {**body["filter"], dimension: {"eq": list(ids)}}}
+
+
+def _order(body: Body) -> list[str]:
+    return list((body.get("group_by") or {}).get("order") or ())
+
+
+def _is_flat(body: Body) -> bool:
+    return not body.get("group_by")
+
+
+def _separable(body: Body, dimension: str) -> bool:
+    """Whether parts by id put together are the whole: statistics over several ids are never merged."""
+    return _is_flat(body) or KEY_OF_FILTER.get(dimension) in _order(body)
+
+
+def _widest(body: Body) -> tuple[str | None, list[str]]:
+    lists = {
+        name: value["eq"]
+        for name, value in body["filter"].items()
+        if name in KEY_OF_FILTER and isinstance(value, dict) and len(value.get("eq") or ()) > 1
+    }
+    if not lists:
+        return None, []
+    dimension = max(lists, key=lambda name: len(lists[name]))
+    return dimension, lists[dimension]
+
+
+def _size_key(body: Body, dimension: str, now: datetime) -> tuple[object, ...]:
+    seconds = span_seconds(body, now)
+    measurements = tuple(sorted(body["filter"].get("measurements") or ()))
+    every = (body.get("window") or {}).get("every")
+    return (measurements, dimension, every, _is_flat(body), round(math.log2(seconds)) if seconds >= 1 else 0)
+
+
+def _too_much(body: Body) -> UpstreamTimeout:
+    return UpstreamTimeout(
+        "Butlr answered with an empty object, as it does when a report takes it too long. "
+        f"Ask for fewer assets, a shorter span or a wider window (asked: {', '.join(sorted(body['filter']))}).",
+        path=REPORTING_PATH,
+    )
+
+
+def _merged(pieces: Sequence[Piece[Reporting]]) -> Answer[Reporting]:
+    answers = [piece.unwrap() for piece in pieces]
+    values = [answer.value for answer in answers]
+    data: Any = {}
+    if any(value.is_flat for value in values):
+        data = [row for value in values if value.is_flat for row in value.data]
+    else:
+        for value in values:
+            _merge_maps(data, value.data)
+    return Answer(Reporting.from_data(data), oldest([answer.entry for answer in answers]))
+
+
+def _merge_maps(into: dict[str, Any], part: dict[str, Any]) -> None:
+    """Merge nested maps in place; leaves never meet, for each part holds other ids."""
+    for name, value in part.items():
+        kept = into.get(name)
+        if isinstance(kept, dict) and isinstance(value, dict):
+            into[name] = merged = dict(kept)
+            _merge_maps(merged, value)
+        else:
+            into[name] = value

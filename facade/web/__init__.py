@@ -1,0 +1,1 @@
+"""What faces HTTP: the GraphQL endpoint, GraphiQL, health. Nothing here knows a REST body of the upstream."""

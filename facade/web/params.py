@@ -1,0 +1,122 @@
+"""The request side of the GraphQL-over-HTTP specification: what was asked, or why it cannot be told."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from starlette.requests import ClientDisconnect, Request
+
+JSON_TYPE = "application/json"
+RESPONSE_TYPE = "application/graphql-response+json"
+HTML_TYPE = "text/html"
+
+
+class BadRequest(Exception):  # noqa: N818 -- named as the status is
+    """What was sent is no GraphQL request."""
+
+    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.headers = headers or {}
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    query: str
+    variables: dict[str, Any] | None
+    operation_name: str | None
+
+
+def accepted(header: str | None) -> str | None:
+    """Return the media type to answer in; None where none of ours is accepted. First the client's, then ours."""
+    if not header:
+        return JSON_TYPE
+    best, best_quality = None, 0.0
+    for part in header.split(","):
+        media, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        ours = {
+            RESPONSE_TYPE: RESPONSE_TYPE,
+            JSON_TYPE: JSON_TYPE,
+            "application/*": JSON_TYPE,
+            "*/*": JSON_TYPE,
+            HTML_TYPE: HTML_TYPE,
+        }.get(media)
+        quality = _quality(parameters)
+        if ours and quality > best_quality:
+            best, best_quality = ours, quality
+    return best
+
+
+def _quality(parameters: list[str]) -> float:
+    for parameter in parameters:
+        if parameter.startswith("q="):
+            try:
+                return float(parameter[2:])
+            except ValueError:
+                return 0.0
+    return 1.0
+
+
+async def read_params(request: Request, max_bytes: int) -> Params:
+    """Return what a GET or POST asks. Raises `BadRequest`."""
+    if request.method == "GET":
+        given: dict[str, Any] = dict(request.query_params)
+        for name in ("variables", "extensions"):
+            if name in given:
+                given[name] = _json(given[name].encode(), f"the `{name}` parameter") if given[name] else None
+        return _checked(given)
+    content_type, *parameters = (piece.strip().lower() for piece in request.headers.get("content-type", "").split(";"))
+    if content_type != JSON_TYPE:
+        raise BadRequest(
+            415,
+            f"Send the request as {JSON_TYPE} (it came as {content_type or 'no type'}).",
+            {"Accept-Post": JSON_TYPE},
+        )
+    if any(p.startswith("charset=") and p.partition("=")[2].strip('"') not in ("utf-8", "utf8") for p in parameters):
+        raise BadRequest(415, "Send the request in UTF-8.")
+    body = _json(await _body(request, max_bytes), "the body")
+    if isinstance(body, list):
+        raise BadRequest(400, "Batches are not served: send each operation in a request of its own.")
+    if not isinstance(body, dict):
+        raise BadRequest(400, "The body must be a JSON object with `query`.")
+    return _checked(body)
+
+
+async def _body(request: Request, max_bytes: int) -> bytes:
+    too_large = BadRequest(413, f"The body is larger than {max_bytes} bytes.")
+    if int(request.headers.get("content-length") or 0) > max_bytes:
+        raise too_large
+    chunks, size = [], 0
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > max_bytes:
+                raise too_large
+            chunks.append(chunk)
+    except ClientDisconnect as exc:
+        raise BadRequest(400, "The request ended before its body did.") from exc
+    return b"".join(chunks)
+
+
+def _json(text: bytes, what: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as exc:
+        raise BadRequest(400, f"{what[0].upper()}{what[1:]} is not JSON: {exc}.") from exc
+
+
+def _checked(given: Mapping[str, Any]) -> Params:
+    query = given.get("query")
+    if not isinstance(query, str) or not query:
+        raise BadRequest(400, "`query` must be the text of a GraphQL document.")
+    variables = given.get("variables")
+    if variables is not None and not isinstance(variables, dict):
+        raise BadRequest(400, "`variables` must be a JSON object.")
+    operation_name = given.get("operationName")
+    if operation_name is not None and not isinstance(operation_name, str):
+        raise BadRequest(400, "`operationName` must be a string.")
+    extensions = given.get("extensions")
+    if extensions is not None and not isinstance(extensions, dict):
+        raise BadRequest(400, "`extensions` must be a JSON object.")
+    return Params(query, variables, operation_name or None)

@@ -1,0 +1,66 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from facade.cache import Entry
+
+times = st.floats(allow_nan=False)
+entries = st.builds(
+    Entry,
+    body=st.binary(max_size=200),
+    content_type=st.text(st.characters(codec="utf-8"), max_size=30),
+    as_of=times,
+    fresh_until=times,
+    settled_until=st.none() | times,
+    partial=st.booleans(),
+)
+
+
+@given(entries)
+def test_an_entry_comes_back_as_it_was(entry):
+    assert Entry.decode(entry.encode()) == entry
+
+
+@given(entries, st.data())
+def test_a_cut_or_lengthened_entry_is_none(entry, data):
+    encoded = entry.encode()
+    assert Entry.decode(encoded[: data.draw(st.integers(0, len(encoded) - 1))]) is None
+    assert Entry.decode(encoded + data.draw(st.binary(min_size=1, max_size=8))) is None
+
+
+@given(st.binary(max_size=100))
+def test_bytes_that_no_entry_wrote_are_none(noise):
+    assert Entry.decode(noise) is None
+
+
+@given(entries, st.data())
+def test_a_garbled_header_never_raises(entry, data):
+    encoded = bytearray(entry.encode())
+    end = len(encoded) - len(entry.body)
+    encoded[data.draw(st.integers(0, end - 1))] ^= data.draw(st.integers(1, 255))
+    decoded = Entry.decode(bytes(encoded))
+    assert decoded is None or isinstance(decoded, Entry)
+
+
+def test_another_version_is_none(make_entry):
+    encoded = bytearray(make_entry().encode())
+    encoded[3] += 1
+    assert Entry.decode(bytes(encoded)) is None
+
+
+def test_a_header_that_is_not_utf_8_is_none(make_entry):
+    encoded = make_entry(content_type="text/csv").encode()
+    assert Entry.decode(encoded.replace(b"text/csv", b"text/\xff\xfev")) is None
+
+
+def test_text_never_reads_as_an_entry(make_entry):
+    with pytest.raises(UnicodeDecodeError):
+        make_entry().encode().decode()
+
+
+def test_the_wire_form_costs_little_more_than_the_body(make_entry):
+    assert len(make_entry(b"x" * 1000).encode()) < 1100
+
+
+def test_size_counts_what_grows(make_entry):
+    assert make_entry(b"x" * 1000, content_type="text/csv").size == 1008
