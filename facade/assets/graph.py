@@ -33,6 +33,14 @@ def _index(records: Iterable[R], key: Callable[[R], str | None]) -> dict[str, li
     return index
 
 
+def _index_many(records: Iterable[R], keys: Callable[[R], Iterable[str] | None]) -> dict[str, list[R]]:
+    index: dict[str, list[R]] = {}
+    for record in records:
+        for value in keys(record) or ():
+            index.setdefault(value, []).append(record)
+    return index
+
+
 def _merged(first: Mapping[str, R], second: Mapping[str, R]) -> dict[str, R]:
     merged = dict(first)
     for id_, record in second.items():
@@ -99,11 +107,7 @@ class Assets:
 
     @cached_property
     def sensors_by_zone(self) -> dict[str, list[SensorRecord]]:
-        index: dict[str, list[SensorRecord]] = {}
-        for sensor in self.sensors.values():
-            for zone_id in sensor.zone_ids or ():
-                index.setdefault(zone_id, []).append(sensor)
-        return index
+        return _index_many(self.sensors.values(), lambda sensor: sensor.zone_ids)
 
     @cached_property
     def hives_by_floor(self) -> dict[str, list[HiveRecord]]:
@@ -124,3 +128,23 @@ class Assets:
     @cached_property
     def buildings_by_site(self) -> dict[str, list[BuildingRecord]]:
         return _index(self.buildings.values(), lambda building: building.site_id)
+
+    @cached_property
+    def floors_by_tag(self) -> dict[str, list[FloorRecord]]:
+        return _index_many(self.floors.values(), lambda floor: floor.tag_ids)
+
+    @cached_property
+    def rooms_by_tag(self) -> dict[str, list[RoomRecord]]:
+        return _index_many(self.rooms.values(), lambda room: room.tag_ids)
+
+    @cached_property
+    def zones_by_tag(self) -> dict[str, list[ZoneRecord]]:
+        return _index_many(self.zones.values(), lambda zone: zone.tag_ids)
+
+    def timezone_of(self, place_id: str) -> str | None:
+        """The zone that a place's days are counted in: its site's, else its floor's; None where nobody knows."""
+        place = self.rooms.get(place_id) or self.zones.get(place_id)
+        floor = self.floors.get((place.floor_id or "") if place else place_id)
+        building = self.buildings.get((floor.building_id or "") if floor else place_id)
+        site = self.sites.get((building.site_id or "") if building else place_id)
+        return (site.timezone if site else None) or (floor.timezone if floor else None)

@@ -184,6 +184,18 @@ class SensorRecord(Record, frozen=True, kw_only=True):
     last_seen: str | None = None
 
 
+# By the name of their list in `Assets` and in an inventory, from the outermost place to the devices.
+RECORD_TYPES: dict[str, type[Record]] = {
+    "sites": SiteRecord,
+    "buildings": BuildingRecord,
+    "floors": FloorRecord,
+    "rooms": RoomRecord,
+    "zones": ZoneRecord,
+    "sensors": SensorRecord,
+    "hives": HiveRecord,
+    "tags": TagRecord,
+}
+
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 

@@ -12,7 +12,7 @@ from .client import (
     Butlr,
     Session,
 )
-from .detections import Detections, Entry
+from .detections import Detections, Entry, WorldEntry
 from .detections import decode as decode_detections
 from .errors import (
     BadInput,
@@ -74,6 +74,7 @@ __all__ = [
     "Unauthenticated",
     "UpstreamTimeout",
     "UpstreamUnavailable",
+    "WorldEntry",
     "decode_detections",
     "decode_reporting",
     "decode_stats",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, Self
 
 import msgspec
@@ -23,7 +24,13 @@ class Entry(msgspec.Struct, gc=False, kw_only=True):
     value: list[list[float]] | None = None
 
 
+class WorldEntry(Entry, gc=False, kw_only=True):
+    """The same, its points in metres on the floor."""
+
+
+_ENTRY_OF_TYPE = {"detections_world": WorldEntry}
 _strict = msgspec.json.Decoder(list[Entry])
+_strict_world = msgspec.json.Decoder(list[WorldEntry])
 _keys = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -41,23 +48,31 @@ class Detections:
     def from_data(cls, data: dict[str, Any]) -> Self:
         return cls({key: memoryview(orjson.dumps(value)) for key, value in data.items()}, body=orjson.dumps(data))
 
+    @classmethod
+    def from_entries(cls, entries: Mapping[str, list[Entry]], parsed: Mapping[str, Any]) -> Self:
+        """From parts of another answer: decoded entries by data type, and parsed heat maps."""
+        made = cls({}, body=b"")
+        made._entries = dict(entries)
+        made._parsed = dict(parsed)
+        return made
+
     @property
     def data_types(self) -> tuple[str, ...]:
-        return tuple(self._raw)
+        return tuple({**self._raw, **self._entries, **self._parsed})
 
     def entries(self, data_type: str) -> list[Entry] | None:
         """None where the answer lacks the type. Raises InvalidResponse where it is no array."""
-        if data_type not in self._raw:
-            return None
         if data_type not in self._entries:
+            if data_type not in self._raw:
+                return None
             self._entries[data_type] = self._decode_entries(data_type)
         return self._entries[data_type]
 
     def raw(self, data_type: str) -> Any:
         """As answered, for data types whose shape Butlr's docs do not give. Shared: not to be changed."""
-        if data_type not in self._raw:
-            return None
         if data_type not in self._parsed:
+            if data_type not in self._raw:
+                return None
             try:
                 self._parsed[data_type] = orjson.loads(self._raw[data_type])
             except ValueError as exc:
@@ -65,7 +80,7 @@ class Detections:
         return self._parsed[data_type]
 
     def _decode_entries(self, data_type: str) -> list[Entry]:
-        typed = _typed(self._raw[data_type])
+        typed = _typed(self._raw[data_type], data_type)
         if typed is not None:
             return typed
         items = self.raw(data_type)
@@ -74,7 +89,8 @@ class Detections:
             return []
         if not isinstance(items, list):
             raise undecodable(self.body, self._path, f"a list of {data_type}")
-        return [_entry(item) for item in items]
+        made = _ENTRY_OF_TYPE.get(data_type, Entry)
+        return [_entry(item, made) for item in items]
 
 
 def decode(body: bytes, path: str = DETECTIONS_PATH) -> Detections:
@@ -89,9 +105,11 @@ def decode(body: bytes, path: str = DETECTIONS_PATH) -> Detections:
     return Detections({key: memoryview(value) for key, value in raw.items()}, body=body, path=path)
 
 
-def _typed(array: memoryview) -> list[Entry] | None:
+def _typed(array: memoryview, data_type: str) -> list[Entry] | None:
+    entries: list[Entry]
     try:
-        entries = _strict.decode(array)
+        # Lists are invariant: a list of WorldEntry is one of Entry as long as nobody adds to it.
+        entries = _strict_world.decode(array) if data_type in _ENTRY_OF_TYPE else _strict.decode(array)  # type: ignore[assignment]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     for entry in entries:
@@ -103,11 +121,11 @@ def _typed(array: memoryview) -> list[Entry] | None:
     return entries
 
 
-def _entry(item: object) -> Entry:
+def _entry(item: object, made: type[Entry]) -> Entry:
     if not isinstance(item, dict):
-        return Entry()
+        return made()
     points = item.get("value")
-    return Entry(
+    return made(
         start_time=_time(item.get("start_time")),
         sample_time=_time(item.get("sample_time")),
         mac_address=filled_text(item.get("mac_address")),

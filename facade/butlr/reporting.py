@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any, Self
 
 import msgspec
@@ -134,7 +135,7 @@ class Reporting:
 
     def _flat_rows(self) -> list[Row]:
         if self._raw is None:
-            return _leaf_rows(self._data) if self._data else []
+            return _rows(self._data) if self._data else []
         if self._raw[0] != ord("["):
             return []
         try:
@@ -164,7 +165,7 @@ def flatten(data: Any) -> list[Leaf]:
     """
     if isinstance(data, dict) and not data:
         return []
-    leaves = []
+    ends = []
     # No recursion: how deep it goes is the upstream's choice.
     pending: list[tuple[tuple[str, ...], Any]] = [((), data)]
     while pending:
@@ -172,8 +173,10 @@ def flatten(data: Any) -> list[Leaf]:
         if isinstance(node, dict) and node and not _is_statistics(node):
             pending.extend([((*path, key), child) for key, child in node.items()][::-1])
         else:
-            leaves.append(_leaf(path, node))
-    return leaves
+            ends.append((path, node))
+    # All at once: a raw answer may have a leaf for each row.
+    rows = iter(_rows([item for _, node in ends if isinstance(node, list) for item in node]))
+    return [_leaf(path, node, rows) for path, node in ends]
 
 
 def unflatten(leaves: Iterable[Leaf]) -> Any:
@@ -192,15 +195,15 @@ def _is_statistics(node: dict[str, Any]) -> bool:
     return any(key in _STATISTICS_KEYS and (value is None or number(value) is not None) for key, value in node.items())
 
 
-def _leaf(path: tuple[str, ...], node: Any) -> Leaf:
+def _leaf(path: tuple[str, ...], node: Any, rows: Iterator[Row]) -> Leaf:
     if isinstance(node, list):
-        return Leaf(path, node, rows=_leaf_rows(node))
+        return Leaf(path, node, rows=list(islice(rows, len(node))))
     if isinstance(node, dict):
         return Leaf(path, node, statistics=_statistics(node) if node else None)
     return Leaf(path, node, value=number(node))
 
 
-def _leaf_rows(items: list[Any]) -> list[Row]:
+def _rows(items: list[Any]) -> list[Row]:
     try:
         # Writing them out for the typed decoder takes half the time of reading each field here.
         return decode_rows(orjson.dumps(items))

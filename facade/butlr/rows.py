@@ -45,6 +45,7 @@ class Row(msgspec.Struct, gc=False, kw_only=True):
 
 _strict = msgspec.json.Decoder(list[Row])
 _lax = msgspec.json.Decoder(list[Row], strict=False)
+_items = msgspec.json.Decoder(list[msgspec.Raw])
 
 _READERS: dict[str, Callable[[object], Any]] = {
     "time": moment,
@@ -60,12 +61,16 @@ _READERS |= {name: filled_text for name in Row.__struct_fields__ if name not in 
 
 
 def decode_rows(array: bytes | memoryview) -> list[Row]:
-    """Of a JSON array. Raises ValueError where it is none."""
+    """Of a JSON array. Raises ValueError where it is none, or holds bytes that are no text."""
     rows = _typed(array)
-    if rows is None:
-        return rows_from(orjson.loads(array))
-    _drop_blanks(rows)
-    return rows
+    if rows is not None:
+        return rows
+    try:
+        items = _items.decode(array)
+    except (msgspec.DecodeError, RecursionError) as exc:
+        raise ValueError("not an array of JSON") from exc
+    # One by one, so that dirt slows only its own row.
+    return [row for item in items for row in _typed(b"[%b]" % item) or rows_from([orjson.loads(bytes(item))])]
 
 
 def rows_from(items: list[Any]) -> list[Row]:
@@ -74,19 +79,19 @@ def rows_from(items: list[Any]) -> list[Row]:
 
 
 def _typed(array: bytes | memoryview) -> list[Row] | None:
+    """None where a field is of a type that only a tolerant reader takes."""
     try:
-        return _strict.decode(array)
-    except msgspec.ValidationError:
-        pass
+        try:
+            rows = _strict.decode(array)
+        except msgspec.ValidationError:
+            # Takes "3" for 3.0, but "nan" too, which no JSON could write again.
+            rows = _lax.decode(array)
+            if not all(row.value is None or math.isfinite(row.value) for row in rows):
+                return None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    try:
-        # Takes "3" for 3.0, and "nan" for what JSON cannot write.
-        rows = _lax.decode(array)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    clean = all(row.value is None or math.isfinite(row.value) for row in rows)
-    return rows if clean else None
+    _drop_blanks(rows)
+    return rows
 
 
 def _row(item: object) -> Row:

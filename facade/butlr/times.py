@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import calendar
-import math
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 _RFC3339 = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
@@ -19,6 +19,9 @@ _CANONICAL = re.compile(
 )
 # Nine digits at least: "2025" is a year, not 33 minutes past the epoch.
 _EPOCH = re.compile(r"[0-9]{9,19}")
+# Told by magnitude: 1e11 seconds are in the year 5138, 1e11 milliseconds in 1973.
+_LEAST_MILLIS, _LEAST_MICROS, _LEAST_NANOS = 10**11, 10**14, 10**17
+_UNITS = ((_LEAST_MILLIS, 1), (_LEAST_MICROS, 1_000), (_LEAST_NANOS, 1_000_000))
 _DURATION = re.compile(r"(?:[0-9]{1,9}[smhdwM])+")
 _DURATION_PART = re.compile(r"([0-9]+)([smhdwM])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -84,28 +87,34 @@ def format_rfc3339(moment: datetime) -> str:
 
 def to_rfc3339(value: str | float | None) -> str | None:
     """Any time the upstream writes, in the form of `format_rfc3339`; None for what is no time."""
+    if isinstance(value, str):
+        return value if _CANONICAL.fullmatch(value) else _rewritten(value)
     if value is None or isinstance(value, bool):
         return None
-    if isinstance(value, str):
-        if _CANONICAL.fullmatch(value):
-            return value
-        if _EPOCH.fullmatch(value):
-            value = int(value)
-        else:
-            moment = parse_rfc3339(value)
-            return None if moment is None else format_rfc3339(moment)
+    if isinstance(value, int) and _LEAST_MILLIS <= value < _LEAST_MICROS:
+        seconds, millis = divmod(value, 1000)
+        return f"{_second(seconds)}.{millis:03}Z" if millis else f"{_second(seconds)}Z"
     moment = from_epoch(value)
     return None if moment is None else format_rfc3339(moment)
 
 
+# One answer names the same few moments for each of its sensors.
+@lru_cache(maxsize=4096)
+def _second(epoch: int) -> str:
+    return datetime.fromtimestamp(epoch, UTC).isoformat()[:19]
+
+
+@lru_cache(maxsize=4096)
+def _rewritten(text: str) -> str | None:
+    moment = from_epoch(int(text)) if _EPOCH.fullmatch(text) else parse_rfc3339(text)
+    return None if moment is None else format_rfc3339(moment)
+
+
 def from_epoch(value: float) -> datetime | None:
-    """Seconds, milliseconds, microseconds or nanoseconds, told by magnitude: 1e11 ms is in 1973."""
-    if not math.isfinite(value):
-        return None
-    size = abs(value)
-    per_second = 1 if size < 1e11 else 1_000 if size < 1e14 else 1_000_000 if size < 1e17 else 1_000_000_000
+    """Seconds, milliseconds, microseconds or nanoseconds, told by magnitude."""
+    per_second = next((unit for limit, unit in _UNITS if abs(value) < limit), 1_000_000_000)
     try:
-        # From whole and rest: one float division loses microseconds.
+        # In two parts, for one float division loses microseconds. A NaN and an infinity fail in int().
         whole, rest = divmod(value, per_second)
         return datetime.fromtimestamp(int(whole), UTC) + timedelta(microseconds=round(rest * 1_000_000 / per_second))
     except (ValueError, OverflowError, OSError):

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-class FlightCancelled(Exception):
+class FlightCancelled(Exception):  # noqa: N818 - named for what happened
     """The shared work was cancelled from within or by `SingleFlight.aclose`.
 
     Not a CancelledError: whoever waits was not cancelled, and must not look so to its own caller.

@@ -109,7 +109,7 @@ class RedisStore:
         self._owed: dict[str, None] = {}
         self._closed = False
 
-    def peek(self, key: str) -> Entry | None:
+    def peek(self, key: str) -> Entry | None:  # noqa: ARG002 - the Store's signature
         return None
 
     async def get(self, key: str) -> Entry | None:

@@ -57,7 +57,7 @@ def open_store(url: str, max_bytes: int = 256 * _MIB) -> Store:
         return MemoryStore(max_bytes)
     if mark and scheme in ("redis", "rediss"):
         try:
-            from .redis_store import RedisStore
+            from .redis_store import RedisStore  # noqa: PLC0415 - redis is an extra
         except ImportError:
             raise ValueError("a Redis cache needs: pip install 'butlr-graphql-facade[redis]'") from None
         return RedisStore(url)

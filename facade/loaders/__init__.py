@@ -7,8 +7,9 @@ from ..assets import Assets, AssetSource
 from ..upstream import Caller, Ledger, Reports, Sightings, Upstream
 from .detections import DetectionsAnswer, DetectionsLoader, DetectionsOf
 from .reports import ReportAnswer, ReportLoader, ReportOf
+from .stats import StatsLoader, StatsOf
 
-__all__ = ["DetectionsAnswer", "DetectionsOf", "Loaders", "ReportAnswer", "ReportOf", "Services"]
+__all__ = ["DetectionsAnswer", "DetectionsOf", "Loaders", "ReportAnswer", "ReportOf", "Services", "StatsOf"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Loaders:
     def __init__(self, services: Services, caller: Caller, ledger: Ledger) -> None:
         self.reports = ReportLoader(services.reports, caller, ledger)
         self.detections = DetectionsLoader(services.sightings, caller, ledger)
+        self.stats = StatsLoader(services.upstream, caller, ledger, self.assets)
         self._source = services.assets
         self._caller = caller
         self._ledger = ledger
@@ -43,6 +45,7 @@ class Loaders:
         """Stop what is under way: the client has gone."""
         self.reports.cancel()
         self.detections.cancel()
+        self.stats.cancel()
         if self._assets is not None:
             self._assets.cancel()
             if self._assets.done() and not self._assets.cancelled():

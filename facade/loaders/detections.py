@@ -4,15 +4,20 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
 from ..assets import normal_mac
-from ..butlr import Detections
-from ..cache import Entry, canonical
+from ..butlr import Detections, Entry
+from ..cache import Entry as CacheEntry
+from ..cache import canonical
 from ..upstream import Body, Caller, Ledger, Piece, Sightings
 from .batch import Batch
+
+T = TypeVar("T")
+
+POINT_TYPES = frozenset({"detections_local", "detections_world"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,7 @@ class DetectionsOf:
 @dataclass(frozen=True, slots=True)
 class DetectionsAnswer:
     detections: Detections
-    entry: Entry
+    entry: CacheEntry
 
 
 class DetectionsLoader:
@@ -96,26 +101,38 @@ def _deal(piece: Piece[Detections], types: set[str]) -> dict[str, DetectionsAnsw
     """The piece's answer as each sensor's own; None where no entry says whose it is."""
     if piece.answer is None or len(piece.ids) == 1:
         return dict.fromkeys(piece.ids, _alone(piece))
-    dealt: dict[str, dict[str, list[Any]]] = {normal_mac(mac): {} for mac in piece.ids}
+    whole = piece.answer.value
+    entries: dict[str, dict[str, list[Entry]]] = {normal_mac(mac): {} for mac in piece.ids}
+    parsed: dict[str, dict[str, list[Any]]] = {normal_mac(mac): {} for mac in piece.ids}
     for type_ in types:
-        entries = piece.answer.value.raw(type_)
-        if entries is None:
-            continue
-        if not isinstance(entries, list):
+        if type_ in POINT_TYPES:
+            points = whole.entries(type_)
+            fits = points is None or _hand_out(points, [entry.mac_address for entry in points], type_, entries)
+        else:
+            map_ = whole.raw(type_)
+            fits = map_ is None or (isinstance(map_, list) and _hand_out(map_, list(map(_mac_of, map_)), type_, parsed))
+        if not fits:
             return None
-        for parts in dealt.values():
-            parts[type_] = []
-        owners = [_mac_of(entry) for entry in entries]
-        if entries and not any(owners):
-            return None
-        for owner, entry in zip(owners, entries, strict=True):
-            if owner in dealt:
-                dealt[owner][type_].append(entry)
     return {
-        mac: DetectionsAnswer(Detections.from_data(dealt[normal_mac(mac)]), piece.answer.entry) for mac in piece.ids
+        mac: DetectionsAnswer(
+            Detections.from_entries(entries[normal_mac(mac)], parsed[normal_mac(mac)]), piece.answer.entry
+        )
+        for mac in piece.ids
     }
 
 
-def _mac_of(entry: Any) -> str:
+def _hand_out(items: list[T], macs: list[str | None], type_: str, parts: dict[str, dict[str, list[T]]]) -> bool:
+    """Give each item to its sensor; false where no item names one. An item among others that names none is lost."""
+    if items and not any(macs):
+        return False
+    for part in parts.values():
+        part[type_] = []
+    for mac, item in zip(macs, items, strict=True):
+        if mac and (owner := normal_mac(mac)) in parts:
+            parts[owner][type_].append(item)
+    return True
+
+
+def _mac_of(entry: Any) -> str | None:
     mac = entry.get("mac_address") if isinstance(entry, dict) else None
-    return normal_mac(mac) if isinstance(mac, str) else ""
+    return mac if isinstance(mac, str) else None

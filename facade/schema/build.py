@@ -9,7 +9,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from .enums import add_measurements
 from .hive import Hive
-from .place import Floor, Room, Zone
+from .place import Building, Floor, Room, Site, Tag, Zone
 from .query import Query
 from .scalars import SCALARS
 from .sensor import Sensor
@@ -21,7 +21,7 @@ def _build(extra_measurements: tuple[str, ...]) -> GraphQLSchema:
     schema = strawberry.Schema(
         query=Query,
         mutation=Mutation,
-        types=[Sensor, Hive, Floor, Room, Zone],
+        types=[Sensor, Hive, Site, Building, Floor, Room, Zone, Tag],
         config=StrawberryConfig(auto_camel_case=False, scalar_map=SCALARS),
     )
     core = schema._schema  # noqa: SLF001 -- execution is ours, see engine.py

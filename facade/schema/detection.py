@@ -1,26 +1,30 @@
 """Detections: where people stood, a point a person and window."""
 
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from enum import Enum
 from typing import Any
 
 import strawberry
-from strawberry import UNSET
+from strawberry import UNSET, enum_value
 
-from ..assets.records import SensorRecord
+from ..assets.records import FloorRecord, HiveRecord, RoomRecord, SensorRecord
+from ..butlr import Detections, WorldEntry
 from ..butlr import Entry as DetectionRecord
-from ..cache import Entry
 from ..loaders import DetectionsAnswer, DetectionsOf, Loaders
-from ..upstream import Body
+from ..upstream import Body, oldest
 from .context import Info
 from .fields import described, one
+from .geometry import view_of
 from .inputs import DetectionWindow, with_times, without_unset
-from .lookups import sensor_of
+from .lookups import floor_of, hive_of, room_of, sensor_of, via_sensor
 from .report import Freshness, FreshnessRecord, freshness_of
 from .scalars import JSON, Time
 from .selection import selected
 
-DATA_TYPES = frozenset({"detections_local", "detections_world", "heatmap"})
+POINT_TYPES = frozenset({"detections_local", "detections_world"})
+DATA_TYPES = POINT_TYPES | {"heatmap"}
 
 
 @strawberry.type(description="A point.")
@@ -35,8 +39,24 @@ class PointRecord:
     y: float
 
 
-def _points(root: strawberry.Parent[DetectionRecord]) -> Any:
-    return None if root.value is None else [PointRecord(point[0], point[1]) for point in root.value]
+@strawberry.enum(description="In which frame points are given.")
+class PointFrame(Enum):
+    LOCAL = enum_value("local", description="The sensor's own field of view, 0 to 1.")
+    WORLD = enum_value("world", description="The floor, in metres.")
+
+
+async def _points(root: strawberry.Parent[DetectionRecord], info: Info, frame: PointFrame | None = UNSET) -> Any:
+    if root.value is None:
+        return None
+    points = ((point[0], point[1]) for point in root.value)
+    if not frame or frame is (PointFrame.WORLD if isinstance(root, WorldEntry) else PointFrame.LOCAL):
+        return [PointRecord(*point) for point in points]
+    sensor = await sensor_of(root, info)
+    view = view_of(sensor) if sensor else None
+    if view is None:
+        return None
+    turned = view.to_world if frame is PointFrame.WORLD else view.to_local
+    return [PointRecord(*turned(*point)) for point in points]
 
 
 @strawberry.type(description="What one sensor saw in one window.")
@@ -46,44 +66,85 @@ class Detection:
     mac_address: str | None = described("The sensor's MAC address.")
     value: list[list[float]] | None = described("The points as [x, y].")
     points = strawberry.field(
-        resolver=_points, graphql_type=list[Point] | None, description="The points by name of axis."
+        resolver=_points,
+        graphql_type=list[Point] | None,
+        description="The points by name of axis. Another `frame` than their own is computed from where and how the "
+        "sensor hangs, and null where no source of assets knows that.",
     )
     sensor = one("Sensor", sensor_of, "The sensor; null where no source of assets knows it.")
+    hive = one("Hive", via_sensor(hive_of), "The hive that the sensor reports to.")
+    room = one("Room", via_sensor(room_of), "The room that the sensor hangs in.")
+    floor = one("Floor", via_sensor(floor_of), "The floor that the sensor hangs on.")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Whose detections a `DetectionSet` holds.
+
+    Points are asked by sensor, so that all who ask alike share a call; heat maps by place, where there is one, for
+    what names no sensor cannot be dealt back.
+    """
+
+    body: Body
+    macs: tuple[str, ...] | None = None
+    place: Mapping[str, str] | None = None
+
+    async def points(self, loaders: Loaders, types: frozenset[str]) -> DetectionsAnswer:
+        if self.macs is None:
+            return await loaders.detections.whole({"data_types": sorted(types), **self.body})
+        asks = [DetectionsOf.make(mac, types, self.body) for mac in self.macs]
+        return merged(await asyncio.gather(*map(loaders.detections.load, asks)), types)
+
+    async def map(self, loaders: Loaders, type_: str, window: Body | None) -> Any:
+        filter_ = {**self.body["filter"], **(self.place or {})}
+        body = {"filter": filter_, **({"window": window} if window else {})}
+        if self.place is None and self.macs is not None and len(self.macs) == 1:
+            answer = await loaders.detections.load(DetectionsOf.make(self.macs[0], frozenset({type_}), body))
+        else:
+            if self.place is None and self.macs is not None:
+                body["filter"] = {**filter_, "mac_addresses": list(self.macs)}
+            answer = await loaders.detections.whole({"data_types": [type_], **body})
+        return answer.detections.raw(type_)
+
+
+def merged(answers: Sequence[DetectionsAnswer], types: frozenset[str]) -> DetectionsAnswer:
+    """One answer of several sensors' own."""
+    if len(answers) == 1:
+        return answers[0]
+    entries = {type_: [entry for a in answers for entry in a.detections.entries(type_) or ()] for type_ in types}
+    return DetectionsAnswer(Detections.from_entries(entries, {}), oldest([answer.entry for answer in answers]))
 
 
 class DetectionSetRecord:
     """A `DetectionSet` over the answer to the types selected; null where none of them needs a call."""
 
-    def __init__(self, answer: DetectionsAnswer | None, body: Body, mac_address: str | None = None) -> None:
+    def __init__(self, source: Source, answer: DetectionsAnswer | None) -> None:
+        self.source = source
         self._answer = answer
-        self.body = body
-        self.mac_address = mac_address
-        self._heatmap_entry: Entry | None = None
 
     def _entries(self, type_: str) -> list[DetectionRecord] | None:
         return self._answer.detections.entries(type_) if self._answer else None
 
-    @cached_property
+    @property
     def detections_local(self) -> list[DetectionRecord] | None:
         return self._entries("detections_local")
 
-    @cached_property
+    @property
     def detections_world(self) -> list[DetectionRecord] | None:
         return self._entries("detections_world")
-
-    @property
-    def heatmap(self) -> Any:
-        return self._answer.detections.raw("heatmap") if self._answer else None
 
     @property
     def freshness(self) -> FreshnessRecord | None:
         return freshness_of(self._answer.entry) if self._answer else None
 
-    async def heatmap_v2(self, loaders: Loaders, options: Body) -> Any:
-        window = {"heatmap_v2_options": options} if options else self.body.get("window")
-        body = {"filter": self.body["filter"], **({"window": window} if window else {})}
-        answer = await _load(loaders, frozenset({"heatmap_v2"}), body, self.mac_address)
-        return answer.detections.raw("heatmap_v2")
+    async def heatmap(self, loaders: Loaders) -> Any:
+        if self._answer and "heatmap" in self._answer.detections.data_types:
+            return self._answer.detections.raw("heatmap")
+        return await self.source.map(loaders, "heatmap", self.source.body.get("window"))
+
+
+async def _heatmap(root: strawberry.Parent[DetectionSetRecord], info: Info) -> Any:
+    return await root.heatmap(info.context.loaders)
 
 
 async def _heatmap_v2(
@@ -94,7 +155,8 @@ async def _heatmap_v2(
     normalize: bool | None = UNSET,
 ) -> Any:
     options = without_unset(grid_resolution=grid_resolution, heatmap_type=heatmap_type, normalize=normalize)
-    return await root.heatmap_v2(info.context.loaders, options)
+    window = {"heatmap_v2_options": options} if options else root.source.body.get("window")
+    return await root.source.map(info.context.loaders, "heatmap_v2", window)
 
 
 @strawberry.type(
@@ -103,8 +165,10 @@ async def _heatmap_v2(
 class DetectionSet:
     detections_local: list[Detection] | None = described("Points in each sensor's own field of view, 0 to 1.")
     detections_world: list[Detection] | None = described("Points on the floor, in metres.")
-    heatmap: JSON | None = described("The heat map, as the upstream gives it.")
-    freshness: Freshness | None = described("How fresh the answer is; null where only heatmap_v2 was asked.")
+    heatmap = strawberry.field(
+        resolver=_heatmap, graphql_type=JSON | None, description="The heat map, as the upstream gives it."
+    )
+    freshness: Freshness | None = described("How fresh the points are; null where only heat maps were asked.")
     heatmap_v2 = strawberry.field(
         resolver=_heatmap_v2,
         graphql_type=JSON | None,
@@ -113,20 +177,20 @@ class DetectionSet:
     )
 
 
-async def _load(loaders: Loaders, types: frozenset[str], body: Body, mac_address: str | None) -> DetectionsAnswer:
-    if mac_address is not None:
-        return await loaders.detections.load(DetectionsOf.make(mac_address, types, body))
-    return await loaders.detections.whole({"data_types": sorted(types), **body})
-
-
-async def detection_set(info: Info, body: Body, mac_address: str | None = None) -> DetectionSetRecord:
+async def detection_set(info: Info, source: Source) -> DetectionSetRecord:
     """Make the one call that the selected fields need, or none."""
     names = selected(info._raw_info)  # noqa: SLF001 -- Strawberry's own view does not obey @skip
-    types = DATA_TYPES & names
-    if not types and "freshness" in names and "heatmap_v2" not in names:
+    types = (DATA_TYPES if source.macs is None or len(source.macs) == 1 else POINT_TYPES) & names
+    if not types and "freshness" in names and not names & {"heatmap", "heatmap_v2"}:
         types = frozenset({"detections_local"})
-    answer = await _load(info.context.loaders, types, body, mac_address) if types else None
-    return DetectionSetRecord(answer, body, mac_address)
+    answer = await source.points(info.context.loaders, types) if types and source.macs != () else None
+    return DetectionSetRecord(source, answer)
+
+
+def _body(**arguments: Any) -> Body:
+    given = without_unset(**arguments)
+    window = given.pop("window", None)
+    return {"filter": with_times(given), **({"window": window} if window else {})}
 
 
 async def sensor_detections(
@@ -139,9 +203,30 @@ async def sensor_detections(
 ) -> Any:
     if not root.mac_address:
         return None
-    filter_ = with_times(without_unset(start=start, stop=stop, omit_empty_value=omit_empty_value))
-    body = {"filter": filter_, **without_unset(window=window)}
-    return await detection_set(info, body, root.mac_address)
+    body = _body(start=start, stop=stop, omit_empty_value=omit_empty_value, window=window)
+    return await detection_set(info, Source(body, (root.mac_address,)))
+
+
+async def place_detections(
+    root: strawberry.Parent[HiveRecord | RoomRecord | FloorRecord],
+    info: Info,
+    start: Time,
+    stop: Time | None = UNSET,
+    omit_empty_value: bool | None = UNSET,
+    window: DetectionWindow | None = UNSET,
+) -> Any:
+    body = _body(start=start, stop=stop, omit_empty_value=omit_empty_value, window=window)
+    assets = await info.context.loaders.assets()
+    sensors: Sequence[SensorRecord]
+    place: dict[str, str] | None = None
+    if isinstance(root, HiveRecord):
+        sensors = assets.sensors_by_hive.get(root.id, ())
+    elif isinstance(root, RoomRecord):
+        sensors, place = assets.sensors_by_room.get(root.id, ()), {"room_id": root.id}
+    else:
+        sensors, place = assets.sensors_by_floor.get(root.id, ()), {"space_id": root.id}
+    macs = tuple(sensor.mac_address for sensor in sensors if sensor.mac_address)
+    return await detection_set(info, Source(body, macs, place))
 
 
 def detections_field() -> Any:
@@ -150,4 +235,12 @@ def detections_field() -> Any:
         graphql_type=DetectionSet | None,
         description="Where this sensor saw people. Sensors that ask alike are one call. "
         "Null where no source of assets knows the sensor's MAC address.",
+    )
+
+
+def place_detections_field() -> Any:
+    return strawberry.field(
+        resolver=place_detections,
+        graphql_type=DetectionSet | None,
+        description="Where the sensors here saw people. All that ask alike, wherever they are, are one call.",
     )

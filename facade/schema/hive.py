@@ -7,6 +7,7 @@ from strawberry import ID, UNSET
 
 from ..assets.records import HiveRecord, SensorRecord
 from .context import Info
+from .detection import place_detections_field
 from .fields import alias_of, described, many, one
 from .lookups import floor_of, room_of
 from .node import Node
@@ -51,6 +52,7 @@ class Hive(Node):
     note: str | None = described("A note.")
     sensors = many("Sensor", _sensors, "The sensors that report to it; `ids` keeps some of them.")
     report = report_field()
+    detections = place_detections_field()
 
     @classmethod
     def is_type_of(cls, obj: object, _info: Any) -> bool:

@@ -1,11 +1,12 @@
 """From a record's ids to the records they name: resolvers shared by all that carry such ids."""
 
+from collections.abc import Callable
 from typing import Any
 
 import strawberry
 
 from ..assets import normal_mac
-from ..assets.records import FloorRecord, HiveRecord, RoomRecord, SensorRecord, ZoneRecord
+from ..assets.records import BuildingRecord, FloorRecord, HiveRecord, RoomRecord, SensorRecord, SiteRecord, ZoneRecord
 from .context import Info
 
 
@@ -46,3 +47,27 @@ async def zone_of(root: strawberry.Parent[Any], info: Info) -> ZoneRecord | None
         return None
     assets = await info.context.loaders.assets()
     return assets.zones.get(root.zone_id)
+
+
+def via_sensor(lookup: Callable[..., Any]) -> Callable[..., Any]:
+    """What the sensor that a detection names refers to."""
+
+    async def resolve(root: strawberry.Parent[Any], info: Info) -> Any:
+        sensor = await sensor_of(root, info)
+        return await lookup(sensor, info) if sensor else None
+
+    return resolve
+
+
+async def building_of(root: strawberry.Parent[Any], info: Info) -> BuildingRecord | None:
+    if not root.building_id:
+        return None
+    assets = await info.context.loaders.assets()
+    return assets.buildings.get(root.building_id)
+
+
+async def site_of(root: strawberry.Parent[Any], info: Info) -> SiteRecord | None:
+    if not root.site_id:
+        return None
+    assets = await info.context.loaders.assets()
+    return assets.sites.get(root.site_id)

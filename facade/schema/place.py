@@ -1,98 +1,187 @@
-"""Places: buildings, floors, rooms and zones."""
+"""Places: sites, buildings, floors, rooms and zones, and the tags on them."""
 
+from collections.abc import Callable, Collection
 from typing import Any
 
 import strawberry
 from strawberry import ID, UNSET
 
-from ..assets.records import FloorRecord, HiveRecord, RoomRecord, SensorRecord, ZoneRecord
+from ..assets import Assets
+from ..assets.records import BuildingRecord, FloorRecord, Record, RoomRecord, SiteRecord, TagRecord, ZoneRecord
 from .context import Info
+from .detection import place_detections_field
 from .fields import alias_of, described, many, one
-from .lookups import floor_of
+from .lookups import building_of, floor_of, site_of
 from .node import Node
+from .occupancy import occupancy_field
+from .parts import Address, Area, Capacity, FloorPlan, MetaData
 from .report import report_field
+from .scalars import JSON, InstallationStatus, ServiceStatus, Time
+from .stats import stats_field
 
 
-def _only(records: Any, ids: list[str] | None) -> list[Any]:
-    return [record for record in records if not ids or record.id in ids]
+def _below(index: Callable[[Assets], dict[str, list[Any]]]) -> Callable[..., Any]:
+    async def resolve(root: strawberry.Parent[Any], info: Info) -> list[Any]:
+        return index(await info.context.loaders.assets()).get(root.id, [])
+
+    return resolve
 
 
-async def _floor_rooms(
-    root: strawberry.Parent[FloorRecord], info: Info, ids: list[str] | None = UNSET
-) -> list[RoomRecord]:
-    return _only((await info.context.loaders.assets()).rooms_by_floor.get(root.id, ()), ids)
+def _some_below(index: Callable[[Assets], dict[str, list[Any]]]) -> Callable[..., Any]:
+    async def resolve(root: strawberry.Parent[Any], info: Info, ids: list[str] | None = UNSET) -> list[Any]:
+        found: Collection[Record] = index(await info.context.loaders.assets()).get(root.id, [])
+        return [record for record in found if not ids or record.id in ids]
+
+    return resolve
 
 
-async def _floor_zones(
-    root: strawberry.Parent[FloorRecord], info: Info, ids: list[str] | None = UNSET
-) -> list[ZoneRecord]:
-    return _only((await info.context.loaders.assets()).zones_by_floor.get(root.id, ()), ids)
+async def _tags(root: strawberry.Parent[Any], info: Info) -> list[TagRecord] | None:
+    if root.tag_ids is None:
+        return None
+    assets = await info.context.loaders.assets()
+    return [assets.tags[id_] for id_ in root.tag_ids if id_ in assets.tags]
 
 
-async def _floor_sensors(root: strawberry.Parent[FloorRecord], info: Info) -> list[SensorRecord]:
-    return (await info.context.loaders.assets()).sensors_by_floor.get(root.id, [])
+def _is(record: type[Record]) -> Callable[[object, Any], bool]:
+    return lambda obj, _info: isinstance(obj, record)
 
 
-async def _floor_hives(root: strawberry.Parent[FloorRecord], info: Info) -> list[HiveRecord]:
-    return (await info.context.loaders.assets()).hives_by_floor.get(root.id, [])
+@strawberry.type(description="A site: the buildings of one address. The REST API calls it a client.")
+class Site(Node):
+    name: str | None = described("The name.")
+    buildings = many("Building", _below(lambda assets: assets.buildings_by_site), "Its buildings.")
+    butlrCode: str | None = described("Butlr's short code.")
+    siteNumber: int | None = described("Its number.")
+    customID: str | None = described("The customer's own id.")
+    timezone: str | None = described("The IANA zone that its days are counted in.")
+    org_id: str | None = described("The organisation.")
+    report = report_field()
+    is_type_of = staticmethod(_is(SiteRecord))
 
 
-async def _room_sensors(
-    root: strawberry.Parent[RoomRecord], info: Info, ids: list[str] | None = UNSET
-) -> list[SensorRecord]:
-    return _only((await info.context.loaders.assets()).sensors_by_room.get(root.id, ()), ids)
-
-
-async def _zone_sensors(root: strawberry.Parent[ZoneRecord], info: Info) -> list[SensorRecord]:
-    return (await info.context.loaders.assets()).sensors_by_zone.get(root.id, [])
+@strawberry.type(description="A building.")
+class Building(Node):
+    name: str | None = described("The name.")
+    capacity: Capacity | None = described("How many people it takes.")
+    floors = many("Floor", _below(lambda assets: assets.floors_by_building), "Its floors.")
+    butlr_code: str | None = described("Butlr's short code.")
+    butlrCode = alias_of("butlr_code", str | None, "The same as `butlr_code`.", name="butlrCode")
+    building_number: int | None = described("Its number.")
+    buildingNumber = alias_of("building_number", int | None, "The same as `building_number`.", name="buildingNumber")
+    address: Address | None = described("Where it stands.")
+    customID: str | None = described("The customer's own id.")
+    site_id: ID | None = described("The site it is on.")
+    site = one("Site", site_of, "The site it is on.")
+    report = report_field()
+    is_type_of = staticmethod(_is(BuildingRecord))
 
 
 @strawberry.type(description="A floor; the REST API calls it a space.")
 class Floor(Node):
     floor_id = alias_of("id", ID | None, "The same as `id`.")
+    client_id: ID | None = described("The organisation.")
     name: str | None = described("The name.")
-    customID: ID | None = described("The customer's own id.")
     building_id: ID | None = described("The building it is in.")
-    rooms = many("Room", _floor_rooms, "Its rooms; `ids` keeps some of them.")
-    zones = many("Zone", _floor_zones, "Its zones; `ids` keeps some of them.")
-    sensors = many("Sensor", _floor_sensors, "Its sensors.")
-    hives = many("Hive", _floor_hives, "Its hives.")
+    buildingId = alias_of("building_id", ID | None, "The same as `building_id`.", name="buildingId")
+    building = one("Building", building_of, "The building it is in.")
+    metadata: MetaData | None = described("When it was made and changed.")
+    timezone: str | None = described("Its IANA zone, where one is set; its site's zone is the one that counts.")
+    area: Area | None = described("Its area.")
+    capacity: Capacity | None = described("How many people it takes.")
+    installation_date: int | None = described("When its devices were installed, epoch seconds.")
+    installation_status: InstallationStatus | None = described("How far the installation has come.")
+    service_status: ServiceStatus | None = described("Its state of service.")
+    sensors = many("Sensor", _below(lambda assets: assets.sensors_by_floor), "Its sensors.")
+    hives = many("Hive", _below(lambda assets: assets.hives_by_floor), "Its hives.")
+    last_battery_change_date: Time | None = described("When batteries were changed.")
+    next_battery_change_date: Time | None = described("When batteries are to be changed.")
+    floor_plans: list[FloorPlan] | None = described("Drawings of it.")
+    floorNumber: int | None = described("Its number.")
+    tags = many("Tag", _tags, "Its tags; null where no source of assets knows tags.")
+    rooms = many("Room", _some_below(lambda assets: assets.rooms_by_floor), "Its rooms; `ids` keeps some of them.")
+    zones = many("Zone", _some_below(lambda assets: assets.zones_by_floor), "Its zones; `ids` keeps some of them.")
+    butlrCode: str | None = described("Butlr's short code.")
+    customID: ID | None = described("The customer's own id.")
+    algorithm_config: JSON | None = described("The configuration of its algorithm.")
     report = report_field()
-
-    @classmethod
-    def is_type_of(cls, obj: object, _info: Any) -> bool:
-        return isinstance(obj, FloorRecord)
+    stats = stats_field()
+    occupancy = occupancy_field()
+    detections = place_detections_field()
+    is_type_of = staticmethod(_is(FloorRecord))
 
 
 @strawberry.type(description="A room.")
 class Room(Node):
     room_id = alias_of("id", ID | None, "The same as `id`.")
+    client_id: ID | None = described("The organisation.")
     name: str | None = described("The name.")
-    customID: str | None = described("The customer's own id.")
     floor_id: ID | None = described("The floor it is on.")
     floorID = alias_of("floor_id", ID | None, "The same as `floor_id`.", name="floorID")
     floor = one("Floor", floor_of, "The floor it is on.")
-    sensors = many("Sensor", _room_sensors, "The sensors in it; `ids` keeps some of them.")
+    metadata: MetaData | None = described("When it was made and changed.")
+    area: Area | None = described("Its area.")
+    coordinates: list[list[float]] | None = described("Its outline on the floor: [x, y] by [x, y].")
+    capacity: Capacity | None = described("How many people it takes.")
+    rotation: float | None = described("How its outline is turned.")
+    tags = many("Tag", _tags, "Its tags; null where no source of assets knows tags.")
+    roomType: str | None = described("What it is for.")
+    sensors = many(
+        "Sensor", _some_below(lambda assets: assets.sensors_by_room), "The sensors in it; `ids` keeps some of them."
+    )
+    note: str | None = described("A note.")
+    customID: str | None = described("The customer's own id.")
+    pir_zero_enable: bool | None = described("Whether its motion sensors may set the count to zero.")
+    pir_zero_threshold: float | None = described("From which share of stillness on, 0 to 1.")
+    pir_zero_window: int | None = described("Over how many seconds.")
+    algorithm_config: JSON | None = described("The configuration of its algorithm.")
     report = report_field()
+    stats = stats_field()
+    occupancy = occupancy_field()
+    detections = place_detections_field()
+    is_type_of = staticmethod(_is(RoomRecord))
 
-    @classmethod
-    def is_type_of(cls, obj: object, _info: Any) -> bool:
-        return isinstance(obj, RoomRecord)
 
-
-@strawberry.type(description="A zone: a part of a floor, drawn beside its rooms.")
+@strawberry.type(description="A zone: a part of a floor. Zones and rooms are siblings.")
 class Zone(Node):
     name: str | None = described("The name.")
-    customID: str | None = described("The customer's own id.")
-    room_id: ID | None = described("A room's id; zones and rooms are siblings, so it says little.")
+    room_id: ID | None = described("A room's id. It says little: no zone belongs to a room.")
+    roomID = alias_of("room_id", ID | None, "The same as `room_id`.", name="roomID")
     floor_id: ID | None = described("The floor it is on.")
+    floorID = alias_of("floor_id", ID | None, "The same as `floor_id`.", name="floorID")
     floor = one("Floor", floor_of, "The floor it is on.")
-    sensors = many("Sensor", _zone_sensors, "The sensors that look at it.")
+    metadata: MetaData | None = described("When it was made and changed.")
+    area: Area | None = described("Its area.")
+    coordinates: list[list[float]] | None = described("Its outline on the floor: [x, y] by [x, y].")
+    rotation: float | None = described("How its outline is turned.")
+    capacity: Capacity | None = described("How many people it takes.")
+    sensors = many("Sensor", _below(lambda assets: assets.sensors_by_zone), "The sensors that look at it.")
+    note: str | None = described("A note.")
+    customID: str | None = described("The customer's own id.")
+    tags = many("Tag", _tags, "Its tags; null where no source of assets knows tags.")
     report = report_field()
+    stats = stats_field()
+    occupancy = occupancy_field()
+    is_type_of = staticmethod(_is(ZoneRecord))
 
-    @classmethod
-    def is_type_of(cls, obj: object, _info: Any) -> bool:
-        return isinstance(obj, ZoneRecord)
+
+@strawberry.type(description="A tag on floors, rooms and zones.")
+class Tag(Node):
+    name: str | None = described("The name.")
+    organization_id: str | None = described("The organisation.")
+    rooms = many("Room", _below(lambda assets: assets.rooms_by_tag), "The rooms that have it.")
+    zones = many("Zone", _below(lambda assets: assets.zones_by_tag), "The zones that have it.")
+    floors = many("Floor", _below(lambda assets: assets.floors_by_tag), "The floors that have it.")
+    is_type_of = staticmethod(_is(TagRecord))
+
+
+@strawberry.type(description="A list of sites.")
+class Sites:
+    data: list[Site] | None = described("The sites.")
+
+
+@strawberry.type(description="A list of buildings.")
+class Buildings:
+    data: list[Building] | None = described("The buildings.")
 
 
 @strawberry.type(description="A list of floors.")

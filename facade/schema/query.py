@@ -8,9 +8,9 @@ import strawberry
 from strawberry import ID, UNSET
 
 from ..assets import normal_mac
-from ..assets.records import Record, SensorRecord
+from ..assets.records import Record, SensorRecord, TagRecord
 from .context import Info
-from .detection import DetectionSet, detection_set
+from .detection import DetectionSet, Source, detection_set
 from .hive import Hive, Hives
 from .inputs import (
     CalibrationPoint,
@@ -25,10 +25,23 @@ from .inputs import (
     without_unset,
 )
 from .node import Node
-from .place import Floor, Floors, Room, Rooms, Zone, Zones
+from .place import (
+    Building,
+    Buildings,
+    Floor,
+    Floors,
+    Room,
+    Rooms,
+    Site,
+    Sites,
+    Tag,
+    Zone,
+    Zones,
+)
 from .report import Report, ReportRecord
 from .scalars import bad_input
 from .sensor import Sensor, Sensors
+from .stats import AssetStats, root_stats
 
 # Which of a caller's assets an id names, by its prefix.
 TABLE_OF_PREFIX = {
@@ -40,6 +53,7 @@ TABLE_OF_PREFIX = {
     "zone": "zones",
     "sensor": "sensors",
     "hive": "hives",
+    "tag": "tags",
 }
 
 
@@ -134,6 +148,13 @@ def _listed(table: str) -> Callable[..., Any]:
     return resolve
 
 
+def _all(table: str) -> Callable[..., Any]:
+    async def resolve(info: Info) -> Wrapped:
+        return Wrapped(list(getattr(await info.context.loaders.assets(), table).values()))
+
+    return resolve
+
+
 def _single(table: str, noun: str) -> Callable[..., Any]:
     async def resolve(info: Info, id: ID | None = UNSET, customID: ID | None = UNSET) -> Any:
         if not (id or customID):
@@ -179,7 +200,28 @@ async def _report(
 
 async def _detections(info: Info, filter: DetectionFilter, window: DetectionWindow | None = UNSET) -> Any:
     body = {"filter": with_times(without_unset(filter=filter)["filter"]), **without_unset(window=window)}
-    return await detection_set(info, body)
+    return await detection_set(info, Source(body))
+
+
+async def _tags(info: Info, ids: list[str] | None = UNSET) -> list[TagRecord]:
+    tags = (await info.context.loaders.assets()).tags
+    wanted = _given(ids)
+    return [tag for tag in tags.values() if wanted is None or tag.id in wanted]
+
+
+def _by_tag(table: str) -> Callable[..., Any]:
+    async def resolve(
+        info: Info,
+        tagIDs: list[str] | None = UNSET,
+        useOR: bool | None = UNSET,
+    ) -> Wrapped:
+        records: dict[str, Any] = getattr(await info.context.loaders.assets(), table)
+        wanted = _given(tagIDs) or set()
+        fits = wanted.intersection if useOR else wanted.issubset
+        found = (record for record in records.values() if wanted and fits(record.tag_ids or ()))
+        return Wrapped(list(found))
+
+    return resolve
 
 
 def _field(resolver: Callable[..., Any], type_: Any, text: str) -> Any:
@@ -196,12 +238,28 @@ class Query:
     sensor = _field(_sensor, Sensor | None, "One sensor, by id or MAC address; null where there is none.")
     hives = _field(_hives, Hives | None, "Hives; every filter given must match.")
     hive = _field(_hive, Hive | None, "One hive, by id or serial number; null where there is none.")
+    sites = _field(_all("sites"), Sites | None, "Sites.")
+    site = _field(_single("sites", "site"), Site | None, "One site, by id or the customer's own id.")
+    buildings = _field(_all("buildings"), Buildings | None, "Buildings.")
+    building = _field(
+        _single("buildings", "building"), Building | None, "One building, by id or the customer's own id."
+    )
     floors = _field(_listed("floors"), Floors | None, "Floors.")
     floor = _field(_single("floors", "floor"), Floor | None, "One floor, by id or the customer's own id.")
     rooms = _field(_listed("rooms"), Rooms | None, "Rooms.")
     room = _field(_single("rooms", "room"), Room | None, "One room, by id or the customer's own id.")
     zones = _field(_listed("zones"), Zones | None, "Zones.")
     zone = _field(_single("zones", "zone"), Zone | None, "One zone, by id or the customer's own id.")
+    tags = _field(_tags, list[Tag] | None, "Tags; none where no source of assets knows tags.")
+    floorsByTag = _field(
+        _by_tag("floors"), Floors | None, "Floors that have all the tags; with `useOR` any of them. Tags go by id."
+    )
+    roomsByTag = _field(
+        _by_tag("rooms"), Rooms | None, "Rooms that have all the tags; with `useOR` any of them. Tags go by id."
+    )
+    zonesByTag = _field(
+        _by_tag("zones"), Zones | None, "Zones that have all the tags; with `useOR` any of them. Tags go by id."
+    )
     node = _field(_node, Node | None, "Anything with an id; null where there is none.")
     report = _field(
         _report,
@@ -213,4 +271,9 @@ class Query:
         DetectionSet | None,
         "The detections call (POST /api/v3/detections): its body is this field's variables, less `data_types`, "
         "which the selected fields decide.",
+    )
+    stats = _field(
+        root_stats,
+        list[AssetStats] | None,
+        "The stats call (POST /api/v4/reporting/stats): its body is this field's variables.",
     )

@@ -3,10 +3,11 @@
 from .bodies import Body
 from .callers import Caller, Passthrough, Service
 from .ledger import Ledger
-from .pieces import Piece
+from .pieces import Piece, oldest
 from .reader import Answer, Call, Upstream
 from .reports import KEY_OF_FILTER, Reports
 from .sightings import Sightings
+from .statistics import Stats, read_stats
 
 __all__ = [
     "KEY_OF_FILTER",
@@ -20,5 +21,8 @@ __all__ = [
     "Reports",
     "Service",
     "Sightings",
+    "Stats",
     "Upstream",
+    "oldest",
+    "read_stats",
 ]

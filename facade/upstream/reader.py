@@ -22,7 +22,7 @@ from ..butlr import (
     UpstreamUnavailable,
     resolve,
 )
-from ..cache import Entry, Lifetime, Rules, SingleFlight, Span, Store, canonical, key, lifetime
+from ..cache import Entry, Lifetime, Rules, SingleFlight, Span, Store, canonical, key, lifetime, scope_prefix
 from .callers import Caller
 from .ledger import Ledger
 
@@ -178,10 +178,10 @@ class Upstream:
             return None
         if caller.verified:
             return await self.store.get(entry_key)
-        # The entry itself proves an upstream 2xx for this token, unless the token was refused since.
-        entry, refused = await self.store.get_many([entry_key, _refusal_key(caller)])
-        if entry is None or (refused is not None and refused.as_of >= entry.as_of):
+        entry = await self.store.get(entry_key)
+        if entry is None:
             return None
+        # The entry itself proves that the upstream took this token when it was read.
         proven = max(entry.as_of, self._accepted.get(caller.scope, 0.0))
         return entry if now - proven <= self._recheck else None
 
@@ -199,13 +199,10 @@ class Upstream:
             self._accepted.popitem(last=False)
 
     async def _refused(self, caller: Caller) -> None:
-        """Drop all that a refused token had cached, in every replica: entries older than this mark are not read."""
+        """Drop all that a refused token had cached, in every replica that shares the store."""
         self._accepted.pop(caller.scope, None)
-        if caller.verified:
-            return
-        now = self.clock()
-        mark = Entry(body=b"", content_type="", as_of=now, fresh_until=now, settled_until=None, partial=False)
-        await self.store.set(_refusal_key(caller), mark, ttl=self._recheck + self._stale_if_error)
+        if not caller.verified:
+            await self.store.drop(scope_prefix(caller.scope))
 
     def _refresh(self, entry_key: str, call: Call[T], caller: Caller) -> None:
         async def refresh() -> None:
@@ -217,7 +214,3 @@ class Upstream:
         task = asyncio.create_task(refresh())
         self._background.add(task)
         task.add_done_callback(self._background.discard)
-
-
-def _refusal_key(caller: Caller) -> str:
-    return key(caller.scope, "refused", b"")

@@ -98,10 +98,12 @@ async def test_send_returns_any_status_and_call_raises_it(wire, http):
     assert caught.value.sent
 
 
-async def test_a_cookie_set_for_one_caller_is_never_sent(wire, http):
+async def test_a_cookie_set_for_one_caller_is_never_sent(wire):
     wire.answers(b"{}", set_cookie="session=secret; Path=/")
-    await http.call("POST", PATH, token="first")
-    await http.call("POST", PATH, token="second")
+    # By name: aiohttp's jar takes no cookie from a bare address, whatever we do.
+    async with Http(wire.url.replace("127.0.0.1", "localhost")) as http:
+        await http.call("POST", PATH, token="first")
+        await http.call("POST", PATH, token="second")
     assert [asked.headers["authorization"] for asked in wire.asked] == ["Bearer first", "Bearer second"]
     assert not any("cookie" in asked.headers for asked in wire.asked)
 
@@ -269,18 +271,14 @@ def tls_files(folder, host="127.0.0.1"):
         .serial_number(1)
         .not_valid_before(now - dt.timedelta(days=1))
         .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(host))]), critical=False
-        )
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(host))]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
     )
     chain, secret = folder / "cert.pem", folder / "key.pem"
     chain.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     secret.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     return chain, secret
 
@@ -377,9 +375,7 @@ HTTPX_ERRORS = sorted(
     },
     key=lambda kind: kind.__name__,
 )
-AIOHTTP_ERRORS = sorted(
-    {aiohttp.ClientError, *subclasses(aiohttp.ClientError)}, key=lambda kind: kind.__name__
-)
+AIOHTTP_ERRORS = sorted({aiohttp.ClientError, *subclasses(aiohttp.ClientError)}, key=lambda kind: kind.__name__)
 NEVER_SENT = {
     "ConnectError",
     "ConnectTimeout",
@@ -420,9 +416,7 @@ async def test_an_aiohttp_error_means_the_same_raw_and_as_a_cause(kind):
     wrapped = await raised(Failing(httpx.ConnectTimeout("all look alike"), instance(kind)))
     # Raw, a timeout is known by Python's own class alone.
     assert type(bare) is type(wrapped)
-    never_sent = issubclass(
-        kind, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError
-    ) or kind.__name__ in {
+    never_sent = issubclass(kind, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError) or kind.__name__ in {
         "ClientHttpProxyError",
         "InvalidURL",
         "InvalidUrlClientError",

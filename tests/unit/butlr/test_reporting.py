@@ -82,9 +82,7 @@ def test_grouped_statistics_are_leaves():
     assert report.rows == []
     assert [leaf.path for leaf in report.leaves] == [("room_1", "in"), ("room_1", "out"), ("room_2", "in")]
     leaf = report.leaves[0]
-    assert leaf.statistics == Statistics(
-        sum=10, min=4, max=6, count=2, mean=5, median=6, stddev=1, first=4, last=6
-    )
+    assert leaf.statistics == Statistics(sum=10, min=4, max=6, count=2, mean=5, median=6, stddev=1, first=4, last=6)
     assert type(leaf.statistics.count) is int
     assert (leaf.raw, leaf.rows, leaf.value) == (stats, None, None)
     assert report.leaves[1].statistics.sum == 11
@@ -228,14 +226,10 @@ def test_depth_is_no_danger():
 
 numbers = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
 scalars = st.none() | st.booleans() | numbers | st.text(max_size=8)
-row_like = st.dictionaries(
-    st.sampled_from(["value", "time", "room_id", "zone_id", "other"]), scalars, max_size=4
-)
+row_like = st.dictionaries(st.sampled_from(["value", "time", "room_id", "zone_id", "other"]), scalars, max_size=4)
 keys = st.text(max_size=6) | st.sampled_from(["sum", "stdev", "room_1", "in"])
 nested = st.recursive(
-    scalars
-    | st.lists(row_like | scalars, max_size=3)
-    | st.dictionaries(st.sampled_from(["sum", "mean"]), scalars),
+    scalars | st.lists(row_like | scalars, max_size=3) | st.dictionaries(st.sampled_from(["sum", "mean"]), scalars),
     lambda inner: st.dictionaries(keys, inner, max_size=4),
     max_leaves=20,
 )

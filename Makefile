@@ -1,0 +1,104 @@
+# One verb per task. `make serve` and `make test` do all their set-up on a bare Debian machine with Python 3.11.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
+# Node from PyPI lands here where the machine has none that is new enough.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+GRAPHIQL := facade/web/graphiql/index.html
+WEB_UI := $(shell find web-ui -type f -not -path '*/node_modules/*' -not -path '*/.vite/*') $(wildcard facade/web/examples/*)
+
+# An upstream named in the environment or in .env takes the sandbox's place; credentials in the environment
+# mean that the facade logs in itself.
+UPSTREAM := $(BUTLR_BASE_URL)$(BUTLR_CLIENT_ID)$(shell grep -sE '^(export )?BUTLR_(BASE_URL|CLIENT_ID)=' .env)
+SANDBOX := $(if $(UPSTREAM),,--sandbox)
+ifneq ($(BUTLR_CLIENT_SECRET),)
+serve: export FACADE_AUTH ?= service
+endif
+
+.PHONY: help install serve test check schema lock web-ui clean
+
+help: ## Show this list
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+install: .venv/.runtime $(GRAPHIQL) ## An environment in .venv: the package, its extras, the GraphiQL page
+
+serve: install ## The facade on http://127.0.0.1:8000, before the sandbox, or Butlr where BUTLR_* is set
+	@exec $(BIN)/facade serve $(SANDBOX) $(ARGS)
+
+test: check ## Lint, types and every test; installs Redis and Chromium where they are missing
+	@scripts/need redis-server chromium
+	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+
+check: install .venv/.dev ## Lint, format, types, import contracts, schema.graphql up to date
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	cd web-ui && npm run --silent check
+	@$(BIN)/facade schema | diff -u schema.graphql - || { echo "schema.graphql is not what the code says; run: make schema" >&2; exit 1; }
+
+schema: .venv/.runtime ## Write schema.graphql
+	$(BIN)/facade schema > schema.graphql.new
+	@mv schema.graphql.new schema.graphql
+
+ifneq ($(wildcard benchmarks/__main__.py),)
+.PHONY: bench
+bench: install .venv/.dev ## The benchmarks, side by side with the peers, as ratios
+	@scripts/need redis-server
+	$(BIN)/python -m benchmarks $(ARGS)
+endif
+
+web-ui: $(GRAPHIQL) ## Build the GraphiQL page
+
+# Hashes of every platform's files, and no address to fetch them from: any index will do.
+COMPILE = .make/lock/bin/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-find-links \
+	--no-emit-trusted-host --no-emit-options --strip-extras --allow-unsafe --no-header --annotation-style=line
+lock: .make/lock/bin/pip-compile ## Pin requirements/*.txt anew (ARGS=--upgrade for newer versions)
+	$(COMPILE) $(ARGS) -o requirements/build.txt requirements/build.in
+	$(COMPILE) $(ARGS) -o requirements/node.txt requirements/node.in
+	$(COMPILE) $(ARGS) --all-extras -o requirements/runtime.txt pyproject.toml requirements/runtime.in
+	$(COMPILE) $(ARGS) -o requirements/dev.txt requirements/runtime.txt requirements/dev.in
+
+clean: ## Remove what was built and installed
+	rm -rf .venv .make dist build web-ui/node_modules facade/web/graphiql .pytest_cache .mypy_cache .ruff_cache \
+		.import_linter_cache .hypothesis
+	find facade tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.python:
+	@scripts/venv .venv
+	@touch $@
+
+.venv/.runtime: requirements/runtime.txt requirements/build.txt pyproject.toml | .venv/.python
+	@echo "Installing the package and what it needs into .venv"
+	@$(PIP) install --require-hashes -r requirements/runtime.txt -r requirements/build.txt
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.dev: requirements/dev.txt .venv/.runtime
+	@echo "Installing what the tests need"
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.venv/.node: requirements/node.txt | .venv/.python
+	@scripts/node-is-new-enough || { echo "Installing Node"; $(PIP) install --require-hashes -r requirements/node.txt; }
+	@touch $@
+
+web-ui/node_modules/.package-lock.json: web-ui/package.json web-ui/package-lock.json .venv/.node
+	@echo "Installing what GraphiQL is built from"
+	@cd web-ui && npm ci --silent
+	@touch $@
+
+$(GRAPHIQL): $(WEB_UI) web-ui/node_modules/.package-lock.json
+	@echo "Building GraphiQL"
+	@cd web-ui && npm run --silent build -- --logLevel warn
+	@touch $@
+
+.make/lock/bin/pip-compile:
+	@scripts/venv .make/lock
+	@.make/lock/bin/python -m pip --disable-pip-version-check -q install 'pip-tools>=7.6'

@@ -1,0 +1,65 @@
+"""The names that a field goes by: Butlr's two APIs spell one field in several ways (`floorID`, `floor_id`)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from .records import RECORD_TYPES
+
+# What an API calls a thing's own id, and a floor's: v2's spaces are floors.
+_SYNONYMS = {
+    "sites": {"siteid": "id"},
+    "buildings": {"buildingid": "id"},
+    "floors": {"floorid": "id", "spaceid": "id"},
+    "rooms": {"roomid": "id", "spaceid": "floor_id"},
+    "zones": {"zoneid": "id", "spaceid": "floor_id"},
+    "sensors": {"sensorid": "id", "spaceid": "floor_id"},
+    "hives": {"hiveid": "id", "spaceid": "floor_id"},
+    "tags": {"tagid": "id"},
+}
+
+
+def _squashed(name: str) -> str:
+    return name.replace("_", "").lower()
+
+
+class _Spellings(dict[str, str | None]):
+    """From a name as written to the record's field; None for a name that no field goes by."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self._fields = {_squashed(field): field for field in RECORD_TYPES[kind].__struct_fields__}
+        self._fields.update(_SYNONYMS[kind])
+
+    def __missing__(self, name: str) -> str | None:
+        # Case and underscores are all that the spellings differ in.
+        field = self._fields.get(_squashed(name)) if isinstance(name, str) else None
+        # Bounded: a file with a name of its own in each record must not fill the memory.
+        if len(self) < 1000:
+            self[name] = field
+        return field
+
+
+_SPELLINGS = {kind: _Spellings(kind) for kind in RECORD_TYPES}
+
+
+def natively_named(kind: str, record: Mapping[str, Any]) -> dict[str, Any]:
+    """What a record says, under the field names of its kind. `""` and null say nothing, as upstream.
+
+    Of two spellings of one field the field's own name wins, then the first.
+    """
+    spellings = _SPELLINGS[kind]
+    named: dict[str, Any] = {}
+    for name, value in record.items():
+        if value is None or value == "":
+            continue
+        field = spellings[name]
+        if field is not None and (name == field or field not in named):
+            named[field] = value
+    return named
+
+
+def spelling_in(kind: str, record: Mapping[str, Any], field: str) -> str:
+    """The name under which a record holds a field."""
+    if field in record:
+        return field
+    return next((name for name in record if _SPELLINGS[kind][name] == field), field)

@@ -1,0 +1,65 @@
+"""The commands put together, and the one place where what they raise becomes a line and an exit code."""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from . import check, query, sandbox, schema, serve
+from .failures import Failure
+
+# Typer carries its own click and does not export the base of click's exceptions; BadParameter is one of them.
+_USAGE_ERROR: Any = typer.BadParameter.__base__
+_CLICK_EXCEPTION: Any = _USAGE_ERROR.__base__
+
+# Pretty exceptions would print local variables, and secrets with them.
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app.command("serve")(serve.serve)
+app.command("sandbox")(sandbox.sandbox)
+app.command("schema")(schema.schema)
+app.command("check")(check.check)
+app.command("query")(query.query)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"facade {version('butlr-graphql-facade')}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def facade(
+    context: typer.Context,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """One GraphQL API over Butlr's REST API."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def run(args: Sequence[str]) -> int:
+    """Run a command and return its exit code: 0 done, 1 failed, 2 wrong usage."""
+    try:
+        return app(list(args), prog_name="facade", standalone_mode=False) or 0
+    except Failure as failure:
+        return _say(str(failure), failure.exit_code)
+    except typer.Abort:
+        return _say("Stopped.", 1)
+    except _CLICK_EXCEPTION as error:
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "facade"
+        return _say(f"{error.format_message().rstrip('.')}. See `{command} --help`.", error.exit_code)
+
+
+def main() -> None:
+    sys.exit(run(sys.argv[1:]))
+
+
+def _say(message: str, exit_code: int) -> int:
+    typer.echo(f"facade: {' '.join(message.split())}", err=True)
+    return exit_code

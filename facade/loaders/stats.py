@@ -1,0 +1,67 @@
+"""Statistics of many places: one call for all of one timezone that ask the same."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from ..assets import Assets
+from ..butlr import ButlrError
+from ..cache import canonical
+from ..upstream import Body, Caller, Ledger, Stats, Upstream, read_stats
+from .batch import Batch
+
+Values = Mapping[str, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class StatsOf:
+    """Statistics of one place: `body` is all of the REST body but `items`."""
+
+    item: str
+    body: bytes
+
+    @classmethod
+    def make(cls, item: str, body: Body) -> "StatsOf":
+        return cls(item, canonical(body))
+
+
+class StatsLoader:
+    """Asks for statistics by place, and deals the answer back to each."""
+
+    def __init__(
+        self, upstream: Upstream, caller: Caller, ledger: Ledger, assets: Callable[[], Awaitable[Assets]]
+    ) -> None:
+        self._upstream = upstream
+        self._caller = caller
+        self._ledger = ledger
+        self._assets = assets
+        self._batch: Batch[StatsOf, Values | None] = Batch(self._load)
+        self.load = self._batch.load
+        self.cancel = self._batch.cancel
+
+    async def whole(self, body: Body) -> Stats:
+        """Return the answer to a body as the client wrote it. Raises `ButlrError`."""
+        return await read_stats(self._upstream, body, self._caller, self._ledger)
+
+    async def _load(self, keys: Sequence[StatsOf]) -> Mapping[StatsOf, Values | Exception | None]:
+        assets = await self._assets()
+        # All items of a call must lie in one timezone.
+        alike: dict[tuple[str, bytes], list[str]] = defaultdict(list)
+        for key in keys:
+            alike[assets.timezone_of(key.item) or "", key.body].append(key.item)
+
+        async def load_alike(body: Body, items: Sequence[str]) -> Stats | ButlrError:
+            try:
+                return await self.whole({**body, "items": sorted(items)})
+            except ButlrError as error:
+                return error
+
+        answers = await asyncio.gather(*(load_alike(orjson.loads(body), items) for (_, body), items in alike.items()))
+        loaded: dict[StatsOf, Values | Exception | None] = {}
+        for ((_, body), items), answer in zip(alike.items(), answers, strict=True):
+            for item in items:
+                loaded[StatsOf(item, body)] = answer if isinstance(answer, ButlrError) else answer.get(item)
+        return loaded

@@ -1,0 +1,31 @@
+"""Serves one app on a socket that the tests have opened: `child.py FD facade|sandbox [CONFIG as JSON]`."""
+
+import json
+import socket
+import sys
+from importlib import import_module
+from typing import Any
+
+import uvicorn
+
+
+def app(name: str, config: dict[str, Any]) -> Any:
+    # Neither pays for the imports of the other.
+    if name == "facade":
+        return import_module("facade.app").create_app()
+    sandbox = import_module("facade.sandbox")
+    return sandbox.create_app(sandbox.SandboxConfig(**config))
+
+
+def main(descriptor: str, name: str, config: str = "{}") -> None:
+    listening = socket.socket(fileno=int(descriptor))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app(name, json.loads(config)), log_level="warning", access_log=False, timeout_graceful_shutdown=1
+        )
+    )
+    server.run(sockets=[listening])
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

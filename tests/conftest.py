@@ -1,0 +1,260 @@
+"""Real processes on real sockets: the sandbox, the facade in front of it, and what speaks with both.
+
+One process a configuration and test worker. Tests stay apart by their tokens: each takes a fresh one, which is a
+cache of its own in the facade and is counted by itself in the sandbox.
+"""
+
+import hashlib
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+CHILD = Path(__file__).parent / "child.py"
+# A process that starts imports for a second or two; on a busy machine for more.
+PATIENCE = 30.0
+
+
+class Server:
+    """A child process that serves HTTP."""
+
+    def __init__(self, process: subprocess.Popen[bytes], url: str, log: Path, http: httpx.Client) -> None:
+        self.process = process
+        self.url = url
+        self.http = http
+        self._log = log
+
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        try:
+            return self.http.request(method, f"{self.url}{path}", **options)
+        except httpx.ConnectError:
+            pytest.fail(f"the server is gone; its log says:\n{self.log()[-2000:]}")
+
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+
+class Sandbox(Server):
+    """The simulated upstream. What a test sets is undone after it."""
+
+    DEFAULTS: dict[str, Any] = {
+        "latency_ms": 0,
+        "fault_rate": 0,
+        "token_ttl": 86_400,
+        "rate_limit_per_minute": None,
+        "max_points": 2_000_000,
+        "max_ids": None,
+        "shallow_groups": False,
+    }
+    touched = False
+
+    def login(self, client: str = "demo") -> str:
+        """A fresh token of the client; no two are the same."""
+        body = {
+            "client_id": f"{client}-client",
+            "client_secret": f"{client}-secret",
+            "audience": "https://butlrauth/",
+            "grant_type": "client_credentials",
+        }
+        answer = self.request("POST", "/api/v2/clients/login", json=body)
+        token: str = answer.raise_for_status().json()["access_token"]
+        return token
+
+    def ask(self, path: str, body: dict[str, Any], token: str) -> Any:
+        """Call the REST API as the facade would."""
+        headers = {"Authorization": f"Bearer {token}"}
+        return self.request("POST", path, json=body, headers=headers).raise_for_status().json()
+
+    def calls(self, token: str | None = None) -> list[dict[str, Any]]:
+        """What came under `/api`, of one token where one is given."""
+        log: list[dict[str, Any]] = self.request("GET", "/_sandbox/calls").json()["log"]
+        if token is None:
+            return log
+        hashed = hashlib.sha256(token.encode()).hexdigest()[:12]
+        return [call for call in log if call["token_hash"] == hashed]
+
+    def campus(self, tenant: str = "client_demo") -> dict[str, list[dict[str, Any]]]:
+        campus: dict[str, list[dict[str, Any]]] = self.request(
+            "GET", "/_sandbox/campus", params={"tenant": tenant}
+        ).json()
+        return campus
+
+    def forget_calls(self) -> None:
+        self.request("DELETE", "/_sandbox/calls").raise_for_status()
+
+    def fault(self, path: str = "*", *, times: int = -1, **fault: Any) -> None:
+        """What befalls the next calls to a path, in place of any fault set before."""
+        self.touched = True
+        records = [{"path": path, "times": times, **fault}]
+        self.request("PUT", "/_sandbox/faults", json=records).raise_for_status()
+
+    def no_faults(self) -> None:
+        self.request("DELETE", "/_sandbox/faults").raise_for_status()
+
+    def configure(self, **settings: Any) -> None:
+        self.touched = True
+        self.request("PUT", "/_sandbox/config", json=settings).raise_for_status()
+
+    def reset(self) -> None:
+        if self.touched:
+            self.touched = False
+            self.no_faults()
+            self.request("PUT", "/_sandbox/config", json=self.DEFAULTS).raise_for_status()
+
+
+class Facade(Server):
+    def post(
+        self,
+        query: str,
+        variables: dict[str, Any] | None = None,
+        *,
+        token: str | None = None,
+        headers: dict[str, str] | None = None,
+        path: str = "/graphql",
+    ) -> httpx.Response:
+        """The answer of the server, whatever its status."""
+        sent = {"Accept": "application/graphql-response+json", **(headers or {})}
+        if token is not None:
+            sent["Authorization"] = f"Bearer {token}"
+        body = {"query": query, **({} if variables is None else {"variables": variables})}
+        return self.request("POST", path, json=body, headers=sent)
+
+    def ask(self, query: str, variables: dict[str, Any] | None = None, **options: Any) -> dict[str, Any]:
+        """The answer as JSON, errors and all."""
+        answer: dict[str, Any] = self.post(query, variables, **options).json()
+        return answer
+
+    def data(self, query: str, variables: dict[str, Any] | None = None, **options: Any) -> Any:
+        """The data of an answer that has to be without errors."""
+        answer = self.ask(query, variables, **options)
+        assert "errors" not in answer, answer["errors"][:3]
+        return answer["data"]
+
+    def error(self, query: str, variables: dict[str, Any] | None = None, **options: Any) -> dict[str, Any]:
+        """The one error of an answer."""
+        answer = self.ask(query, variables, **options)
+        assert len(answer.get("errors", ())) == 1, answer
+        error: dict[str, Any] = answer["errors"][0]
+        return error
+
+
+class Launcher:
+    """Starts children, and ends them all."""
+
+    def __init__(self, folder: Path, http: httpx.Client) -> None:
+        self._folder = folder
+        self._http = http
+        self._servers: list[Server] = []
+
+    def sandbox(self, **config: Any) -> Sandbox:
+        return self._start(Sandbox, "sandbox", {}, json.dumps(config))
+
+    def facade(self, upstream: str, **settings: str) -> Facade:
+        """A facade in front of `upstream`, with settings by their names in the environment."""
+        return self._start(Facade, "facade", {"BUTLR_BASE_URL": upstream, "FACADE_LOG_FORMAT": "json", **settings})
+
+    def _start(self, kind: type[Any], name: str, settings: dict[str, str], *arguments: str) -> Any:
+        inherited = {
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith(("FACADE_", "BUTLR_")) and not key.lower().endswith("_proxy")
+        }
+        log = self._folder / f"{len(self._servers)}-{name}.log"
+        with socket.create_server(("127.0.0.1", 0), backlog=512) as listening, log.open("wb") as output:
+            # Listening already: a request made while the child still starts waits for it.
+            url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+            process = subprocess.Popen(
+                [sys.executable, str(CHILD), str(listening.fileno()), name, *arguments],
+                pass_fds=[listening.fileno()],
+                # Away from the sources, where a `.env` file of the developer may lie.
+                cwd=self._folder,
+                env={**inherited, **settings},
+                stdout=output,
+                stderr=output,
+            )
+        server = kind(process, url, log, self._http)
+        self._servers.append(server)
+        return server
+
+    def stop(self) -> None:
+        for server in reversed(self._servers):
+            server.stop()
+
+
+@pytest.fixture(scope="session")
+def http() -> Iterator[httpx.Client]:
+    limits = httpx.Limits(max_connections=200, max_keepalive_connections=100)
+    with httpx.Client(timeout=PATIENCE, limits=limits, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def launch(tmp_path_factory: pytest.TempPathFactory, http: httpx.Client) -> Iterator[Launcher]:
+    launcher = Launcher(tmp_path_factory.mktemp("servers"), http)
+    yield launcher
+    launcher.stop()
+
+
+@pytest.fixture(scope="session")
+def sandbox_process(launch: Launcher) -> Sandbox:
+    """200 sensors."""
+    return launch.sandbox()
+
+
+@pytest.fixture
+def sandbox(sandbox_process: Sandbox) -> Iterator[Sandbox]:
+    yield sandbox_process
+    sandbox_process.reset()
+
+
+@pytest.fixture(scope="session")
+def facade(launch: Launcher, sandbox_process: Sandbox) -> Facade:
+    """In front of the sandbox, with the settings that a facade has by default."""
+    return launch.facade(sandbox_process.url)
+
+
+@pytest.fixture
+def token(sandbox: Sandbox) -> str:
+    """A token of the demo client that nobody has used yet."""
+    return sandbox.login()
+
+
+@pytest.fixture(scope="session")
+def at_work() -> Callable[..., dict[str, str]]:
+    """Makes spans of past working hours: people are there, and nothing about them changes any more.
+
+    `days` back from the last whole working day, `minutes` long, from an hour at which all of the Americas work.
+    """
+
+    def span(*, days: int = 0, minutes: int = 10, after: int = 0) -> dict[str, str]:
+        day = datetime.now(UTC).replace(hour=17, minute=0, second=0, microsecond=0) - timedelta(days=1)
+        while day.weekday() > 4:
+            day -= timedelta(days=1)
+        for _ in range(days):
+            day -= timedelta(days=1)
+            while day.weekday() > 4:
+                day -= timedelta(days=1)
+        start = day + timedelta(minutes=after)
+        return {
+            "start": f"{start:%Y-%m-%dT%H:%M:%SZ}",
+            "stop": f"{start + timedelta(minutes=minutes):%Y-%m-%dT%H:%M:%SZ}",
+        }
+
+    return span

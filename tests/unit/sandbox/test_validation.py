@@ -1,0 +1,123 @@
+import pytest
+
+START = {"start": "2025-10-15T10:00:00Z"}
+
+REPORTS = {
+    "filter": {},
+    "filter.start": {"filter": {}},
+    "nonsense": {"filter": START, "nonsense": 1},
+    "filter.nonsense": {"filter": {**START, "nonsense": 1}},
+    "filter.stop": {"filter": {**START, "stop": "now"}},
+    "filter.measurements": {"filter": {**START, "measurements": ["warmth"]}},
+    "filter.rooms": {"filter": {**START, "rooms": ["room_1"]}},
+    "filter.rooms.eq": {"filter": {**START, "rooms": {"eq": "room_1"}}},
+    "filter.sensors.in": {"filter": {**START, "sensors": {"in": ["sensor_1"]}}},
+    "filter.value.gte": {"filter": {**START, "value": {"gte": "0"}}},
+    "filter.value.equals": {"filter": {**START, "value": {"equals": 0}}},
+    "filter.calibrated": {"filter": {**START, "calibrated": True}},
+    "filter.time_constraints.time_ranges[0].stop": {
+        "filter": {**START, "time_constraints": {"time_ranges": [{"start": "09:00", "stop": "25:00"}]}}
+    },
+    "filter.time_constraints.time_ranges[0]": {
+        "filter": {**START, "time_constraints": {"time_ranges": [{"start": "09:00", "stop": "08:00"}]}}
+    },
+    "filter.time_constraints.exclude_days_of_week": {
+        "filter": {**START, "time_constraints": {"exclude_days_of_week": ["someday"]}}
+    },
+    "window.every": {"filter": START, "window": {"every": "five minutes"}},
+    "window.function": {"filter": START, "window": {"every": "5m", "function": "avg"}},
+    "window.timezone": {"filter": START, "window": {"every": "5m", "timezone": "Mars/Olympus"}},
+    "window.offset": {"filter": START, "window": {"every": "5m", "offset": "soon"}},
+    "window.create_empty": {"filter": START, "window": {"every": "5m", "create_empty": "yes"}},
+    "window.fill.use_previous": {"filter": START, "window": {"every": "5m", "fill": {"use_previous": 1}}},
+    "window.nonsense": {"filter": START, "window": {"every": "5m", "nonsense": 1}},
+    "group_by.order": {"filter": START, "group_by": {"order": ["colour"]}},
+    "group_by.raw": {"filter": START, "group_by": {"raw": "true"}},
+    "options.format": {"filter": START, "options": {"format": "xml"}},
+    "options.precision": {"filter": START, "options": {"precision": "h"}},
+    "options.timestamp": {"filter": START, "options": {"timestamp": "unix"}},
+    "paginate.page": {"filter": START, "paginate": {"page": 0, "limit": 10}},
+    "paginate.limit": {"filter": START, "paginate": {"page": 1, "limit": "10"}},
+    "calibration_points": {"filter": START, "calibration_points": {}},
+    "calibration_points[0].occupancy": {"filter": START, "calibration_points": [{"occupancy": "3"}]},
+}
+DETECTIONS = {
+    "data_types": {"filter": START},
+    "filter": {"data_types": ["detections_local"]},
+    "filter.start": {"data_types": ["detections_local"], "filter": {"room_id": "room_1"}},
+    "filter.stop": {"data_types": ["detections_local"], "filter": {**START, "stop": "now"}},
+    "filter.room_id": {"data_types": ["detections_local"], "filter": {**START, "room_id": {"eq": ["room_1"]}}},
+    "filter.rooms": {"data_types": ["detections_local"], "filter": {**START, "rooms": {"eq": ["room_1"]}}},
+    "filter.mac_addresses": {"data_types": ["detections_local"], "filter": {**START, "mac_addresses": "m"}},
+    "filter.omit_empty_value": {
+        "data_types": ["detections_local"],
+        "filter": {**START, "omit_empty_value": "true"},
+    },
+    "window.every": {"data_types": ["detections_local"], "filter": START, "window": {"every": "x"}},
+    "window.heatmap_v2_options.grid_resolution": {
+        "data_types": ["heatmap_v2"],
+        "filter": START,
+        "window": {"heatmap_v2_options": {"grid_resolution": 2}},
+    },
+    "group_by": {"data_types": ["detections_local"], "filter": START, "group_by": {}},
+}
+SPAN = {"start": "2025-10-01", "stop": "2025-10-02"}
+STATS = {
+    "measurements": {"items": [], "measurements": [], **SPAN},
+    "items": {"measurements": ["occupancy_avg_presence"], "items": ["room_none"], **SPAN},
+    "start": {"measurements": ["occupancy_avg_presence"], "items": [], "stop": "2025-10-02"},
+    "stop": {"measurements": ["occupancy_avg_presence"], "items": [], "start": "-1d", "stop": "-1h"},
+    "window": {"measurements": ["occupancy_avg_presence"], "items": [], "window": {}, **SPAN},
+}
+
+
+def fields(reply):
+    assert reply.status_code == 400
+    assert reply.json()["message"] == "Invalid request"
+    assert all(error["message"] for error in reply.json()["errors"])
+    return {error["field"] for error in reply.json()["errors"]}
+
+
+@pytest.mark.parametrize("field", REPORTS)
+async def test_a_report_is_refused_with_the_field_that_is_wrong(api, field):
+    assert fields(await api.report(**REPORTS[field])) == {field}
+
+
+@pytest.mark.parametrize("field", DETECTIONS)
+async def test_detections_are_refused_with_the_field_that_is_wrong(api, field):
+    assert fields(await api.detections(**DETECTIONS[field])) == {field}
+
+
+@pytest.mark.parametrize("field", STATS)
+async def test_stats_are_refused_with_the_field_that_is_wrong(api, field):
+    assert field in fields(await api.stats(**STATS[field]))
+
+
+@pytest.mark.parametrize(
+    "start", ["yesterday", "2025-10-15", "2025-13-01T00:00:00Z", "2025-10-15T10:00:00", "1d", "-1x", 5]
+)
+async def test_a_start_that_is_no_time_is_refused(api, start):
+    assert fields(await api.report(filter={"start": start})) == {"filter.start"}
+
+
+@pytest.mark.parametrize("start", ["-1d", "-5m", "-1w", "-1M", "2025-10-15T10:00:00+02:00", "2025-10-15T10:00:00.123Z"])
+async def test_rfc_3339_and_relative_starts_are_taken(api, start):
+    reply = await api.report(filter={"start": start, "measurements": ["floor_occupancy"]}, window={"every": "1w"})
+
+    assert reply.status_code == 200
+
+
+async def test_a_stop_before_the_start_is_refused(api):
+    assert fields(await api.report(filter={"start": "-1h", "stop": "-2h"})) == {"filter.stop"}
+
+
+async def test_every_mistake_is_named_at_once(api):
+    reply = await api.report(filter={"stop": "now"}, window={"every": "x", "function": "avg"})
+
+    assert fields(reply) == {"filter.start", "filter.stop", "window.every", "window.function"}
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"filter=x"])
+@pytest.mark.parametrize("path", ["/api/v3/reporting", "/api/v3/detections", "/api/v4/reporting/stats"])
+async def test_a_body_that_is_no_json_object_is_refused(api, path, body):
+    assert fields(await api.http.post(path, content=body)) == {"body"}
