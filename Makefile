@@ -9,6 +9,8 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -q
 # Node from PyPI lands here where the machine has none that is new enough.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# That Node has its own list of certificate authorities; behind a company's proxy the system's is the one to trust.
+export NODE_USE_SYSTEM_CA ?= 1
 
 GRAPHIQL := facade/web/graphiql/index.html
 WEB_UI := $(shell find web-ui -type f -not -path '*/node_modules/*' -not -path '*/.vite/*') $(wildcard facade/web/examples/*)
@@ -91,7 +93,7 @@ clean: ## Remove what was built and installed
 
 web-ui/node_modules/.package-lock.json: web-ui/package.json web-ui/package-lock.json .venv/.node
 	@echo "Installing what GraphiQL is built from"
-	@cd web-ui && npm ci --silent
+	@cd web-ui && npm ci --loglevel=error
 	@touch $@
 
 $(GRAPHIQL): $(WEB_UI) web-ui/node_modules/.package-lock.json

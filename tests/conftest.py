@@ -35,8 +35,11 @@ class Server:
     def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
             return self.http.request(method, f"{self.url}{path}", **options)
-        except httpx.ConnectError:
-            pytest.fail(f"the server is gone; its log says:\n{self.log()[-2000:]}")
+        except httpx.ConnectError as exc:
+            if self.process.poll() is None:
+                raise
+            exc.add_note(f"the server has ended; its log says:\n{self.log()[-2000:]}")
+            raise
 
     def log(self) -> str:
         return self._log.read_text()

@@ -98,7 +98,7 @@ class Discovery:
     ) -> Answer[Reporting]:
         every = _as_duration(plan.span)
 
-        def body(now: datetime) -> Mapping[str, Any]:
+        def body(_asked: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
             stop = now.astimezone(UTC).replace(second=0, microsecond=0)
             return {
                 "filter": {

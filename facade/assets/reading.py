@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from types import GenericAlias
 from typing import Any
 
 import msgspec
@@ -14,6 +15,8 @@ from .spellings import natively_named, spelling_in
 Steps = tuple[str | int, ...]
 # A raw record with its place.
 Raw = tuple[Steps, Any]
+
+_LIST_OF: dict[str, Any] = {kind: GenericAlias(list, (type_,)) for kind, type_ in RECORD_TYPES.items()}
 
 _FAULT = re.compile(r"(?P<what>.*?)(?: - at `\$(?P<where>.*)`)?", re.DOTALL)
 _EXPECTED = re.compile(r"Expected `([^`]+)`, got `[^`]+`")
@@ -49,22 +52,22 @@ def read_strictly(kind: str, raws: Sequence[Raw]) -> list[Record]:
             raise Misfit(steps, "its id is missing")
         named.append(fields)
     try:
-        return msgspec.convert(named, list[RECORD_TYPES[kind]])  # type: ignore[misc]
+        records: list[Record] = msgspec.convert(named, _LIST_OF[kind])
     except msgspec.ValidationError as exc:
         raise _misfit(str(exc), kind, raws) from exc
+    return records
 
 
 def read_leniently(kind: str, raws: Iterable[Any]) -> tuple[list[Record], set[str]]:
     """The records that have an id, without the fields that do not fit; and the names of those fields."""
     named = [natively_named(kind, raw) for raw in raws if isinstance(raw, dict)]
     named = [fields for fields in named if isinstance(fields.get("id"), str)]
-    type_ = RECORD_TYPES[kind]
     try:
-        return msgspec.convert(named, list[type_]), set()  # type: ignore[valid-type]
+        return msgspec.convert(named, _LIST_OF[kind]), set()
     except msgspec.ValidationError:
         pass
     unfit: set[str] = set()
-    return [_fitting(type_, fields, unfit) for fields in named], unfit
+    return [_fitting(RECORD_TYPES[kind], fields, unfit) for fields in named], unfit
 
 
 def _fitting(type_: type[Record], fields: dict[str, Any], unfit: set[str]) -> Record:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .listening import address_of, listen
+from .serving import address_of, listen, run, stop_is_success
 
 
 def sandbox(
@@ -22,44 +22,20 @@ def sandbox(
     seed: Annotated[int, typer.Option(help="What the campus and its people are made from.")] = 1,
     until_eof: Annotated[bool, typer.Option("--until-eof", hidden=True)] = False,
 ) -> None:
-    """Run the simulated Butlr REST API. Its base URL is printed once it answers."""
-    import uvicorn
-
+    """Run the simulated Butlr REST API. Prints its base URL once it listens."""
     from ..sandbox import SandboxConfig, create_app
 
-    config = SandboxConfig(sensors=sensors, latency_ms=latency, fault_rate=fault_rate, seed=seed)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            create_app(config),
-            http="httptools",
-            loop="uvloop",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            timeout_graceful_shutdown=1,
-        )
-    )
-    _end_well_on_signals()
+    stop_is_success()
+    app = create_app(SandboxConfig(sensors=sensors, latency_ms=latency, fault_rate=fault_rate, seed=seed))
     listener = listen(host, port)
-    print(address_of(listener), flush=True)
+    typer.echo(address_of(listener))
     if until_eof:
         threading.Thread(target=_end_at_eof, daemon=True).start()
-    server.run(sockets=[listener])
-
-
-def _end_well_on_signals() -> None:
-    # uvicorn raises the signal that ended it once more, for whoever listened before it: a stop that was asked
-    # for is no failure.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _exit)
-
-
-def _exit(*_: object) -> None:
-    raise SystemExit(0)
+    run(app, listener, grace=1)
 
 
 def _end_at_eof() -> None:
-    """Wait for the end of stdin, which the parent's end brings however it ends, SIGKILL included."""
+    """Wait for the end of stdin, which the end of its writer brings, however that ends."""
     while os.read(sys.stdin.fileno(), 1024):
         pass
     os.kill(os.getpid(), signal.SIGTERM)

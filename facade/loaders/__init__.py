@@ -9,7 +9,16 @@ from .detections import DetectionsAnswer, DetectionsLoader, DetectionsOf
 from .reports import ReportAnswer, ReportLoader, ReportOf
 from .stats import StatsLoader, StatsOf
 
-__all__ = ["DetectionsAnswer", "DetectionsOf", "Loaders", "ReportAnswer", "ReportOf", "Services", "StatsOf"]
+__all__ = [
+    "DetectionsAnswer",
+    "DetectionsOf",
+    "Loaders",
+    "ReportAnswer",
+    "ReportLoader",
+    "ReportOf",
+    "Services",
+    "StatsOf",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +36,7 @@ class Loaders:
 
     def __init__(self, services: Services, caller: Caller, ledger: Ledger) -> None:
         self.reports = ReportLoader(services.reports, caller, ledger)
-        self.detections = DetectionsLoader(services.sightings, caller, ledger)
+        self.detections = DetectionsLoader(services.sightings, caller, ledger, services.upstream.now)
         self.stats = StatsLoader(services.upstream, caller, ledger, self.assets)
         self._source = services.assets
         self._caller = caller

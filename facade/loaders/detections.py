@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 import orjson
@@ -12,7 +13,7 @@ from ..assets import normal_mac
 from ..butlr import Detections, Entry
 from ..cache import Entry as CacheEntry
 from ..cache import canonical
-from ..upstream import Body, Caller, Ledger, Piece, Sightings
+from ..upstream import Body, Caller, Ledger, Piece, Sightings, read_heatmap_v2
 from .batch import Batch
 
 T = TypeVar("T")
@@ -42,7 +43,8 @@ class DetectionsAnswer:
 class DetectionsLoader:
     """Asks for detections by MAC address, and deals the answer back to each sensor."""
 
-    def __init__(self, sightings: Sightings, caller: Caller, ledger: Ledger) -> None:
+    def __init__(self, sightings: Sightings, caller: Caller, ledger: Ledger, now: Callable[[], datetime]) -> None:
+        self._now = now
         self._sightings = sightings
         self._caller = caller
         self._ledger = ledger
@@ -53,6 +55,12 @@ class DetectionsLoader:
     async def whole(self, body: Body) -> DetectionsAnswer:
         """Return the answer to a body as the client wrote it. Raises `ButlrError`."""
         answer = await self._sightings.whole(body, self._caller, self._ledger)
+        return DetectionsAnswer(answer.value, answer.entry)
+
+    async def heatmap_v2(self, body: Body) -> DetectionsAnswer:
+        """Return the heatmap_v2 of a body without `data_types`, however long its span. Raises `ButlrError`."""
+        asked = {"data_types": ["heatmap_v2"], **body}
+        answer = await read_heatmap_v2(self._sightings, asked, self._now(), self._caller, self._ledger)
         return DetectionsAnswer(answer.value, answer.entry)
 
     async def _load(self, keys: Sequence[DetectionsOf]) -> Mapping[DetectionsOf, DetectionsAnswer | Exception]:

@@ -30,11 +30,10 @@ class ReportOf:
 
 @dataclass(frozen=True, slots=True)
 class ReportAnswer:
-    """A report, the body that asked for it, and the entry that says how fresh it is."""
+    """A report, and the entry that says how fresh it is."""
 
     reporting: Reporting
     entry: Entry
-    body: Body
 
 
 class ReportLoader:
@@ -51,7 +50,7 @@ class ReportLoader:
     async def whole(self, body: Body) -> ReportAnswer:
         """Return the answer to a body as the client wrote it. Raises `ButlrError`."""
         answer = await self._reports.whole(body, self._caller, self._ledger)
-        return ReportAnswer(answer.value, answer.entry, body)
+        return ReportAnswer(answer.value, answer.entry)
 
     async def _load(self, keys: Sequence[ReportOf]) -> Mapping[ReportOf, ReportAnswer | Exception]:
         alike: dict[tuple[str, bytes], list[str]] = defaultdict(list)
@@ -85,7 +84,7 @@ class ReportLoader:
         )
         pieces = [piece for some in answers for piece in some]
         return {
-            piece.ids[0]: ReportAnswer(piece.answer.value, piece.answer.entry, body)
+            piece.ids[0]: ReportAnswer(piece.answer.value, piece.answer.entry)
             if piece.answer
             else piece.error or RuntimeError("a piece has an answer or an error")
             for piece in pieces
@@ -121,9 +120,7 @@ def _deal(piece: Piece[Reporting], level: str, body: Body, asked: Body) -> dict[
     if parts is None or not parts.keys() <= set(piece.ids):
         return None
     nothing: Any = [] if whole.is_flat else {}
-    return {
-        id_: ReportAnswer(parts.get(id_) or Reporting.from_data(nothing), piece.answer.entry, body) for id_ in piece.ids
-    }
+    return {id_: ReportAnswer(parts.get(id_) or Reporting.from_data(nothing), piece.answer.entry) for id_ in piece.ids}
 
 
 def _rows_by_id(whole: Reporting, level: str) -> dict[str, Reporting] | None:

@@ -19,7 +19,7 @@ from typing import Any
 from .campus import Sensor
 from .durations import Duration
 from .geometry import to_world
-from .people import People
+from .people import MOST_DAYS, People
 from .report_query import normalise_mac
 from .schedule import Stay
 from .series import FUNCTIONS
@@ -95,6 +95,8 @@ def answer(query: DetectionQuery, people: People, *, max_points: int) -> dict[st
     sensors = [sensor for sensor in people.campus.sensors if _matches(query, sensor)]
     per_window = [kind for kind in query.data_types if kind != "heatmap_v2"]
     windows: list[Window] = []
+    if people.floor_days(sensors, query.start, query.stop) > MOST_DAYS:
+        raise Invalid([{"field": "filter", "message": "covers too many floors and days"}])
     if per_window and query.start < query.stop:
         if len(sensors) * estimate(query.start, query.stop, query.every) > max_points:
             raise Invalid([{"field": "filter", "message": f"asks for more than {max_points} entries"}])

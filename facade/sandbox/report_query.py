@@ -167,7 +167,9 @@ def _calibration_points(check: Checker, body: dict[str, Any], options: dict[str,
     """What to echo. Butlr spells the field in two ways, and the sandbox takes either."""
     wanted = check.flag(options.get("includeCalibrationPoints"), "options.includeCalibrationPoints")
     name = "calibrationPoints" if "calibrationPoints" in body else "calibration_points"
-    points = body.get(name) or []
+    points = body.get(name)
+    if points is None:
+        points = []
     if not isinstance(points, list):
         check.fail(name, "must be a list")
         return None

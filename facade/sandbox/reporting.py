@@ -12,12 +12,13 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from statistics import fmean, pstdev
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from .campus import Campus, Floor, Room, Sensor, Zone
-from .people import People, Watched
+from .people import MOST_DAYS, People, Watched
 from .report_query import ReportQuery
 from .rows import ROW_KEYS, identity, tags_of, utc_offset
 from .series import MEASUREMENTS, Function, Number, measure, measured_assets, upper_median
@@ -52,9 +53,7 @@ def answer(
     """Return the JSON reply, or CSV text."""
     campus = people.campus
     asked = [(name, _matching(campus, query, name)) for name in query.measurements]
-    points = sum(len(assets) * len(MEASUREMENTS[name].fields) for name, assets in asked)
-    points *= estimate(query.start, query.until, query.window.every) if query.start < query.until else 0
-    if points > max_points or (max_ids is not None and query.ids_asked > max_ids):
+    if _too_much(query, people, asked, max_points) or (max_ids is not None and query.ids_asked > max_ids):
         return OVERLOADED
     windows = _Windows(query)
     series = [one for name, assets in asked for one in _series(people, query, windows, name, assets)]
@@ -72,6 +71,18 @@ def answer(
     if query.calibration_points is not None:
         reply["calibrationPoints"] = query.calibration_points
     return reply
+
+
+def _too_much(query: ReportQuery, people: People, asked: list[tuple[str, list[Watched]]], max_points: int) -> bool:
+    if query.start >= query.until:
+        return False
+    windows = estimate(query.start, query.until, query.window.every)
+    points = windows * sum(len(assets) * len(MEASUREMENTS[name].fields) for name, assets in asked)
+    if query.window.function in ("first", "last"):
+        # Only the days of those samples are drawn.
+        return points > max_points
+    assets = chain.from_iterable(assets for _, assets in asked)
+    return points > max_points or people.floor_days(assets, query.start, query.until) > MOST_DAYS
 
 
 class _Windows:

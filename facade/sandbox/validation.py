@@ -13,6 +13,8 @@ from .durations import Duration, before, parse_duration
 
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|24:00")
+EARLIEST, LATEST = 0, 4_102_444_800  # 1970 and 2100: within it no time zone's arithmetic overflows
+CENTURY = Duration(36_525 * 86_400, 1200)
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
@@ -109,8 +111,9 @@ class Checker:
         """Read an id filter: `{"eq": [id, ...]}`."""
         if value is None:
             return None
+        mistakes = len(self.errors)
         found = self.texts(self.record(value, path, {"eq"}).get("eq"), f"{path}.eq")
-        if not found:
+        if not found and len(self.errors) == mistakes:
             self.fail(f"{path}.eq", "must list at least one id")
         return found
 
@@ -118,22 +121,20 @@ class Checker:
         """Read RFC 3339 or, where allowed, a time relative to now such as `-1d`, as epoch seconds."""
         if value is None:
             return None
-        if isinstance(value, str):
-            if RFC3339.fullmatch(value):
-                try:
-                    return _seconds(datetime.fromisoformat(value))
-                except ValueError:
-                    self.fail(path, f"{value!r} is no date")
-                    return None
-            if relative and value.startswith("-") and (duration := parse_duration(value[1:])):
-                try:
-                    return before(int(self.now), duration)
-                except (ValueError, OverflowError):
-                    self.fail(path, f"{value!r} lies before all time")
-                    return None
-        expected = "RFC 3339 or relative to now, as -1d" if relative else "RFC 3339"
-        self.fail(path, f"must be a time: {expected}")
-        return None
+        seconds: float | None = None
+        try:
+            if isinstance(value, str) and RFC3339.fullmatch(value):
+                seconds = _seconds(datetime.fromisoformat(value))
+            elif relative and isinstance(value, str) and (duration := parse_duration(value.removeprefix("-"))):
+                seconds = before(int(self.now), duration) if value.startswith("-") else None
+        except (ValueError, OverflowError):
+            seconds = None
+        if seconds is None:
+            expected = "RFC 3339 or relative to now, as -1d" if relative else "RFC 3339"
+            self.fail(path, f"must be a time: {expected}")
+        elif not EARLIEST <= seconds < LATEST:
+            self.fail(path, "must lie between 1970 and 2100")
+        return seconds
 
     def span(self, start: Any, stop: Any, path: str) -> tuple[float, float]:
         """Read `start` (required) and `stop` (default: now) of a filter."""
@@ -150,9 +151,10 @@ class Checker:
             return None
         if isinstance(value, str):
             sign = -1 if negative and value.startswith("-") else 1
-            if duration := parse_duration(value[1:] if sign < 0 else value):
+            duration = parse_duration(value[1:] if sign < 0 else value)
+            if duration and duration.seconds <= CENTURY.seconds and duration.months <= CENTURY.months:
                 return Duration(sign * duration.seconds, sign * duration.months)
-        self.fail(path, "must be a duration such as 5m, 1h30m or 1w")
+        self.fail(path, "must be a duration such as 5m, 1h30m or 1w, of a century at most")
         return None
 
     def zone(self, value: Any, path: str) -> ZoneInfo | None:
@@ -161,7 +163,7 @@ class Checker:
             return None
         try:
             return ZoneInfo(name)
-        except (OSError, ValueError):
+        except (OSError, ValueError, KeyError):
             self.fail(path, f"{name!r} is not an IANA time zone")
             return None
 
@@ -181,10 +183,11 @@ class Checker:
             return ()
         found = []
         for i, item in enumerate(value):
+            mistakes = len(self.errors)
             entry = self.record(item, f"{path}[{i}]", {"start", "stop"})
             start = self._time_of_day(entry.get("start"), f"{path}[{i}].start")
             stop = self._time_of_day(entry.get("stop"), f"{path}[{i}].stop")
-            if start >= stop:
+            if start >= stop and len(self.errors) == mistakes:
                 self.fail(f"{path}[{i}]", "must stop later than it starts")
             found.append((start, stop))
         return tuple(found)

@@ -95,16 +95,20 @@ class Source:
         asks = [DetectionsOf.make(mac, types, self.body) for mac in self.macs]
         return merged(await asyncio.gather(*map(loaders.detections.load, asks)), types)
 
-    async def map(self, loaders: Loaders, type_: str, window: Body | None) -> Any:
+    async def heatmap(self, loaders: Loaders) -> Any:
+        window = self.body.get("window")
+        answer = await loaders.detections.whole({"data_types": ["heatmap"], **self._at_place(window)})
+        return answer.detections.raw("heatmap")
+
+    async def heatmap_v2(self, loaders: Loaders, window: Body | None) -> Any:
+        answer = await loaders.detections.heatmap_v2(self._at_place(window))
+        return answer.detections.raw("heatmap_v2")
+
+    def _at_place(self, window: Body | None) -> Body:
         filter_ = {**self.body["filter"], **(self.place or {})}
-        body = {"filter": filter_, **({"window": window} if window else {})}
-        if self.place is None and self.macs is not None and len(self.macs) == 1:
-            answer = await loaders.detections.load(DetectionsOf.make(self.macs[0], frozenset({type_}), body))
-        else:
-            if self.place is None and self.macs is not None:
-                body["filter"] = {**filter_, "mac_addresses": list(self.macs)}
-            answer = await loaders.detections.whole({"data_types": [type_], **body})
-        return answer.detections.raw(type_)
+        if self.place is None and self.macs is not None:
+            filter_["mac_addresses"] = list(self.macs)
+        return {"filter": filter_, **({"window": window} if window else {})}
 
 
 def merged(answers: Sequence[DetectionsAnswer], types: frozenset[str]) -> DetectionsAnswer:
@@ -140,7 +144,7 @@ class DetectionSetRecord:
     async def heatmap(self, loaders: Loaders) -> Any:
         if self._answer and "heatmap" in self._answer.detections.data_types:
             return self._answer.detections.raw("heatmap")
-        return await self.source.map(loaders, "heatmap", self.source.body.get("window"))
+        return await self.source.heatmap(loaders)
 
 
 async def _heatmap(root: strawberry.Parent[DetectionSetRecord], info: Info) -> Any:
@@ -156,7 +160,7 @@ async def _heatmap_v2(
 ) -> Any:
     options = without_unset(grid_resolution=grid_resolution, heatmap_type=heatmap_type, normalize=normalize)
     window = {"heatmap_v2_options": options} if options else root.source.body.get("window")
-    return await root.source.map(info.context.loaders, "heatmap_v2", window)
+    return await root.source.heatmap_v2(info.context.loaders, window)
 
 
 @strawberry.type(

@@ -3,7 +3,7 @@
 from typing import Any
 
 import strawberry
-from strawberry import ID, UNSET
+from strawberry import ID, UNSET, federation
 
 from ..assets.records import HiveRecord, SensorRecord
 from .context import Info
@@ -22,7 +22,7 @@ async def _sensors(
     return [sensor for sensor in assets.sensors_by_hive.get(root.id, ()) if not ids or sensor.id in ids]
 
 
-@strawberry.type(description="A hive: the device that sensors report to and that reports to the cloud.")
+@federation.type(keys=["id"], description="A hive: the device that sensors report to and that reports to the cloud.")
 class Hive(Node):
     name: str | None = described("The name.")
     serialNumber: str | None = described("The serial number: 16 hexadecimal digits.")

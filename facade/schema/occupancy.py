@@ -1,7 +1,7 @@
 """How many people are there now."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import strawberry
@@ -69,9 +69,7 @@ async def _last_minutes(record: Record, measurement: str, loaders: Loaders, now:
 
 
 async def _occupancy(root: strawberry.Parent[Any], info: Info) -> Any:
-    context = info.context
-    now = datetime.fromtimestamp(context.services.upstream.clock(), UTC)
-    return await occupancy_of(root, context.loaders, now)
+    return await occupancy_of(root, info.context.loaders, info.context.services.upstream.now())
 
 
 def occupancy_field() -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 import strawberry
-from strawberry import ID, UNSET
+from strawberry import ID, UNSET, federation
 
 from ..assets import Assets
 from ..assets.records import BuildingRecord, FloorRecord, Record, RoomRecord, SiteRecord, TagRecord, ZoneRecord
@@ -46,7 +46,7 @@ def _is(record: type[Record]) -> Callable[[object, Any], bool]:
     return lambda obj, _info: isinstance(obj, record)
 
 
-@strawberry.type(description="A site: the buildings of one address. The REST API calls it a client.")
+@federation.type(keys=["id"], description="A site: the buildings of one address. The REST API calls it a client.")
 class Site(Node):
     name: str | None = described("The name.")
     buildings = many("Building", _below(lambda assets: assets.buildings_by_site), "Its buildings.")
@@ -59,7 +59,7 @@ class Site(Node):
     is_type_of = staticmethod(_is(SiteRecord))
 
 
-@strawberry.type(description="A building.")
+@federation.type(keys=["id"], description="A building.")
 class Building(Node):
     name: str | None = described("The name.")
     capacity: Capacity | None = described("How many people it takes.")
@@ -76,7 +76,7 @@ class Building(Node):
     is_type_of = staticmethod(_is(BuildingRecord))
 
 
-@strawberry.type(description="A floor; the REST API calls it a space.")
+@federation.type(keys=["id"], description="A floor; the REST API calls it a space.")
 class Floor(Node):
     floor_id = alias_of("id", ID | None, "The same as `id`.")
     client_id: ID | None = described("The organisation.")
@@ -110,7 +110,7 @@ class Floor(Node):
     is_type_of = staticmethod(_is(FloorRecord))
 
 
-@strawberry.type(description="A room.")
+@federation.type(keys=["id"], description="A room.")
 class Room(Node):
     room_id = alias_of("id", ID | None, "The same as `id`.")
     client_id: ID | None = described("The organisation.")
@@ -141,7 +141,7 @@ class Room(Node):
     is_type_of = staticmethod(_is(RoomRecord))
 
 
-@strawberry.type(description="A zone: a part of a floor. Zones and rooms are siblings.")
+@federation.type(keys=["id"], description="A zone: a part of a floor. Zones and rooms are siblings.")
 class Zone(Node):
     name: str | None = described("The name.")
     room_id: ID | None = described("A room's id. It says little: no zone belongs to a room.")

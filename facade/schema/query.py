@@ -38,7 +38,7 @@ from .place import (
     Zone,
     Zones,
 )
-from .report import Report, ReportRecord
+from .report import Report, ReportRecord, needs_whole
 from .scalars import bad_input
 from .sensor import Sensor, Sensors
 from .stats import AssetStats, root_stats
@@ -195,7 +195,8 @@ async def _report(
             'options.format takes "json" here. For CSV call POST /api/v3/reporting with the same body, '
             "or run `facade export`."
         )
-    return ReportRecord(await info.context.loaders.reports.whole(body))
+    answer = await info.context.loaders.reports.whole(body) if needs_whole(info) else None
+    return ReportRecord(answer, body)
 
 
 async def _detections(info: Info, filter: DetectionFilter, window: DetectionWindow | None = UNSET) -> Any:

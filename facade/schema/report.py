@@ -25,12 +25,15 @@ from ..butlr import Leaf, Row, format_rfc3339, name_levels, to_rfc3339
 from ..butlr import Statistics as StatisticsRecord
 from ..cache import Entry
 from ..loaders import ReportAnswer, ReportOf
+from ..upstream import Body
 from .context import Info
 from .enums import Measurement
 from .fields import described, one
 from .inputs import ReportGroupBy, ReportWindow, TimeConstraints, ValueFilter, with_times, without_unset
 from .lookups import floor_of, hive_of, room_of, sensor_of, zone_of
+from .pages import RowsPageInfo, read_page
 from .scalars import JSON, Time
+from .selection import selected
 
 # The reporting filter that names an asset of each kind. A floor is a "space", a site a "client" there.
 DIMENSIONS: dict[type[Record], str] = {
@@ -139,8 +142,23 @@ class PageInfo:
     total_pages: int | None = described("Pages in all.")
 
 
-def _page_info(root: strawberry.Parent[Any]) -> Any:
-    return root.page_info
+@strawberry.type(description="One row and its cursor.")
+class ReportRowEdge:
+    cursor: str = described("Give it as `after` for what follows.")
+    node: ReportRow = described("The row.")
+
+
+@strawberry.type(description="Some of a report's rows.")
+class ReportRowConnection:
+    edges: list[ReportRowEdge] = described("The rows, each with its cursor.")
+    pageInfo: RowsPageInfo = described("Which part of the rows this is.")
+    total_count: int | None = described("How many rows there are in all, where the upstream says.")
+
+
+async def _rows_connection(
+    root: strawberry.Parent[Any], info: Info, first: int | None = UNSET, after: str | None = UNSET
+) -> Any:
+    return await read_page(info.context.loaders.reports, root.body, first, after)
 
 
 @strawberry.type(description="An answer of the reporting call (POST /api/v3/reporting).")
@@ -155,6 +173,12 @@ class Report:
     data: JSON | None = described("`data` exactly as the REST call answers it.")
     page_info: PageInfo | None = described("Null unless `paginate` was given.")
     freshness: Freshness | None = described("How fresh the answer is.")
+    rows_connection = strawberry.field(
+        resolver=_rows_connection,
+        graphql_type=ReportRowConnection | None,
+        description="The rows of a flat report by pages, 100 where `first` does not say; each page is a page upstream, "
+        "and selected alone it is the only call.",
+    )
 
 
 @dataclass(slots=True)
@@ -205,8 +229,15 @@ class FreshnessRecord:
 class ReportRecord:
     """A `Report` over an answer; each of its shapes is made when asked for, and once."""
 
-    def __init__(self, answer: ReportAnswer) -> None:
-        self._answer = answer
+    def __init__(self, answer: ReportAnswer | None, body: Body) -> None:
+        self._whole = answer
+        self.body = body
+
+    @property
+    def _answer(self) -> ReportAnswer:
+        if self._whole is None:
+            raise RuntimeError("nothing that needs the whole answer was selected")
+        return self._whole
 
     @property
     def data(self) -> Any:
@@ -225,7 +256,7 @@ class ReportRecord:
         reporting = self._answer.reporting
         if reporting.is_flat:
             return []
-        body = self._answer.body
+        body = self.body
         order = (body.get("group_by") or {}).get("order") or ()
         statistic = (body.get("window") or {}).get("function") or "mean"
         return [_group(leaf, order, statistic) for leaf in reporting.leaves]
@@ -233,7 +264,7 @@ class ReportRecord:
     @property
     def page_info(self) -> PageInfoRecord | None:
         # Without `paginate` the upstream sends one all the same, whose counts mean nothing.
-        if "paginate" not in self._answer.body:
+        if "paginate" not in self.body:
             return None
         info = self._answer.reporting.page_info or {}
         return PageInfoRecord(*(_whole(info.get(name)) for name in PageInfoRecord.__slots__))
@@ -298,6 +329,11 @@ def _group(leaf: Leaf, order: Sequence[str], statistic: str) -> GroupRecord:
     )
 
 
+def needs_whole(info: Info) -> bool:
+    """Whether a report is selected otherwise than by pages."""
+    return not selected(info._raw_info) <= {"rows_connection", "__typename"}  # noqa: SLF001 -- as in detection.py
+
+
 async def asset_report(
     root: strawberry.Parent[Any],
     info: Info,
@@ -324,8 +360,10 @@ async def asset_report(
         # An empty room is a reading, and the upstream leaves zeros out unless told.
         filter_["value"] = {"gte": 0}
     body = {"filter": filter_, **without_unset(window=window, group_by=group_by)}
-    key = ReportOf.make(DIMENSIONS[type(root)], root.id, body)
-    return ReportRecord(await info.context.loaders.reports.load(key))
+    dimension = DIMENSIONS[type(root)]
+    if not needs_whole(info):
+        return ReportRecord(None, {**body, "filter": {**filter_, dimension: {"eq": [root.id]}}})
+    return ReportRecord(await info.context.loaders.reports.load(ReportOf.make(dimension, root.id, body)), body)
 
 
 def report_field() -> Any:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import strawberry
-from strawberry import ID
+from strawberry import ID, federation
 
 from ..assets.records import SensorRecord, ZoneRecord
 from .context import Info
@@ -23,7 +23,9 @@ async def _zones(root: strawberry.Parent[SensorRecord], info: Info) -> list[Zone
     return [assets.zones[id_] for id_ in root.zone_ids if id_ in assets.zones]
 
 
-@strawberry.type(description="A ceiling sensor (Heatic): it counts people by heat, in a room or through a door.")
+@federation.type(
+    keys=["id"], description="A ceiling sensor (Heatic): it counts people by heat, in a room or through a door."
+)
 class Sensor(Node):
     sensor_id = alias_of("id", ID | None, "The same as `id`.")
     client_id: ID | None = described("The organisation.")

@@ -2,6 +2,7 @@
 
 from .bodies import Body
 from .callers import Caller, Passthrough, Service
+from .heatmaps import read_heatmap_v2
 from .ledger import Ledger
 from .pieces import Piece, oldest
 from .reader import Answer, Call, Upstream
@@ -24,5 +25,6 @@ __all__ = [
     "Stats",
     "Upstream",
     "oldest",
+    "read_heatmap_v2",
     "read_stats",
 ]

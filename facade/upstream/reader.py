@@ -49,7 +49,7 @@ class Call(Generic[T]):
     decode: Callable[[bytes], T]
     span: tuple[str | None, str | None] | None = None
     window: float | None = None
-    body: Callable[[datetime], Mapping[str, Any]] | None = None
+    body: Callable[[Mapping[str, Any], datetime], Mapping[str, Any]] | None = None
     empty: Callable[[T], bool] = lambda _: False
     kept_for: float | None = None
     refresh_after: float | None = None
@@ -86,6 +86,9 @@ class Upstream:
         self._accepted: OrderedDict[str, float] = OrderedDict()
         self._background: set[asyncio.Task[None]] = set()
         self.state = "unknown"
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.clock(), UTC)
 
     async def aclose(self) -> None:
         for task in self._background:
@@ -146,7 +149,7 @@ class Upstream:
     async def _fetch(self, entry_key: str, call: Call[T], caller: Caller) -> Answer[T]:
         asked_at = self.clock()
         now = datetime.fromtimestamp(asked_at, UTC)
-        body = canonical(call.body(now) if call.body else call.asked)
+        body = canonical(call.body(call.asked, now) if call.body else call.asked)
         reply = await self.exchange(call.send, body, caller)
         value = call.decode(reply.body)
         kept = self._lifetime(call, call.empty(value), now)

@@ -5,7 +5,7 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from ..butlr import REPORTING_PATH, ButlrError, Reporting, UpstreamTimeout, decode_reporting
@@ -50,8 +50,12 @@ class Sizes:
 class Reports:
     """Reads reports. An answer of `{}` means that the call was too much: it is halved until it is borne."""
 
-    def __init__(self, upstream: Upstream, *, sizes: Sizes | None = None) -> None:
+    def __init__(
+        self, upstream: Upstream, *, sizes: Sizes | None = None, calibration_key: str = "calibration_points"
+    ) -> None:
+        """Butlr's docs and its own client spell `calibration_key` in two ways, so it is a setting."""
         self._upstream = upstream
+        self._calibration_key = calibration_key
         self._sizes = sizes or Sizes()
 
     async def whole(self, body: Body, caller: Caller, ledger: Ledger) -> Answer[Reporting]:
@@ -74,7 +78,7 @@ class Reports:
         self, body: Body, dimension: str, ids: Sequence[str], caller: Caller, ledger: Ledger
     ) -> list[Piece[Reporting]]:
         """Ask `body` for all `ids` at once, or for as many at a time as were borne before."""
-        size = self._sizes.get(_size_key(body, dimension, self._now()), len(ids))
+        size = self._sizes.get(_size_key(body, dimension, self._upstream.now()), len(ids))
         chunks = [ids[at : at + size] for at in range(0, len(ids), size)]
         pieces = await asyncio.gather(*(self._borne(body, dimension, chunk, caller, ledger) for chunk in chunks))
         return [piece for some in pieces for piece in some]
@@ -105,7 +109,7 @@ class Reports:
         first = await self._borne(body, dimension, ids[:middle], caller, ledger)
         if any(piece.answer for piece in first):
             borne = max(len(piece.ids) for piece in first if piece.answer)
-            self._sizes.learn(_size_key(body, dimension, self._now()), borne)
+            self._sizes.learn(_size_key(body, dimension, self._upstream.now()), borne)
         return [*first, *await self.by_ids(body, dimension, ids[middle:], caller, ledger)]
 
     async def _probe(self, body: Body, dimension: str, ids: Sequence[str], caller: Caller, ledger: Ledger) -> bool:
@@ -122,6 +126,7 @@ class Reports:
                 name="reporting",
                 send=self._upstream.butlr.reporting,
                 asked=body,
+                body=self._spelt,
                 decode=decode_reporting,
                 span=span_of(body),
                 window=window_seconds(body),
@@ -131,8 +136,10 @@ class Reports:
             ledger,
         )
 
-    def _now(self) -> datetime:
-        return datetime.fromtimestamp(self._upstream.clock(), UTC)
+    def _spelt(self, body: Body, _now: datetime) -> Body:
+        if self._calibration_key == "calibration_points" or "calibration_points" not in body:
+            return body
+        return {self._calibration_key if name == "calibration_points" else name: value for name, value in body.items()}
 
 
 def with_ids(body: Body, dimension: str, ids: Sequence[str]) -> Body:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
 
 from ..butlr import ButlrError, Detections, decode_detections
 from .bodies import Body, absolute, span_of, window_seconds
@@ -46,15 +45,12 @@ class Sightings:
         return await asyncio.gather(*map(part, chunks))
 
     async def _once(self, body: Body, caller: Caller, ledger: Ledger) -> Answer[Detections]:
-        def sent(now: datetime) -> Body:
-            return absolute(body, now)
-
         return await self._upstream.read(
             Call(
                 name="detections",
                 send=self._upstream.butlr.detections,
                 asked=body,
-                body=sent,
+                body=absolute,
                 decode=decode_detections,
                 span=span_of(body),
                 window=window_seconds(body),

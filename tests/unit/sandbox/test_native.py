@@ -32,7 +32,7 @@ async def test_every_plain_field_of_every_asset_can_be_read(api, type_name):
         return not isinstance(getattr(field.type, "of_type", field.type), GraphQLObjectType) and not field.args
 
     root = f"{type_name.lower()}s"
-    fields = {name: field for name, field in schema().type_map[type_name].fields.items()}
+    fields = schema().type_map[type_name].fields
     names = [name for name, field in fields.items() if plain(field) and "[" not in str(field.type)]
 
     body = " ".join(names)

@@ -1,0 +1,107 @@
+"""Tables on stdout: for a person, or as CSV."""
+
+import csv
+import io
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from .failures import WrongUsage
+from .tables import Table, text
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+GAP = "  "
+
+
+def choose(tables: Sequence[Table], path: str | None) -> list[Table]:
+    """Return the tables at or below `path`. Raises `WrongUsage` where there is none."""
+    if path is None:
+        return list(tables)
+    exactly = [table for table in tables if table.name == path]
+    below = [table for table in tables if table.name.startswith(f"{path}.")]
+    if not exactly and not below:
+        raise WrongUsage(f"The answer has no table {path!r}; it has {_names(tables) or 'none'}.")
+    return exactly or below
+
+
+def write_csv(tables: Sequence[Table]) -> None:
+    """Write one table as RFC 4180 has it. Raises `WrongUsage` for several."""
+    if len(tables) > 1:
+        raise WrongUsage(f"The answer makes {len(tables)} tables; choose one with --path: {_names(tables)}.")
+    written = io.StringIO(newline="")
+    for table in tables:
+        writer = csv.writer(written)
+        writer.writerow(table.header)
+        writer.writerows([text(cell) for cell in cells] for cells in table.cells())
+    # Bytes: a text stream would write the line ends of the platform.
+    sys.stdout.flush()
+    sys.stdout.buffer.write(written.getvalue().encode())
+    sys.stdout.buffer.flush()
+
+
+def write_tables(tables: Sequence[Table]) -> None:
+    """Write tables for a person; one too wide for the terminal as a block of lines a row."""
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+    for number, table in enumerate(tables):
+        if number:
+            console.print()
+        if len(tables) > 1:
+            console.print(table.name, style="bold")
+        rows = [[_plain(text(cell)) for cell in cells] for cells in table.cells()]
+        widths = _widths([table.header, *rows])
+        if console.is_terminal and sum(widths) + len(GAP) * (len(widths) - 1) > console.width:
+            _write_records(console, table.header, rows)
+        else:
+            _write_aligned(console, table, rows, widths)
+        console.print(f"({len(rows)} {'row' if len(rows) == 1 else 'rows'})", style="dim")
+
+
+def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
+    from rich.cells import cell_len
+
+    return [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+
+
+# Rich's own tables take seconds for some thousand rows.
+def _write_aligned(console: "Console", table: Table, rows: Sequence[Sequence[str]], widths: Sequence[int]) -> None:
+    numbers = [_all_numbers(cells) for cells in zip(*table.cells(), strict=True)] or [False] * len(widths)
+
+    def line(cells: Sequence[str]) -> str:
+        return GAP.join(map(_padded, cells, widths, numbers)).rstrip()
+
+    console.print(line(table.header), style="bold")
+    console.print(GAP.join("─" * width for width in widths))
+    for cells in rows:
+        console.out(line(cells), highlight=False)
+
+
+def _padded(cell: str, width: int, right: bool) -> str:
+    from rich.cells import cell_len
+
+    blank = " " * (width - cell_len(cell))
+    return blank + cell if right else cell + blank
+
+
+def _all_numbers(cells: Sequence[Any]) -> bool:
+    return all(isinstance(cell, int | float | None) and not isinstance(cell, bool) for cell in cells)
+
+
+def _write_records(console: "Console", header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    width = max(map(len, header), default=0)
+    for number, cells in enumerate(rows, 1):
+        console.print(f"-- {number}", style="dim")
+        for name, cell in zip(header, cells, strict=True):
+            console.out(f"{name:<{width}}{GAP}{cell}", highlight=False)
+
+
+def _plain(value: str) -> str:
+    """Upstream's text may hold what a terminal obeys."""
+    return "".join(char if char.isprintable() else "�" for char in value)
+
+
+def _names(tables: Sequence[Table]) -> str:
+    return ", ".join(table.name for table in tables)

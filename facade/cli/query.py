@@ -1,0 +1,139 @@
+"""`facade query`: an operation run in this process, and its answer as a table, CSV or JSON."""
+
+import asyncio
+import json
+import sys
+from contextlib import ExitStack
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from . import output
+from .configured import configured
+from .failures import Failure, WrongUsage
+from .sandboxed import sandbox_upstream
+from .tables import tables
+from .waiting import waiting
+
+if TYPE_CHECKING:
+    from graphql import GraphQLError
+
+    from ..schema import Engine, Outcome
+    from ..settings import Settings
+
+
+class Format(StrEnum):
+    table = "table"
+    json = "json"
+    csv = "csv"
+
+
+def query(
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="The document; - reads stdin.")],
+    variables: Annotated[
+        str | None, typer.Option(metavar="JSON|@FILE", help="The variables: a JSON object, or a file of one.")
+    ] = None,
+    operation: Annotated[str | None, typer.Option(metavar="NAME", help="Which operation of several.")] = None,
+    format_: Annotated[Format, typer.Option("--format", help="How to print the answer.")] = Format.table,
+    path: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Only the table at this path: sensors.data.detections.")
+    ] = None,
+    token: Annotated[
+        str | None, typer.Option(envvar="BUTLR_TOKEN", metavar="TOKEN", help="Ask with this token.")
+    ] = None,
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Ask a simulated upstream.")] = False,
+) -> None:
+    """Run an operation and print its answer. Errors in it go to stderr; then the exit code is 1."""
+    if path is not None and format_ is Format.json:
+        raise WrongUsage("--path chooses a table: use it with --format table or csv.")
+    document = _read(file)
+    values = _variables(variables)
+    with ExitStack() as stack:
+        if sandbox:
+            stack.enter_context(sandbox_upstream())
+        engine, outcome = asyncio.run(_run(configured(), document, values, operation, token))
+    for error in outcome.errors:
+        typer.echo(_line(error), err=True)
+    if format_ is Format.json:
+        typer.echo(json.dumps(outcome.as_json(), indent=2, ensure_ascii=False))
+    elif outcome.executed:
+        _print_tables(engine, outcome, document, operation, format_, path)
+    if outcome.errors:
+        raise typer.Exit(Failure.exit_code)
+
+
+async def _run(
+    settings: "Settings", document: str, variables: dict[str, Any] | None, operation: str | None, token: str | None
+) -> "tuple[Engine, Outcome]":
+    from .. import logs
+    from ..app import Facade
+    from ..schema import Context
+    from ..upstream import Ledger, Passthrough
+
+    logs.configure(settings.log_format)
+    if settings.client_id and settings.client_secret:
+        # This process serves nobody else, so the login may be lent to the one who holds its secret.
+        settings = settings.model_copy(update={"auth": "service"})
+    async with Facade(settings).opened() as facade:
+        caller = Passthrough(token) if token else facade.service
+        with waiting() as called:
+            context = Context(facade.opened_services(), caller, Ledger(on_call=called), request_id="cli")
+            try:
+                outcome = await facade.engine.run(facade.engine.document(document), variables, operation, context)
+            finally:
+                context.close()
+    if caller is None and any((error.extensions or {}).get("code") == "UNAUTHENTICATED" for error in outcome.errors):
+        raise WrongUsage(
+            "There is no login: set BUTLR_CLIENT_ID and BUTLR_CLIENT_SECRET, or BUTLR_TOKEN or --token, "
+            "or try --sandbox."
+        )
+    return facade.engine, outcome
+
+
+def _print_tables(
+    engine: "Engine", outcome: "Outcome", document: str, operation: str | None, format_: Format, path: str | None
+) -> None:
+    from .selections import selection_of
+
+    parsed = engine.document(document)
+    node = parsed.operation(operation)
+    selection = selection_of(parsed.ast, node) if parsed.ast and node else None
+    chosen = output.choose(tables(outcome.data, selection), path)
+    if format_ is Format.csv:
+        output.write_csv(chosen)
+    else:
+        output.write_tables(chosen)
+
+
+def _read(file: str) -> str:
+    try:
+        if file == "-":
+            return sys.stdin.buffer.read().decode()
+        return Path(file).read_text(encoding="utf-8")
+    except OSError as exc:
+        raise WrongUsage(f"Cannot read {file}: {exc.strerror}.") from exc
+    except UnicodeDecodeError as exc:
+        raise WrongUsage(f"{file} is not UTF-8 text.") from exc
+
+
+def _variables(given: str | None) -> dict[str, Any] | None:
+    if given is None:
+        return None
+    what = f"The file {given[1:]}" if given.startswith("@") else "--variables"
+    try:
+        variables = json.loads(_read(given[1:]) if given.startswith("@") else given)
+    except ValueError as exc:
+        raise WrongUsage(f"{what} is not JSON: {exc}.") from exc
+    if not isinstance(variables, dict):
+        raise WrongUsage(f'{what} must be a JSON object: {{"name": value}}.')
+    return variables
+
+
+def _line(error: "GraphQLError") -> str:
+    where = ".".join(map(str, error.path)) + ": " if error.path else ""
+    if not error.path and error.locations:
+        where = f"line {error.locations[0].line}: "
+    code = (error.extensions or {}).get("code")
+    return " ".join(f"{where}{error.message} ({code})".split())

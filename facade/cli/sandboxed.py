@@ -1,0 +1,63 @@
+"""The sandbox as a child process, and the settings that put it upstream."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from .configured import override
+from .failures import Failure
+
+DEMO_USER, DEMO_PASSWORD = "demo@example.com", "demo-password"
+DEMO_CLIENT, DEMO_SECRET = "demo-client", "demo-secret"
+
+# Seconds. The sandbox gives its last requests one.
+STOP_WITHIN = 5.0
+
+
+@contextmanager
+def sandbox_upstream() -> Iterator[None]:
+    """Run a sandbox on a free loopback port and point the settings to it. Raises `Failure` if it does not start.
+
+    The child reads a pipe that this process alone can write to and ends with it, even after SIGKILL. A session
+    of its own keeps Ctrl-C from it, so that requests under way can still be answered.
+    """
+    child = subprocess.Popen(
+        [sys.executable, "-m", "facade", "sandbox", "--port", "0", "--until-eof"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+    )
+    assert child.stdin is not None
+    assert child.stdout is not None
+    try:
+        url = child.stdout.readline().strip()
+        if not url:
+            raise Failure("The sandbox did not start; what it wrote above says why.")
+        _point_to(url)
+        yield
+    finally:
+        child.stdin.close()
+        child.stdout.close()
+        try:
+            child.wait(STOP_WITHIN)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+def _point_to(url: str) -> None:
+    from ..butlr import REFRESH_PATH
+
+    override(
+        BUTLR_BASE_URL=url,
+        BUTLR_CLIENT_ID=DEMO_CLIENT,
+        BUTLR_CLIENT_SECRET=DEMO_SECRET,
+        BUTLR_REFRESH_PATH=REFRESH_PATH,
+        FACADE_AUTH="passthrough",
+        FACADE_SANDBOX_DEMO="true",
+        # A proxy for everything else has no way to this machine's loopback.
+        no_proxy=",".join(filter(None, (os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), "127.0.0.1"))),
+    )

@@ -1,0 +1,78 @@
+"""`facade serve`: the facade itself."""
+
+import asyncio
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .configured import configured, override
+from .failures import WrongUsage
+from .sandboxed import DEMO_CLIENT, DEMO_PASSWORD, DEMO_SECRET, DEMO_USER, sandbox_upstream
+from .serving import address_of, listen, run, stop_is_success
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+    from ..settings import Settings
+
+
+def serve(
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Serve a simulated upstream: no account needed.")] = False,
+    host: Annotated[str | None, typer.Option(help="Where to listen (FACADE_HOST).")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="The port (FACADE_PORT); 0 takes a free one.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes (FACADE_WORKERS).")] = None,
+) -> None:
+    """Serve the GraphQL API."""
+    stop_is_success()
+    override(FACADE_HOST=host, FACADE_PORT=port, FACADE_WORKERS=workers)
+    with ExitStack() as stack:
+        if sandbox:
+            stack.enter_context(sandbox_upstream())
+        settings = configured()
+        app = _checked_app(settings)
+        listener = stack.enter_context(listen(settings.host, settings.port))
+        if settings.log_format == "text":
+            _greet(settings, address_of(listener), sandbox=sandbox)
+        run(
+            app if settings.workers == 1 else "facade.app:create_app",
+            listener,
+            workers=settings.workers,
+        )
+
+
+def _checked_app(settings: "Settings") -> "Starlette":
+    """Make the app and open its parts once: a fault here is one line, and in a worker would be a traceback."""
+    from ..app import Facade, create_app
+    from ..settings import SettingsError
+
+    async def open_and_close() -> None:
+        async with Facade(settings).opened():
+            pass
+
+    try:
+        settings.require_safe_host()
+        app = create_app(settings)
+        asyncio.run(open_and_close())
+    except FileNotFoundError as exc:
+        raise WrongUsage(
+            "GraphiQL is not built: run `make web-ui`, or set FACADE_GRAPHIQL=false to serve without it."
+        ) from exc
+    except (SettingsError, ValueError) as exc:
+        raise WrongUsage(str(exc)) from exc
+    return app
+
+
+def _greet(settings: "Settings", url: str, *, sandbox: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    lines = Table.grid(padding=(0, 2))
+    lines.add_row("[bold]GraphiQL[/]" if settings.graphiql else "[bold]GraphQL[/]", f"{url}/graphql")
+    lines.add_row("[bold]upstream[/]", f"{settings.base_url} (sandbox)" if sandbox else settings.base_url)
+    if sandbox:
+        lines.add_row("[bold]user[/]", f"{DEMO_USER} / {DEMO_PASSWORD}")
+        lines.add_row("[bold]client[/]", f"{DEMO_CLIENT} / {DEMO_SECRET}")
+    Console(stderr=True, highlight=False, soft_wrap=True).print(lines)

@@ -1,0 +1,85 @@
+"""Servers: the socket is bound before anything is said, so a port in use is one line and port 0 has a number."""
+
+import errno
+import os
+import signal
+import socket
+from typing import Any
+
+from .failures import Failure, WrongUsage
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket. Raises `WrongUsage` for a host that is none, `Failure` where it cannot be bound."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except (OSError, UnicodeError) as exc:
+        raise WrongUsage(f"{host!r} is no address. Listen on 127.0.0.1, or on one of this host.") from exc
+    listener = socket.socket(family, kind, protocol)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(address)
+        listener.listen(2048)
+    except OSError as exc:
+        listener.close()
+        raise Failure(_why(exc, host, port)) from exc
+    return listener
+
+
+def _why(exc: OSError, host: str, port: int) -> str:
+    match exc.errno:
+        case errno.EADDRINUSE:
+            return f"Port {port} on {host} is in use. Stop what listens there, or choose another with --port."
+        case errno.EACCES:
+            return f"Port {port} is not for this user. Choose one above 1023 with --port."
+    return f"Cannot listen on {host}: {os.strerror(exc.errno or 0)}. Use --host with an address of this host."
+
+
+def address_of(listener: socket.socket) -> str:
+    """The URL under which this machine reaches a listening socket."""
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def run(app: Any, listener: socket.socket, *, workers: int = 1, grace: int = 30) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what is under way within `grace` seconds.
+
+    With several workers `app` is the name of a factory: each process makes its own.
+    """
+    import uvicorn
+    from uvicorn.supervisors import Multiprocess
+
+    config = uvicorn.Config(
+        app,
+        factory=isinstance(app, str),
+        workers=workers,
+        http="httptools",
+        loop="uvloop",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=grace,
+    )
+    if workers > 1:
+        supervisor = Multiprocess(config, sockets=[listener])
+        supervisor.run()
+        if any(process.exitcode not in (0, -signal.SIGTERM) for process in supervisor.processes):
+            raise Failure("A worker process failed; what it logged above says why.")
+        return
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def stop_is_success() -> None:
+    """Let SIGTERM and SIGINT end this process with 0.
+
+    uvicorn raises the signal that ended it once more, for whoever listened before it did.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _exit)
+
+
+def _exit(*_: object) -> None:
+    raise SystemExit(0)
