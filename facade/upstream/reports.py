@@ -103,7 +103,7 @@ class Reports:
         self, body: Body, dimension: str, ids: Sequence[str], caller: Caller, ledger: Ledger
     ) -> list[Piece[Reporting]]:
         """Take apart an ask that was answered with `{}`. The first half goes first: it teaches the size."""
-        if not _is_flat(body) and not await self._probe(body, dimension, ids, caller, ledger):
+        if not _is_flat(body) and not await self._hides_points(body, dimension, ids, caller, ledger):
             return [Piece(tuple(ids), await self._once(with_ids(body, dimension, ids), caller, ledger))]
         middle = (len(ids) + 1) // 2
         first = await self._borne(body, dimension, ids[:middle], caller, ledger)
@@ -112,13 +112,13 @@ class Reports:
             self._sizes.learn(_size_key(body, dimension, self._upstream.now()), borne)
         return [*first, *await self.by_ids(body, dimension, ids[middle:], caller, ledger)]
 
-    async def _probe(self, body: Body, dimension: str, ids: Sequence[str], caller: Caller, ledger: Ledger) -> bool:
-        """Whether a grouped `{}` hides points: it may be true emptiness, so a few single ids are asked."""
-        for id_ in {ids[0], ids[len(ids) // 2], ids[-1]}:
-            answer = await self._once(with_ids(body, dimension, [id_]), caller, ledger)
-            if not answer.value.is_empty_object:
-                return True
-        return False
+    async def _hides_points(
+        self, body: Body, dimension: str, ids: Sequence[str], caller: Caller, ledger: Ledger
+    ) -> bool:
+        """Whether a grouped `{}` is overload and not true emptiness, which the same ask ungrouped calls `[]`."""
+        flat = {name: value for name, value in with_ids(body, dimension, ids).items() if name != "group_by"}
+        answer = await self._once(flat, caller, ledger)
+        return bool(answer.value.is_empty_object or answer.value.data)
 
     async def _once(self, body: Body, caller: Caller, ledger: Ledger) -> Answer[Reporting]:
         return await self._upstream.read(
