@@ -10,17 +10,21 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route
 
 from . import logs
-from .assets import Discovery
+from .assets import AssetSource, build_source
 from .butlr import Butlr, Http, ServiceTokens
 from .cache import open_store
 from .loaders import Services
-from .schema import Engine, build_schema
-from .settings import Settings, load
-from .upstream import Reports, Service, Sightings, Upstream
+from .schema import Engine, Limits, build_schema
+from .settings import Settings, SettingsError, load
+from .upstream import Exchange, Reports, Service, Sightings, Upstream
 from .web.callers import Callers
+from .web.documents import Trusted, read_manifest
 from .web.graphiql import GraphiQL
 from .web.graphql import GraphQLEndpoint
+from .web.guard import LocalHosts
 from .web.health import Health
+from .web.metrics import Metrics
+from .web.rates import RateLimit
 from .web.requests import RequestLog
 
 
@@ -29,7 +33,16 @@ class Facade:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.engine = Engine(build_schema(settings.extra_measurements), max_tokens=settings.max_tokens)
+        self.engine = Engine(
+            build_schema(settings.extra_measurements),
+            limits=Limits(
+                depth=settings.max_depth,
+                aliases=settings.max_aliases,
+                tokens=settings.max_tokens,
+                cost=settings.max_cost,
+            ),
+            introspection=settings.introspection,
+        )
         self.services: Services | None = None
         self.service: Service | None = None
 
@@ -42,9 +55,10 @@ class Facade:
         upstream = Upstream(
             butlr,
             store,
-            concurrency=settings.upstream_concurrency,
+            exchange=Exchange(concurrency=settings.upstream_concurrency, retries=settings.upstream_retries),
             recheck=settings.token_recheck,
             stale_if_error=settings.stale_if_error,
+            stale_while_revalidate=settings.stale_while_revalidate,
         )
         tokens = None
         if settings.client_id and settings.client_secret and (settings.auth == "service" or settings.demo):
@@ -52,9 +66,10 @@ class Facade:
             self.service = Service(tokens, scope="service")
         self.services = Services(
             upstream=upstream,
-            reports=Reports(upstream),
+            reports=Reports(upstream, calibration_key=settings.calibration_key),
             sightings=Sightings(upstream),
-            assets=Discovery(upstream, span=timedelta(seconds=settings.discovery_span)),
+            assets=self._source(upstream),
+            native="native" in settings.assets,
         )
         try:
             yield self
@@ -65,6 +80,18 @@ class Facade:
                 await tokens.aclose()
             await store.aclose()
             await http.aclose()
+
+    def _source(self, upstream: Upstream) -> AssetSource:
+        settings = self.settings
+        try:
+            return build_source(
+                settings.assets,
+                upstream=upstream,
+                discovery_span=timedelta(seconds=settings.discovery_span),
+                inventory_path=settings.inventory,
+            )
+        except ValueError as exc:
+            raise SettingsError(str(exc)) from exc
 
     def opened_services(self) -> Services:
         if self.services is None:
@@ -77,6 +104,21 @@ class Facade:
             api_keys=[key.get_secret_value() for key in self.settings.api_keys],
             passthrough=self.settings.auth == "passthrough",
         )
+
+
+def _trusted(settings: Settings) -> Trusted | None:
+    if settings.trusted_documents is None:
+        return None
+    try:
+        return read_manifest(settings.trusted_documents)
+    except ValueError as exc:
+        raise SettingsError(f"FACADE_TRUSTED_DOCUMENTS: {exc}") from exc
+
+
+def _rate_limit(settings: Settings) -> RateLimit | None:
+    if settings.rate_limit is None:
+        return None
+    return RateLimit.create(settings.rate_limit, settings.cache_url.get_secret_value())
 
 
 def create_app(settings: Settings | None = None) -> Starlette:
@@ -92,6 +134,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
             callers[:] = [facade.callers()]
             yield
 
+    metrics = Metrics()
     graphiql = GraphiQL() if settings.graphiql else None
     graphql = GraphQLEndpoint(
         facade.engine,
@@ -99,6 +142,11 @@ def create_app(settings: Settings | None = None) -> Starlette:
         lambda: callers[0],
         graphiql=graphiql,
         max_body_bytes=settings.max_body_bytes,
+        operation_timeout=settings.operation_timeout,
+        documents=_trusted(settings),
+        rate_limit=_rate_limit(settings),
+        cors_origins=settings.cors_origins,
+        metrics=metrics,
     )
     health = Health(lambda: facade.services)
     routes: list[BaseRoute] = [
@@ -106,10 +154,13 @@ def create_app(settings: Settings | None = None) -> Starlette:
         Route("/api/v3/graphql", graphql),
         Route("/healthz", health.live),
         Route("/readyz", health.ready),
+        Route("/metrics", metrics.endpoint),
     ]
     if graphiql:
         routes.append(graphiql.route())
-    middleware = [Middleware(RequestLog)]
+    middleware = [Middleware(RequestLog, metrics)]
+    if settings.trusts_its_network:
+        middleware.append(Middleware(LocalHosts, settings.host))
     if settings.cors_origins:
         middleware.append(
             Middleware(

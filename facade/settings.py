@@ -2,11 +2,14 @@
 
 import ipaddress
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+from limits import parse_many as parse_rates
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from .assets import check_names
 from .butlr import REFRESH_PATH, parse_duration
 
 _BYTES = {
@@ -57,7 +60,20 @@ def _base_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _rate(value: str | None) -> str | None:
+    """A number of requests and the time they may come in: 600/minute, 20 per second."""
+    if value is None or not value.strip():
+        return None
+    try:
+        parse_rates(value)
+    except ValueError:
+        raise ValueError("write how many requests in what time, such as 600/minute") from None
+    return value
+
+
 Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
+# Zero, never, is a choice here.
+SecondsOrZero = Annotated[float, BeforeValidator(_seconds), Field(ge=0)]
 Bytes = Annotated[int, BeforeValidator(_bytes), Field(gt=0)]
 Listed = Annotated[list[str], NoDecode, BeforeValidator(_listed)]
 
@@ -86,15 +102,29 @@ class Settings(BaseSettings):
     cache_url: SecretStr = setting("FACADE_CACHE_URL", SecretStr("memory://"))
     cache_max_bytes: Bytes = setting("FACADE_CACHE_MAX_BYTES", 256 * 1024**2)
     stale_if_error: Seconds = setting("FACADE_STALE_IF_ERROR", 3600.0)
+    stale_while_revalidate: SecondsOrZero = setting("FACADE_STALE_WHILE_REVALIDATE", 0.0)
     discovery_span: Seconds = setting("FACADE_DISCOVERY_SPAN", timedelta(days=7).total_seconds())
     assets: Listed = setting("FACADE_ASSETS", ["discovery"])
+    inventory: Path | None = setting("FACADE_INVENTORY", None)
+    # Butlr's docs spell it with an underscore, its own client in camel case.
+    calibration_key: Literal["calibration_points", "calibrationPoints"] = setting(
+        "FACADE_CALIBRATION_KEY", "calibration_points"
+    )
 
     upstream_timeout: Seconds = setting("FACADE_UPSTREAM_TIMEOUT", 30.0)
     upstream_concurrency: int = setting("FACADE_UPSTREAM_CONCURRENCY", 16, ge=1)
+    upstream_retries: int = setting("FACADE_UPSTREAM_RETRIES", 3, ge=0)
+    operation_timeout: Seconds = setting("FACADE_OPERATION_TIMEOUT", 60.0)
 
+    max_depth: int = setting("FACADE_MAX_DEPTH", 15, ge=1)
+    max_aliases: int = setting("FACADE_MAX_ALIASES", 100, ge=0)
     max_tokens: int = setting("FACADE_MAX_TOKENS", 4000, ge=1)
+    max_cost: int = setting("FACADE_MAX_COST", 1_000_000, ge=1)
     max_body_bytes: Bytes = setting("FACADE_MAX_BODY_BYTES", 1024**2)
+    rate_limit: Annotated[str | None, AfterValidator(_rate)] = setting("FACADE_RATE_LIMIT", None)
+    introspection: bool = setting("FACADE_INTROSPECTION", True)
     graphiql: bool = setting("FACADE_GRAPHIQL", True)
+    trusted_documents: Path | None = setting("FACADE_TRUSTED_DOCUMENTS", None)
     cors_origins: Listed = setting("FACADE_CORS_ORIGINS", [])
     extra_measurements: Listed = setting("FACADE_EXTRA_MEASUREMENTS", [])
     log_format: Literal["text", "json"] = setting("FACADE_LOG_FORMAT", "text")
@@ -115,10 +145,13 @@ class Settings(BaseSettings):
         for name in self.extra_measurements:
             if not name.isidentifier():
                 raise ValueError(f"FACADE_EXTRA_MEASUREMENTS: {name!r} is no GraphQL name")
-        unknown = [name for name in self.assets if name != "discovery"]
-        if unknown or not self.assets:
-            raise ValueError(f"FACADE_ASSETS: {unknown[0] if unknown else '(nothing)'!r} is no source; use discovery")
+        check_names(self.assets, inventory_path=self.inventory)
         return self
+
+    @property
+    def trusts_its_network(self) -> bool:
+        """Whether whoever reaches the facade reads with its own login: no token, no key."""
+        return (self.auth == "service" or self.demo) and not self.api_keys and not self.allow_anonymous
 
     def require_safe_host(self) -> None:
         """Refuse to lend the facade's own login to a network that nobody checks."""

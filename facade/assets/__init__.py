@@ -1,7 +1,29 @@
 """Where sensors, hives and places are known from. Sources know the upstream, never the schema."""
 
+from .compose import SOURCES, Composed, build_source, check_names
 from .discovery import Discovery
+from .documents import InventoryError
 from .graph import Assets, normal_mac
+from .inventory import Inventory
+from .inventory_file import dump_inventory, dump_yaml, load_inventory
+from .native import Native
+from .proof import Proof
 from .source import AssetSource
 
-__all__ = ["AssetSource", "Assets", "Discovery", "normal_mac"]
+__all__ = [
+    "SOURCES",
+    "AssetSource",
+    "Assets",
+    "Composed",
+    "Discovery",
+    "Inventory",
+    "InventoryError",
+    "Native",
+    "Proof",
+    "build_source",
+    "check_names",
+    "dump_inventory",
+    "dump_yaml",
+    "load_inventory",
+    "normal_mac",
+]

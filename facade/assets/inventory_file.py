@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from . import plain_yaml
 from .documents import SUFFIXES, Document, InventoryError, read_document
 from .graph import Assets
 from .reading import Misfit, Raw, read_strictly
@@ -71,6 +72,11 @@ def dangling(assets: Assets) -> Iterator[str]:
 def dump_inventory(assets: Assets) -> dict[str, list[dict[str, Any]]]:
     """Assets as an inventory: JSON-able, sorted by id, without what is not known."""
     return {kind: [_known(record) for _, record in sorted(getattr(assets, kind).items())] for kind in RECORD_TYPES}
+
+
+def dump_yaml(lists: dict[str, list[dict[str, Any]]]) -> str:
+    """What `dump_inventory` gives, as YAML that any reader takes."""
+    return plain_yaml.write(lists)
 
 
 def _known(record: Record) -> dict[str, Any]:

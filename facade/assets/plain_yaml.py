@@ -1,4 +1,4 @@
-"""YAML read for records: fast, and without what eats identifiers.
+"""YAML for records: read fast, and without what eats identifiers.
 
 `12:34:56` is no number in base 60 here, `0012` not ten, `No` not false, `2025-01-01` no date and `65e12` no number.
 It is a subset of YAML 1.1: what others write is read as they meant it. Built from PyYAML's events: its own trees of
@@ -11,7 +11,9 @@ from typing import Any
 import yaml
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
+_BREAKS = re.compile("[\x85\u2028\u2029\ufeff]")
 _CONSTANTS = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -37,6 +39,18 @@ def parse(text: str) -> Any:
         raise NotYAML(str(exc.problem), exc.problem_mark) from exc
     except (yaml.YAMLError, RecursionError) as exc:
         raise NotYAML(" ".join(str(exc).split())) from exc
+
+
+def write(value: Any) -> str:
+    """Any YAML reader's YAML of a JSON-able value."""
+    text = _written(value, plain=True)
+    # PyYAML writes these as they are, and reads them as the ends of lines.
+    return _written(value, plain=False) if _BREAKS.search(text) else text
+
+
+def _written(value: Any, *, plain: bool) -> str:
+    written: str = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=plain, width=110)
+    return written
 
 
 def line(text: str, steps: tuple[str | int, ...]) -> int:

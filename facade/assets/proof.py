@@ -1,13 +1,24 @@
 """Proof that the upstream takes a caller's token, for reading what the facade holds itself."""
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
 
-from ..butlr import BadInput, ButlrError, Forbidden, Unauthenticated, format_rfc3339
-from ..cache import SingleFlight, canonical
-from ..upstream import Caller, Ledger, Upstream
+from ..butlr import (
+    BadInput,
+    ButlrError,
+    Forbidden,
+    InvalidResponse,
+    Reply,
+    Unauthenticated,
+    decode_reporting,
+    format_rfc3339,
+)
+from ..upstream import Call, Caller, Ledger, Upstream
 
 # What no login has ever given out.
 _MADE_UP = "made-up-token"
+_CHEAPEST = {"measurements": ["presence"], "every": "1m"}
 
 
 class Proof:
@@ -15,7 +26,6 @@ class Proof:
 
     def __init__(self, upstream: Upstream) -> None:
         self._upstream = upstream
-        self._flights = SingleFlight()
         self._looks_at_tokens_first: bool | None = None
 
     async def require(self, caller: Caller, ledger: Ledger) -> None:
@@ -28,18 +38,29 @@ class Proof:
         if caller.expires is not None and caller.expires <= self._upstream.clock():
             raise Unauthenticated("The token has expired. Log in again for a fresh one.")
         ledger.called()
-        await self._flights.run(caller.scope, lambda: self._ask(caller))
+        await self._upstream.read(
+            Call(name="proof", send=self._report, asked=_CHEAPEST, body=_last_minute, decode=_proven, kept_for=0),
+            caller,
+            # Not the operation's own: that its caller was proven makes no answer older.
+            Ledger(fresh=True, deadline=ledger.deadline),
+        )
 
-    async def _ask(self, caller: Caller) -> None:
-        body = self._cheapest_report()
+    async def _report(self, body: bytes, token: str) -> Reply:
+        """An answer only where it proves the token: whatever is returned from here counts as taken."""
         try:
-            await self._upstream.exchange(self._upstream.butlr.reporting, body, caller)
+            reply = await self._upstream.butlr.reporting(body, token)
         except BadInput as error:
-            # Disliked, and yet authenticated, if the upstream looks at tokens before it looks at bodies.
             if error.status not in (400, 422) or not await self._tokens_come_first(body):
-                raise
+                text = f"{error} So it is unknown whether Butlr takes the token."
+                raise InvalidResponse(text, path=error.path) from error
+            # Disliked, and yet authenticated.
+            return Reply(error.status, {}, error.body)
+        # No proxy's web page passes for an answer.
+        decode_reporting(reply.body)
+        return reply
 
     async def _tokens_come_first(self, body: bytes) -> bool:
+        """Whether the upstream looks at tokens before it looks at bodies: else a 400 tells nothing of a token."""
         if self._looks_at_tokens_first is None:
             try:
                 await self._upstream.butlr.reporting(body, _MADE_UP)
@@ -51,16 +72,19 @@ class Proof:
                 return False
         return self._looks_at_tokens_first is True
 
-    def _cheapest_report(self) -> bytes:
-        now = datetime.fromtimestamp(self._upstream.clock(), UTC).replace(second=0, microsecond=0)
-        return canonical(
-            {
-                "filter": {
-                    "start": format_rfc3339(now - timedelta(minutes=1)),
-                    "stop": format_rfc3339(now),
-                    "measurements": ["presence"],
-                },
-                "window": {"every": "1m", "function": "last"},
-                "paginate": {"page": 1, "limit": 1},
-            }
-        )
+
+def _last_minute(asked: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
+    stop = now.replace(second=0, microsecond=0)
+    return {
+        "filter": {
+            "start": format_rfc3339(stop - timedelta(minutes=1)),
+            "stop": format_rfc3339(stop),
+            "measurements": asked["measurements"],
+        },
+        "window": {"every": asked["every"], "function": "last"},
+        "paginate": {"page": 1, "limit": 1},
+    }
+
+
+def _proven(_: bytes) -> None:
+    """What it says does not matter, but that it says it."""

@@ -1,6 +1,8 @@
 """Settings, as the commands use them."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from .failures import WrongUsage
@@ -22,3 +24,12 @@ def configured() -> "Settings":
         return load()
     except SettingsError as exc:
         raise WrongUsage(str(exc)) from exc
+
+
+@contextmanager
+def settings_put_to_use() -> Iterator[None]:
+    """Raise `WrongUsage` for what is wrong with a setting and shows only where a part is made from it."""
+    try:
+        yield
+    except ValueError as exc:
+        raise WrongUsage(f"A setting is wrong: {exc}.") from exc

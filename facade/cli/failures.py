@@ -1,7 +1,7 @@
 """How a command ends when it cannot do what was asked: one line on stderr and an exit code."""
 
 
-class Failure(Exception):
+class Failure(Exception):  # noqa: N818 - named for what happened
     """It was tried and failed. The message is one line that says what to do."""
 
     exit_code = 1

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, ExitStack
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import output
-from .configured import configured
+from .configured import configured, settings_put_to_use
 from .failures import Failure, WrongUsage
 from .sandboxed import sandbox_upstream
 from .tables import tables
@@ -76,7 +76,9 @@ async def _run(
     if settings.client_id and settings.client_secret:
         # This process serves nobody else, so the login may be lent to the one who holds its secret.
         settings = settings.model_copy(update={"auth": "service"})
-    async with Facade(settings).opened() as facade:
+    async with AsyncExitStack() as stack:
+        with settings_put_to_use():
+            facade = await stack.enter_async_context(Facade(settings).opened())
         caller = Passthrough(token) if token else facade.service
         with waiting() as called:
             context = Context(facade.opened_services(), caller, Ledger(on_call=called), request_id="cli")

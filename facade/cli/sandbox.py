@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .serving import address_of, listen, run, stop_is_success
+from .serving import address_of, listen, run
 
 
 def sandbox(
@@ -25,7 +25,6 @@ def sandbox(
     """Run the simulated Butlr REST API. Prints its base URL once it listens."""
     from ..sandbox import SandboxConfig, create_app
 
-    stop_is_success()
     app = create_app(SandboxConfig(sensors=sensors, latency_ms=latency, fault_rate=fault_rate, seed=seed))
     listener = listen(host, port)
     typer.echo(address_of(listener))

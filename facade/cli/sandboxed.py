@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import IO, cast
 
 from .configured import override
 from .failures import Failure
@@ -30,17 +31,16 @@ def sandbox_upstream() -> Iterator[None]:
         start_new_session=True,
         text=True,
     )
-    assert child.stdin is not None
-    assert child.stdout is not None
+    held, said = cast(IO[str], child.stdin), cast(IO[str], child.stdout)
     try:
-        url = child.stdout.readline().strip()
+        url = said.readline().strip()
         if not url:
             raise Failure("The sandbox did not start; what it wrote above says why.")
         _point_to(url)
         yield
     finally:
-        child.stdin.close()
-        child.stdout.close()
+        held.close()
+        said.close()
         try:
             child.wait(STOP_WITHIN)
         except subprocess.TimeoutExpired:

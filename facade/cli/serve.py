@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .configured import configured, override
+from .configured import configured, override, settings_put_to_use
 from .failures import WrongUsage
 from .sandboxed import DEMO_CLIENT, DEMO_PASSWORD, DEMO_SECRET, DEMO_USER, sandbox_upstream
-from .serving import address_of, listen, run, stop_is_success
+from .serving import address_of, listen, run
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -26,7 +26,6 @@ def serve(
     workers: Annotated[int | None, typer.Option(min=1, help="Processes (FACADE_WORKERS).")] = None,
 ) -> None:
     """Serve the GraphQL API."""
-    stop_is_success()
     override(FACADE_HOST=host, FACADE_PORT=port, FACADE_WORKERS=workers)
     with ExitStack() as stack:
         if sandbox:
@@ -55,12 +54,13 @@ def _checked_app(settings: "Settings") -> "Starlette":
     try:
         settings.require_safe_host()
         app = create_app(settings)
-        asyncio.run(open_and_close())
+        with settings_put_to_use():
+            asyncio.run(open_and_close())
     except FileNotFoundError as exc:
         raise WrongUsage(
             "GraphiQL is not built: run `make web-ui`, or set FACADE_GRAPHIQL=false to serve without it."
         ) from exc
-    except (SettingsError, ValueError) as exc:
+    except SettingsError as exc:
         raise WrongUsage(str(exc)) from exc
     return app
 

@@ -40,7 +40,7 @@ def _why(exc: OSError, host: str, port: int) -> str:
 def address_of(listener: socket.socket) -> str:
     """The URL under which this machine reaches a listening socket."""
     host, port = listener.getsockname()[:2]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
@@ -49,6 +49,7 @@ def run(app: Any, listener: socket.socket, *, workers: int = 1, grace: int = 30)
 
     With several workers `app` is the name of a factory: each process makes its own.
     """
+    _stop_is_success()
     import uvicorn
     from uvicorn.supervisors import Multiprocess
 
@@ -72,7 +73,7 @@ def run(app: Any, listener: socket.socket, *, workers: int = 1, grace: int = 30)
     uvicorn.Server(config).run(sockets=[listener])
 
 
-def stop_is_success() -> None:
+def _stop_is_success() -> None:
     """Let SIGTERM and SIGINT end this process with 0.
 
     uvicorn raises the signal that ended it once more, for whoever listened before it did.

@@ -28,8 +28,6 @@ class Table:
     path: Path
     columns: list[Path]
     rows: list[Row]
-    # How much of every column's path goes without saying.
-    _common: int = 0
 
     @property
     def name(self) -> str:
@@ -37,7 +35,12 @@ class Table:
 
     @property
     def header(self) -> list[str]:
-        return [".".join(column[self._common :]) for column in self.columns]
+        """The columns' names, without what they all begin with: at most the path, and never a whole name."""
+        ends = [*map(len, self.columns), len(self.path) + 1]
+        common = 0
+        while common < min(ends) - 1 and len({column[common] for column in self.columns}) == 1:
+            common += 1
+        return [".".join(column[common:]) for column in self.columns]
 
     def cells(self) -> Iterator[list[Any]]:
         """The rows' values in the order of the columns; None where a row has none."""
@@ -78,7 +81,6 @@ def tables(data: Mapping[str, Any] | None, selection: Selection | None = None) -
         for table in some:
             table.path = table.path or (name,)
             table.rows = [row for row in table.rows if any(cell is not None for cell in row.values())]
-            table._common = _common(table)
         made += some
     return _leaves_together(made)
 
@@ -249,19 +251,6 @@ def _elements(object_: Mapping[str, Any], shape: _Shape, path: Path) -> list[Any
         pairs = zip(node.get("times") or (), node.get("values") or (), strict=True)
         return [{"time": time, "value": value} for time, value in pairs]
     return list(node)
-
-
-def _common(table: Table) -> int:
-    """How many names all columns begin with; those of the rows' list at most, and never a whole column."""
-    if not table.columns:
-        return 0
-    shortest = min(len(column) for column in table.columns) - 1
-    first = table.columns[0]
-    common = 0
-    limit = min(shortest, len(table.path))
-    while common < limit and all(column[common] == first[common] for column in table.columns):
-        common += 1
-    return common
 
 
 def _leaves_together(made: Iterable[Table]) -> list[Table]:

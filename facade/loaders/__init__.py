@@ -4,12 +4,15 @@ import asyncio
 from dataclasses import dataclass
 
 from ..assets import Assets, AssetSource
+from ..assets.webhooks import WebhookRecord, read_webhooks
 from ..upstream import Caller, Ledger, Reports, Sightings, Upstream
+from .budget import Budget, TooComplex
 from .detections import DetectionsAnswer, DetectionsLoader, DetectionsOf
 from .reports import ReportAnswer, ReportLoader, ReportOf
 from .stats import StatsLoader, StatsOf
 
 __all__ = [
+    "Budget",
     "DetectionsAnswer",
     "DetectionsOf",
     "Loaders",
@@ -18,6 +21,7 @@ __all__ = [
     "ReportOf",
     "Services",
     "StatsOf",
+    "TooComplex",
 ]
 
 
@@ -29,15 +33,18 @@ class Services:
     reports: Reports
     sightings: Sightings
     assets: AssetSource
+    # Whether Butlr's own GraphQL API is among the sources: what only it knows is asked for then.
+    native: bool = False
 
 
 class Loaders:
     """The loaders of one operation of one caller."""
 
-    def __init__(self, services: Services, caller: Caller, ledger: Ledger) -> None:
-        self.reports = ReportLoader(services.reports, caller, ledger)
-        self.detections = DetectionsLoader(services.sightings, caller, ledger, services.upstream.now)
-        self.stats = StatsLoader(services.upstream, caller, ledger, self.assets)
+    def __init__(self, services: Services, caller: Caller, ledger: Ledger, budget: Budget | None = None) -> None:
+        self.reports = ReportLoader(services.reports, caller, ledger, budget)
+        self.detections = DetectionsLoader(services.sightings, caller, ledger, services.upstream.now, budget)
+        self.stats = StatsLoader(services.upstream, caller, ledger, self.assets, budget)
+        self._upstream = services.upstream
         self._source = services.assets
         self._caller = caller
         self._ledger = ledger
@@ -49,6 +56,10 @@ class Loaders:
             self._assets = asyncio.create_task(self._source.assets(self._caller, self._ledger))
         # A field's error cancels its siblings, and they all wait for this one task.
         return await asyncio.shield(self._assets)
+
+    async def webhooks(self) -> list[WebhookRecord]:
+        """Return the webhooks that Butlr's own GraphQL API lists. Raises `ButlrError`."""
+        return await read_webhooks(self._upstream, self._caller, self._ledger)
 
     def cancel(self) -> None:
         """Stop what is under way: the client has gone."""

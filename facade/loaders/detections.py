@@ -15,6 +15,7 @@ from ..cache import Entry as CacheEntry
 from ..cache import canonical
 from ..upstream import Body, Caller, Ledger, Piece, Sightings, read_heatmap_v2
 from .batch import Batch
+from .budget import Budget, TooComplex
 
 T = TypeVar("T")
 
@@ -43,7 +44,15 @@ class DetectionsAnswer:
 class DetectionsLoader:
     """Asks for detections by MAC address, and deals the answer back to each sensor."""
 
-    def __init__(self, sightings: Sightings, caller: Caller, ledger: Ledger, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        sightings: Sightings,
+        caller: Caller,
+        ledger: Ledger,
+        now: Callable[[], datetime],
+        budget: Budget | None = None,
+    ) -> None:
+        self._budget = budget or Budget()
         self._now = now
         self._sightings = sightings
         self._caller = caller
@@ -53,12 +62,17 @@ class DetectionsLoader:
         self.cancel = self._batch.cancel
 
     async def whole(self, body: Body) -> DetectionsAnswer:
-        """Return the answer to a body as the client wrote it. Raises `ButlrError`."""
+        """Return the answer to a body as the client wrote it. Raises `ButlrError` and `TooComplex`."""
+        self._budget.detections(body, 1)
         answer = await self._sightings.whole(body, self._caller, self._ledger)
         return DetectionsAnswer(answer.value, answer.entry)
 
     async def heatmap_v2(self, body: Body) -> DetectionsAnswer:
-        """Return the heatmap_v2 of a body without `data_types`, however long its span. Raises `ButlrError`."""
+        """Return the heatmap_v2 of a body without `data_types`, however long its span.
+
+        Raises `ButlrError` and `TooComplex`.
+        """
+        self._budget.heatmap(body)
         asked = {"data_types": ["heatmap_v2"], **body}
         answer = await read_heatmap_v2(self._sightings, asked, self._now(), self._caller, self._ledger)
         return DetectionsAnswer(answer.value, answer.entry)
@@ -85,6 +99,10 @@ class DetectionsLoader:
         self, body: Body, macs: Sequence[str], types: set[str]
     ) -> dict[str, DetectionsAnswer | Exception]:
         asked = {"data_types": sorted(types), **body}
+        try:
+            self._budget.detections(asked, len(macs))
+        except TooComplex as error:
+            return dict.fromkeys(macs, error)
         pieces = await self._sightings.by_macs(asked, macs, self._caller, self._ledger)
         loaded: dict[str, DetectionsAnswer | Exception] = {}
         for piece in pieces:

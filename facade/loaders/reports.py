@@ -13,6 +13,7 @@ from ..butlr import Leaf, Reporting, Row, name_levels, unflatten
 from ..cache import Entry, canonical
 from ..upstream import KEY_OF_FILTER, Body, Caller, Ledger, Piece, Reports
 from .batch import Batch
+from .budget import Budget, TooComplex
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,9 @@ class ReportAnswer:
 class ReportLoader:
     """Asks for reports by asset, and deals the answer back to each."""
 
-    def __init__(self, reports: Reports, caller: Caller, ledger: Ledger) -> None:
+    def __init__(self, reports: Reports, caller: Caller, ledger: Ledger, budget: Budget | None = None) -> None:
         self._reports = reports
+        self._budget = budget or Budget()
         self._caller = caller
         self._ledger = ledger
         self._batch: Batch[ReportOf, ReportAnswer] = Batch(self._load)
@@ -48,7 +50,8 @@ class ReportLoader:
         self.cancel = self._batch.cancel
 
     async def whole(self, body: Body) -> ReportAnswer:
-        """Return the answer to a body as the client wrote it. Raises `ButlrError`."""
+        """Return the answer to a body as the client wrote it. Raises `ButlrError` and `TooComplex`."""
+        self._budget.report(body, 1)
         answer = await self._reports.whole(body, self._caller, self._ledger)
         return ReportAnswer(answer.value, answer.entry)
 
@@ -67,7 +70,12 @@ class ReportLoader:
 
     async def _load_alike(self, dimension: str, body: Body, ids: Sequence[str]) -> dict[str, ReportAnswer | Exception]:
         level = KEY_OF_FILTER.get(dimension)
-        if len(ids) == 1 or level is None or not _dealable(dimension, body):
+        together = len(ids) > 1 and level is not None and _dealable(dimension, body)
+        try:
+            self._budget.report(body, len(ids), calls=1 if together else len(ids))
+        except TooComplex as error:
+            return dict.fromkeys(ids, error)
+        if level is None or not together:
             return await self._one_by_one(dimension, body, ids)
         asked = _with_level(body, level)
         pieces = await self._reports.by_ids(asked, dimension, ids, self._caller, self._ledger)

@@ -12,6 +12,7 @@ from ..butlr import ButlrError
 from ..cache import canonical
 from ..upstream import Body, Caller, Ledger, Stats, Upstream, read_stats
 from .batch import Batch
+from .budget import Budget, TooComplex
 
 Values = Mapping[str, float | None]
 
@@ -32,8 +33,14 @@ class StatsLoader:
     """Asks for statistics by place, and deals the answer back to each."""
 
     def __init__(
-        self, upstream: Upstream, caller: Caller, ledger: Ledger, assets: Callable[[], Awaitable[Assets]]
+        self,
+        upstream: Upstream,
+        caller: Caller,
+        ledger: Ledger,
+        assets: Callable[[], Awaitable[Assets]],
+        budget: Budget | None = None,
     ) -> None:
+        self._budget = budget or Budget()
         self._upstream = upstream
         self._caller = caller
         self._ledger = ledger
@@ -43,8 +50,10 @@ class StatsLoader:
         self.cancel = self._batch.cancel
 
     async def whole(self, body: Body) -> Stats:
-        """Return the answer to a body as the client wrote it. Raises `ButlrError`."""
-        return await read_stats(self._upstream, body, self._caller, self._ledger)
+        """Return the answer to a body as the client wrote it. Raises `ButlrError` and `TooComplex`."""
+        self._budget.stats(len(body["items"]), len(body["measurements"]))
+        answer = await read_stats(self._upstream, body, self._caller, self._ledger)
+        return answer.value
 
     async def _load(self, keys: Sequence[StatsOf]) -> Mapping[StatsOf, Values | Exception | None]:
         assets = await self._assets()
@@ -53,15 +62,15 @@ class StatsLoader:
         for key in keys:
             alike[assets.timezone_of(key.item) or "", key.body].append(key.item)
 
-        async def load_alike(body: Body, items: Sequence[str]) -> Stats | ButlrError:
+        async def load_alike(body: Body, items: Sequence[str]) -> Stats | Exception:
             try:
                 return await self.whole({**body, "items": sorted(items)})
-            except ButlrError as error:
+            except (ButlrError, TooComplex) as error:
                 return error
 
         answers = await asyncio.gather(*(load_alike(orjson.loads(body), items) for (_, body), items in alike.items()))
         loaded: dict[StatsOf, Values | Exception | None] = {}
         for ((_, body), items), answer in zip(alike.items(), answers, strict=True):
             for item in items:
-                loaded[StatsOf(item, body)] = answer if isinstance(answer, ButlrError) else answer.get(item)
+                loaded[StatsOf(item, body)] = answer if isinstance(answer, Exception) else answer.get(item)
         return loaded

@@ -94,7 +94,7 @@ class _Upstream:
     async def stats(self, request: Request) -> Response:
         people = self._people_of(request)
         query = stats.parse_stats(read_body(await request.body()), people.campus, self._config.clock())
-        return json_reply(stats.answer(query, people))
+        return json_reply(stats.answer(query, people, max_points=self._config.max_points))
 
     async def graphql(self, request: Request) -> Response:
         """A refusal comes with status 200 here, as GraphQL has it; a malformed request does not."""

@@ -18,7 +18,8 @@ class SandboxConfig:
         token_ttl: Life of an access token, seconds.
         refresh_path: No source gives the real one.
         rate_limit_per_minute: Calls a token may make in a minute before 429; None: no limit.
-        max_points: A report of more points (assets x windows x fields) is answered `200 {"data": {}}`.
+        max_points: A report of more points (assets x windows x fields) is answered `200 {"data": {}}`. A day of
+            a floor weighs as 200 points too. Detections of more are refused, stats time out.
         max_ids: So is one that names more ids in a filter; None: no limit.
         shallow_groups: Leave id levels of one id out of nested replies, as one of Butlr's samples does.
         clock: The present, as epoch seconds. There is no data after it.

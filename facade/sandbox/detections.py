@@ -19,7 +19,7 @@ from typing import Any
 from .campus import Sensor
 from .durations import Duration
 from .geometry import to_world
-from .people import MOST_DAYS, People
+from .people import People
 from .report_query import normalise_mac
 from .schedule import Stay
 from .series import FUNCTIONS
@@ -95,14 +95,14 @@ def answer(query: DetectionQuery, people: People, *, max_points: int) -> dict[st
     sensors = [sensor for sensor in people.campus.sensors if _matches(query, sensor)]
     per_window = [kind for kind in query.data_types if kind != "heatmap_v2"]
     windows: list[Window] = []
-    if people.floor_days(sensors, query.start, query.stop) > MOST_DAYS:
-        raise Invalid([{"field": "filter", "message": "covers too many floors and days"}])
-    if per_window and query.start < query.stop:
-        if len(sensors) * estimate(query.start, query.stop, query.every) > max_points:
-            raise Invalid([{"field": "filter", "message": f"asks for more than {max_points} entries"}])
-        period = SAMPLE_PERIOD if query.every.months else min(SAMPLE_PERIOD, query.every.seconds)
-        spans = edges(query.start, query.stop, query.every)
-        windows = cut(spans, period, [(query.start, query.stop)])
+    if sensors and query.start < query.stop:
+        entries = len(sensors) * estimate(query.start, query.stop, query.every) if per_window else 0
+        if max(entries, people.effort(sensors, query.start, query.stop)) > max_points:
+            raise Invalid([{"field": "filter", "message": f"asks for too much: {max_points} points at most"}])
+        if per_window:
+            period = SAMPLE_PERIOD if query.every.months else min(SAMPLE_PERIOD, query.every.seconds)
+            spans = edges(query.start, query.stop, query.every)
+            windows = cut(spans, period, [(query.start, query.stop)])
     reply: dict[str, Any] = {kind: [] for kind in query.data_types}
     for sensor in sensors if windows else ():
         for start, sampled, points in _sightings(query, people, sensor, windows):
@@ -150,15 +150,20 @@ def _sightings(
 
 
 def _pick(function: str, seen: Step, window: Window) -> float:
+    """The time of the sample that stands for the window; of several alike the first."""
     if function in ("first", "last") or window.samples == 1:
         return window.first if function == "first" else window.last
-    times = list(window.sample_times())
-    match function:
-        case "max":
-            return max(times, key=seen.at)
-        case "min":
-            return min(times, key=seen.at)
-    return sorted(times, key=seen.at)[len(times) // 2]
+    runs = sorted(window.counts(seen), key=lambda run: run.people)
+    if function == "max":
+        return window.sample_time(next(run.first for run in runs if run.people == runs[-1].people))
+    if function == "min":
+        return window.sample_time(runs[0].first)
+    middle = window.samples // 2
+    for run in runs:
+        if middle < run.samples:
+            return window.sample_time(run.first + middle)
+        middle -= run.samples
+    raise ValueError("no samples")
 
 
 def _local(stay: Stay, time: float) -> Point:

@@ -6,45 +6,24 @@ traffic and presence times, else `mean`. Rows of one series are in time order, s
 A room, zone or floor has no sensor: a filter by sensor, hive or MAC leaves none of their rows.
 """
 
-import csv
-import io
-import math
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
-from statistics import fmean, pstdev
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from .campus import Campus, Floor, Room, Sensor, Zone
-from .people import MOST_DAYS, People, Watched
+from .people import People, Watched
 from .report_query import ReportQuery
-from .rows import ROW_KEYS, identity, tags_of, utc_offset
-from .series import MEASUREMENTS, Function, Number, measure, measured_assets, upper_median
+from .report_shapes import Point, ReportWindows, Series, csv_text, flat, grouped, plain
+from .rows import identity, tags_of
+from .series import MEASUREMENTS, Function, Number, measure, measured_assets
 from .validation import format_time
-from .windows import SAMPLE_PERIOD, Window, cut, edges, estimate
+from .windows import estimate
 
 OVERLOADED: dict[str, Any] = {
     "data": {},
     "page_info": {"page": 0, "page_item_count": 0, "total_item_count": 0, "total_pages": 0},
 }
-UNPAGED = {"page": 1, "page_item_count": 0, "total_item_count": 0, "total_pages": 1}
-Point = tuple[int, Number]  # index of the window, value
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    asset_id: str
-    zone: ZoneInfo
-    row: dict[str, Any]
-    points: list[Point]
-
-
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    path: tuple[str, ...]
-    value: Any
 
 
 def answer(
@@ -55,19 +34,11 @@ def answer(
     asked = [(name, _matching(campus, query, name)) for name in query.measurements]
     if _too_much(query, people, asked, max_points) or (max_ids is not None and query.ids_asked > max_ids):
         return OVERLOADED
-    windows = _Windows(query)
+    windows = ReportWindows(query)
     series = [one for name, assets in asked for one in _series(people, query, windows, name, assets)]
-    rows = _Rows(query, windows)
-    reply: dict[str, Any]
     if query.csv:
-        return _csv(_paged(query, list(rows.of_all(series)))[0])
-    if not query.grouped:
-        data, page_info = _paged(query, list(rows.of_all(series)))
-        reply = {"data": data, "page_info": page_info}
-    else:
-        leaves = rows.grouped(series, shallow) if query.raw else _statistics(query, windows, series, shallow)
-        page, page_info = _paged(query, leaves)
-        reply = {"data": _nested(page, many=query.raw), "page_info": page_info}
+        return csv_text(query, windows, series)
+    reply = grouped(query, windows, series, shallow=shallow) if query.grouped else flat(query, windows, series)
     if query.calibration_points is not None:
         reply["calibrationPoints"] = query.calibration_points
     return reply
@@ -82,40 +53,7 @@ def _too_much(query: ReportQuery, people: People, asked: list[tuple[str, list[Wa
         # Only the days of those samples are drawn.
         return points > max_points
     assets = chain.from_iterable(assets for _, assets in asked)
-    return points > max_points or people.floor_days(assets, query.start, query.until) > MOST_DAYS
-
-
-class _Windows:
-    """The query's windows, which differ from floor to floor only where time constraints are local."""
-
-    def __init__(self, query: ReportQuery) -> None:
-        self._query = query
-        window = query.window
-        self._spans = (
-            list(edges(query.start, query.until, window.every, window.zone, window.offset))
-            if query.start < query.until
-            else []
-        )
-        every = window.every
-        self._period = SAMPLE_PERIOD if every.months else min(SAMPLE_PERIOD, every.seconds)
-        self._cut: dict[str, list[Window]] = {}
-        self._offsets: dict[str, list[str]] = {}
-        self.names = [format_time(start, query.digits) for start, _ in self._spans]
-
-    def within(self, zone: ZoneInfo) -> list[Window]:
-        zone = self._query.window.zone or zone
-        if (found := self._cut.get(zone.key)) is None:
-            constraints = self._query.constraints
-            allowed = [(self._query.start, self._query.until)]
-            if constraints.ranges or constraints.excluded_days:
-                allowed = constraints.allowed(self._query.start, self._query.until, zone)
-            found = self._cut[zone.key] = cut(iter(self._spans), self._period, allowed)
-        return found
-
-    def offsets(self, zone: ZoneInfo) -> list[str]:
-        if (found := self._offsets.get(zone.key)) is None:
-            found = self._offsets[zone.key] = [utc_offset(start, zone) for start, _ in self._spans]
-        return found
+    return max(points, people.effort(assets, query.start, query.until)) > max_points
 
 
 def _matching(campus: Campus, query: ReportQuery, name: str) -> list[Watched]:
@@ -149,7 +87,7 @@ def _ids(campus: Campus, asset: Watched, kind: str) -> Sequence[str]:
 
 
 def _series(
-    people: People, query: ReportQuery, windows: _Windows, name: str, assets: list[Watched]
+    people: People, query: ReportQuery, windows: ReportWindows, name: str, assets: list[Watched]
 ) -> Iterator[Series]:
     campus = people.campus
     for asset in assets:
@@ -196,120 +134,5 @@ def _kept(query: ReportQuery, values: list[Number | None]) -> list[Point]:
         fill = previous if window.fill_previous else window.fill_value
         previous = value = fill if measured is None else measured
         if query.keeps(value):
-            points.append((i, _plain(value)))
+            points.append((i, plain(value)))
     return points
-
-
-class _Rows:
-    def __init__(self, query: ReportQuery, windows: _Windows) -> None:
-        self._query = query
-        self._windows = windows
-
-    def of(self, series: Series) -> Iterator[dict[str, Any]]:
-        names, offsets = self._windows.names, self._windows.offsets(series.zone)
-        # As recorded: what is preprocessed tells no offset.
-        tell_offset = not series.row["preprocessed"]
-        for i, value in series.points:
-            row = series.row.copy()
-            row["time"] = names[i]
-            row["value"] = value
-            if tell_offset:
-                row["timezone_offset"] = offsets[i]
-            yield row
-
-    def of_all(self, series: list[Series]) -> Iterator[dict[str, Any]]:
-        for one in series:
-            yield from self.of(one)
-
-    def grouped(self, series: list[Series], shallow: bool) -> list[Leaf]:
-        """One leaf a row; leaves of one path are put together when nested."""
-        order = _depth(self._query, series, shallow)
-        return [
-            Leaf(tuple(row[key] for key in order) if order else (one.asset_id, row["time"]), row)
-            for one in series
-            for row in self.of(one)
-        ]
-
-
-def _statistics(query: ReportQuery, windows: _Windows, series: list[Series], shallow: bool) -> list[Leaf]:
-    order = _depth(query, series, shallow)
-    by_time = order.index("time") if "time" in order else None
-    groups: dict[tuple[str, ...], list[Point]] = {}
-    for one in series:
-        path = [one.row[key] for key in order]
-        if by_time is None:
-            if one.points:
-                groups.setdefault(tuple(path), []).extend(one.points)
-            continue
-        for point in one.points:
-            path[by_time] = windows.names[point[0]]
-            groups.setdefault(tuple(path), []).append(point)
-    return [Leaf(path, _summary(points)) for path, points in groups.items()]
-
-
-def _depth(query: ReportQuery, series: list[Series], shallow: bool) -> tuple[str, ...]:
-    """The levels of nesting. One of Butlr's samples lacks the level of the one id that was asked about."""
-    if not shallow:
-        return query.order
-    return tuple(
-        key
-        for key in query.order
-        if key in ("field", "time") or len({one.row[key] for one in series if one.points}) > 1
-    )
-
-
-def _summary(points: list[Point]) -> dict[str, Number]:
-    values = [value for _, value in sorted(points, key=lambda point: point[0])]
-    return {
-        "sum": _plain(math.fsum(values)),
-        "min": min(values),
-        "max": max(values),
-        "count": len(values),
-        "mean": _plain(fmean(values)),
-        "median": upper_median(Counter(values)),
-        "stddev": _plain(pstdev(values)),
-        "first": values[0],
-        "last": values[-1],
-    }
-
-
-def _nested(leaves: list[Leaf], *, many: bool) -> Any:
-    data: dict[str, Any] = {}
-    for leaf in leaves:
-        if not leaf.path:
-            return [leaf.value for leaf in leaves] if many else leaf.value
-        at = data
-        for key in leaf.path[:-1]:
-            at = at.setdefault(key, {})
-        if many:
-            at.setdefault(leaf.path[-1], []).append(leaf.value)
-        else:
-            at[leaf.path[-1]] = leaf.value
-    return data
-
-
-def _paged(query: ReportQuery, items: list[Any]) -> tuple[list[Any], dict[str, int]]:
-    """Cut out the page asked for. As recorded, a reply that was not asked to be paged counts nothing."""
-    if query.page is None:
-        return items, UNPAGED
-    page, limit = query.page
-    shown = items[(page - 1) * limit : page * limit]
-    return shown, {
-        "page": page,
-        "page_item_count": len(shown),
-        "total_item_count": len(items),
-        "total_pages": max(1, math.ceil(len(items) / limit)),
-    }
-
-
-def _csv(rows: list[dict[str, Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, ROW_KEYS, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
-
-
-def _plain(value: Number) -> Number:
-    """JSON of Butlr's has no `2.0`."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -2,7 +2,7 @@
 
 import math
 from bisect import bisect_left, bisect_right
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -100,14 +100,14 @@ def _occupancy(step: Step, function: Function, window: Window) -> Number:
         return step.at(first)
     if function == "last":
         return step.at(last)
+    return aggregate(tally(step, window), function)
+
+
+def tally(step: Step, window: Window) -> Counter[Number]:
     samples: Counter[Number] = Counter()
-    for run_start, run_stop in window.runs:
-        # A sample on a change's own moment sees the new count.
-        for begin, end, value in step.pieces(window.sample_time(run_start), window.sample_time(run_stop)):
-            count = math.ceil((end - window.start) / window.period) - math.ceil((begin - window.start) / window.period)
-            if count:
-                samples[value] += count
-    return aggregate(samples, function)
+    for run in window.counts(step):
+        samples[run.people] += run.samples
+    return samples
 
 
 def _crossing_values(
@@ -151,18 +151,37 @@ def _crossing_values(
 
 def _presence_time(step: Step, function: Function, window: Window) -> Number:
     """Seconds of each sample's period during which anybody was there."""
+    period = window.period
 
     def seconds(begin: float, end: float) -> Number:
         return sum(until - since for since, until, count in step.pieces(begin, end) if count)
 
+    if function in ("first", "last"):
+        begin = window.first if function == "first" else window.last
+        return seconds(begin, min(begin + period, window.stop))
+    # Samples occupied throughout are counted, the others' seconds are added up one by one.
+    full = 0
+    broken: defaultdict[int, Number] = defaultdict(int)
+    total: Number = 0
+    for i, j in window.runs:
+        for since, until, count in step.pieces(window.sample_time(i), min(window.sample_time(j), window.stop)):
+            if not count:
+                continue
+            total += until - since
+            first = math.ceil((since - window.start) / period)
+            stop = int((until - window.start) // period)
+            if first > stop:
+                broken[stop] += until - since
+            else:
+                full += stop - first
+                broken[first - 1] += window.sample_time(first) - since
+                broken[stop] += until - window.sample_time(stop)
     if function == "sum":
-        return sum(seconds(window.sample_time(i), min(window.sample_time(j), window.stop)) for i, j in window.runs)
-    each = [seconds(begin, min(begin + window.period, window.stop)) for begin in window.sample_times()]
-    if function == "first":
-        return each[0]
-    if function == "last":
-        return each[-1]
-    return aggregate(Counter(each), function)
+        return total
+    samples: Counter[Number] = Counter(seconds for seconds in broken.values() if seconds)
+    samples[0] = window.samples - full - samples.total()
+    samples[period] += full
+    return aggregate(+samples, function)
 
 
 def aggregate(samples: Counter[Number], function: str) -> Number:

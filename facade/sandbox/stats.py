@@ -5,7 +5,6 @@ What an item has no sensors for is null. The reply is keyed by item, then by mea
 
 import re
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,9 +12,8 @@ from zoneinfo import ZoneInfo
 
 from .auth import Refused
 from .campus import Campus, Floor, Room, Zone
-from .people import MOST_DAYS, People
-from .series import Number, aggregate
-from .steps import Step
+from .people import People
+from .series import Number, aggregate, tally
 from .validation import Checker
 from .windows import SAMPLE_PERIOD, TimeConstraints, cut
 
@@ -66,9 +64,9 @@ def parse_stats(body: dict[str, Any], campus: Campus, now: float) -> StatsQuery:
     return StatsQuery(tuple(measurements or ()), tuple(places), zone, start or 0, min(stop or 0, now), constraints)
 
 
-def answer(query: StatsQuery, people: People) -> dict[str, Any]:
+def answer(query: StatsQuery, people: People, *, max_points: int) -> dict[str, Any]:
     """Raises Refused (504) as upstream does when it was asked too much."""
-    if people.floor_days(query.places, query.start, query.stop) > MOST_DAYS:
+    if people.effort(query.places, query.start, query.stop) > max_points:
         raise Refused(504, "Endpoint request timed out")
     allowed = query.constraints.allowed(query.start, query.stop, query.zone) if query.start < query.stop else []
     return {"data": {place.id: _statistics(query, people, place, allowed) for place in query.places}}
@@ -78,7 +76,8 @@ def _statistics(
     query: StatsQuery, people: People, place: Place, allowed: list[tuple[float, float]]
 ) -> dict[str, Number | None]:
     step = people.occupancy(place, query.start, query.stop)
-    samples = _samples(step, query.start, query.stop, allowed)
+    (window,) = cut(iter([(query.start, query.stop)]), SAMPLE_PERIOD, allowed)
+    samples = tally(step, window)
     known: dict[str, Number | None] = {}
     for name in query.measurements:
         *how, function, source = name.split("_")
@@ -89,18 +88,6 @@ def _statistics(
         folded = aggregate(counted, "mean" if function == "avg" else "median") if counted else 0
         known[name] = round(folded, 3)
     return known
-
-
-def _samples(step: Step, start: float, stop: float, allowed: Sequence[tuple[float, float]]) -> Counter[Number]:
-    samples: Counter[Number] = Counter()
-    for window in cut(iter([(start, stop)]), SAMPLE_PERIOD, list(allowed)):
-        for first, last in window.runs:
-            k = first
-            for _, until, count in step.pieces(window.sample_time(first), window.sample_time(last)):
-                upto = int(-(-(until - start) // SAMPLE_PERIOD))
-                samples[count] += upto - k
-                k = upto
-    return +samples
 
 
 def _has_sensors(campus: Campus, place: Place, source: str) -> bool:

@@ -9,9 +9,18 @@ from zoneinfo import ZoneInfo
 
 from .durations import Duration, add_months
 from .schedule import local_days
+from .steps import Step
 
 # How often a sensor is heard; in windows shorter than this, once a window.
 SAMPLE_PERIOD = 60
+
+
+class CountRun(NamedTuple):
+    """Neighbouring samples, from the first's index on, that find as many people."""
+
+    first: int
+    samples: int
+    people: int
 
 
 class Window(NamedTuple):
@@ -40,6 +49,17 @@ class Window(NamedTuple):
     @property
     def samples(self) -> int:
         return sum(stop - start for start, stop in self.runs)
+
+    def counts(self, step: Step) -> Iterator[CountRun]:
+        """Read the step at each sample; samples in a row that find the same count come as one."""
+        for run_start, run_stop in self.runs:
+            first = run_start
+            # A sample at the very moment of a change finds the new count.
+            for _, end, count in step.pieces(self.sample_time(run_start), self.sample_time(run_stop)):
+                until = math.ceil((end - self.start) / self.period)
+                if until > first:
+                    yield CountRun(first, until - first, count)
+                    first = until
 
     def sample_times(self) -> Iterator[float]:
         for start, stop in self.runs:

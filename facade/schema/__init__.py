@@ -3,5 +3,6 @@
 from .build import build_schema
 from .context import Context
 from .engine import Engine, Outcome
+from .limits import Limits
 
-__all__ = ["Context", "Engine", "Outcome", "build_schema"]
+__all__ = ["Context", "Engine", "Limits", "Outcome", "build_schema"]

@@ -69,7 +69,7 @@ async def _entities(_root: object, info: ResolveInfo, representations: Sequence[
             found.append(bad_input(f"A representation takes `__typename` ({', '.join(ENTITIES)}) and `id`."))
         else:
             found.append(getattr(assets, table).get(representation["id"]))
-    return found
+    return found if context.budget.reach(len(found), listed=True) else []
 
 
 def _serve_entities(schema: GraphQLSchema) -> None:

@@ -1,12 +1,12 @@
 """What resolvers may reach: the loaders of their operation, and nothing else of the server."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import strawberry.types
 
 from ..butlr import Butlr, Unauthenticated
-from ..loaders import Loaders, Services
+from ..loaders import Budget, Loaders, Services
 from ..upstream import Caller, Ledger
 
 
@@ -16,6 +16,8 @@ class Context:
     caller: Caller | None
     ledger: Ledger
     request_id: str
+    # Without a limit until an engine sets its own.
+    budget: Budget = field(default_factory=Budget)
 
     @cached_property
     def loaders(self) -> Loaders:
@@ -23,7 +25,7 @@ class Context:
             raise Unauthenticated(
                 "This needs a token. Log in (mutation login or clientLogin) and send it as `Authorization: Bearer …`."
             )
-        return Loaders(self.services, self.caller, self.ledger)
+        return Loaders(self.services, self.caller, self.ledger, self.budget)
 
     @property
     def butlr(self) -> Butlr:

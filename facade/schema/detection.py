@@ -22,6 +22,7 @@ from .lookups import floor_of, hive_of, room_of, sensor_of, via_sensor
 from .report import Freshness, FreshnessRecord, freshness_of
 from .scalars import JSON, Time
 from .selection import selected
+from .shapes import reads
 
 POINT_TYPES = frozenset({"detections_local", "detections_world"})
 DATA_TYPES = POINT_TYPES | {"heatmap"}
@@ -45,6 +46,7 @@ class PointFrame(Enum):
     WORLD = enum_value("world", description="The floor, in metres.")
 
 
+@reads("value", x=0, y=1)
 async def _points(root: strawberry.Parent[DetectionRecord], info: Info, frame: PointFrame | None = UNSET) -> Any:
     if root.value is None:
         return None

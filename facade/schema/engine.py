@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from inspect import isawaitable
 from typing import Any
 
@@ -12,19 +11,20 @@ from graphql import (
     GraphQLError,
     GraphQLSchema,
     OperationDefinitionNode,
-    OperationType,
     execute,
-    get_operation_ast,
     parse,
+    specified_rules,
     validate,
 )
-from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext as Executor
 
+from ..loaders import Budget
+from .bulk import BulkExecutor
 from .context import Context
+from .cost import excess, is_costly
+from .documents import Document, Documents
 from .errors import formatted
-
-# Documents kept parsed and validated. A text is at most as long as a body may be, so this bounds them.
-DOCUMENTS = 1000
+from .introspection import NoIntrospection
+from .limits import Limits, exceeded, too_long
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,38 +45,30 @@ class Outcome:
         return answer
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A parsed document, or why it is none."""
-
-    ast: DocumentNode | None
-    errors: tuple[GraphQLError, ...] = ()
-
-    def operation(self, name: str | None) -> OperationDefinitionNode | None:
-        return get_operation_ast(self.ast, name) if self.ast else None
-
-    def operation_type(self, name: str | None) -> OperationType | None:
-        operation = self.operation(name)
-        return operation.operation if operation else None
-
-
 class Engine:
     """Executes operations against one schema."""
 
-    def __init__(self, schema: GraphQLSchema, *, max_tokens: int = 4000) -> None:
+    def __init__(self, schema: GraphQLSchema, *, limits: Limits | None = None, introspection: bool = True) -> None:
         self.schema = schema
-        self._max_tokens = max_tokens
-        self.document = lru_cache(maxsize=DOCUMENTS)(self._document)
+        self._limits = limits or Limits()
+        self._introspection = introspection
+        self._rules = specified_rules if introspection else (*specified_rules, NoIntrospection)
+        self.document = Documents(self._document)
 
     def _document(self, query: str) -> Document:
         try:
-            ast = parse(query, max_tokens=self._max_tokens)
+            ast = parse(query, max_tokens=self._limits.tokens, allow_empty_selection_sets=False)
         except GraphQLError as error:
-            return Document(None, (formatted(error, request_id="", default="GRAPHQL_PARSE_FAILED"),))
-        errors = validate(self.schema, ast, max_errors=20)
+            long = too_long(error, self._limits)
+            return Document(None, (long or formatted(error, request_id="", default="GRAPHQL_PARSE_FAILED"),))
+        # Before validation, which takes very long over a document made for that.
+        if refusal := exceeded(ast, self._limits):
+            return Document(ast, (refusal,))
+        errors = validate(self.schema, ast, self._rules, max_errors=20, hide_suggestions=not self._introspection)
         return Document(
             ast,
             tuple(formatted(error, request_id="", default="GRAPHQL_VALIDATION_FAILED") for error in errors),
+            costly=not errors and is_costly(ast),
         )
 
     async def run(
@@ -85,19 +77,29 @@ class Engine:
         """Execute an operation. Never raises for what a client or the upstream did."""
         if document.ast is None or document.errors:
             return Outcome(False, None, list(document.errors))
-        if document.operation(operation) is None:
+        chosen = document.operation(operation)
+        if chosen is None:
             return Outcome(False, None, [_no_operation(document.ast, operation)])
+        context.budget = Budget(self._limits.cost, context.services.upstream.now)
+        if document.costly:
+            now, limit = context.budget.now(), self._limits.cost
+            if refusal := excess(document.ast, chosen, variables, limit=limit, now=now):
+                return Outcome(False, None, [refusal])
         result = execute(
             self.schema,
             document.ast,
             variable_values=dict(variables) if variables else None,
             operation_name=operation,
             context_value=context,
-            executor_class=Executor,
+            executor_class=BulkExecutor,
+            hide_suggestions=not self._introspection,
         )
         if isawaitable(result):
             result = await result
         assert isinstance(result, ExecutionResult)  # noqa: S101 -- incremental delivery is not enabled
+        if context.budget.overdrawn:
+            refused = context.budget.overdrawn
+            return Outcome(True, None, [GraphQLError(str(refused), extensions=refused.extensions)])
         errors = result.errors or []
         if result.data is None and errors and all(error.path is None for error in errors):
             # Variables did not fit: nothing ran.

@@ -4,6 +4,7 @@ import structlog
 from graphql import GraphQLError
 
 from ..butlr import ButlrError
+from ..loaders import TooComplex
 
 log = structlog.get_logger(__name__)
 
@@ -11,7 +12,7 @@ log = structlog.get_logger(__name__)
 def formatted(error: GraphQLError, *, request_id: str, default: str = "INTERNAL_SERVER_ERROR") -> GraphQLError:
     """Return the error with its `extensions.code`; one that is nobody's to read is masked and logged."""
     cause = error.original_error
-    if isinstance(cause, ButlrError):
+    if isinstance(cause, ButlrError | TooComplex):
         return _with(error, str(cause), dict(cause.extensions))
     if error.extensions and "code" in error.extensions:
         return error

@@ -1,6 +1,7 @@
 """Short ways to say a field. Types are schema; the objects behind them are records of the layers below."""
 
 from collections.abc import Callable
+from functools import wraps
 from types import GenericAlias
 from typing import Annotated, Any, Optional
 
@@ -47,11 +48,26 @@ def alias_of(attribute: str, type_: Any, text: str, *, name: str | None = None) 
     return strawberry.field(resolver=read, graphql_type=type_, description=text, name=name)
 
 
+def counted(resolver: Callable[..., Any]) -> Callable[..., Any]:
+    """Spend the operation's budget on the assets that a resolver comes to: lists of lists grow beyond all measure."""
+
+    @wraps(resolver)
+    async def resolve(*args: Any, **kwargs: Any) -> Any:
+        found = await resolver(*args, **kwargs)
+        items = getattr(found, "data", found)
+        budget = kwargs["info"].context.budget
+        if isinstance(items, list | tuple):
+            return found if budget.reach(len(items), listed=True) else None
+        return found if found is None or budget.reach(1, listed=False) else None
+
+    return resolve
+
+
 def one(type_name: str, resolver: Callable[..., Any], text: str, *, name: str | None = None) -> Any:
     """A nullable relation to one object."""
-    return strawberry.field(resolver=resolver, graphql_type=maybe(type_name), description=text, name=name)
+    return strawberry.field(resolver=counted(resolver), graphql_type=maybe(type_name), description=text, name=name)
 
 
 def many(type_name: str, resolver: Callable[..., Any], text: str, *, name: str | None = None) -> Any:
     """A nullable list of related objects."""
-    return strawberry.field(resolver=resolver, graphql_type=maybe_list(type_name), description=text, name=name)
+    return strawberry.field(resolver=counted(resolver), graphql_type=maybe_list(type_name), description=text, name=name)

@@ -9,8 +9,10 @@ from strawberry import ID, UNSET
 
 from ..assets import normal_mac
 from ..assets.records import Record, SensorRecord, TagRecord
+from ..assets.webhooks import WebhookRecord
 from .context import Info
 from .detection import DetectionSet, Source, detection_set
+from .fields import counted
 from .hive import Hive, Hives
 from .inputs import (
     CalibrationPoint,
@@ -42,6 +44,7 @@ from .report import Report, ReportRecord, needs_whole
 from .scalars import bad_input
 from .sensor import Sensor, Sensors
 from .stats import AssetStats, root_stats
+from .webhook import Webhook
 
 # Which of a caller's assets an id names, by its prefix.
 TABLE_OF_PREFIX = {
@@ -105,9 +108,10 @@ def _macs(values: list[str] | None) -> set[str] | None:
 
 
 async def _sensor(info: Info, id: ID | None = UNSET, mac_address: str | None = UNSET) -> Any:
+    loaders = info.context.loaders
     if not (id or mac_address):
         raise bad_input("sensor needs `id` or `mac_address`.")
-    assets = await info.context.loaders.assets()
+    assets = await loaders.assets()
     sensor = assets.sensors.get(id) if id else assets.sensor_by_mac.get(normal_mac(mac_address or ""))
     if sensor and id and mac_address and normal_mac(sensor.mac_address or "") != normal_mac(mac_address):
         return None
@@ -133,9 +137,10 @@ async def _hives(
 
 
 async def _hive(info: Info, id: ID | None = UNSET, serial_number: str | None = UNSET) -> Any:
+    loaders = info.context.loaders
     if not (id or serial_number):
         raise bad_input("hive needs `id` or `serial_number`.")
-    assets = await info.context.loaders.assets()
+    assets = await loaders.assets()
     return assets.hives.get(id) if id else assets.hive_by_serial.get((serial_number or "").lower())
 
 
@@ -157,9 +162,10 @@ def _all(table: str) -> Callable[..., Any]:
 
 def _single(table: str, noun: str) -> Callable[..., Any]:
     async def resolve(info: Info, id: ID | None = UNSET, customID: ID | None = UNSET) -> Any:
+        loaders = info.context.loaders
         if not (id or customID):
             raise bad_input(f"{noun} needs `id` or `customID`.")
-        records = getattr(await info.context.loaders.assets(), table)
+        records = getattr(await loaders.assets(), table)
         if id:
             return records.get(id)
         return next((record for record in records.values() if record.customID == customID), None)
@@ -168,8 +174,9 @@ def _single(table: str, noun: str) -> Callable[..., Any]:
 
 
 async def _node(info: Info, id: ID) -> Any:
+    loaders = info.context.loaders
     table = TABLE_OF_PREFIX.get(id.partition("_")[0])
-    return getattr(await info.context.loaders.assets(), table).get(id) if table else None
+    return getattr(await loaders.assets(), table).get(id) if table else None
 
 
 async def _report(
@@ -189,19 +196,25 @@ async def _report(
         paginate=paginate,
         calibration_points=calibration_points,
     )
+    loaders = info.context.loaders
     body["filter"] = with_times(body["filter"])
     if body.get("options", {}).get("format", "json") != "json":
         raise bad_input(
             'options.format takes "json" here. For CSV call POST /api/v3/reporting with the same body, '
             "or run `facade export`."
         )
-    answer = await info.context.loaders.reports.whole(body) if needs_whole(info) else None
+    answer = await loaders.reports.whole(body) if needs_whole(info) else None
     return ReportRecord(answer, body)
 
 
 async def _detections(info: Info, filter: DetectionFilter, window: DetectionWindow | None = UNSET) -> Any:
     body = {"filter": with_times(without_unset(filter=filter)["filter"]), **without_unset(window=window)}
     return await detection_set(info, Source(body))
+
+
+async def _webhooks(info: Info) -> list[WebhookRecord] | None:
+    loaders = info.context.loaders
+    return await loaders.webhooks() if info.context.services.native else None
 
 
 async def _tags(info: Info, ids: list[str] | None = UNSET) -> list[TagRecord]:
@@ -229,39 +242,46 @@ def _field(resolver: Callable[..., Any], type_: Any, text: str) -> Any:
     return strawberry.field(resolver=resolver, graphql_type=type_, description=text)
 
 
+def _assets(resolver: Callable[..., Any], type_: Any, text: str) -> Any:
+    return _field(counted(resolver), type_, text)
+
+
 @strawberry.type(description="Assets as Butlr's own GraphQL API gives them, and the time series of its REST API.")
 class Query:
-    sensors = _field(
+    sensors = _assets(
         _sensors,
         Sensors | None,
         "Sensors; every filter given must match. MAC addresses in any case, with - or :.",
     )
-    sensor = _field(_sensor, Sensor | None, "One sensor, by id or MAC address; null where there is none.")
-    hives = _field(_hives, Hives | None, "Hives; every filter given must match.")
-    hive = _field(_hive, Hive | None, "One hive, by id or serial number; null where there is none.")
-    sites = _field(_all("sites"), Sites | None, "Sites.")
-    site = _field(_single("sites", "site"), Site | None, "One site, by id or the customer's own id.")
-    buildings = _field(_all("buildings"), Buildings | None, "Buildings.")
-    building = _field(
+    sensor = _assets(_sensor, Sensor | None, "One sensor, by id or MAC address; null where there is none.")
+    hives = _assets(_hives, Hives | None, "Hives; every filter given must match.")
+    hive = _assets(_hive, Hive | None, "One hive, by id or serial number; null where there is none.")
+    sites = _assets(_all("sites"), Sites | None, "Sites.")
+    site = _assets(_single("sites", "site"), Site | None, "One site, by id or the customer's own id.")
+    buildings = _assets(_all("buildings"), Buildings | None, "Buildings.")
+    building = _assets(
         _single("buildings", "building"), Building | None, "One building, by id or the customer's own id."
     )
-    floors = _field(_listed("floors"), Floors | None, "Floors.")
-    floor = _field(_single("floors", "floor"), Floor | None, "One floor, by id or the customer's own id.")
-    rooms = _field(_listed("rooms"), Rooms | None, "Rooms.")
-    room = _field(_single("rooms", "room"), Room | None, "One room, by id or the customer's own id.")
-    zones = _field(_listed("zones"), Zones | None, "Zones.")
-    zone = _field(_single("zones", "zone"), Zone | None, "One zone, by id or the customer's own id.")
-    tags = _field(_tags, list[Tag] | None, "Tags; none where no source of assets knows tags.")
-    floorsByTag = _field(
+    floors = _assets(_listed("floors"), Floors | None, "Floors.")
+    floor = _assets(_single("floors", "floor"), Floor | None, "One floor, by id or the customer's own id.")
+    rooms = _assets(_listed("rooms"), Rooms | None, "Rooms.")
+    room = _assets(_single("rooms", "room"), Room | None, "One room, by id or the customer's own id.")
+    zones = _assets(_listed("zones"), Zones | None, "Zones.")
+    zone = _assets(_single("zones", "zone"), Zone | None, "One zone, by id or the customer's own id.")
+    tags = _assets(_tags, list[Tag] | None, "Tags; none where no source of assets knows tags.")
+    floorsByTag = _assets(
         _by_tag("floors"), Floors | None, "Floors that have all the tags; with `useOR` any of them. Tags go by id."
     )
-    roomsByTag = _field(
+    roomsByTag = _assets(
         _by_tag("rooms"), Rooms | None, "Rooms that have all the tags; with `useOR` any of them. Tags go by id."
     )
-    zonesByTag = _field(
+    zonesByTag = _assets(
         _by_tag("zones"), Zones | None, "Zones that have all the tags; with `useOR` any of them. Tags go by id."
     )
-    node = _field(_node, Node | None, "Anything with an id; null where there is none.")
+    webhooks = _field(
+        _webhooks, list[Webhook] | None, "Webhooks; null unless FACADE_ASSETS has `native`: only that API knows them."
+    )
+    node = _assets(_node, Node | None, "Anything with an id; null where there is none.")
     report = _field(
         _report,
         Report | None,

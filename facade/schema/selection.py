@@ -1,6 +1,5 @@
 """Which fields a selection asks for: what decides the upstream call before it is made."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from graphql import (
@@ -19,26 +18,23 @@ ResolveInfo = GraphQLResolveInfo[Any]
 def selected(info: ResolveInfo) -> set[str]:
     """Return the names of the fields selected below this one, fragments opened, `@skip` and `@include` obeyed."""
     names: set[str] = set()
-    for node in info.field_nodes:
-        if node.selection_set:
-            for selection in node.selection_set.selections:
-                names.update(_names(selection, info))
+    # Opened once each: a fragment that opens another twice, and so on, would else take for ever.
+    opened: set[str] = set()
+    waiting = [node.selection_set for node in info.field_nodes if node.selection_set]
+    while waiting:
+        for selection in waiting.pop().selections:
+            if not _included(selection, info):
+                continue
+            if isinstance(selection, FieldNode):
+                names.add(selection.name.value)
+            elif isinstance(selection, FragmentSpreadNode):
+                if selection.name.value not in opened:
+                    opened.add(selection.name.value)
+                    waiting.append(info.fragments[selection.name.value].selection_set)
+            else:
+                assert isinstance(selection, InlineFragmentNode)  # noqa: S101 -- there are three kinds of selection
+                waiting.append(selection.selection_set)
     return names
-
-
-def _names(selection: SelectionNode, info: ResolveInfo) -> Iterator[str]:
-    if not _included(selection, info):
-        return
-    if isinstance(selection, FieldNode):
-        yield selection.name.value
-        return
-    if isinstance(selection, FragmentSpreadNode):
-        inner = info.fragments[selection.name.value].selection_set
-    else:
-        assert isinstance(selection, InlineFragmentNode)  # noqa: S101 -- there are three kinds of selection
-        inner = selection.selection_set
-    for below in inner.selections:
-        yield from _names(below, info)
 
 
 def _included(selection: SelectionNode, info: ResolveInfo) -> bool:

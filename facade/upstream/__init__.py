@@ -2,11 +2,12 @@
 
 from .bodies import Body
 from .callers import Caller, Passthrough, Service
+from .exchange import Exchange
 from .heatmaps import read_heatmap_v2
 from .ledger import Ledger
 from .pieces import Piece, oldest
 from .reader import Answer, Call, Upstream
-from .reports import KEY_OF_FILTER, Reports
+from .reports import KEY_OF_FILTER, Reports, read_csv
 from .sightings import Sightings
 from .statistics import Stats, read_stats
 
@@ -16,6 +17,7 @@ __all__ = [
     "Body",
     "Call",
     "Caller",
+    "Exchange",
     "Ledger",
     "Passthrough",
     "Piece",
@@ -25,6 +27,7 @@ __all__ = [
     "Stats",
     "Upstream",
     "oldest",
+    "read_csv",
     "read_heatmap_v2",
     "read_stats",
 ]

@@ -1,4 +1,8 @@
-"""REST bodies: what of them says which span is asked, and what has to be made absolute before it is sent."""
+"""REST bodies: what of them says which span is asked, and what has to be made absolute before it is sent.
+
+Legacy clients post what they like, so nothing here takes a shape for granted: what cannot be told is None, and the
+upstream says what is wrong with it.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -11,29 +15,41 @@ Body = Mapping[str, Any]
 
 def span_of(body: Body) -> tuple[str | None, str | None]:
     """The `start` and `stop` of a body that has them in `filter` (reporting, detections) or beside it (stats)."""
-    within = body.get("filter", body)
-    return within.get("start"), within.get("stop")
+    within = _within(body)
+    start, stop = within.get("start"), within.get("stop")
+    return start if isinstance(start, str) else None, stop if isinstance(stop, str) else None
 
 
 def window_seconds(body: Body) -> float | None:
     """The length of a window in seconds; None without one, and for months, whose length differs."""
-    every = (body.get("window") or {}).get("every")
-    if not every:
+    window = body.get("window")
+    every = window.get("every") if isinstance(window, dict) else None
+    if not isinstance(every, str):
         return None
-    duration = parse_duration(every)
+    try:
+        duration = parse_duration(every)
+    except ValueError:
+        return None
     return None if duration.months else float(duration.seconds)
 
 
+def span_times(span: tuple[str | None, str | None], now: datetime) -> tuple[datetime, datetime | None] | None:
+    """The moments of a span, its stop None where it is open; None where it cannot be told."""
+    start, stop = span
+    try:
+        return (resolve(start, now), resolve(stop, now) if stop else None) if start else None
+    except ValueError:
+        return None
+
+
 def span_seconds(body: Body, now: datetime) -> float:
-    start, stop = span_of(body)
-    first = resolve(start, now) if start else now
-    last = resolve(stop, now) if stop else now
-    return max((last - first).total_seconds(), 0.0)
+    times = span_times(span_of(body), now)
+    return max(((times[1] or now) - times[0]).total_seconds(), 0.0) if times else 0.0
 
 
 def absolute(body: Body, now: datetime) -> Body:
     """Return the body with relative times as RFC 3339: detections and stats are not known to take them."""
-    within = body.get("filter", body)
+    within = _within(body)
     times = {
         name: format_rfc3339(resolve(within[name], now))
         for name in ("start", "stop")
@@ -41,6 +57,11 @@ def absolute(body: Body, now: datetime) -> Body:
     }
     if not times:
         return body
-    if "filter" in body:
+    if within is not body:
         return {**body, "filter": {**within, **times}}
     return {**body, **times}
+
+
+def _within(body: Body) -> Body:
+    inner = body.get("filter")
+    return inner if isinstance(inner, dict) else body

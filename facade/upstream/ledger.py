@@ -1,5 +1,6 @@
 """What one operation read: the source of `X-Cache`, `Age` and `Cache-Control`."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -8,14 +9,22 @@ from ..cache import CacheStatus, Entry
 
 @dataclass(slots=True)
 class Ledger:
-    """One an operation. `fresh` asks for answers no older than the operation itself (`no-cache`)."""
+    """One an operation. `fresh` asks for answers no older than the operation itself (`no-cache`).
+
+    `deadline` is the time of `time.monotonic` past which the operation waits for nothing any more.
+    """
 
     fresh: bool = False
+    deadline: float | None = None
     calls: int = 0
     oldest: float | None = None
     fresh_until: float | None = None
     stale: bool = False
     on_call: Callable[[int], None] | None = None
+
+    def time_left(self) -> float | None:
+        """Seconds until the deadline, less than 0 once it has passed; None without one."""
+        return None if self.deadline is None else self.deadline - time.monotonic()
 
     def called(self) -> None:
         self.calls += 1

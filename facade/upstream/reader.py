@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
@@ -11,6 +11,10 @@ from typing import Any, Generic, TypeVar
 import structlog
 
 from ..butlr import (
+    DETECTIONS_PATH,
+    NATIVE_PATH,
+    REPORTING_PATH,
+    STATS_PATH,
     Butlr,
     ButlrError,
     Forbidden,
@@ -20,15 +24,31 @@ from ..butlr import (
     Unauthenticated,
     UpstreamTimeout,
     UpstreamUnavailable,
-    resolve,
 )
-from ..cache import Entry, Lifetime, Rules, SingleFlight, Span, Store, canonical, key, lifetime, scope_prefix
+from ..cache import (
+    Entry,
+    FlightCancelled,
+    Lifetime,
+    Rules,
+    SingleFlight,
+    Span,
+    Store,
+    canonical,
+    key,
+    lifetime,
+    scope_prefix,
+)
+from .bodies import span_times
 from .callers import Caller
+from .exchange import Exchange, Send
 from .ledger import Ledger
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
+
+# Callers of whom it is remembered whether the upstream takes their token.
+MOST_CALLERS = 10_000
 
 # What an older answer may stand in for: the upstream failed, and did not refuse the caller.
 UPSTREAM_FAILED = (UpstreamTimeout, UpstreamUnavailable, RateLimited, InvalidResponse)
@@ -44,13 +64,14 @@ class Call(Generic[T]):
     """
 
     name: str
-    send: Callable[[bytes, str], Awaitable[Reply]]
+    send: Send
     asked: Mapping[str, Any]
     decode: Callable[[bytes], T]
     span: tuple[str | None, str | None] | None = None
     window: float | None = None
     body: Callable[[Mapping[str, Any], datetime], Mapping[str, Any]] | None = None
     empty: Callable[[T], bool] = lambda _: False
+    path: str | None = None
     kept_for: float | None = None
     refresh_after: float | None = None
 
@@ -69,23 +90,39 @@ class Upstream:
         butlr: Butlr,
         store: Store,
         *,
-        concurrency: int = 16,
+        exchange: Exchange | None = None,
         recheck: float = 300.0,
         stale_if_error: float = 3600.0,
+        stale_while_revalidate: float = 0.0,
         rules: Rules | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        """`stale_while_revalidate`: for so many seconds after its freshness an answer that reaches into now is still
+        served, as stale, while it is read anew behind it. 0: never, for who asks about now means now.
+        """
         self.butlr = butlr
         self.store = store
         self.clock = clock
         self._recheck = recheck
         self._stale_if_error = stale_if_error
+        self._stale_while_revalidate = stale_while_revalidate
         self._rules = rules or Rules()
-        self._slots = asyncio.Semaphore(concurrency)
+        self._exchange = exchange or Exchange()
+        self._paths: dict[Send, str] = {
+            butlr.reporting: REPORTING_PATH,
+            butlr.detections: DETECTIONS_PATH,
+            butlr.stats: STATS_PATH,
+            butlr.native: NATIVE_PATH,
+        }
         self._flights = SingleFlight()
         self._accepted: OrderedDict[str, float] = OrderedDict()
+        self._refused_at: OrderedDict[str, float] = OrderedDict()
         self._background: set[asyncio.Task[None]] = set()
-        self.state = "unknown"
+        self._refreshing: set[str] = set()
+
+    @property
+    def state(self) -> str:
+        return self._exchange.state
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.clock(), UTC)
@@ -109,11 +146,17 @@ class Upstream:
             if call.refresh_after is not None and now - kept.as_of > call.refresh_after:
                 self._refresh(entry_key, call, caller)
             return Answer(call.decode(kept.body), kept)
+        if kept and kept.partial and now - kept.fresh_until <= self._stale_while_revalidate:
+            self._refresh(entry_key, call, caller)
+            ledger.read(kept, stale=True)
+            return Answer(call.decode(kept.body), kept)
         ledger.called()
         try:
-            answer = await self._flights.run(entry_key, lambda: self._fetch(entry_key, call, caller))
+            answer = await self._in_time(entry_key, call, caller, ledger)
         except UPSTREAM_FAILED as error:
-            if kept is None or now - kept.fresh_until > self._stale_if_error:
+            # Looked up anew: the token may have ended, or been refused, in the meantime.
+            kept = kept and await self._kept(entry_key, caller)
+            if kept is None or self.clock() - kept.fresh_until > self._stale_if_error:
                 raise
             log.warning("stale answer served", call=call.name, error=error.code)
             ledger.read(kept, stale=True)
@@ -121,37 +164,61 @@ class Upstream:
         ledger.read(answer.entry)
         return answer
 
-    async def exchange(self, send: Callable[[bytes, str], Awaitable[Reply]], body: bytes, caller: Caller) -> Reply:
-        """Send one call under the caller's token; on a 401 once more with a new one where there can be one."""
-        async with self._slots:
-            token = await caller.token()
-            try:
-                reply = await send(body, token)
-            except Unauthenticated:
-                if not caller.renew(token):
-                    await self._refused(caller)
-                    raise
-                try:
-                    reply = await send(body, await caller.token())
-                except (Unauthenticated, Forbidden):
-                    await self._refused(caller)
-                    raise
-            except Forbidden:
-                await self._refused(caller)
+    async def _in_time(self, entry_key: str, call: Call[T], caller: Caller, ledger: Ledger) -> Answer[T]:
+        """One flight, however many wait, and each only until its own operation's deadline."""
+        left = ledger.time_left()
+        if left is not None and left <= 0:
+            raise _out_of_time()
+        try:
+            async with asyncio.timeout(left) as limit:
+                return await self._flights.run(entry_key, lambda: self._fetch(entry_key, call, caller, ledger.deadline))
+        except TimeoutError:
+            if not limit.expired():
                 raise
-            except (UpstreamTimeout, UpstreamUnavailable, InvalidResponse) as error:
-                self.state = f"failing: {error.code}"
-                raise
-        self.state = "ok"
+            raise _out_of_time() from None
+        except FlightCancelled:
+            raise UpstreamUnavailable("The facade is shutting down. Try again.", sent=False) from None
+
+    async def exchange(
+        self,
+        send: Send,
+        body: bytes,
+        caller: Caller,
+        *,
+        path: str | None = None,
+        deadline: float | None = None,
+        check: Callable[[Reply], object] | None = None,
+    ) -> Reply:
+        """Send one call, as `Exchange.send` does, and note whether the upstream takes the caller's token.
+
+        `path` is for a `send` that is none of Butlr's own methods. `check` raises for a 2xx that is no answer: a
+        proxy's page proves nothing of a token.
+        """
+        path = path or self._paths.get(send, "")
+        try:
+            reply = await self._exchange.send(path, send, body, caller, deadline)
+        except (Unauthenticated, Forbidden):
+            await self._refused(caller)
+            raise
+        if check:
+            check(reply)
         self._accept(caller)
         return reply
 
-    async def _fetch(self, entry_key: str, call: Call[T], caller: Caller) -> Answer[T]:
+    async def _fetch(self, entry_key: str, call: Call[T], caller: Caller, deadline: float | None) -> Answer[T]:
         asked_at = self.clock()
         now = datetime.fromtimestamp(asked_at, UTC)
         body = canonical(call.body(call.asked, now) if call.body else call.asked)
-        reply = await self.exchange(call.send, body, caller)
-        value = call.decode(reply.body)
+        values: list[T] = []
+        reply = await self.exchange(
+            call.send,
+            body,
+            caller,
+            path=call.path,
+            deadline=deadline,
+            check=lambda reply: values.append(call.decode(reply.body)),
+        )
+        [value] = values
         kept = self._lifetime(call, call.empty(value), now)
         entry = Entry(
             body=reply.body,
@@ -161,32 +228,33 @@ class Upstream:
             settled_until=kept.settled_until,
             partial=kept.partial,
         )
-        if kept.fresh_for > 0:
+        if kept.fresh_for > 0 and self._may_read(caller, entry):
             await self.store.set(entry_key, entry, ttl=kept.fresh_for + self._stale_if_error)
         return Answer(value, entry)
 
     def _lifetime(self, call: Call[T], empty: bool, now: datetime) -> Lifetime:
         if call.kept_for is not None:
             return Lifetime(fresh_for=call.kept_for, settled_until=None, partial=True)
-        span = None
-        if call.span is not None:
-            start, stop = (resolve(time_, now).timestamp() if time_ else None for time_ in call.span)
-            span = Span(start if start is not None else now.timestamp(), stop)
+        times = span_times(call.span, now) if call.span else None
+        span = Span(times[0].timestamp(), times[1].timestamp() if times[1] else None) if times else None
         return lifetime(span, call.window, now.timestamp(), rules=self._rules, empty=empty)
 
     async def _kept(self, entry_key: str, caller: Caller) -> Entry | None:
         """The cached entry, fresh or not, that this caller may read now."""
-        now = self.clock()
-        if caller.expires is not None and caller.expires <= now:
+        if caller.expires is not None and caller.expires <= self.clock():
             return None
-        if caller.verified:
-            return await self.store.get(entry_key)
         entry = await self.store.get(entry_key)
-        if entry is None:
-            return None
+        return entry if entry is not None and self._may_read(caller, entry) else None
+
+    def _may_read(self, caller: Caller, entry: Entry) -> bool:
+        if caller.verified:
+            return True
+        if entry.as_of <= self._refused_at.get(caller.scope, 0.0):
+            # Asked for before the refusal, and answered or stored after it.
+            return False
         # The entry itself proves that the upstream took this token when it was read.
         proven = max(entry.as_of, self._accepted.get(caller.scope, 0.0))
-        return entry if now - proven <= self._recheck else None
+        return self.clock() - proven <= self._recheck
 
     def accepted(self, caller: Caller) -> bool:
         """Whether the caller may read local data: verified, or taken by the upstream a short while ago."""
@@ -196,24 +264,45 @@ class Upstream:
         return caller.verified or now - self._accepted.get(caller.scope, 0.0) <= self._recheck
 
     def _accept(self, caller: Caller) -> None:
-        self._accepted[caller.scope] = self.clock()
-        self._accepted.move_to_end(caller.scope)
-        if len(self._accepted) > 10_000:
-            self._accepted.popitem(last=False)
+        _remember(self._accepted, caller.scope, self.clock())
 
     async def _refused(self, caller: Caller) -> None:
         """Drop all that a refused token had cached, in every replica that shares the store."""
         self._accepted.pop(caller.scope, None)
         if not caller.verified:
+            _remember(self._refused_at, caller.scope, self.clock())
             await self.store.drop(scope_prefix(caller.scope))
 
     def _refresh(self, entry_key: str, call: Call[T], caller: Caller) -> None:
+        if entry_key in self._refreshing:
+            return
+
         async def refresh() -> None:
             try:
-                await self._flights.run(entry_key, lambda: self._fetch(entry_key, call, caller))
-            except ButlrError as error:
-                log.warning("background refresh failed", call=call.name, error=error.code)
+                await self._flights.run(entry_key, lambda: self._fetch(entry_key, call, caller, None))
+            except (ButlrError, FlightCancelled) as error:
+                log.warning("background refresh failed", call=call.name, error=getattr(error, "code", "cancelled"))
+
+        def done(task: asyncio.Task[None]) -> None:
+            self._background.discard(task)
+            self._refreshing.discard(entry_key)
 
         task = asyncio.create_task(refresh())
         self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        self._refreshing.add(entry_key)
+        task.add_done_callback(done)
+
+
+def _remember(times: OrderedDict[str, float], scope: str, time_: float) -> None:
+    times[scope] = time_
+    times.move_to_end(scope)
+    if len(times) > MOST_CALLERS:
+        times.popitem(last=False)
+
+
+def _out_of_time() -> UpstreamTimeout:
+    return UpstreamTimeout(
+        "The operation's time limit ended before Butlr had answered this part. Ask for less in one operation, or ask "
+        "again: what has been answered by now is kept.",
+        sent=False,
+    )

@@ -207,3 +207,20 @@ def _merge_maps(into: dict[str, Any], part: dict[str, Any]) -> None:
             _merge_maps(merged, value)
         else:
             into[name] = value
+
+
+async def read_csv(upstream: Upstream, body: Body, caller: Caller, ledger: Ledger) -> Answer[bytes]:
+    """Return the answer to a body that asks for CSV, as it came: no source gives its columns."""
+    return await upstream.read(
+        Call(
+            name="reporting",
+            send=upstream.butlr.reporting,
+            asked=body,
+            decode=bytes,
+            span=span_of(body),
+            window=window_seconds(body),
+            empty=lambda text: not text.strip(),
+        ),
+        caller,
+        ledger,
+    )

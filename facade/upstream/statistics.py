@@ -4,14 +4,14 @@ from ..butlr import decode_stats
 from .bodies import Body, absolute, span_of
 from .callers import Caller
 from .ledger import Ledger
-from .reader import Call, Upstream
+from .reader import Answer, Call, Upstream
 
 Stats = dict[str, dict[str, float | None]]
 
 
-async def read_stats(upstream: Upstream, body: Body, caller: Caller, ledger: Ledger) -> Stats:
+async def read_stats(upstream: Upstream, body: Body, caller: Caller, ledger: Ledger) -> Answer[Stats]:
     """Return statistics by item and measurement. Raises `ButlrError`."""
-    answer = await upstream.read(
+    return await upstream.read(
         Call(
             name="stats",
             send=upstream.butlr.stats,
@@ -24,4 +24,3 @@ async def read_stats(upstream: Upstream, body: Body, caller: Caller, ledger: Led
         caller,
         ledger,
     )
-    return answer.value

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from hashlib import sha256
 from typing import Any
 
@@ -12,15 +12,27 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from ..butlr import Unauthenticated
+from ..butlr import RateLimited, Unauthenticated
 from ..loaders import Services
 from ..schema import Context, Engine, Outcome
 from ..upstream import Caller, Ledger
 from .callers import Callers
+from .departure import CLIENT_GONE, Departure
+from .documents import NotFound, Persisted, Trusted
 from .graphiql import GraphiQL
+from .guard import is_forged
+from .metrics import Metrics
 from .params import HTML_TYPE, JSON_TYPE, RESPONSE_TYPE, BadRequest, Params, accepted, read_params
+from .rates import RateLimit, rate_key
 
+# What of a GET makes it an operation and not a visit of GraphiQL's page.
+NAMES_A_DOCUMENT = {"query", "extensions", "documentId", "id"}
 VARY = "Authorization, X-API-Key, Accept, Accept-Encoding"
+
+
+FORGED = (
+    "A page of another site made this request. Use POST, or send a header such as `Apollo-Require-Preflight: true`."
+)
 
 
 class GraphQLEndpoint:
@@ -34,6 +46,11 @@ class GraphQLEndpoint:
         *,
         graphiql: GraphiQL | None,
         max_body_bytes: int,
+        operation_timeout: float | None = None,
+        documents: Trusted | Persisted | None = None,
+        rate_limit: RateLimit | None = None,
+        cors_origins: Collection[str] = (),
+        metrics: Metrics | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._engine = engine
@@ -41,6 +58,11 @@ class GraphQLEndpoint:
         self._callers = callers
         self._graphiql = graphiql
         self._max_body_bytes = max_body_bytes
+        self._operation_timeout = operation_timeout
+        self._documents = documents or Persisted()
+        self._rate_limit = rate_limit
+        self._cors_origins = cors_origins
+        self._metrics = metrics
         self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -51,41 +73,56 @@ class GraphQLEndpoint:
 
     async def _respond(self, request: Request) -> Response:
         media = accepted(request.headers.get("accept"))
-        if request.method not in ("GET", "POST"):
-            return _refusal(BadRequest(405, "Use GET or POST.", {"Allow": "GET, POST"}), JSON_TYPE)
         if media == HTML_TYPE:
-            if request.method == "GET" and self._graphiql and "query" not in request.query_params:
+            if request.method == "GET" and self._graphiql and not NAMES_A_DOCUMENT & request.query_params.keys():
                 return self._graphiql.page()
             media = JSON_TYPE
-        if media is None:
-            return _refusal(BadRequest(406, f"Accept {RESPONSE_TYPE} or {JSON_TYPE}."), JSON_TYPE)
         try:
-            params = await read_params(request, self._max_body_bytes)
+            if request.method not in ("GET", "POST"):
+                raise BadRequest(405, "Use GET or POST.", {"Allow": "GET, POST"})
+            if media is None:
+                raise BadRequest(406, f"Accept {RESPONSE_TYPE} or {JSON_TYPE}.")
+            if request.method == "GET" and is_forged(request.headers, self._cors_origins):
+                raise BadRequest(403, FORGED)
             caller = self._callers().of(request.headers)
-        except BadRequest as refused:
-            return _refusal(refused, media)
-        except Unauthenticated as error:
-            return _refusal(BadRequest(401, str(error), {"WWW-Authenticate": "Bearer"}), media, code=error.code)
-        return await self._execute(request, params, caller, media)
+            if self._rate_limit:
+                await self._rate_limit.check(rate_key(request, caller))
+            params = await read_params(request, self._max_body_bytes)
+            text = self._documents.text(params)
+        except (BadRequest, NotFound, RateLimited, Unauthenticated) as error:
+            return _refused(error, media or JSON_TYPE)
+        return await self._execute(request, text, params, caller, media)
 
-    async def _execute(self, request: Request, params: Params, caller: Caller | None, media: str) -> Response:
-        document = self._engine.document(params.query)
+    async def _execute(
+        self, request: Request, text: str, params: Params, caller: Caller | None, media: str
+    ) -> Response:
+        document = self._engine.document(text)
         operation = document.operation_type(params.operation_name)
         if request.method == "GET" and operation is not None and operation is not OperationType.QUERY:
             return _refusal(
                 BadRequest(405, f"A {operation.value} needs POST; GET runs queries only.", {"Allow": "POST"}),
                 media,
             )
-        ledger = Ledger(fresh="no-cache" in request.headers.get("cache-control", "").lower())
-        context = Context(self._services(), caller, ledger, request.scope.get("request_id", ""))
-        try:
-            outcome = await self._engine.run(document, params.variables, params.operation_name, context)
-        finally:
-            context.close()
+        deadline = None if self._operation_timeout is None else time.monotonic() + self._operation_timeout
+        with Departure(request.receive) as departure:
+            ledger = Ledger(
+                fresh="no-cache" in request.headers.get("cache-control", "").lower(),
+                deadline=deadline,
+                on_call=departure.watch,
+            )
+            context = Context(self._services(), caller, ledger, request.scope.get("request_id", ""))
+            try:
+                outcome = await self._engine.run(document, params.variables, params.operation_name, context)
+            finally:
+                context.close()
+        if departure.gone:
+            return Response(status_code=CLIENT_GONE)
         request.scope["facade.ledger"] = ledger
         headers = self._cache_headers(outcome, ledger, operation)
         body = orjson.dumps(outcome.as_json())
-        status = 200 if outcome.executed or media == JSON_TYPE else 400
+        status = 200 if outcome.executed else _request_error(media)
+        if self._metrics:
+            self._metrics.operation(operation.value if operation else "-", _ended(outcome), context.budget.spent)
         if request.method == "GET" and outcome.executed and not outcome.errors:
             etag = f'"{sha256(media.encode() + body).hexdigest()[:32]}"'
             headers["ETag"] = etag
@@ -112,9 +149,34 @@ def _tags(header: str) -> set[str]:
     return {tag.strip().removeprefix("W/") for tag in header.split(",")}
 
 
-def _refusal(refused: BadRequest, media: str, *, code: str = "BAD_USER_INPUT") -> Response:
+def _request_error(media: str) -> int:
+    """The status of a GraphQL answer to a request of which nothing ran."""
+    return 200 if media == JSON_TYPE else 400
+
+
+def _ended(outcome: Outcome) -> str:
+    if not outcome.executed:
+        return "refused"
+    return "partial" if outcome.errors else "ok"
+
+
+def _refused(error: BadRequest | NotFound | RateLimited | Unauthenticated, media: str) -> Response:
+    match error:
+        case BadRequest():
+            return _refusal(error, media)
+        case NotFound():
+            return _refusal(BadRequest(_request_error(media), str(error)), media, code=error.code)
+        case RateLimited():
+            refused = BadRequest(429, str(error), {"Retry-After": f"{error.retry_after:.0f}"})
+            return _refusal(refused, media, **error.extensions)
+        case Unauthenticated():
+            refused = BadRequest(401, str(error), {"WWW-Authenticate": "Bearer"})
+            return _refusal(refused, media, code=error.code)
+
+
+def _refusal(refused: BadRequest, media: str, *, code: str = "BAD_USER_INPUT", **extensions: Any) -> Response:
     """A request that is no GraphQL request: its status says so in either media type."""
-    error = GraphQLError(str(refused), extensions={"code": code})
+    error = GraphQLError(str(refused), extensions={"code": code, **extensions})
     answer: dict[str, Any] = {"errors": [error.formatted]}
     return Response(
         orjson.dumps(answer),

@@ -23,9 +23,13 @@ class BadRequest(Exception):  # noqa: N818 -- named as the status is
 
 @dataclass(frozen=True, slots=True)
 class Params:
-    query: str
+    """`query` is None where the document is named: by `hash` (automatic persisted queries) or by `document_id`."""
+
+    query: str | None
     variables: dict[str, Any] | None
     operation_name: str | None
+    hash: str | None = None
+    document_id: str | None = None
 
 
 def accepted(header: str | None) -> str | None:
@@ -107,8 +111,16 @@ def _json(text: bytes, what: str) -> Any:
 
 
 def _checked(given: Mapping[str, Any]) -> Params:
+    extensions = given.get("extensions")
+    if extensions is not None and not isinstance(extensions, dict):
+        raise BadRequest(400, "`extensions` must be a JSON object.")
+    hash_ = _persisted(extensions or {})
+    document_id = given.get("documentId", given.get("id"))
+    if document_id is not None and not isinstance(document_id, str):
+        raise BadRequest(400, "`documentId` must be a string.")
     query = given.get("query")
-    if not isinstance(query, str) or not query:
+    named = hash_ is not None or document_id is not None
+    if not (isinstance(query, str) and query) and not (named and query in (None, "")):
         raise BadRequest(400, "`query` must be the text of a GraphQL document.")
     variables = given.get("variables")
     if variables is not None and not isinstance(variables, dict):
@@ -116,7 +128,17 @@ def _checked(given: Mapping[str, Any]) -> Params:
     operation_name = given.get("operationName")
     if operation_name is not None and not isinstance(operation_name, str):
         raise BadRequest(400, "`operationName` must be a string.")
-    extensions = given.get("extensions")
-    if extensions is not None and not isinstance(extensions, dict):
-        raise BadRequest(400, "`extensions` must be a JSON object.")
-    return Params(query, variables, operation_name or None)
+    return Params(query or None, variables, operation_name or None, hash_, document_id)
+
+
+def _persisted(extensions: Mapping[str, Any]) -> str | None:
+    """The hash of an automatic persisted query, if this is one."""
+    persisted = extensions.get("persistedQuery")
+    if persisted is None:
+        return None
+    if not isinstance(persisted, dict) or persisted.get("version") != 1:
+        raise BadRequest(400, "`extensions.persistedQuery` must be an object with `version` 1.")
+    hash_ = persisted.get("sha256Hash")
+    if not isinstance(hash_, str) or not hash_:
+        raise BadRequest(400, "`extensions.persistedQuery.sha256Hash` must be a string.")
+    return hash_

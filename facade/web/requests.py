@@ -1,4 +1,4 @@
-"""What every request gets: an id, and a line in the access log."""
+"""What every request gets: an id, headers that browsers obey, a line in the access log, a count in the metrics."""
 
 import re
 import time
@@ -8,16 +8,31 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .metrics import Metrics
+
 access = structlog.get_logger("facade.access")
 
 _USABLE_ID = re.compile(r"[\w.:+/=-]{1,128}", re.ASCII)
+
+NOTHING_TO_LOAD = "default-src 'none'; frame-ancestors 'none'"
+# GraphiQL's page has a policy of its own, and a worker would be held to the one its script came with.
+WITH_SCRIPTS = ("text/html", "text/javascript", "application/javascript")
+
+
+def secure(headers: MutableHeaders) -> None:
+    """Add what keeps a browser from making more of an answer than it is."""
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("Referrer-Policy", "no-referrer")
+    if not headers.get("content-type", "").startswith(WITH_SCRIPTS):
+        headers.setdefault("Content-Security-Policy", NOTHING_TO_LOAD)
 
 
 class RequestLog:
     """ASGI middleware: `X-Request-Id`, kept when the caller sends a usable one, and one log line a request."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics | None = None) -> None:
         self._app = app
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -33,13 +48,23 @@ class RequestLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["X-Request-Id"] = request_id
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = request_id
+                secure(headers)
             await send(message)
 
         try:
             await self._app(scope, receive, send_with_id)
         finally:
-            self._log(scope, request_id, status, time.perf_counter() - began)
+            seconds = time.perf_counter() - began
+            self._log(scope, request_id, status, seconds)
+            if self._metrics:
+                self._count(self._metrics, scope, status, seconds)
+
+    def _count(self, metrics: Metrics, scope: Scope, status: int, seconds: float) -> None:
+        ledger = scope.get("facade.ledger")
+        cache = ledger.status if ledger else None
+        metrics.request(_route_of(scope), scope["method"], status, seconds, str(cache) if cache else None)
 
     def _log(self, scope: Scope, request_id: str, status: int, seconds: float) -> None:
         ledger = scope.get("facade.ledger")
@@ -53,3 +78,8 @@ class RequestLog:
             request_id=request_id,
             **({"cache": str(ledger.status or "-"), "calls": ledger.calls} if ledger else {}),
         )
+
+
+def _route_of(scope: Scope) -> str:
+    """The path as the route has it: what a client wrote there would be a series each."""
+    return getattr(scope.get("route"), "path", "") or "-"

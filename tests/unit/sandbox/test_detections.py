@@ -181,7 +181,7 @@ async def test_more_entries_than_the_limit_are_refused(sandbox):
     reply = await api.detections(data_types=["detections_local"], filter={"start": "-1d"})
 
     assert reply.status_code == 400
-    assert "100 entries" in reply.json()["errors"][0]["message"]
+    assert "100 points" in reply.json()["errors"][0]["message"]
 
 
 async def test_nobody_is_seen_after_now(api):

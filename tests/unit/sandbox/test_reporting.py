@@ -223,7 +223,7 @@ async def test_calibrated_traffic_comes_under_another_measurements_name_as_recor
 
 async def test_shallow_replies_lack_the_level_of_a_single_id(sandbox):
     api = await sandbox(shallow_groups=True)
-    (floor, *_) = {sensor["floor_id"] for sensor in (await api.campus())["sensors"]}
+    floor = next(s["floor_id"] for s in (await api.campus())["sensors"] if s["mode"] == "presence")
     ask = {"window": {"every": "1h"}, "group_by": {"order": ["space_id", "field"]}}
 
     one = await api.report(filter={**MORNING, **ALL, "measurements": ["presence"], "spaces": {"eq": [floor]}}, **ask)
@@ -539,3 +539,18 @@ async def test_two_hundred_sensors_at_five_minutes_for_a_day_take_seconds_at_mos
 
     assert reply.json()["data"]
     assert taken < 3
+
+
+async def test_a_span_too_long_to_work_out_is_answered_with_empty_data_and_200(api):
+    reply = await api.report(
+        filter={"start": "1971-01-01T00:00:00Z", "measurements": ["floor_occupancy"]},
+        window={"every": "100M", "function": "max"},
+    )
+
+    assert (reply.status_code, reply.json()) == (200, OVERLOADED)
+
+
+async def test_the_windows_of_no_asset_cost_nothing(api):
+    nobody = {"start": "1971-01-01T00:00:00Z", "rooms": {"eq": ["room_none"]}}
+
+    assert await api.rows(**nobody, window={"every": "1s"}) == []

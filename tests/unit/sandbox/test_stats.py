@@ -99,3 +99,12 @@ async def test_relative_times_are_refused(api):
 
     assert reply.status_code == 400
     assert {error["field"] for error in reply.json()["errors"]} == {"start", "stop"}
+
+
+async def test_a_span_too_long_to_work_out_times_out(api):
+    rooms = await rooms_of(api, "open")
+
+    reply = await api.stats(measurements=["occupancy_avg_presence"], items=rooms, start="1971-01-01", stop="2025-01-01")
+
+    assert reply.status_code == 504
+    assert reply.json()["message"]

@@ -1,0 +1,77 @@
+"""Webhooks, which only Butlr's own GraphQL API knows."""
+
+from typing import Any
+
+import msgspec
+import orjson
+
+from ..butlr import NATIVE_PATH, InvalidResponse, Unauthenticated, UpstreamUnavailable
+from ..upstream import Call, Caller, Ledger, Upstream
+
+# The secrets that a webhook sends are not asked for, so they are nowhere to leak from.
+QUERY = (
+    "{ webhooks { id name event_types endpoint_config { url http_timeout api_key { key } basic_auth { username } } "
+    "org_id status filters send_on_value_change } }"
+)
+KEPT_FOR = 60.0
+
+
+class WebhookApiKey(msgspec.Struct, frozen=True):
+    key: str | None = None
+    value: None = None
+
+
+class WebhookBasicAuth(msgspec.Struct, frozen=True):
+    username: str | None = None
+    password: None = None
+
+
+class EndpointConfig(msgspec.Struct, frozen=True):
+    url: str | None = None
+    http_timeout: int | None = None
+    api_key: WebhookApiKey | None = None
+    basic_auth: WebhookBasicAuth | None = None
+
+
+class WebhookRecord(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    name: str | None = None
+    event_types: list[str] | None = None
+    endpoint_config: EndpointConfig | None = None
+    org_id: str | None = None
+    status: bool | None = None
+    filters: Any = None
+    send_on_value_change: bool | None = None
+
+
+async def read_webhooks(upstream: Upstream, caller: Caller, ledger: Ledger) -> list[WebhookRecord]:
+    """Return the webhooks that the native API lists. Raises `ButlrError`."""
+    answer = await upstream.read(
+        Call(
+            name="webhooks",
+            send=upstream.butlr.native,
+            asked={"query": QUERY},
+            decode=decode,
+            kept_for=KEPT_FOR,
+        ),
+        caller,
+        ledger,
+    )
+    return answer.value
+
+
+def decode(body: bytes) -> list[WebhookRecord]:
+    """Raises `ButlrError` where the answer holds errors and no webhooks, or is none."""
+    try:
+        answer = orjson.loads(body)
+        data, errors = answer.get("data"), answer.get("errors")
+        if data and data.get("webhooks") is not None:
+            return msgspec.convert(data["webhooks"], list[WebhookRecord], strict=False)
+    except (ValueError, AttributeError, TypeError) as exc:
+        raise InvalidResponse("Butlr's GraphQL API gave webhooks of another shape.", path=NATIVE_PATH) from exc
+    if not errors:
+        return []
+    codes = {(error.get("extensions") or {}).get("code") for error in errors if isinstance(error, dict)}
+    if "UNAUTHENTICATED" in codes:
+        raise Unauthenticated("Butlr's GraphQL API refused the token.", path=NATIVE_PATH)
+    raise UpstreamUnavailable("Butlr's GraphQL API could not list webhooks.", path=NATIVE_PATH)

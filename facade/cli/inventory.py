@@ -1,0 +1,66 @@
+"""`facade inventory`: the assets known, as an inventory file."""
+
+import asyncio
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .configured import configured
+from .failures import Failure, WrongUsage
+
+if TYPE_CHECKING:
+    from ..assets import Assets
+    from ..settings import Settings
+
+
+class Format(StrEnum):
+    json = "json"
+    yaml = "yaml"
+
+
+def inventory(
+    format_: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.json,
+    token: Annotated[
+        str | None, typer.Option(envvar="BUTLR_TOKEN", metavar="TOKEN", help="Ask with this token.")
+    ] = None,
+) -> None:
+    """Print the assets known from the configured sources, as an inventory file."""
+    from ..assets import dump_inventory, dump_yaml
+
+    lists = dump_inventory(asyncio.run(_assets(configured(), token)))
+    text = dump_yaml(lists) if format_ is Format.yaml else json.dumps(lists, indent=2, ensure_ascii=False)
+    typer.echo(text.rstrip("\n"))
+
+
+async def _assets(settings: "Settings", token: str | None) -> "Assets":
+    from .. import logs
+    from ..app import Facade
+    from ..assets import InventoryError, load_inventory
+    from ..butlr import ButlrError
+    from ..upstream import Ledger, Passthrough
+
+    logs.configure(settings.log_format)
+    if settings.assets == ["inventory"] and settings.inventory:
+        # Whoever may read the file needs no proof of it.
+        try:
+            return load_inventory(Path(settings.inventory))
+        except InventoryError as exc:
+            raise WrongUsage(str(exc)) from exc
+    if settings.client_id and settings.client_secret:
+        # This process serves nobody else, so the login may be lent to the one who holds its secret.
+        settings = settings.model_copy(update={"auth": "service"})
+    try:
+        async with Facade(settings).opened() as facade:
+            caller = Passthrough(token) if token else facade.service
+            if caller is None:
+                raise WrongUsage(
+                    "There is no login: set BUTLR_CLIENT_ID and BUTLR_CLIENT_SECRET, or BUTLR_TOKEN or --token."
+                )
+            return await facade.opened_services().assets.assets(caller, Ledger())
+    except InventoryError as exc:
+        raise WrongUsage(str(exc)) from exc
+    except ButlrError as exc:
+        raise Failure(str(exc)) from exc

@@ -1,0 +1,213 @@
+"""One small call of each kind, and what an error of each class asks of the operator."""
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, TypeVar
+
+import orjson
+
+from ..butlr import (
+    BadInput,
+    Butlr,
+    ButlrError,
+    Forbidden,
+    Http,
+    InvalidResponse,
+    NotFound,
+    RateLimited,
+    Reporting,
+    Row,
+    Session,
+    Unauthenticated,
+    UpstreamUnavailable,
+    decode_detections,
+    decode_reporting,
+    decode_stats,
+    format_rfc3339,
+)
+from ..settings import Settings
+from .configured import settings_put_to_use
+
+T = TypeVar("T")
+
+BUTLR = "https://api.butlr.io"
+MEND_REFUSED = "Give another token (--token or BUTLR_TOKEN), or let the facade log in by itself."
+MEND_CLIENT = "Check BUTLR_CLIENT_ID and BUTLR_CLIENT_SECRET."
+MEND_USER = "Check --username and the password."
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What the command line gives; the client's own are in the settings."""
+
+    token: str | None = field(default=None, repr=False)
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    call: str
+    result: Literal["works", "fails", "skipped"]
+    detail: str
+    mend: str | None = None
+    code: str | None = None
+    ms: float | None = None
+
+
+async def probe(settings: Settings, credentials: Credentials) -> list[Result]:
+    """Try each call with the token given, else the user's, else the client's. Raises `WrongUsage`."""
+    with settings_put_to_use():
+        http = Http(settings.base_url, timeout=settings.upstream_timeout)
+    async with http:
+        probes = _Probes(settings, Butlr(http, refresh_path=settings.refresh_path))
+        await probes.run(credentials)
+        return probes.results
+
+
+class _Probes:
+    def __init__(self, settings: Settings, butlr: Butlr) -> None:
+        self._settings = settings
+        self._butlr = butlr
+        self._now = datetime.now(UTC).replace(microsecond=0)
+        self.results: list[Result] = []
+
+    async def run(self, credentials: Credentials) -> None:
+        token = await self._log_in(credentials)
+        if token is None:
+            for call in ("reporting", "detections", "stats"):
+                self._skip(call, "There is no token to ask with.")
+            return
+        refused = MEND_REFUSED if token == credentials.token else "Log in again."
+        rows = await self._reporting(token, refused)
+        if rows is None:
+            for call in ("detections", "stats"):
+                self._skip(call, "The report that would name what to ask for failed.")
+            return
+        await self._detections(token, refused, rows)
+        await self._stats(token, refused, rows)
+
+    async def _log_in(self, credentials: Credentials) -> str | None:
+        client: Session | None = None
+        user: Session | None = None
+        id_, secret = self._settings.client_id, self._settings.client_secret
+        if id_ and secret:
+            login = self._butlr.client_login
+            client = await self._try(
+                "client login", lambda: login(id_, secret.get_secret_value()), _lifetime, refused=MEND_CLIENT
+            )
+        else:
+            self._skip("client login", "BUTLR_CLIENT_ID and BUTLR_CLIENT_SECRET are not set.")
+        if credentials.username:
+            username, password = credentials.username, credentials.password or ""
+            user = await self._try(
+                "user login", lambda: self._butlr.login(username, password), _lifetime, refused=MEND_USER
+            )
+        if credentials.token:
+            return credentials.token
+        session = user if credentials.username else client
+        return session.access_token if session else None
+
+    async def _reporting(self, token: str, refused: str) -> list[Row] | None:
+        body = {
+            "filter": {**self._span(hours=1), "measurements": ["presence", "traffic"], "value": {"gte": 0}},
+            "window": {"every": "1h", "function": "last"},
+        }
+
+        async def ask() -> Reporting:
+            return decode_reporting((await self._butlr.reporting(orjson.dumps(body), token)).body)
+
+        def say(reporting: Reporting) -> str:
+            if reporting.is_empty_object:
+                return "It answers, with an empty object: the last hour is too much for it, or it has no sensors."
+            sensors = {row.sensor_id for row in reporting.rows if row.sensor_id}
+            return f"{len(sensors)} sensors in the last hour."
+
+        reporting = await self._try("reporting", ask, say, refused=refused)
+        return reporting.rows if reporting else None
+
+    async def _detections(self, token: str, refused: str, rows: list[Row]) -> None:
+        # A presence sensor, where there is one: those at doors see nobody stand.
+        macs = sorted((row.measurement != "presence", row.mac_address) for row in rows if row.mac_address)
+        if not macs:
+            self._skip("detections", "The last hour's report names no MAC address to ask for.")
+            return
+        mac = macs[0][1]
+        body = {
+            "data_types": ["detections_local"],
+            "filter": {**self._span(minutes=10), "mac_addresses": [mac]},
+        }
+
+        async def ask() -> int:
+            reply = await self._butlr.detections(orjson.dumps(body), token)
+            return len(decode_detections(reply.body).entries("detections_local") or ())
+
+        def say(entries: int) -> str:
+            return f"{entries} entries of {mac} in the last 10 minutes."
+
+        await self._try("detections", ask, say, refused=refused)
+
+    async def _stats(self, token: str, refused: str, rows: list[Row]) -> None:
+        rooms = sorted({row.room_id for row in rows if row.room_id})
+        if not rooms:
+            self._skip("stats", "The last hour's report names no room to ask for.")
+            return
+        body = {"measurements": ["occupancy_avg_presence"], "items": rooms[:1], **self._span(days=1)}
+
+        async def ask() -> Any:
+            return decode_stats((await self._butlr.stats(orjson.dumps(body), token)).body)
+
+        await self._try("stats", ask, lambda _: f"The last day of {rooms[0]}.", refused=refused)
+
+    def _span(self, **length: int) -> dict[str, str]:
+        return {"start": format_rfc3339(self._now - timedelta(**length)), "stop": format_rfc3339(self._now)}
+
+    def _skip(self, call: str, why: str) -> None:
+        self.results.append(Result(call, "skipped", why))
+
+    async def _try(
+        self, call: str, ask: Callable[[], Awaitable[T]], say: Callable[[T], str], *, refused: str
+    ) -> T | None:
+        """Note how a call goes, and return its answer. `refused` mends a 401."""
+        began = time.perf_counter()
+        try:
+            answer = await ask()
+        except ButlrError as error:
+            ms = _since(began)
+            self.results.append(
+                Result(call, "fails", str(error), mend(error, self._settings.base_url, refused), error.code, ms)
+            )
+            return None
+        self.results.append(Result(call, "works", say(answer), ms=_since(began)))
+        return answer
+
+
+def mend(error: ButlrError, base_url: str, refused: str) -> str:
+    """What to do about an error; `refused` is it for a 401."""
+    match error:
+        case Unauthenticated():
+            todo = refused
+        case BadInput():
+            todo = f"{refused} If they are right, the message tells what Butlr no longer takes."
+        case Forbidden():
+            todo = "Give the account or client the scopes read:spaces, read:rooms, read:sensors and read:hives."
+        case RateLimited():
+            todo = f"Wait {error.retry_after:.0f} seconds."
+        case UpstreamUnavailable() if error.status is not None:
+            todo = "Butlr itself fails: try later, then ask its support."
+        case InvalidResponse() | NotFound():
+            todo = f"Check BUTLR_BASE_URL ({base_url}): no Butlr API answers there. Butlr's is {BUTLR}."
+        case _:
+            todo = f"Check BUTLR_BASE_URL ({base_url}), this machine's DNS, and HTTPS_PROXY and NO_PROXY."
+    return todo
+
+
+def _lifetime(session: Session) -> str:
+    scope = f", scope: {session.scope}" if session.scope else ""
+    return f"A token for {session.expires_in} seconds{scope}."
+
+
+def _since(began: float) -> float:
+    return round((time.perf_counter() - began) * 1000, 1)

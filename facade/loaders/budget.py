@@ -1,0 +1,156 @@
+"""What an operation costs upstream, in points, and how much of that it may spend.
+
+A point is one value of a time series: an asset, a measurement, a window. What else costs is said in points too, by
+what it takes in comparison.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from ..butlr import Duration, parse_duration
+from ..upstream import Body
+from ..upstream.bodies import span_seconds
+from ..upstream.sightings import MACS_A_CALL
+
+# A call takes the upstream as long as some hundreds to thousands of points do.
+CALL = 1000
+# An asset in a list takes about as long as ten rows of a report; one that a record refers to is looked up.
+LISTED = 10
+REFERRED = 1
+# Seconds between readings where no window says otherwise.
+READING_EVERY = 60.0
+# Statistics come back without the readings that they were made of.
+READINGS_A_STATISTIC = 100
+HEATMAP_SPAN = 7 * 86_400.0
+# A month in seconds, for bounds.
+MONTH = 30 * 86_400
+
+
+class TooComplex(Exception):  # noqa: N818 -- named for what happened
+    """An operation costs more than it may. Safe to show."""
+
+    code = "QUERY_TOO_COMPLEX"
+
+    def __init__(self, cost: int, limit: int, what: str) -> None:
+        super().__init__(
+            f"This costs {cost:,} points with {what}; the limit of an operation is {limit:,}. "
+            "Ask for a shorter span, a wider window or fewer assets."
+        )
+        self.cost = cost
+        self.limit = limit
+
+    @property
+    def extensions(self) -> dict[str, Any]:
+        return {"code": self.code, "cost": self.cost, "limit": self.limit}
+
+
+def report_cost(body: Body, now: datetime, *, assets: int = 1, calls: int = 1) -> int:
+    """What a reporting body costs for each of `assets` that it is asked of, over `calls`.
+
+    Raises ValueError for a body whose times and durations are none.
+    """
+    filter_ = body["filter"]
+    named = max((len(_ids(value)) for value in filter_.values()), default=0)
+    measurements = _listed(filter_.get("measurements")) or ("presence", "traffic")
+    # Traffic comes as in and out.
+    fields = sum(2 if name == "traffic" else 1 for name in measurements)
+    points = fields * max(named, 1) * assets * _windows(body, now)
+    group = body.get("group_by")
+    if isinstance(group, dict) and not group.get("raw") and "time" not in _listed(group.get("order")):
+        points = points / READINGS_A_STATISTIC
+    page = body.get("paginate")
+    limit = page.get("limit") if isinstance(page, dict) else None
+    if isinstance(limit, int) and limit > 0:
+        points = min(points, limit)
+    return calls * CALL + math.ceil(points)
+
+
+def detections_cost(body: Body, now: datetime, *, types: int = 1, sensors: int = 1) -> int:
+    """What a detections body costs for `types` of data of `sensors`. Raises as `report_cost`."""
+    named = len(_listed(body["filter"].get("mac_addresses")))
+    sensors = max(named, sensors)
+    calls = math.ceil(sensors / MACS_A_CALL)
+    return calls * CALL + math.ceil(types * sensors * _windows(body, now))
+
+
+def heatmap_cost(body: Body, now: datetime) -> int:
+    """What a heat map costs: a call for every week. Raises as `report_cost`."""
+    return CALL * max(1, math.ceil(span_seconds(body, now) / HEATMAP_SPAN))
+
+
+def stats_cost(items: int = 1, measurements: int = 1) -> int:
+    return CALL + items * measurements
+
+
+def _windows(body: Body, now: datetime) -> float:
+    window = body.get("window")
+    every = window.get("every") if isinstance(window, dict) else None
+    length = seconds(parse_duration(every)) if every else READING_EVERY
+    return max(1.0, span_seconds(body, now) / max(length, 1.0))
+
+
+def seconds(duration: Duration) -> float:
+    return duration.seconds + duration.months * MONTH
+
+
+def _ids(value: Any) -> Sequence[Any]:
+    return _listed(value.get("eq")) if isinstance(value, dict) else ()
+
+
+def _listed(value: Any) -> Sequence[Any]:
+    """A list of GraphQL, where one value stands for a list of it."""
+    if value is None:
+        return ()
+    return value if isinstance(value, list | tuple) else (value,)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(slots=True)
+class Budget:
+    """What one operation may spend, and has. Without a limit it only counts."""
+
+    limit: int | None = None
+    now: Callable[[], datetime] = field(default=_now)
+    spent: int = 0
+    # Set once the assets reached are too many: nothing of the operation is worth going on with.
+    overdrawn: TooComplex | None = None
+
+    def spend(self, points: int, what: str) -> None:
+        """Raises `TooComplex`, and spends nothing, where that is too much."""
+        if self.limit is not None and self.spent + points > self.limit:
+            raise TooComplex(self.spent + points, self.limit, what)
+        self.spent += points
+
+    def report(self, body: Body, assets: int, *, calls: int = 1) -> None:
+        self.spend(report_cost(body, self.now(), assets=assets, calls=calls), f"a report of {_count(assets)}")
+
+    def detections(self, body: Body, sensors: int) -> None:
+        cost = detections_cost(body, self.now(), types=len(body.get("data_types") or ()), sensors=sensors)
+        self.spend(cost, f"detections of {_count(sensors)}")
+
+    def heatmap(self, body: Body) -> None:
+        self.spend(heatmap_cost(body, self.now()), "a heat map")
+
+    def stats(self, items: int, measurements: int) -> None:
+        self.spend(stats_cost(items, measurements), f"statistics of {_count(items)}")
+
+    def reach(self, assets: int, *, listed: bool) -> bool:
+        """Spend for assets that an operation has come to; false once they are too many."""
+        if self.overdrawn is not None:
+            return False
+        try:
+            self.spend(assets * (LISTED if listed else REFERRED), f"a list of {_count(assets)} more")
+        except TooComplex as error:
+            self.overdrawn = error
+            return False
+        return True
+
+
+def _count(assets: int) -> str:
+    return f"{assets:,} asset{'' if assets == 1 else 's'}"

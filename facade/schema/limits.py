@@ -1,0 +1,237 @@
+"""What an operation may look like, told from its document alone, before validation.
+
+One walk opens fragments as execution does, and gives up at `EXPANDED_FIELDS`, so that a bomb costs no more than an
+honest document of that size. Validation comes after: its rule for overlapping fields is quadratic in what this
+bounds (`SAME_NAMES`).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from graphql import (
+    DocumentNode,
+    ExecutableDefinitionNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    Node,
+    OperationDefinitionNode,
+    SelectionSetNode,
+)
+
+# Fields of all operations with their fragments opened. Honest documents have hundreds.
+EXPANDED_FIELDS = 10_000
+# Fields that answer under one name in one place, as pairs, for validation compares each with each; five times as
+# long where they have arguments or selections.
+SAME_NAMES = 5000
+COMPOUND = 5
+# Pairs of fragments opened in one place, which validation compares too.
+FRAGMENT_PAIRS = 5000
+DIRECTIVES = 100
+DIRECTIVES_AT_ONE_PLACE = 10
+# Introspection needs no token. The standard query is 15 deep, nests two lists, and has no alias.
+INTROSPECTION_DEPTH = 20
+INTROSPECTION_LISTS = 2
+INTROSPECTION_ALIASES = 10
+INTROSPECTION_ROOTS = frozenset({"__schema", "__type"})
+INTROSPECTION_LIST_FIELDS = frozenset({"types", "fields", "inputFields", "interfaces", "possibleTypes"})
+
+# Twice what an honest dashboard needs (345,600: 40 rooms, 30 days, 5 minutes) and more. A point takes 3 µs and
+# 1.2 kB here, so this is about a gigabyte for an instant, and 3 s of a processor.
+MAX_COST = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    depth: int = 15
+    aliases: int = 100
+    tokens: int = 4000
+    # In points, see cost.py.
+    cost: int = MAX_COST
+
+
+def too_complex(message: str, *, limit: int, found: int, node: Node | None = None) -> GraphQLError:
+    extensions = {"code": "QUERY_TOO_COMPLEX", "limit": limit, "found": found}
+    return GraphQLError(message, [node] if node else None, extensions=extensions)
+
+
+def too_long(error: GraphQLError, limits: Limits) -> GraphQLError | None:
+    """The parser's own limits, told by its words: tokens, and brackets in brackets."""
+    if "more than" in error.message and "tokens" in error.message:
+        message = f"The document has more than {limits.tokens} tokens, which is the limit. Ask for less at once."
+        return too_complex(message, limit=limits.tokens, found=limits.tokens + 1)
+    if "nested too deeply" in error.message:
+        message = f"The document nests too deeply to be read; the limit is {limits.depth} fields. Ask for less at once."
+        return too_complex(message, limit=limits.depth, found=limits.depth + 1)
+    return None
+
+
+class TooComplex(Exception):  # noqa: N818 -- named for what happened
+    """Carries the error to the client out of a walk."""
+
+    def __init__(self, error: GraphQLError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+def exceeded(document: DocumentNode, limits: Limits) -> GraphQLError | None:
+    """Return why the document is refused, or None."""
+    fragments = {
+        definition.name.value: definition
+        for definition in document.definitions
+        if isinstance(definition, FragmentDefinitionNode)
+    }
+    expanded = 0
+    unopened = dict(fragments)
+    try:
+        _check_directives(document.definitions)
+        for definition in document.definitions:
+            if isinstance(definition, OperationDefinitionNode):
+                walk = _Walk(fragments, limits, expanded)
+                walk.run(definition)
+                expanded = walk.expanded
+                for name in walk.opened:
+                    unopened.pop(name, None)
+        # Validation reads these too, before it refuses the document for them.
+        while unopened:
+            walk = _Walk(fragments, limits, expanded)
+            walk.run(unopened.popitem()[1])
+            expanded = walk.expanded
+            for name in walk.opened:
+                unopened.pop(name, None)
+    except TooComplex as refused:
+        return refused.error
+    return None
+
+
+# A selection set, and the fragments that it stands in: one met again there is a circle.
+_Opened = tuple[SelectionSetNode, frozenset[str]]
+
+
+@dataclass(slots=True)
+class _Place:
+    """All selection sets that answer one object: those of every field of one name there are merged."""
+
+    sets: list[_Opened]
+    depth: int
+    # How many lists of an introspection lie above; None outside of one.
+    lists: int | None = None
+
+
+@dataclass(slots=True)
+class _Level:
+    """What a place selects, fragments opened, by the names that it answers under."""
+
+    fields: dict[str, list[tuple[FieldNode, frozenset[str]]]] = field(default_factory=dict)
+    fragments: set[str] = field(default_factory=set)
+    spreads: int = 0
+
+
+class _Walk:
+    def __init__(self, fragments: dict[str, FragmentDefinitionNode], limits: Limits, expanded: int) -> None:
+        self._fragments = fragments
+        self._limits = limits
+        self._aliases = 0
+        self._introspection_aliases = 0
+        self._pairs = 0
+        self._fragment_pairs = 0
+        self.expanded = expanded
+        self.opened: set[str] = set()
+
+    def run(self, definition: ExecutableDefinitionNode) -> None:
+        """Raises `TooComplex`."""
+        places = [_Place([(definition.selection_set, frozenset())], 1)]
+        while places:
+            place = places.pop()
+            level = self._level(place)
+            self.opened |= level.fragments
+            self._fragment_pairs += level.spreads * (level.spreads - 1) // 2
+            self._check(self._fragment_pairs, FRAGMENT_PAIRS, "opens too many fragments at one place ({found} pairs)")
+            for nodes in level.fields.values():
+                below = self._below(place, [node for node, _ in nodes])
+                sets = [(node.selection_set, trail) for node, trail in nodes if node.selection_set]
+                if sets:
+                    places.append(_Place(sets, place.depth + 1, below))
+
+    def _level(self, place: _Place) -> _Level:
+        level = _Level()
+        waiting = list(place.sets)
+        while waiting:
+            selection_set, trail = waiting.pop()
+            for selection in selection_set.selections:
+                self.expanded += 1
+                if self.expanded > EXPANDED_FIELDS:
+                    self._refuse("selects {found} fields or more once its fragments are opened", EXPANDED_FIELDS)
+                if isinstance(selection, FieldNode):
+                    name = (selection.alias or selection.name).value
+                    level.fields.setdefault(name, []).append((selection, trail))
+                elif isinstance(selection, FragmentSpreadNode):
+                    level.spreads += 1
+                    name = selection.name.value
+                    fragment = self._fragments.get(name)
+                    if fragment and name not in level.fragments and name not in trail:
+                        level.fragments.add(name)
+                        waiting.append((fragment.selection_set, trail | {name}))
+                else:
+                    waiting.append((selection.selection_set, trail))  # type: ignore[attr-defined]
+        return level
+
+    def _below(self, place: _Place, nodes: list[FieldNode]) -> int | None:
+        """Check the fields that answer under one name; return what their selections are at."""
+        node = nodes[0]
+        if len(nodes) > 1:
+            weight = COMPOUND if any(node.arguments or node.selection_set for node in nodes) else 1
+            self._pairs += weight * len(nodes) * (len(nodes) - 1) // 2
+            self._check(self._pairs, SAME_NAMES, "selects one field over and over ({found} pairs)", node)
+        lists = place.lists
+        if place.depth == 1 and any(node.name.value in INTROSPECTION_ROOTS for node in nodes):
+            lists = 0
+        if any(node.alias for node in nodes):
+            self._aliases += 1
+            self._check(self._aliases, self._limits.aliases, "has {found} aliases", node)
+        if lists is None:
+            self._check(place.depth, self._limits.depth, "is {found} fields deep", node)
+            return None
+        return self._introspected(place.depth, lists, nodes)
+
+    def _introspected(self, depth: int, lists: int, nodes: list[FieldNode]) -> int:
+        node = nodes[0]
+        if any(node.alias for node in nodes):
+            self._introspection_aliases += 1
+            aliases = self._introspection_aliases
+            self._check(aliases, INTROSPECTION_ALIASES, "has {found} aliases in introspection", node)
+        self._check(depth, INTROSPECTION_DEPTH, "is {found} fields deep in introspection", node)
+        if any(node.name.value in INTROSPECTION_LIST_FIELDS for node in nodes):
+            lists += 1
+            self._check(lists, INTROSPECTION_LISTS, "nests {found} lists of introspection", node)
+        return lists
+
+    def _check(self, found: int, limit: int, what: str, node: Node | None = None) -> None:
+        if found > limit:
+            self._refuse(what, limit, found, node)
+
+    def _refuse(self, what: str, limit: int, found: int | None = None, node: Node | None = None) -> None:
+        found = limit + 1 if found is None else found
+        message = f"The operation {what.format(found=found)}; the limit is {limit}. Ask for less at once."
+        raise TooComplex(too_complex(message, limit=limit, found=found, node=node))
+
+
+def _check_directives(definitions: Iterable[Node]) -> None:
+    """Count directives as written: opened often, a fragment's are still read once."""
+    found = 0
+    waiting = list(definitions)
+    while waiting:
+        node = waiting.pop()
+        directives = getattr(node, "directives", None) or ()
+        found += len(directives)
+        for count, limit, where in (
+            (len(directives), DIRECTIVES_AT_ONE_PLACE, "at one place"),
+            (found, DIRECTIVES, "in all"),
+        ):
+            if count > limit:
+                message = f"The document has {count} directives {where}; the limit is {limit}. Use fewer."
+                raise TooComplex(too_complex(message, limit=limit, found=count, node=node))
+        waiting.extend(getattr(node, "variable_definitions", None) or ())
+        if selection_set := getattr(node, "selection_set", None):
+            waiting.extend(selection_set.selections)

@@ -1,0 +1,191 @@
+"""Selections over plain records, compiled: one function a selection, from records to the maps of the answer."""
+
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from graphql import (
+    GraphQLBoolean,
+    GraphQLFloat,
+    GraphQLID,
+    GraphQLInt,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLOutputType,
+    GraphQLScalarType,
+    GraphQLString,
+    Undefined,
+)
+
+from .scalars import serialize_time
+from .shapes import Shape
+
+# Compiled selections kept. One has at most `MOST_FIELDS`, so this bounds them.
+PROJECTIONS = 512
+MOST_FIELDS = 100
+
+
+class Unproven(Exception):  # noqa: N818 -- not an error: graphql-core takes over
+    """A value that only graphql-core's own completion may judge."""
+
+
+class Selected(NamedTuple):
+    """A field of a selection. Without a `place` it is `__typename`, or (no `type` either) left to others."""
+
+    name: str
+    place: str | int | None = None
+    type: GraphQLOutputType | None = None
+    below: "Selection | None" = None
+
+
+class Selection(NamedTuple):
+    """What is selected of a type's records; comparable, so that the same selection is compiled once."""
+
+    type_name: str
+    shape: Shape
+    fields: tuple[Selected, ...]
+
+    def size(self) -> int:
+        return sum(1 + (field.below.size() if field.below else 0) for field in self.fields)
+
+
+class Times(dict[str | int, str]):
+    """Times as they are written out. One answer names the same few moments for each of its sensors.
+
+    Only exact str and int may be looked up: True and 1.0 would find what 1 has left.
+    """
+
+    def __missing__(self, value: str | int) -> str:
+        written = serialize_time(value)
+        if written is None:
+            raise Unproven
+        self[value] = written
+        return written
+
+
+# From records to maps. Raises whatever it likes where it cannot vouch for the outcome.
+Projection = Callable[[Iterable[Any], Times], list[dict[str, Any]]]
+
+# Which values of a scalar stand as they are.
+_SOUND: dict[object, str] = {
+    GraphQLString: "type({0}) is str",
+    GraphQLID: "type({0}) is str",
+    GraphQLBoolean: "type({0}) is bool",
+    GraphQLInt: "type({0}) is int and -2147483648 <= {0} <= 2147483647",
+    # Not for an infinity or a NaN, whose difference from itself is a NaN.
+    GraphQLFloat: "type({0}) is float and {0} - {0} == 0.0",
+}
+NEVER = "else: raise Unproven"
+_PASSIVE = frozenset({str, int, float, bool})
+
+
+def is_time(type_: object) -> bool:
+    return isinstance(type_, GraphQLScalarType) and type_.coerce_output_value is serialize_time
+
+
+def projects(type_: object) -> bool:
+    """Whether values of a leaf type can be projected."""
+    return type_ in _SOUND or is_time(type_)
+
+
+@lru_cache(maxsize=PROJECTIONS)
+def compiled(selection: Selection) -> Projection:
+    return _Source(selection).compile()
+
+
+class _Source:
+    """The source of a projection.
+
+    Only attributes, indices and names of types that our own schema declares enter it, and response names by their
+    `repr`; everything else (classes, coercions) is bound by a number, so no query can write code.
+    """
+
+    def __init__(self, selection: Selection) -> None:
+        self._bound: dict[str, Any] = {"Unproven": Unproven}
+        self._lines: list[str] = []
+        self._count = 0
+        self._add(0, "def project(records, times):")
+        self._add(1, "answer = []")
+        self._add(1, "for record in records:")
+        self._record(2, "record", selection, otherwise=NEVER)
+        self._add(2, "answer.append(record)")
+        self._add(1, "return answer")
+
+    def compile(self) -> Projection:
+        exec("\n".join(self._lines), self._bound)  # noqa: S102 -- see above: nothing of a query but quoted names
+        projection: Projection = self._bound["project"]
+        return projection
+
+    def _add(self, depth: int, line: str) -> None:
+        self._lines.append(" " * depth + line)
+
+    def _variable(self) -> str:
+        self._count += 1
+        return f"v{self._count}"
+
+    def _bind(self, value: object) -> str:
+        name = f"b{len(self._bound)}"
+        self._bound[name] = value
+        return name
+
+    def _record(self, depth: int, record: str, selection: Selection, otherwise: str) -> None:
+        """Turn a variable that holds a record into the map of its fields."""
+        kinds, places = selection.shape.kinds, selection.shape.places
+        test = " or ".join(f"type({record}) is {self._bind(kind)}" for kind in kinds)
+        if places:
+            test = f"({test}) and len({record}) > {max(index for _, index in places)}"
+        self._add(depth, f"if {test}:")
+        items = []
+        for field in selection.fields:
+            if field.place is None:
+                value = repr(selection.type_name) if field.type else "None"
+            else:
+                value = self._variable()
+                read = f".{field.place}" if isinstance(field.place, str) else f"[{field.place}]"
+                self._add(depth + 1, f"{value} = {record}{read}")
+                self._complete(depth + 1, value, field.type, field.below)
+            items.append(f"{field.name!r}: {value}")
+        self._add(depth + 1, f"{record} = {{{', '.join(items)}}}")
+        self._add(depth, otherwise)
+
+    def _complete(self, depth: int, value: str, type_: GraphQLOutputType | None, below: Selection | None) -> None:
+        """Turn a variable into what the answer has for it."""
+        non_null = isinstance(type_, GraphQLNonNull)
+        inner = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
+        otherwise = NEVER if non_null else f"elif {value} is not None: raise Unproven"
+        if isinstance(inner, GraphQLList):
+            item, items = self._variable(), self._variable()
+            self._add(depth, f"if type({value}) is list:")
+            self._add(depth + 1, f"{items} = []")
+            self._add(depth + 1, f"for {item} in {value}:")
+            self._complete(depth + 2, item, inner.of_type, below)
+            self._add(depth + 2, f"{items}.append({item})")
+            self._add(depth + 1, f"{value} = {items}")
+            self._add(depth, otherwise)
+        elif below is not None:
+            # What a resolver does with a null among its lists is the resolver's own affair.
+            self._record(depth, value, below, NEVER if below.shape.places else otherwise)
+        elif is_time(inner):
+            self._add(depth, f"if type({value}) is str or type({value}) is int: {value} = times[{value}]")
+            self._add(depth, f"elif {value} is not None: {value} = {self._bind(_coerced(inner))}({value})")
+            if non_null:
+                self._add(depth, NEVER)
+        else:
+            passing = "" if non_null else f" and {value} is not None"
+            sound = _SOUND[inner].format(value)
+            self._add(depth, f"if not ({sound}){passing}: {value} = {self._bind(_coerced(inner))}({value})")
+
+
+def _coerced(type_: Any) -> Callable[[Any], Any]:
+    """The type's own coercion, of values that nothing but their class decides."""
+    coerce = type_.coerce_output_value
+
+    def coerced(value: Any) -> Any:
+        if type(value) not in _PASSIVE:
+            raise Unproven
+        result = coerce(value)
+        if result is None or result is Undefined:
+            raise Unproven
+        return result
+
+    return coerced

@@ -1,0 +1,51 @@
+"""How the records behind types are read, where reading them is all that there is to their fields."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+Resolver = TypeVar("Resolver", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Records of exactly these classes: what a subclass does when it is read, nobody knows.
+
+    Fields are attributes of the same name, or where `places` are given, items at these indices.
+    """
+
+    kinds: tuple[type, ...]
+    places: tuple[tuple[str, int], ...] = ()
+
+    def place(self, field: str) -> str | int | None:
+        """Return the attribute or index that a field is read at; None where the shape lacks it."""
+        return dict(self.places).get(field) if self.places else field
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Where a field's value is, and how the records in it are read, where not in the way of their type."""
+
+    place: str | int
+    items: Shape | None = None
+
+
+_readings: dict[object, Reading] = {}
+
+
+def reads(attribute: str, **places: int) -> Callable[[Resolver], Resolver]:
+    """Mark a resolver that, called without arguments, gives nothing but what the record has as `attribute`.
+
+    That is None, or a list of lists which have the fields of the field's type at these places; all of them, even
+    where only some are selected.
+    """
+
+    def mark(resolver: Resolver) -> Resolver:
+        _readings[resolver] = Reading(attribute, Shape((list,), tuple(places.items())))
+        return resolver
+
+    return mark
+
+
+def reading_of(resolver: object) -> Reading | None:
+    return _readings.get(resolver)

@@ -1,0 +1,109 @@
+"""A bound on calls at once, fair between callers: one's storm is not another's wait."""
+
+import asyncio
+from collections import OrderedDict, deque
+
+from ..butlr import RateLimited
+
+
+class Crowded(RateLimited):
+    """No call was made: too many of this caller's wait already."""
+
+
+class Bulkhead:
+    """`size` slots. A free one goes to the caller who holds fewest of them, in turn among equals.
+
+    At most `waiting` calls queue. One more, and whoever queues most loses the call that came last: the caller who
+    fills the queue pays for it.
+    """
+
+    def __init__(self, size: int, *, waiting: int = 1000) -> None:
+        self.size = size
+        self.free = size
+        self._most_waiting = waiting
+        self._waiting = 0
+        self._held: dict[str, int] = {}
+        # In the order of whose turn it is next.
+        self._queues: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+
+    @property
+    def waiting(self) -> int:
+        return self._waiting
+
+    def held(self, scope: str) -> int:
+        return self._held.get(scope, 0)
+
+    async def acquire(self, scope: str) -> None:
+        """Wait for a slot, which has to be given back by `release`. Raises `Crowded`."""
+        if self.free:
+            self._take(scope)
+            return
+        if self._waiting >= self._most_waiting:
+            self._make_room(scope)
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queues.setdefault(scope, deque()).append(future)
+        self._waiting += 1
+        try:
+            await future
+        except asyncio.CancelledError:
+            if future.cancelled():
+                self._leave(scope, future)
+            elif not future.exception():
+                # It was given a slot in the moment that it was cancelled.
+                self.release(scope)
+            raise
+
+    def release(self, scope: str) -> None:
+        held = self._held[scope] - 1
+        if held:
+            self._held[scope] = held
+        else:
+            del self._held[scope]
+        self.free += 1
+        self._hand_on()
+
+    def _take(self, scope: str) -> None:
+        self.free -= 1
+        self._held[scope] = self._held.get(scope, 0) + 1
+
+    def _hand_on(self) -> None:
+        while self._queues:
+            scope = min(self._queues, key=self.held)
+            queue = self._queues[scope]
+            future = queue.popleft()
+            self._waiting -= 1
+            if queue:
+                self._queues.move_to_end(scope)
+            else:
+                del self._queues[scope]
+            # One cancelled in this very turn has not had the time to leave.
+            if not future.done():
+                self._take(scope)
+                future.set_result(None)
+                return
+
+    def _make_room(self, scope: str) -> None:
+        longest = max(self._queues, key=lambda other: len(self._queues[other]))
+        if len(self._queues.get(scope, ())) >= len(self._queues[longest]):
+            raise self._refusal()
+        future = self._queues[longest][-1]
+        self._leave(longest, future)
+        if not future.done():
+            future.set_exception(self._refusal())
+
+    def _leave(self, scope: str, future: asyncio.Future[None]) -> None:
+        queue = self._queues.get(scope)
+        if queue is None or future not in queue:
+            return
+        queue.remove(future)
+        self._waiting -= 1
+        if not queue:
+            del self._queues[scope]
+
+    def _refusal(self) -> Crowded:
+        return Crowded(
+            "Too many of your calls wait for Butlr already. Try again in a second, with fewer at once.",
+            status=429,
+            sent=False,
+            retry_after=1.0,
+        )

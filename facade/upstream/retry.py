@@ -1,0 +1,123 @@
+"""When a call is tried again, and how many such calls an upstream that fails may get."""
+
+import random
+import time
+from collections.abc import AsyncIterable, Callable
+from dataclasses import dataclass
+
+import stamina
+
+from ..butlr import ButlrError, RateLimited, UpstreamTimeout, UpstreamUnavailable
+from .breaker import CircuitOpen
+from .bulkhead import Crowded
+
+# A longer `Retry-After` is for the client to wait out.
+SHORT = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """In seconds: `first` doubles with each retry up to `longest`, and up to `jitter` comes on top."""
+
+    first: float = 0.1
+    longest: float = 2.0
+    jitter: float = 0.3
+
+    def longest_before(self, retry: int) -> float:
+        """The most that a call waits before its retry of this number, counted from 0."""
+        return min(self.longest, self.first * 2.0**retry + self.jitter)
+
+
+class RetryBudget:
+    """Retries are at most `ratio` of the calls that succeed, and a `floor` that fills again in 10 seconds.
+
+    So an upstream that fails now and then hides it, and one that only fails gets few calls more.
+    """
+
+    __slots__ = ("_clock", "_filled_at", "_floor", "_most", "_ratio", "_tokens")
+
+    def __init__(
+        self,
+        *,
+        ratio: float = 0.2,
+        floor: float = 10.0,
+        most: float = 100.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ratio = ratio
+        self._floor = floor
+        self._most = most
+        self._clock = clock
+        self._tokens = floor
+        self._filled_at = clock()
+
+    def succeeded(self) -> None:
+        self._tokens = min(self._tokens + self._ratio, self._most)
+
+    def spend(self) -> bool:
+        """Whether there is a retry left; if so, it is taken."""
+        now = self._clock()
+        filled = self._tokens + (now - self._filled_at) * self._floor / 10
+        self._tokens = max(self._tokens, min(filled, self._floor))
+        self._filled_at = now
+        # Sums of tenths fall short of whole numbers by a hair.
+        if self._tokens < 1 - 1e-9:
+            return False
+        self._tokens -= 1
+        return True
+
+
+class Retries:
+    """Decides for one call, failure by failure. Every call that comes here is a read, so safe to repeat.
+
+    Not repeated: what the upstream refused or answered with nonsense, and what never left for it. What took too long
+    is repeated once: a hung call may have been chance, while an ask that is too much stays too much.
+    """
+
+    def __init__(
+        self, most: int, budget: RetryBudget, backoff: Backoff, deadline: float | None, clock: Callable[[], float]
+    ) -> None:
+        self._left = most
+        self._most = most
+        self._budget = budget
+        self._backoff = backoff
+        self._deadline = deadline
+        self._clock = clock
+        self._timed_out = False
+
+    def attempts(self) -> AsyncIterable[stamina.Attempt]:
+        """The first of these stands for the call that has failed already."""
+        return stamina.retry_context(
+            self._wait,
+            attempts=self._most + 1,
+            timeout=None,
+            wait_initial=self._backoff.first,
+            wait_max=self._backoff.longest,
+            wait_jitter=self._backoff.jitter,
+        )
+
+    def _wait(self, error: Exception) -> bool | float:
+        """Whether to repeat after `error`; as a number, after so many seconds."""
+        if self._left <= 0 or not isinstance(error, ButlrError) or not self._is_repeatable(error):
+            return False
+        wait = error.retry_after
+        if wait is not None and wait > SHORT:
+            return False
+        longest = self._backoff.longest_before(self._most - self._left) if wait is None else wait
+        self._left -= 1
+        if self._deadline is not None and self._deadline - self._clock() <= longest:
+            return False
+        # What was held back here cost the upstream nothing, so its repetition is none.
+        was_call = not (isinstance(error, RateLimited) and not error.sent)
+        if was_call and not self._budget.spend():
+            return False
+        # Those who wait for the same moment must not all come in it.
+        return True if wait is None else wait + random.uniform(0, self._backoff.jitter)  # noqa: S311
+
+    def _is_repeatable(self, error: ButlrError) -> bool:
+        if isinstance(error, CircuitOpen | Crowded):
+            return False
+        if isinstance(error, UpstreamTimeout) and error.sent:
+            first, self._timed_out = not self._timed_out, True
+            return first
+        return isinstance(error, UpstreamTimeout | UpstreamUnavailable | RateLimited)

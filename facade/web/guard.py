@@ -1,0 +1,67 @@
+"""What a page in somebody's browser may not make that browser do."""
+
+import ipaddress
+from collections.abc import Collection
+
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+# What a page can only send after a preflight that CORS answers: proof that the page may.
+PREFLIGHTED = ("authorization", "x-api-key", "x-apollo-operation-name", "apollo-require-preflight", "x-requested-with")
+SIMPLE_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-data", "text/plain"})
+
+
+def is_forged(headers: Headers, origins: Collection[str] = ()) -> bool:
+    """Whether a GET may come from a foreign page: it could not read the answer, yet would have spent for it.
+
+    Browsers say by `Sec-Fetch-Site` where a request comes from, and pages cannot change that.
+    """
+    if headers.get("sec-fetch-site", "none") in ("none", "same-origin"):
+        return False
+    if "*" in origins or headers.get("origin") in origins:
+        return False
+    content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type and content_type not in SIMPLE_TYPES:
+        return False
+    return not any(name in headers for name in PREFLIGHTED)
+
+
+class LocalHosts:
+    """ASGI middleware: answers to names of this machine alone.
+
+    Where callers need no credentials on loopback, a page whose own name is made to point there (DNS rebinding)
+    would count as one of them.
+    """
+
+    def __init__(self, app: ASGIApp, host: str) -> None:
+        self._app = app
+        self._host = host.lower()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] in ("http", "websocket") and not self._is_local(Headers(scope=scope).get("host", "")):
+            refusal = PlainTextResponse(
+                "This facade answers to localhost alone, for its callers need no credentials. "
+                "Set FACADE_API_KEYS, or FACADE_ALLOW_ANONYMOUS=true, to serve it under a name.\n",
+                421,
+                {"Cache-Control": "no-store"},
+            )
+            await refusal(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    def _is_local(self, host: str) -> bool:
+        name = _name_of(host)
+        if name in ("localhost", self._host) or name.endswith(".localhost"):
+            return True
+        try:
+            return ipaddress.ip_address(name).is_loopback
+        except ValueError:
+            return False
+
+
+def _name_of(host: str) -> str:
+    host = host.strip().lower()
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0].rstrip(".")

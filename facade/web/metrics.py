@@ -1,0 +1,86 @@
+"""What `/metrics` says to Prometheus."""
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+from starlette.requests import Request
+from starlette.responses import Response
+
+METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH"})
+SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class Metrics:
+    """Counts what this process did. Labels come from closed sets: no path, name or id as a client wrote it."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+        self._requests = Counter(
+            "facade_http_requests",
+            "Requests by route, method and status.",
+            ("route", "method", "status"),
+            registry=self.registry,
+        )
+        self._seconds = Histogram(
+            "facade_http_request_seconds",
+            "How long requests took.",
+            ("route",),
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self._operations = Counter(
+            "facade_operations",
+            "GraphQL operations by type and by how they ended: ok, partial (with errors) or refused (nothing ran).",
+            ("type", "outcome"),
+            registry=self.registry,
+        )
+        self._cache = Counter(
+            "facade_cache_answers",
+            "Answers by X-Cache: HIT, MISS, STALE or BYPASS.",
+            ("status",),
+            registry=self.registry,
+        )
+        self._points = Counter("facade_operation_points", "What operations cost, in points.", registry=self.registry)
+        self._calls = Counter(
+            "facade_upstream_calls",
+            "Calls upstream by path template and outcome: ok, or an error code.",
+            ("path", "outcome"),
+            registry=self.registry,
+        )
+        self._call_seconds = Histogram(
+            "facade_upstream_call_seconds",
+            "How long calls upstream took.",
+            ("path",),
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+
+    def request(self, route: str, method: str, status: int, seconds: float, cache: str | None) -> None:
+        self._requests.labels(route, method if method in METHODS else "other", str(status)).inc()
+        self._seconds.labels(route).observe(seconds)
+        if cache is not None:
+            self._cache.labels(cache).inc()
+
+    def operation(self, type_: str, outcome: str, points: int) -> None:
+        self._operations.labels(type_, outcome).inc()
+        self._points.inc(points)
+
+    def exchanged(self, path: str, outcome: str, seconds: float) -> None:
+        """Note a call upstream. `path` is a template, never the path of a call."""
+        self._calls.labels(path, outcome).inc()
+        self._call_seconds.labels(path).observe(seconds)
+
+    async def endpoint(self, _request: Request) -> Response:
+        return Response(
+            generate_latest(self.registry), headers={"Cache-Control": "no-store"}, media_type=CONTENT_TYPE_LATEST
+        )

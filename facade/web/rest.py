@@ -1,0 +1,170 @@
+"""The REST calls that live, for legacy clients: the same bodies, the same answers, by way of the cache.
+
+What comes from one upstream call is its bytes; what is put together from parts is equal JSON. An equal ask from
+GraphQL shares the upstream call.
+"""
+
+import math
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from ..butlr import (
+    CLIENT_LOGIN_PATH,
+    DETECTIONS_PATH,
+    LOGIN_PATH,
+    REPORTING_PATH,
+    STATS_PATH,
+    ButlrError,
+    RateLimited,
+    Reply,
+    Unauthenticated,
+    UpstreamTimeout,
+)
+from ..loaders import Services
+from ..upstream import Answer, Body, Caller, Ledger, read_csv, read_stats
+from .caching import cache_headers, is_fresh
+from .callers import Callers
+from .params import JSON_TYPE, BadRequest, read_body
+
+PREFIX = "/api"
+
+Read = Callable[[Services, Body, Caller, Ledger], Awaitable[tuple[bytes, str]]]
+
+
+class LegacyRest:
+    """Routes of the REST calls, each with and without `/api`."""
+
+    def __init__(
+        self,
+        services: Callable[[], Services],
+        callers: Callable[[], Callers],
+        *,
+        refresh_path: str,
+        max_body_bytes: int,
+    ) -> None:
+        self._services = services
+        self._callers = callers
+        self._refresh_path = refresh_path
+        self._max_body_bytes = max_body_bytes
+
+    def routes(self) -> list[BaseRoute]:
+        handlers: dict[str, Callable[[Request], Awaitable[Response]]] = {
+            path: self._login(path) for path in (LOGIN_PATH, CLIENT_LOGIN_PATH, self._refresh_path)
+        }
+        for path, read in ((REPORTING_PATH, _reporting), (DETECTIONS_PATH, _detections), (STATS_PATH, _stats)):
+            handlers[path] = self._read(path, read)
+        return [
+            Route(spelt, handler, methods=["POST"])
+            for path, handler in handlers.items()
+            for spelt in {path, path.removeprefix(PREFIX)}
+        ]
+
+    def _login(self, path: str) -> Callable[[Request], Awaitable[Response]]:
+        """Logins go up as they came and are never kept, repeated or logged."""
+
+        async def login(request: Request) -> Response:
+            try:
+                body = await read_body(request, self._max_body_bytes)
+                return _verbatim(await self._services().upstream.butlr.http.send("POST", path, body=body))
+            except BadRequest as refused:
+                return _message(refused.status, str(refused))
+            except ButlrError as error:
+                return _failed(error)
+
+        return login
+
+    def _read(self, path: str, read: Read) -> Callable[[Request], Awaitable[Response]]:
+        async def call(request: Request) -> Response:
+            ledger = Ledger(fresh=is_fresh(request.headers))
+            request.scope["facade.ledger"] = ledger
+            try:
+                caller = self._callers().of(request.headers)
+                if caller is None:
+                    raise Unauthenticated("This needs a token, sent as `Authorization: Bearer …`.")
+                given = await read_body(request, self._max_body_bytes)
+                body = _object(given)
+                if body is None:
+                    # Not a body we can tell anything of: the upstream says what is wrong with it.
+                    return _verbatim(await self._as_it_came(path, given, caller))
+                content, content_type = await read(self._services(), body, caller, ledger)
+            except BadRequest as refused:
+                return _message(refused.status, str(refused))
+            except ButlrError as error:
+                return _failed(error)
+            return Response(content, 200, cache_headers(ledger), media_type=content_type)
+
+        return call
+
+    async def _as_it_came(self, path: str, body: bytes, caller: Caller) -> Reply:
+        upstream = self._services().upstream
+
+        async def send(body: bytes, token: str) -> Reply:
+            return await upstream.butlr.http.call("POST", path, body=body, token=token)
+
+        return await upstream.exchange(send, body, caller)
+
+
+async def _reporting(services: Services, body: Body, caller: Caller, ledger: Ledger) -> tuple[bytes, str]:
+    if _format(body) == "csv":
+        return _bytes(await read_csv(services.upstream, body, caller, ledger))
+    answer = await services.reports.whole(body, caller, ledger)
+    return answer.entry.body or answer.value.body, answer.entry.content_type
+
+
+async def _detections(services: Services, body: Body, caller: Caller, ledger: Ledger) -> tuple[bytes, str]:
+    answer = await services.sightings.whole(body, caller, ledger)
+    return answer.entry.body or answer.value.body, answer.entry.content_type
+
+
+async def _stats(services: Services, body: Body, caller: Caller, ledger: Ledger) -> tuple[bytes, str]:
+    answer = await read_stats(services.upstream, body, caller, ledger)
+    return answer.entry.body, answer.entry.content_type
+
+
+def _bytes(answer: Answer[Any]) -> tuple[bytes, str]:
+    return answer.entry.body, answer.entry.content_type
+
+
+def _format(body: Body) -> object:
+    options = body.get("options")
+    return options.get("format") if isinstance(options, dict) else None
+
+
+def _object(body: bytes) -> dict[str, Any] | None:
+    """The body of a call as an object with a filter or items; None where it is something else."""
+    try:
+        parsed = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(parsed, dict):
+        return None
+    return parsed if isinstance(parsed.get("filter"), dict) or isinstance(parsed.get("items"), list) else None
+
+
+def _verbatim(reply: Reply) -> Response:
+    return Response(reply.body, reply.status, {"Cache-Control": "no-store"}, media_type=reply.content_type or JSON_TYPE)
+
+
+def _failed(error: ButlrError) -> Response:
+    """The upstream's own answer where there was one; else a status that says how it failed."""
+    headers = {"Cache-Control": "no-store"}
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(math.ceil(error.retry_after))
+    if error.status is not None and error.body:
+        return Response(error.body, error.status, headers, media_type=error.content_type or JSON_TYPE)
+    status = error.status or _STATUS.get(type(error), 502)
+    return _message(status, str(error), headers)
+
+
+_STATUS: dict[type[ButlrError], int] = {Unauthenticated: 401, RateLimited: 429, UpstreamTimeout: 504}
+
+
+def _message(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
+    return Response(
+        orjson.dumps({"message": message}), status, headers or {"Cache-Control": "no-store"}, media_type=JSON_TYPE
+    )

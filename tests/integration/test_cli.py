@@ -1,0 +1,322 @@
+"""The command itself, as a process: real ports, real signals, the real sandbox."""
+
+import csv
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+FACADE = [sys.executable, "-m", "facade"]
+SENSORS = "query Q($mode: String) { sensors(mode: $mode) { data { id mode hive { id } } } }"
+TWO_LISTS = (
+    '{ sensors { data { id report(start: "-1h") { rows { value } } '
+    'detections(start: "-10m") { detections_local { value } } } } }'
+)
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory) -> dict[str, str]:
+    """The environment without any setting of whoever runs the tests."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("FACADE_", "BUTLR_"))}
+    return {**kept, "COLUMNS": "80", "NO_COLOR": "1", "FACADE_GRAPHIQL": "false"}
+
+
+@pytest.fixture(scope="module")
+def sandbox(environment) -> Iterator[str]:
+    command = [*FACADE, "sandbox", "--port", "0", "--sensors", "12"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        yield process.stdout.readline().strip()
+        process.terminate()
+        assert process.wait(10) == 0
+
+
+@pytest.fixture
+def configured(environment, sandbox) -> dict[str, str]:
+    return {
+        **environment,
+        "BUTLR_BASE_URL": sandbox,
+        "BUTLR_CLIENT_ID": "demo-client",
+        "BUTLR_CLIENT_SECRET": "demo-secret",
+    }
+
+
+@pytest.fixture
+def facade(configured, tmp_path):
+    """Run a command to its end, in a folder without a `.env`."""
+
+    def run(*args: str, stdin: str | None = None, **changed: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*FACADE, *args],
+            env={**configured, **changed},
+            cwd=tmp_path,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
+
+    return run
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def until(happens, seconds: float = 20.0):
+    """What `happens` returns once it is true."""
+    deadline = time.monotonic() + seconds
+    while not (result := happens()):
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+    return result
+
+
+def got(url: str) -> dict[str, str] | None:
+    try:
+        with urllib.request.urlopen(url, timeout=20) as answer:
+            return json.load(answer)
+    except OSError:
+        return None
+
+
+def posted(url: str, query: str) -> dict:
+    body = json.dumps({"query": query}).encode()
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return json.load(answer)
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def alive(pid: int) -> bool:
+    try:
+        # A zombie has ended; nobody has asked how.
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.fixture
+def serving(environment, tmp_path):
+    """Start `facade serve --sandbox` and wait until it answers. What it says goes to a file."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(*args: str) -> tuple[subprocess.Popen[bytes], str]:
+        port = free_port()
+        command = [*FACADE, "serve", "--sandbox", "--port", str(port), *args]
+        with (tmp_path / "said").open("wb") as said:
+            process = subprocess.Popen(command, env=environment, cwd=tmp_path, stderr=said, start_new_session=True)
+        started.append(process)
+        url = f"http://127.0.0.1:{port}"
+        until(lambda: process.poll() is not None or got(f"{url}/healthz"))
+        assert process.returncode is None, (tmp_path / "said").read_text()
+        return process, url
+
+    yield start
+    for process in started:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(10)
+
+
+def test_serve_sandbox_answers_without_an_account_and_ends_well_with_its_sandbox(serving, tmp_path):
+    process, url = serving()
+    [sandbox] = children_of(process.pid)
+
+    assert got(f"{url}/healthz") == {"status": "ok"}
+    answer = posted(f"{url}/graphql", "{ sensors { data { id } } }")
+    assert "errors" not in answer
+    assert len(answer["data"]["sensors"]["data"]) == 200
+
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0
+    assert not alive(sandbox)
+    said = (tmp_path / "said").read_text()
+    assert f"{url}/graphql" in said
+    assert "demo@example.com / demo-password" in said
+    assert "demo-client / demo-secret" in said
+
+
+def test_the_sandbox_ends_with_a_facade_that_is_killed(serving):
+    process, _ = serving()
+    [sandbox] = children_of(process.pid)
+
+    process.kill()
+    process.wait(10)
+
+    until(lambda: not alive(sandbox))
+
+
+def test_workers_inherit_the_options_and_end_well(serving):
+    process, url = serving("--workers", "2")
+    below = children_of(process.pid)
+
+    assert "errors" not in posted(f"{url}/graphql", "{ sensors { data { id } } }")
+
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0
+    until(lambda: not any(alive(pid) for pid in below))
+
+
+@pytest.mark.parametrize(
+    ("args", "changed", "says"),
+    [
+        ([], {"FACADE_PORT": "high"}, "FACADE_PORT"),
+        ([], {"BUTLR_BASE_URL": "api.butlr.io"}, "BUTLR_BASE_URL"),
+        (["--host", "0.0.0.0"], {"FACADE_AUTH": "service"}, "FACADE_API_KEYS"),
+        ([], {"FACADE_CACHE_URL": "memcached://:secret@localhost"}, "cache URL"),
+    ],
+)
+def test_a_wrong_setting_stops_the_start_with_one_line(facade, args, changed, says):
+    ended = facade("serve", *args, **changed)
+
+    assert ended.returncode == 2
+    assert says in ended.stderr
+    assert ended.stderr.count("\n") == 1
+    assert "secret" not in ended.stderr.replace("BUTLR_CLIENT_SECRET", "")
+
+
+def test_a_port_in_use_is_one_line(facade):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = facade("serve", "--port", port)
+
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        f"facade: Port {port} on 127.0.0.1 is in use. Stop what listens there, or choose another with --port.\n"
+    )
+
+
+def test_query_prints_a_table(facade):
+    ended = facade("query", "-", stdin=SENSORS)
+
+    lines = ended.stdout.splitlines()
+    assert ended.returncode == 0, ended.stderr
+    assert lines[0].split() == ["id", "mode", "hive.id"]
+    assert len(lines[2].split()) == 3
+    assert lines[-1] == "(12 rows)"
+
+
+def test_query_prints_csv_with_variables_from_a_file(facade, tmp_path):
+    (tmp_path / "variables.json").write_text('{"mode": "traffic"}')
+
+    ended = facade("query", "-", "--format", "csv", "--variables", "@variables.json", stdin=SENSORS)
+
+    assert ended.returncode == 0, ended.stderr
+    rows = list(csv.reader(io.StringIO(ended.stdout)))
+    assert rows[0] == ["id", "mode", "hive.id"]
+    assert {row[1] for row in rows[1:]} == {"traffic"}
+
+
+def test_query_prints_the_response_as_json(facade, tmp_path):
+    (tmp_path / "q.graphql").write_text(SENSORS)
+
+    ended = facade("query", "q.graphql", "--format", "json", "--variables", '{"mode": "presence"}')
+
+    assert ended.returncode == 0, ended.stderr
+    assert {sensor["mode"] for sensor in json.loads(ended.stdout)["data"]["sensors"]["data"]} == {"presence"}
+
+
+def test_csv_of_several_lists_wants_a_path(facade):
+    which = facade("query", "-", "--format", "csv", stdin=TWO_LISTS)
+    one = facade("query", "-", "--format", "csv", "--path", "sensors.data.report", stdin=TWO_LISTS)
+
+    assert which.returncode == 2
+    assert "--path: sensors.data, sensors.data.report.rows" in which.stderr
+    assert which.stderr.count("\n") == 1
+    assert one.returncode == 0, one.stderr
+    assert one.stdout.startswith("id,report.rows.value\n")
+
+
+def test_query_prints_what_could_be_had_beside_the_errors(facade):
+    text = '{ sensors { data { id } } report(filter: {start: "-1h"}, options: {format: "csv"}) { data } }'
+
+    ended = facade("query", "-", stdin=text)
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("report: ")
+    assert ended.stderr.endswith("(BAD_USER_INPUT)\n")
+    assert ended.stderr.count("\n") == 1
+    assert "(12 rows)" in ended.stdout
+
+
+def test_query_sandbox_needs_nothing(facade):
+    ended = facade(
+        "query",
+        "-",
+        "--sandbox",
+        stdin=SENSORS,
+        BUTLR_CLIENT_ID="",
+        BUTLR_CLIENT_SECRET="",
+        BUTLR_BASE_URL="http://127.0.0.1:9",
+    )
+
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.endswith("(200 rows)\n")
+
+
+def test_query_asks_with_the_token_given(facade):
+    ended = facade("query", "-", "--token", "nobody's", stdin=SENSORS)
+
+    assert ended.returncode == 1
+    assert ended.stderr.endswith("(UNAUTHENTICATED)\n")
+    assert "nobody's" not in ended.stderr
+
+
+def test_check_makes_every_call(facade):
+    shown = facade("check", "--username", "demo@example.com", "--password", "demo-password")
+    listed = facade("check", "--json")
+
+    assert shown.returncode == 0, shown.stdout
+    assert listed.returncode == 0
+    assert shown.stdout.count("works") == 5
+    assert {call["call"]: call["result"] for call in json.loads(listed.stdout)["calls"]} == {
+        "client login": "works",
+        "reporting": "works",
+        "detections": "works",
+        "stats": "works",
+    }
+    for secret in ("demo-secret", "demo-password", "eyJ"):
+        assert secret not in shown.stdout + shown.stderr + listed.stdout
+
+
+def test_check_tells_a_wrong_secret_and_its_mend(facade):
+    ended = facade("check", BUTLR_CLIENT_SECRET="guessed")
+
+    assert ended.returncode == 1
+    assert "Check BUTLR_CLIENT_ID and BUTLR_CLIENT_SECRET." in ended.stdout
+    assert "guessed" not in ended.stdout + ended.stderr
+
+
+def test_check_tells_a_scope_that_lacks(facade):
+    ended = facade("check", "--json", BUTLR_CLIENT_ID="limited-client", BUTLR_CLIENT_SECRET="limited-secret")
+
+    calls = {call["call"]: call for call in json.loads(ended.stdout)["calls"]}
+    assert ended.returncode == 1
+    assert calls["client login"]["result"] == "works"
+    assert calls["reporting"]["code"] == "FORBIDDEN"
+    assert "read:sensors" in calls["reporting"]["mend"]
+    assert calls["detections"]["result"] == "skipped"
+
+
+def test_check_tells_an_upstream_that_cannot_be_reached(facade):
+    ended = facade("check", BUTLR_BASE_URL=f"http://127.0.0.1:{free_port()}")
+
+    assert ended.returncode == 1
+    assert "BUTLR_BASE_URL" in ended.stdout
+    assert "Traceback" not in ended.stderr

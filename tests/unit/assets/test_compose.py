@@ -1,0 +1,161 @@
+import asyncio
+import time
+from datetime import timedelta
+
+import pytest
+from structlog.testing import capture_logs
+
+from facade.assets import Assets, Composed, Discovery, Inventory, InventoryError, Native, Proof, build_source
+from facade.assets.records import RoomRecord, SensorRecord
+from facade.butlr import Forbidden, RateLimited, Unauthenticated, UpstreamTimeout, UpstreamUnavailable
+
+REPORTING = "/api/v3/reporting"
+
+
+class Source:
+    """Answers with `said`, or raises it."""
+
+    def __init__(self, name, said):
+        self.name = name
+        self.said = said
+        self.started = asyncio.Event()
+        self.waits_for = None
+
+    async def assets(self, caller, ledger):
+        self.started.set()
+        if self.waits_for:
+            await self.waits_for.wait()
+        if isinstance(self.said, Exception):
+            raise self.said
+        return self.said
+
+
+def rooms(**names):
+    return Assets(rooms={id_: RoomRecord(id=id_, name=name) for id_, name in names.items()})
+
+
+async def test_the_first_that_knows_a_field_wins(good, ledger):
+    first = Assets(sensors={"s": SensorRecord(id="s", name="mine")})
+    second = Assets(sensors={"s": SensorRecord(id="s", name="theirs", mode="traffic"), "t": SensorRecord(id="t")})
+    assets = await Composed([Source("a", first), Source("b", second)]).assets(good, ledger)
+    assert assets.sensors == {"s": SensorRecord(id="s", name="mine", mode="traffic"), "t": SensorRecord(id="t")}
+
+
+async def test_sources_are_asked_at_the_same_time(good, ledger):
+    one, two = Source("a", rooms(r="x")), Source("b", rooms())
+    one.waits_for, two.waits_for = two.started, one.started
+    async with asyncio.timeout(5):
+        await Composed([one, two]).assets(good, ledger)
+
+
+async def test_unchanged_parts_are_merged_once(good, ledger):
+    one, two = Source("a", rooms(r="x")), Source("b", rooms(q="y"))
+    composed = Composed([one, two])
+    merged = await composed.assets(good, ledger)
+    assert await composed.assets(good, ledger) is merged
+    two.said = rooms(q="z")
+    assert (await composed.assets(good, ledger)).rooms["q"].name == "z"
+
+
+async def test_fifty_at_once_are_one_merge(good, ledger):
+    composed = Composed([Source("a", rooms(r="x")), Source("b", rooms(q="y"))])
+    answers = await asyncio.gather(*(composed.assets(good, ledger) for _ in range(50)))
+    assert all(answer is answers[0] for answer in answers)
+
+
+async def test_merges_of_many_callers_are_bounded(good, ledger):
+    source = Source("b", rooms())
+    composed = Composed([Source("a", rooms(r="x")), source])
+    for i in range(100):
+        source.said = rooms(**{f"r{i}": "n"})
+        assert f"r{i}" in (await composed.assets(good, ledger)).rooms
+    assert len(composed._merged) <= 32
+
+
+@pytest.mark.parametrize("fails_first", [True, False])
+async def test_a_source_that_fails_is_done_without(good, ledger, fails_first):
+    sources = [Source("fails", UpstreamTimeout("slow")), Source("knows", rooms(r="x"))]
+    with capture_logs() as logs:
+        assets = await Composed(sources if fails_first else sources[::-1]).assets(good, ledger)
+    assert assets.rooms.keys() == {"r"}
+    assert [(line["source"], line["error"]) for line in logs] == [("fails", "UPSTREAM_TIMEOUT")]
+
+
+@pytest.mark.parametrize("refusal", [Unauthenticated, Forbidden])
+async def test_a_refusal_of_any_source_is_raised(good, ledger, refusal):
+    sources = [Source("a", rooms(r="x")), Source("b", UpstreamTimeout("slow")), Source("c", refusal("no"))]
+    with pytest.raises(refusal):
+        await Composed(sources).assets(good, ledger)
+
+
+async def test_when_all_fail_it_is_the_first_ones_error(good, ledger):
+    with pytest.raises(UpstreamUnavailable):
+        await Composed([Source("a", UpstreamUnavailable("x")), Source("b", RateLimited("y"))]).assets(good, ledger)
+
+
+async def test_a_fault_of_ours_is_not_taken_for_an_upstream_failure(good, ledger):
+    with pytest.raises(ZeroDivisionError):
+        await Composed([Source("a", rooms()), Source("b", ZeroDivisionError())]).assets(good, ledger)
+
+
+async def test_a_source_that_asks_the_upstream_proves_the_caller_to_the_inventory(write, upstream, wire, good, ledger):
+    inventory = Inventory(write("a.json", {"rooms": [{"id": "r"}]}), Proof(upstream))
+    for sources in ([inventory, Discovery(upstream)], [Discovery(upstream), inventory]):
+        await Composed(sources).assets(good, ledger)
+    assert wire.paths == [REPORTING]
+
+
+async def test_a_made_up_token_sees_no_inventory_behind_any_source(write, upstream, wire, bad, ledger):
+    wire.replies["/api/v3/graphql"] = (200, {"data": None})
+    path = write("a.json", {"rooms": [{"id": "r"}]})
+    for names in (["inventory"], ["inventory", "native"], ["discovery", "inventory"], ["native", "inventory"]):
+        with pytest.raises(Unauthenticated):
+            await build_source(names, upstream=upstream, inventory_path=path).assets(bad, ledger)
+
+
+async def test_a_failing_native_api_neither_proves_a_caller_nor_hides_the_inventory(
+    write, upstream, wire, ledger, good, bad
+):
+    wire.replies["/api/v3/graphql"] = (500, {})
+    path = write("a.json", {"rooms": [{"id": "r"}]})
+    source = build_source(["inventory", "native"], upstream=upstream, inventory_path=path)
+    with capture_logs():
+        assert (await source.assets(good, ledger)).rooms.keys() == {"r"}
+        with pytest.raises(Unauthenticated):
+            await source.assets(bad, ledger)
+
+
+def test_one_name_is_that_source_alone(upstream):
+    assert isinstance(build_source(["discovery"], upstream=upstream, discovery_span=timedelta(days=1)), Discovery)
+    assert isinstance(build_source(["native", "native"], upstream=upstream), Native)
+    assert build_source(["native", "discovery"], upstream=upstream).name == "native,discovery"
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["cloud"], "FACADE_ASSETS: 'cloud' is no source; use one or more of discovery, inventory, native"),
+        ([], "FACADE_ASSETS: no source is named"),
+        (["inventory"], "FACADE_INVENTORY: "),
+    ],
+)
+def test_a_wrong_setting_is_named(upstream, names, said):
+    with pytest.raises(ValueError, match=said):
+        build_source(names, upstream=upstream)
+
+
+def test_an_inventory_that_is_not_there_stops_the_start(upstream, tmp_path):
+    with pytest.raises(InventoryError):
+        build_source(["inventory"], upstream=upstream, inventory_path=tmp_path / "none.yaml")
+
+
+async def test_ten_thousand_records_cost_nothing_once_merged(good, ledger):
+    def sensors(**fields):
+        return Assets(sensors={f"s{i}": SensorRecord(id=f"s{i}", **fields) for i in range(10_000)})
+
+    composed = Composed([Source("a", sensors(name="n")), Source("b", sensors(mode="presence"))])
+    await composed.assets(good, ledger)
+    started = time.process_time()
+    for _ in range(10):
+        await composed.assets(good, ledger)
+    assert time.process_time() - started < 0.05

@@ -1,0 +1,85 @@
+import csv
+import io
+
+import pytest
+
+from facade.cli.failures import WrongUsage
+from facade.cli.output import choose, write_csv, write_tables
+from facade.cli.tables import tables
+
+
+@pytest.fixture
+def several():
+    return tables({"a": {"data": [{"id": 1, "b": [{"c": 1}], "d": [{"e": 1}]}]}})
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setenv("COLUMNS", "40")
+
+
+def test_a_path_chooses_its_table_and_the_start_of_one_those_below(several):
+    assert [table.name for table in choose(several, "a.data.b")] == ["a.data.b"]
+    assert [table.name for table in choose(several, "a.data")] == ["a.data"]
+    assert [table.name for table in choose(several, "a")] == ["a.data", "a.data.b", "a.data.d"]
+    assert choose(several, None) == several
+
+
+def test_an_unknown_path_names_the_tables_there_are(several):
+    with pytest.raises(WrongUsage, match=r"no table 'a\.dat'; it has a\.data, a\.data\.b, a\.data\.d"):
+        choose(several, "a.dat")
+
+
+def test_csv_of_several_tables_names_them(several):
+    with pytest.raises(WrongUsage, match=r"choose one with --path: a\.data, a\.data\.b"):
+        write_csv(several)
+
+
+def test_csv_is_rfc_4180(capfdbinary):
+    write_csv(tables({"a": [{"x": 'say "hi"', "y": "two\nlines"}, {"x": None, "y": "ä,b"}]}))
+
+    written = capfdbinary.readouterr().out
+    assert written == 'x,y\r\n"say ""hi""","two\nlines"\r\n,"ä,b"\r\n'.encode()
+    assert list(csv.reader(io.StringIO(written.decode(), newline=""))) == [
+        ["x", "y"],
+        ['say "hi"', "two\nlines"],
+        ["", "ä,b"],
+    ]
+
+
+def test_a_table_lines_its_columns_up_with_numbers_to_the_right(capsys):
+    write_tables(tables({"a": [{"name": "会議室", "count": 9}, {"name": "Lab", "count": 10.5}]}))
+
+    assert capsys.readouterr().out.splitlines() == [
+        "name    count",
+        "──────  ─────",
+        "会議室      9",
+        "Lab      10.5",
+        "(2 rows)",
+    ]
+
+
+def test_what_is_piped_on_is_as_wide_as_it_is(capsys):
+    write_tables(tables({"a": [{"x": "x" * 500, "y": 1}]}))
+
+    assert f"{'x' * 500}  1" in capsys.readouterr().out.splitlines()
+
+
+def test_rows_too_wide_for_a_terminal_are_blocks_of_lines(terminal, capsys):
+    write_tables(tables({"a": [{"x": "x" * 50, "long_name": 1}]}))
+
+    assert capsys.readouterr().out.splitlines() == [
+        "-- 1",
+        f"x          {'x' * 50}",
+        "long_name  1",
+        "(1 row)",
+    ]
+
+
+def test_a_value_cannot_command_the_terminal(capsys):
+    write_tables(tables({"a": [{"x": "\x1b[2J[red]\n"}]}))
+
+    assert "�[2J[red]�" in capsys.readouterr().out

@@ -1,0 +1,627 @@
+"""Bulk execution against graphql-core's own: the same selections over the same records, equal in every byte."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import random
+from collections import Counter
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import pytest
+import strawberry
+from graphql import (
+    ExecutionResult,
+    GraphQLDeferDirective,
+    GraphQLError,
+    GraphQLField,
+    GraphQLFloat,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLSchema,
+    GraphQLStreamDirective,
+    NoUnusedVariablesRule,
+    Undefined,
+    execute,
+    experimental_execute_incrementally,
+    get_named_type,
+    is_leaf_type,
+    parse,
+    specified_rules,
+    validate,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext as Stock
+
+from facade.assets import Assets
+from facade.assets.records import FloorRecord, HiveRecord, RoomRecord, SensorRecord
+from facade.butlr import Entry, Row, Statistics, WorldEntry
+from facade.schema import Context, build_schema
+from facade.schema.bulk import PLAIN, BulkExecutor
+from facade.schema.pages import EdgeRecord
+from facade.schema.projection import MOST_FIELDS, Selected, Selection, Times, Unproven, compiled
+from facade.schema.report import GroupKeyRecord, GroupRecord, SeriesRecord
+from facade.schema.scalars import SCALARS, Time, serialize_time
+from facade.schema.shapes import Shape, reads
+from facade.schema.stats import StatsValueRecord
+
+# 150 selections a seed and schema, each executed twice on either side: 2,400 selections, 4,800 answers compared.
+SEEDS = range(8)
+SELECTIONS = 150
+DIRT = (0.0, 0.01, 0.05, 0.2)
+
+
+class Text(str):
+    """A str to look at, and of another class."""
+
+    __slots__ = ()
+
+
+class Later:
+    """May be awaited again and again."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __await__(self) -> Any:
+        yield from asyncio.sleep(0).__await__()
+        if isinstance(self.value, Exception):
+            raise self.value
+        return self.value
+
+
+CLEAN: dict[str, list[Any]] = {
+    "String": ["", "a", "ü", 'quote " and \\', "{x}", "7"],
+    "ID": ["", "room_1", "sensor_1", "sensor_2", "none"],
+    "Float": [0.0, -0.0, 1.5, 1e300, -3.25, 7],
+    "Int": [0, -1, 2**31 - 1, -(2**31)],
+    "Boolean": [True, False],
+    "Time": [
+        "2025-10-14T15:00:00Z",
+        "2025-10-14T15:00:00.250Z",
+        "2025-10-14T17:00:00+02:00",
+        "1667888615000",
+        1667888615000,
+        1667888615250,
+        1667888615000.0,
+        1667888615,
+    ],
+}
+DIRTY: list[Any] = [
+    None,
+    "",
+    "x",
+    "3",
+    "nan",
+    "2025-13-45T00:00:00Z",
+    True,
+    1,
+    1.0,
+    0,
+    1.5,
+    2**31,
+    -(2**63),
+    10**400,
+    float("nan"),
+    float("inf"),
+    float("-inf"),
+    [],
+    ["x"],
+    [None],
+    {},
+    {"x": 1},
+    (1.0, 2.0),
+    object(),
+    Undefined,
+    Decimal("1.5"),
+    Text("text"),
+    ValueError("as a value"),
+    GraphQLError("as a value", extensions={"code": "X"}),
+    Later(1.5),
+    Later("later"),
+    Later(None),
+    Later(ValueError("later")),
+]
+
+
+class Data:
+    """Random records of a schema's types; `dirt` is how probable a wrong value is at each place."""
+
+    def __init__(self, rng: random.Random, records: dict[str, list[type]], dirt: float) -> None:
+        self.rng, self.records, self.dirt = rng, records, dirt
+
+    def of(self, type_: Any) -> Any:
+        if self.dirt and self.rng.random() < self.dirt:
+            return self.rng.choice(DIRTY)
+        if isinstance(type_, GraphQLNonNull):
+            return self._present(type_.of_type)
+        return None if self.rng.random() < 0.15 else self._present(type_)
+
+    def _present(self, type_: Any) -> Any:
+        if isinstance(type_, GraphQLList):
+            return [self.of(type_.of_type) for _ in range(self.rng.choice((0, 1, 2, 4)))]
+        if is_leaf_type(type_):
+            return self.rng.choice(CLEAN[type_.name])
+        made = self.rng.choice(self.records[type_.name])
+        names = getattr(made, "__struct_fields__", None) or [field.name for field in dataclasses.fields(made)]
+        return made(**{name: self._attribute(type_, name) for name in names})
+
+    def _attribute(self, type_: GraphQLObjectType, name: str) -> Any:
+        if name == "points" or (type_.name == "Detection" and name == "value"):
+            return self._points()
+        if name in type_.fields:
+            return self.of(type_.fields[name].type)
+        return self.rng.choice((None, "room_1", "sensor_1", "aa:bb:cc:dd:ee:01", "none"))
+
+    def _points(self) -> Any:
+        points: list[Any] = [[self.rng.random(), self.rng.choice((0.5, 1))] for _ in range(self.rng.choice((0, 1, 3)))]
+        if self.rng.random() < self.dirt * 3:
+            wrong = [[], [0.5], [0.5, 0.5, 0.5], (0.5, 0.5), "ab", None, [None, 0.5], [float("nan"), 1.0], *DIRTY]
+            points.append(self.rng.choice(wrong))
+        if self.rng.random() < self.dirt:
+            return self.rng.choice([tuple(points), None, "points", 5, iter(())])
+        return None if self.rng.random() < 0.1 else points
+
+
+class Selections:
+    """Random valid documents: aliases, fragments of both kinds, directives with and without variables."""
+
+    def __init__(self, rng: random.Random, schema: GraphQLSchema) -> None:
+        self.rng, self.schema = rng, schema
+        self.fragments: list[str] = []
+
+    def document(self) -> str:
+        self.fragments = []
+        assert self.schema.query_type
+        body = self._set(self.schema.query_type, 0)
+        head = "query ($yes: Boolean!, $no: Boolean!, $unsaid: Boolean = true, $frame: PointFrame)"
+        if "PointFrame" not in self.schema.type_map:
+            head = head.replace(", $frame: PointFrame", "")
+        return f"{head} {body} {' '.join(self.fragments)}"
+
+    def _set(self, type_: GraphQLObjectType, depth: int) -> str:
+        many = self.rng.choice((1, 2)) if depth == 0 else self.rng.choice((1, 2, 3, 5, 8))
+        return "{ " + " ".join(self._selection(type_, depth) for _ in range(many)) + " }"
+
+    def _selection(self, type_: GraphQLObjectType, depth: int) -> str:
+        kind = self.rng.random()
+        if depth < 4 and kind < 0.08:
+            return f"... on {type_.name} {self._directive()} {self._set(type_, depth + 1)}"
+        if depth < 4 and kind < 0.12:
+            return f"... {self._directive()} {self._set(type_, depth + 1)}"
+        if depth < 4 and kind < 0.18:
+            body = self._set(type_, depth + 1)
+            name = f"F{len(self.fragments)}"
+            self.fragments.append(f"fragment {name} on {type_.name} {body}")
+            return f"...{name} {self._directive()}"
+        if kind < 0.24:
+            return self.rng.choice(("__typename", "t: __typename"))
+        return self._field(type_, depth)
+
+    def _field(self, type_: GraphQLObjectType, depth: int) -> str:
+        name, field = self.rng.choice(list(type_.fields.items()))
+        alias, arguments = self.rng.choice(("", "", "", f"a_{name}: ", f"b_{name}: ")), ""
+        if field.args and self.rng.random() < 0.4:
+            frame = self.rng.choice(("LOCAL", "WORLD", "$frame", "null"))
+            alias, arguments = f"{name}_{frame.strip('$')}: ", f"(frame: {frame})"
+        inner = get_named_type(field.type)
+        below = ""
+        if isinstance(inner, GraphQLObjectType):
+            plain = inner.name in PLAIN or inner.name in SHAPES
+            below = self._set(inner, depth + 1) if plain else self.rng.choice(("{ id }", "{ id name __typename }"))
+        return f"{alias}{name}{arguments} {self._directive()} {below}"
+
+    def _directive(self) -> str:
+        if self.rng.random() < 0.8:
+            return ""
+        condition = self.rng.choice(("$yes", "$no", "$unsaid", "true", "false"))
+        return f"@{self.rng.choice(('skip', 'include'))}(if: {condition})"
+
+
+class Counted(BulkExecutor):
+    """Counts what graphql-core still executes by itself, by type and field."""
+
+    stock: Counter[str]
+
+    def execute_field(self, parent_type: Any, source: Any, details: Any, path: Any, position: Any) -> Any:
+        self.stock[f"{parent_type.name}.{details[0].node.name.value}"] += 1
+        return super().execute_field(parent_type, source, details, path, position)
+
+
+def counted(shapes: Any = PLAIN) -> Any:
+    return type("CountedHere", (Counted,), {"stock": Counter(), "shapes": shapes})
+
+
+async def run(schema: GraphQLSchema, document: Any, root: Any, executor: Any, **more: Any) -> ExecutionResult:
+    result = execute(schema, document, root, context(), executor_class=executor, **more)
+    if not isinstance(result, ExecutionResult):
+        result = await result
+    assert isinstance(result, ExecutionResult)
+    return result
+
+
+def written(result: ExecutionResult) -> tuple[str, list[str]]:
+    """Data with its order of keys, and the errors; in any order, for those of fields that wait come as they fall."""
+    errors = sorted(json.dumps(error.formatted) for error in result.errors or [])
+    return json.dumps(result.data, allow_nan=False), errors
+
+
+# The real types, under a query of lists.
+
+
+ASSETS = Assets(
+    sensors={
+        "sensor_1": SensorRecord(
+            id="sensor_1",
+            mac_address="aa:bb:cc:dd:ee:01",
+            room_id="room_1",
+            floor_id="space_1",
+            hive_id="hive_1",
+            center=[1.0, 2.0],
+            height=2.5,
+        ),
+        "sensor_2": SensorRecord(id="sensor_2"),
+    },
+    rooms={"room_1": RoomRecord(id="room_1", name="One")},
+    floors={"space_1": FloorRecord(id="space_1")},
+    hives={"hive_1": HiveRecord(id="hive_1")},
+)
+
+
+class Known:
+    """A source of assets that has them at hand."""
+
+    async def assets(self, _caller: Any, _ledger: Any) -> Assets:
+        return ASSETS
+
+
+def context() -> Context:
+    # Nothing selected here comes to the upstream: what is left of the services is there to be passed on.
+    upstream = SimpleNamespace(now=None)
+    services: Any = SimpleNamespace(reports=None, sightings=None, upstream=upstream, assets=Known())
+    caller: Any = object()
+    ledger: Any = object()
+    return Context(services, caller, ledger, "request")
+
+
+RECORDS: dict[str, list[type]] = {
+    "Detection": [Entry, WorldEntry],
+    "GroupKey": [GroupKeyRecord],
+    "ReportGroup": [GroupRecord],
+    "ReportRow": [Row],
+    "ReportRowEdge": [EdgeRecord],
+    "Series": [SeriesRecord],
+    "Statistics": [Statistics],
+    "StatsValue": [StatsValueRecord],
+}
+
+
+def real_schema() -> GraphQLSchema:
+    types: dict[str, Any] = build_schema().type_map
+    listed = {
+        **{name.lower(): GraphQLList(GraphQLNonNull(types[name])) for name in RECORDS},
+        **{f"{name.lower()}_or_null": GraphQLNonNull(GraphQLList(types[name])) for name in RECORDS},
+        "one": types["ReportGroup"],
+        "nested": GraphQLList(GraphQLList(types["ReportRow"])),
+    }
+
+    def field(name: str, type_: Any) -> GraphQLField:
+        return GraphQLField(type_, resolve=lambda root, _info: root[name])
+
+    return GraphQLSchema(GraphQLObjectType("Lists", {name: field(name, type_) for name, type_ in listed.items()}))
+
+
+# A schema with a null that breaks something at every turn.
+
+
+@strawberry.type
+class Leaf:
+    text: str
+    whole: int
+    number: float
+    flag: bool
+    id: strawberry.ID
+    time: Time
+    maybe_text: str | None
+    maybe_whole: int | None
+    maybe_number: float | None
+    maybe_flag: bool | None
+    maybe_id: strawberry.ID | None
+    maybe_time: Time | None
+
+
+@strawberry.type
+class Pair:
+    x: float
+    y: float | None
+
+
+def _sync(root: strawberry.Parent[Any]) -> Any:
+    if root.whole == 0:
+        raise ValueError("sync")
+    return root.text
+
+
+async def _async(root: strawberry.Parent[Any]) -> Any:
+    await asyncio.sleep(0)
+    if root.whole == -1:
+        raise ValueError("async")
+    return root.text
+
+
+@reads("points", x=0, y=1)
+def _pairs(root: strawberry.Parent[Any]) -> Any:
+    return None if root.points is None else [PairRecord(point[0], point[1]) for point in root.points]
+
+
+@strawberry.type
+class Branch:
+    text: str
+    whole: int
+    python_name: str = strawberry.field(name="graphqlName")
+    child: Leaf
+    maybe_child: Leaf | None
+    children: list[Leaf]
+    maybe_children: list[Leaf | None] | None
+    numbers: list[float]
+    maybe_numbers: list[float | None] | None
+    table: list[list[int | None]]
+    times: list[Time]
+    sync: str = strawberry.field(resolver=_sync, graphql_type=str)
+    maybe_sync: str | None = strawberry.field(resolver=_sync, graphql_type=str | None)
+    later: str = strawberry.field(resolver=_async, graphql_type=str)
+    maybe_later: str | None = strawberry.field(resolver=_async, graphql_type=str | None)
+    pairs: list[Pair] = strawberry.field(resolver=_pairs, graphql_type=list[Pair])
+    maybe_pairs: list[Pair | None] | None = strawberry.field(resolver=_pairs, graphql_type=list[Pair | None] | None)
+
+
+class LeafRecord(msgspec.Struct):
+    text: Any
+    whole: Any
+    number: Any
+    flag: Any
+    id: Any
+    time: Any
+    maybe_text: Any
+    maybe_whole: Any
+    maybe_number: Any
+    maybe_flag: Any
+    maybe_id: Any
+    maybe_time: Any
+
+
+class PairRecord(msgspec.Struct):
+    x: Any
+    y: Any
+
+
+@dataclasses.dataclass
+class BranchRecord:
+    text: Any
+    whole: Any
+    python_name: Any
+    child: Any
+    maybe_child: Any
+    children: Any
+    maybe_children: Any
+    numbers: Any
+    maybe_numbers: Any
+    table: Any
+    times: Any
+    points: Any
+
+
+@dataclasses.dataclass
+class OtherRecord(BranchRecord):
+    """Not a class that the shape names: always graphql-core's."""
+
+
+SHAPES = {"Leaf": Shape((LeafRecord,)), "Branch": Shape((BranchRecord,)), "Pair": Shape((PairRecord,))}
+
+
+@strawberry.type
+class Roots:
+    branches: list[Branch] | None
+    branches_or_null: list[Branch | None] | None
+    branch: Branch | None
+    needed: list[Leaf]
+
+
+def strict_schema() -> GraphQLSchema:
+    schema = strawberry.Schema(Roots, config=StrawberryConfig(auto_camel_case=False, scalar_map=SCALARS))
+    return schema._schema
+
+
+@dataclasses.dataclass
+class Side:
+    schema: GraphQLSchema
+    records: dict[str, list[type]]
+    shapes: Any
+
+    def root(self, rng: random.Random, dirt: float) -> Any:
+        data = Data(rng, self.records, dirt)
+        assert self.schema.query_type
+        values = {name: data.of(field.type) for name, field in self.schema.query_type.fields.items()}
+        return values if self.shapes is PLAIN else Roots(**values)
+
+
+@pytest.fixture(scope="module", params=["the real types", "a strict schema"])
+def side(request: pytest.FixtureRequest) -> Side:
+    if request.param == "the real types":
+        return Side(real_schema(), RECORDS, PLAIN)
+    return Side(strict_schema(), {"Leaf": [LeafRecord], "Branch": [BranchRecord] * 4 + [OtherRecord]}, SHAPES)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_every_answer_is_the_one_of_stock_execution(side: Side, seed: int) -> None:
+    rng = random.Random(seed)
+    selections = Selections(rng, side.schema)
+    bulk = counted(side.shapes)
+    errors = 0
+    for _ in range(SELECTIONS):
+        text = selections.document()
+        document = parse(text)
+        for yes in (True, False):
+            root = side.root(rng, rng.choice(DIRT))
+            variables = {"yes": yes, "no": not yes}
+            expected = written(await run(side.schema, document, root, Stock, variable_values=variables))
+            answer = written(await run(side.schema, document, root, bulk, variable_values=variables))
+            assert answer == expected, (text, root)
+            errors += len(expected[1])
+    assert errors > 100
+
+
+def test_the_documents_compared_are_valid(side: Side) -> None:
+    selections = Selections(random.Random(0), side.schema)
+    rules = [rule for rule in specified_rules if rule is not NoUnusedVariablesRule]
+    for _ in range(50):
+        text = selections.document()
+        assert validate(side.schema, parse(text), rules) == [], text
+
+
+# That it is fast at all: what graphql-core did by itself, counted.
+
+
+def rows(count: int) -> list[Row]:
+    return [Row(time="2025-10-14T15:00:00Z", value=float(at), sensor_id="sensor_1") for at in range(count)]
+
+
+async def stock_fields(text: str, root: Any, schema: GraphQLSchema | None = None, shapes: Any = PLAIN) -> Counter[str]:
+    """The fields that bulk execution left to graphql-core, but for the root's; the answer is compared on the way."""
+    schema = schema or real_schema()
+    document = parse(text)
+    assert validate(schema, document) == []
+    bulk = counted(shapes)
+    expected = written(await run(schema, document, root, Stock))
+    assert written(await run(schema, document, root, bulk)) == expected
+    assert schema.query_type
+    return Counter({name: n for name, n in bulk.stock.items() if not name.startswith(f"{schema.query_type.name}.")})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{ reportrow { time value sensor_id } }",
+        "{ reportrow { __typename when: time, ...Values } } fragment Values on ReportRow { value, again: value }",
+        "{ reportrow { __typename } }",
+        "{ reportrow_or_null { time @skip(if: true), value @include(if: true) } }",
+        "{ reportrowedge { cursor node { time value preprocessed } } }",
+        "{ detection { start_time value points { x y __typename } } }",
+        "{ series { times values measurement } }",
+        "{ reportgroup { keys { name value } statistics { count mean } value time } }",
+        "{ statsvalue { measurement value } }",
+    ],
+)
+async def test_clean_records_cost_no_field_of_their_own(text: str) -> None:
+    root = Side(real_schema(), RECORDS, PLAIN).root(random.Random(5), 0.0)
+    root["reportrow_or_null"] = rows(3)
+    assert await stock_fields(text, root) == {}
+
+
+async def test_a_dirty_record_slows_itself_alone() -> None:
+    dirty = [*rows(5), Row(time="yesterday", value=1.0), *rows(5)]
+    left = await stock_fields("{ reportrow { time value } }", {"reportrow": dirty})
+    assert left == {"ReportRow.time": 1, "ReportRow.value": 1}
+
+
+async def test_a_null_in_a_list_slows_no_other_record() -> None:
+    assert await stock_fields("{ reportrow_or_null { time } }", {"reportrow_or_null": [*rows(2), None]}) == {}
+
+
+async def test_a_field_with_a_resolver_is_the_only_one_left_of_its_record() -> None:
+    left = await stock_fields("{ reportrow { time sensor { id } value } }", {"reportrow": rows(4)})
+    assert left == {"ReportRow.sensor": 4, "Sensor.id": 4}
+
+
+async def test_points_in_another_frame_are_left_to_their_resolver() -> None:
+    entries = [Entry(mac_address="aa:bb:cc:dd:ee:01", value=[[0.5, 0.5]])]
+    left = await stock_fields("{ detection { mac_address points(frame: WORLD) { x y } } }", {"detection": entries})
+    assert left == {"Detection.points": 1}
+
+
+async def test_a_list_of_lists_is_not_taken_for_a_list_of_records() -> None:
+    assert await stock_fields("{ nested { time } }", {"nested": [rows(2), [], None]}) == {}
+
+
+async def test_a_selection_beyond_all_reason_is_not_compiled() -> None:
+    aliases = " ".join(f"a{at}: value" for at in range(MOST_FIELDS))
+    assert await stock_fields(f"{{ reportrow {{ {aliases} }} }}", {"reportrow": rows(1)}) == {}
+    left = await stock_fields(f"{{ reportrow {{ {aliases} time }} }}", {"reportrow": rows(1)})
+    assert left == {"ReportRow.value": MOST_FIELDS, "ReportRow.time": 1}
+
+
+async def test_a_resolver_put_in_place_afterwards_is_called() -> None:
+    schema = strawberry.Schema(Roots, config=StrawberryConfig(auto_camel_case=False, scalar_map=SCALARS))._schema
+    leaf: Any = schema.type_map["Leaf"]
+    leaf.fields["text"].resolve = lambda _leaf, _info: "replaced"
+    root = Side(schema, {"Leaf": [LeafRecord], "Branch": [BranchRecord]}, SHAPES).root(random.Random(1), 0.0)
+    left = await stock_fields("{ needed { text whole } }", root, schema, SHAPES)
+    assert root.needed
+    assert left == {"Leaf.text": len(root.needed)}
+
+
+async def test_middleware_sees_every_field() -> None:
+    seen: list[str] = []
+
+    def middleware(resolve: Any, root: Any, info: Any, **arguments: Any) -> Any:
+        seen.append(info.field_name)
+        return resolve(root, info, **arguments)
+
+    await run(
+        real_schema(), parse("{ reportrow { time } }"), {"reportrow": rows(2)}, BulkExecutor, middleware=[middleware]
+    )
+    assert seen == ["reportrow", "time", "time"]
+
+
+async def test_a_field_that_the_type_lacks_is_left_out() -> None:
+    # No validated document has one.
+    result = await run(real_schema(), parse("{ reportrow { nope time } }"), {"reportrow": rows(1)}, BulkExecutor)
+    assert result.data == {"reportrow": [{"time": "2025-10-14T15:00:00Z"}]}
+
+
+@pytest.mark.parametrize("text", ["{ reportrow { time ... @defer { value } } }", "{ reportrow @stream { time } }"])
+async def test_incremental_delivery_goes_as_ever(text: str) -> None:
+    plain = real_schema()
+    schema = GraphQLSchema(
+        plain.query_type, directives=[*plain.directives, GraphQLDeferDirective, GraphQLStreamDirective]
+    )
+    document = parse(text)
+    assert validate(schema, document) == []
+
+    async def delivered(executor: Any) -> list[Any]:
+        result: Any = experimental_execute_incrementally(
+            schema, document, {"reportrow": rows(3)}, context(), executor_class=executor
+        )
+        return [result.initial_result.formatted, *[part.formatted async for part in result.subsequent_results]]
+
+    parts = await delivered(BulkExecutor)
+    assert len(parts) > 1
+    assert parts == await delivered(Stock)
+
+
+def test_names_in_a_query_write_no_code() -> None:
+    """GraphQL's grammar lets no quote through; a projection would not either."""
+    name = "a'}, __import__('os').abort() #\n"
+    selection = Selection("ReportRow", PLAIN["ReportRow"], (Selected(name, "value", GraphQLFloat),))
+    assert compiled(selection)(rows(1), Times()) == [{name: 0.0}]
+
+
+@given(
+    st.lists(st.one_of(st.integers(), st.text(), st.sampled_from(CLEAN["Time"]).filter(lambda t: type(t) is not float)))
+)
+def test_times_remembered_are_the_times_written(values: list[str | int]) -> None:
+    times = Times()
+    for value in values * 2:
+        expected = serialize_time(value)
+        if expected is None:
+            with pytest.raises(Unproven):
+                times[value]
+        else:
+            assert times[value] == expected

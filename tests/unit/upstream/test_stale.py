@@ -1,0 +1,131 @@
+"""Answers past their freshness: while the upstream fails, never once it refuses, and behind a refresh if set so."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import httpx
+import pytest
+
+from facade.butlr import Forbidden, Unauthenticated, UpstreamUnavailable
+from facade.upstream import Ledger, Passthrough
+
+CALLER = Passthrough("t")
+ONE, TWO = (httpx.Response(200, content=body) for body in (b'"one"', b'"two"'))
+
+
+async def read(setting, **options):
+    ledger = Ledger(**options)
+    answer = await setting.upstream.read(setting.call("same"), CALLER, ledger)
+    return answer.value, ledger.status
+
+
+async def test_an_open_circuit_is_answered_at_once(setting):
+    await read(setting)
+    setting.clock.now += 100
+    setting.wire.says(503)
+    for _ in range(30):
+        assert await read(setting) == (b'{"data":[]}', "STALE")
+    calls, began = setting.wire.calls, time.perf_counter()
+    for _ in range(100):
+        assert (await read(setting))[1] == "STALE"
+    assert (time.perf_counter() - began) / 100 < 0.005
+    assert setting.wire.calls == calls
+
+
+async def test_a_paused_caller_has_what_is_kept_of_theirs(setting):
+    await read(setting)
+    setting.clock.now += 100
+    setting.wire.says(httpx.Response(429, headers={"Retry-After": "60"}))
+    assert [(await read(setting))[1] for _ in range(3)] == ["STALE"] * 3
+    assert setting.wire.calls == 2
+
+
+@pytest.mark.parametrize(("status", "error"), [(401, Unauthenticated), (403, Forbidden)])
+async def test_a_refusal_ends_it_for_good(setting, status, error):
+    await read(setting)
+    setting.clock.now += 100
+    setting.wire.says(status, 503)
+    with pytest.raises(error):
+        await read(setting)
+    with pytest.raises(UpstreamUnavailable):
+        await read(setting)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_refusal_of_another_call_meanwhile_ends_it_too(make, settle, status):
+    setting = make(retries=0)
+    await read(setting)
+    setting.clock.now += 100
+    answer = asyncio.get_running_loop().create_future()
+    setting.wire.says(answer, status)
+    slow = asyncio.create_task(read(setting))
+    await settle()
+    await setting.outcome()
+    answer.set_result(503)
+    with pytest.raises(UpstreamUnavailable):
+        await slow
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_an_answer_that_comes_after_a_refusal_is_not_kept(make, settle, status):
+    setting = make(retries=0)
+    answer = asyncio.get_running_loop().create_future()
+    setting.wire.says(answer, status)
+    slow = asyncio.create_task(read(setting))
+    await settle()
+    setting.clock.now += 1
+    await setting.outcome()
+    answer.set_result(200)
+    assert await slow == (b'{"data":[]}', "MISS")
+    setting.wire.says(503)
+    with pytest.raises(UpstreamUnavailable):
+        await read(setting)
+
+
+class TestWhileRevalidating:
+    async def test_it_is_off_by_default(self, setting):
+        await read(setting)
+        setting.clock.now += 10.5
+        assert (await read(setting))[1] == "MISS"
+        assert setting.wire.calls == 2
+
+    async def test_one_refresh_runs_behind_however_many_are_served(self, make, settle):
+        setting = make(stale_while_revalidate=5.0)
+        setting.wire.says(ONE, TWO)
+        await read(setting)
+        setting.clock.now += 10.5
+        assert [await read(setting) for _ in range(20)] == [(b'"one"', "STALE")] * 20
+        await settle()
+        assert setting.wire.calls == 2
+        assert await read(setting) == (b'"two"', "HIT")
+
+    async def test_it_ends_so_many_seconds_after_the_freshness(self, make):
+        setting = make(stale_while_revalidate=5.0)
+        await read(setting)
+        setting.clock.now += 15.5
+        assert (await read(setting))[1] == "MISS"
+
+    async def test_who_asks_for_fresh_data_waits_for_it(self, make):
+        setting = make(stale_while_revalidate=5.0)
+        setting.wire.says(ONE, TWO)
+        await read(setting)
+        setting.clock.now += 10.5
+        assert await read(setting, fresh=True) == (b'"two"', "BYPASS")
+
+    async def test_a_token_not_proven_of_late_is_asked_about_first(self, make):
+        setting = make(stale_while_revalidate=500.0, recheck=8.0)
+        await read(setting)
+        setting.clock.now += 10.5
+        assert (await read(setting))[1] == "MISS"
+
+    async def test_a_refusal_behind_it_drops_what_was_kept(self, make, settle):
+        setting = make(stale_while_revalidate=5.0)
+        await read(setting)
+        setting.clock.now += 10.5
+        setting.wire.says(401, 503)
+        assert (await read(setting))[1] == "STALE"
+        await settle()
+        with pytest.raises(UpstreamUnavailable):
+            await read(setting)

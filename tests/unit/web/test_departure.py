@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from facade.web.departure import Departure
+
+
+class Client:
+    """Says nothing until it leaves."""
+
+    def __init__(self) -> None:
+        self.left = asyncio.Event()
+        self.waits = 0
+
+    async def receive(self):
+        self.waits += 1
+        await self.left.wait()
+        return {"type": "http.disconnect"}
+
+
+@pytest.fixture
+async def client():
+    return Client()
+
+
+async def operation(client, *, upstream: bool = True, ended=None):
+    with Departure(client.receive) as departure:
+        if upstream:
+            departure.watch()
+        try:
+            await asyncio.sleep(0.02)
+        finally:
+            if ended is not None:
+                ended.append(departure.gone)
+    return departure.gone
+
+
+async def test_a_client_that_leaves_cancels_what_runs_for_it(client):
+    ended = []
+    task = asyncio.create_task(operation(client, ended=ended))
+    await asyncio.sleep(0)
+    client.left.set()
+    assert await task is True
+    assert ended == [True]
+
+
+async def test_one_that_stays_gets_its_answer_and_is_watched_no_longer(client):
+    assert await operation(client) is False
+    await asyncio.sleep(0)
+    assert len(asyncio.all_tasks()) == 1
+
+
+async def test_nothing_is_watched_before_a_call_goes_up(client):
+    assert await operation(client, upstream=False) is False
+    assert client.waits == 0
+
+
+async def test_a_cancellation_by_someone_else_goes_through(client):
+    task = asyncio.create_task(operation(client))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_an_error_of_its_own_goes_through(client):
+    with pytest.raises(KeyError), Departure(client.receive) as departure:
+        departure.watch()
+        raise KeyError("mine")
+
+
+async def test_the_task_may_be_used_on_afterwards(client):
+    async def two():
+        client.left.set()
+        first = await operation(client)
+        client.left.clear()
+        return first, await operation(client)
+
+    assert await asyncio.create_task(two()) == (True, False)
