@@ -13,6 +13,9 @@ class Crowded(RateLimited):
 class Bulkhead:
     """`size` slots. A free one goes to the caller who holds fewest of them, in turn among equals.
 
+    Once there have been two callers, no one of them gets the last eighth of the slots: however long the calls of one
+    hang, another's find a way through.
+
     At most `waiting` calls queue. One more, and whoever queues most loses the call that came last: the caller who
     fills the queue pays for it.
     """
@@ -22,6 +25,8 @@ class Bulkhead:
         self.free = size
         self._most_waiting = waiting
         self._waiting = 0
+        self._most_each = size
+        self._only: str | None = None
         self._held: dict[str, int] = {}
         # In the order of whose turn it is next.
         self._queues: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
@@ -35,7 +40,9 @@ class Bulkhead:
 
     async def acquire(self, scope: str) -> None:
         """Wait for a slot, which has to be given back by `release`. Raises `Crowded`."""
-        if self.free:
+        if scope != self._only:
+            self._meet(scope)
+        if self.free and self.held(scope) < self._most_each:
             self._take(scope)
             return
         if self._waiting >= self._most_waiting:
@@ -62,6 +69,12 @@ class Bulkhead:
         self.free += 1
         self._hand_on()
 
+    def _meet(self, scope: str) -> None:
+        if self._only is None:
+            self._only = scope
+        else:
+            self._most_each = self.size - self.size // 8
+
     def _take(self, scope: str) -> None:
         self.free -= 1
         self._held[scope] = self._held.get(scope, 0) + 1
@@ -69,6 +82,8 @@ class Bulkhead:
     def _hand_on(self) -> None:
         while self._queues:
             scope = min(self._queues, key=self.held)
+            if self.held(scope) >= self._most_each:
+                return
             queue = self._queues[scope]
             future = queue.popleft()
             self._waiting -= 1

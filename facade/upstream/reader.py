@@ -194,7 +194,7 @@ class Upstream:
         `path` is for a `send` that is none of Butlr's own methods. `check` raises for a 2xx that is no answer: a
         proxy's page proves nothing of a token.
         """
-        path = path or self._paths.get(send, "")
+        path = path or self._paths.get(send, "the API")
         try:
             reply = await self._exchange.send(path, send, body, caller, deadline)
         except (Unauthenticated, Forbidden):

@@ -78,12 +78,7 @@ class GraphQLEndpoint:
                 return self._graphiql.page()
             media = JSON_TYPE
         try:
-            if request.method not in ("GET", "POST"):
-                raise BadRequest(405, "Use GET or POST.", {"Allow": "GET, POST"})
-            if media is None:
-                raise BadRequest(406, f"Accept {RESPONSE_TYPE} or {JSON_TYPE}.")
-            if request.method == "GET" and is_forged(request.headers, self._cors_origins):
-                raise BadRequest(403, FORGED)
+            media = self._answerable(request, media)
             caller = self._callers().of(request.headers)
             if self._rate_limit:
                 await self._rate_limit.check(rate_key(request, caller))
@@ -92,6 +87,16 @@ class GraphQLEndpoint:
         except (BadRequest, NotFound, RateLimited, Unauthenticated) as error:
             return _refused(error, media or JSON_TYPE)
         return await self._execute(request, text, params, caller, media)
+
+    def _answerable(self, request: Request, media: str | None) -> str:
+        """Return the media type to answer in. Raises `BadRequest` for what is not answered, whatever it asks."""
+        if request.method not in ("GET", "POST"):
+            raise BadRequest(405, "Use GET or POST.", {"Allow": "GET, POST"})
+        if media is None:
+            raise BadRequest(406, f"Accept {RESPONSE_TYPE} or {JSON_TYPE}.")
+        if request.method == "GET" and is_forged(request.headers, self._cors_origins):
+            raise BadRequest(403, FORGED)
+        return media
 
     async def _execute(
         self, request: Request, text: str, params: Params, caller: Caller | None, media: str

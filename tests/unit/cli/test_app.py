@@ -52,6 +52,34 @@ def test_without_a_command_the_help_is_shown(capsys):
     assert "sandbox" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("args", "name", "value", "says"),
+    [
+        ([], "BUTLR_BASE_URL", "api.butlr.io", "BUTLR_BASE_URL: "),
+        ([], "BUTLR_BASE_URL", "http://me:secret@localhost", "the base URL must hold no user"),
+        (["--host", "0.0.0.0"], "FACADE_AUTH", "service", "FACADE_API_KEYS"),
+        ([], "FACADE_CACHE_URL", "memcached://:secret@localhost", "cache URL"),
+        (["--host", "nowhere.invalid"], "FACADE_AUTH", "passthrough", "'nowhere.invalid' is no address"),
+    ],
+)
+def test_serve_says_in_one_line_what_setting_is_wrong(args, name, value, says, monkeypatch, capsys):
+    for kept, was in {
+        "FACADE_HOST": "127.0.0.1",
+        "FACADE_GRAPHIQL": "false",
+        "BUTLR_CLIENT_ID": "id",
+        "BUTLR_CLIENT_SECRET": "secret",
+        name: value,
+    }.items():
+        monkeypatch.setenv(kept, was)
+
+    assert run(["serve", *args]) == 2
+
+    err = capsys.readouterr().err
+    assert says in err
+    assert err.count("\n") == 1
+    assert "secret" not in err
+
+
 def test_a_wrong_setting_is_named(monkeypatch, capsys):
     monkeypatch.setenv("FACADE_PORT", "high")
 

@@ -182,5 +182,5 @@ class Breaking(RuleBasedStateMachine):
         assert self.breaker.probes_in == pytest.approx(left)
 
 
-Breaking.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+Breaking.TestCase.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
 test_overlapping_calls_in_any_order = Breaking.TestCase

@@ -66,9 +66,13 @@ async def test_a_cancellation_by_someone_else_goes_through(client):
 
 
 async def test_an_error_of_its_own_goes_through(client):
-    with pytest.raises(KeyError), Departure(client.receive) as departure:
-        departure.watch()
-        raise KeyError("mine")
+    async def fail():
+        with Departure(client.receive) as departure:
+            departure.watch()
+            raise KeyError("mine")
+
+    with pytest.raises(KeyError):
+        await fail()
 
 
 async def test_the_task_may_be_used_on_afterwards(client):
