@@ -4,9 +4,11 @@ One process a configuration and test worker. Tests stay apart by their tokens: e
 cache of its own in the facade and is counted by itself in the sandbox.
 """
 
+import fcntl
 import hashlib
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -261,3 +263,21 @@ def at_work() -> Callable[..., dict[str, str]]:
         }
 
     return span
+
+
+@pytest.fixture(scope="session")
+def npm_project() -> Callable[[Path], str]:
+    """Installs the packages of a folder of tests where that is not done, and returns the path of Node.js."""
+
+    def install(folder: Path) -> str:
+        node, npm = shutil.which("node"), shutil.which("npm")
+        assert node, "Node.js is not installed: apt-get install nodejs npm"
+        assert npm, "npm is not installed: apt-get install npm"
+        # One test worker installs; the others wait for it.
+        with (folder / "package-lock.json").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (folder / "node_modules" / ".package-lock.json").exists():
+                subprocess.run([npm, "ci"], cwd=folder, check=True, capture_output=True, timeout=180)
+        return node
+
+    return install

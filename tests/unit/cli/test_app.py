@@ -2,6 +2,7 @@ import subprocess
 import sys
 
 import pytest
+import structlog
 
 from facade.cli import sandboxed
 from facade.cli.app import run
@@ -13,6 +14,9 @@ def clean_environment(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     for name in ("BUTLR_CLIENT_ID", "BUTLR_CLIENT_SECRET", "BUTLR_TOKEN", "BUTLR_BASE_URL", "FACADE_AUTH"):
         monkeypatch.delenv(name, raising=False)
+    yield
+    # Commands send the log to stderr, which is this test's alone.
+    structlog.reset_defaults()
 
 
 @pytest.mark.parametrize(

@@ -187,16 +187,16 @@ class Selections:
         return f"{head} {body} {' '.join(self.fragments)}"
 
     def _set(self, type_: GraphQLObjectType, depth: int) -> str:
-        many = self.rng.choice((1, 2)) if depth == 0 else self.rng.choice((1, 2, 3, 5, 8))
+        many = self.rng.choice((1, 2)) if depth == 0 else self.rng.choice((1, 2, 3, 5))
         return "{ " + " ".join(self._selection(type_, depth) for _ in range(many)) + " }"
 
     def _selection(self, type_: GraphQLObjectType, depth: int) -> str:
         kind = self.rng.random()
-        if depth < 4 and kind < 0.08:
+        if depth < 3 and kind < 0.08:
             return f"... on {type_.name} {self._directive()} {self._set(type_, depth + 1)}"
-        if depth < 4 and kind < 0.12:
+        if depth < 3 and kind < 0.12:
             return f"... {self._directive()} {self._set(type_, depth + 1)}"
-        if depth < 4 and kind < 0.18:
+        if depth < 3 and kind < 0.18:
             body = self._set(type_, depth + 1)
             name = f"F{len(self.fragments)}"
             self.fragments.append(f"fragment {name} on {type_.name} {body}")
