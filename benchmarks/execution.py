@@ -26,6 +26,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext as St
 from facade.butlr import Entry, Row
 from facade.schema import build_schema
 from facade.schema.bulk import BulkExecutor
+from facade.schema.report import columns
 
 ROUNDS = 7
 OPERATIONS = {
@@ -69,7 +70,7 @@ def _root() -> SimpleNamespace:
         rows=rows,
         dirty=[*rows[:-1], Row(time="yesterday", value=1.0)],
         few=rows[:10],
-        series=[SimpleNamespace(times=[row.time for row in rows], values=[row.value for row in rows])],
+        series=columns([Row(time=row.time, value=row.value) for row in rows]),
         sensors=[SimpleNamespace(detections_local=_detections(sensor)) for sensor in range(250)],
     )
 
@@ -80,7 +81,7 @@ def _schema() -> GraphQLSchema:
     def listed(name: str, type_: Any) -> GraphQLField:
         return GraphQLField(GraphQLList(GraphQLNonNull(type_)), resolve=lambda root, _info: getattr(root, name))
 
-    names = {name: types["ReportRow"] for name in ("rows", "dirty", "few")}
+    names = dict.fromkeys(("rows", "dirty", "few"), types["ReportRow"])
     names |= {"series": types["Series"], "sensors": types["DetectionSet"]}
     return GraphQLSchema(GraphQLObjectType("Lists", {name: listed(name, type_) for name, type_ in names.items()}))
 

@@ -14,6 +14,7 @@ from .callers import Caller
 from .ledger import Ledger
 from .pieces import Piece, oldest
 from .reader import Answer, Call, Upstream
+from .spans import halves, stitched
 
 # The reply's row and level that carry what a filter asks by. Rows have no site, and a sensor's one `zone_id` does
 # not say all the zones it stands in.
@@ -68,9 +69,7 @@ class Reports:
             return answer
         dimension, ids = _widest(body)
         if dimension is None or not _separable(body, dimension):
-            if _is_flat(body):
-                raise _too_much(body)
-            return answer
+            return await self._shorter(body, caller, ledger) if _is_flat(body) else answer
         pieces = await self._halved(body, dimension, ids, caller, ledger)
         return _merged(pieces)
 
@@ -94,10 +93,25 @@ class Reports:
         if not answer.value.is_empty_object:
             return [Piece(tuple(ids), answer)]
         if len(ids) == 1 or not _separable(asked, dimension):
-            if _is_flat(asked):
-                return [Piece(tuple(ids), None, _too_much(asked))]
-            return [Piece(tuple(ids), answer)]
+            if not _is_flat(asked):
+                return [Piece(tuple(ids), answer)]
+            try:
+                return [Piece(tuple(ids), await self._shorter(asked, caller, ledger))]
+            except ButlrError as error:
+                return [Piece(tuple(ids), None, error)]
         return await self._halved(body, dimension, ids, caller, ledger)
+
+    async def _shorter(self, body: Body, caller: Caller, ledger: Ledger) -> Answer[Reporting]:
+        """Ask a flat report that was too much by halves of its time. Raises `ButlrError` where it cannot be cut."""
+        bodies = halves(body)
+        if bodies is None:
+            raise _too_much(body)
+        answers = []
+        for part in bodies:
+            answer = await self._once(part, caller, ledger)
+            answers.append(await self._shorter(part, caller, ledger) if answer.value.is_empty_object else answer)
+        rows = stitched(body, [answer.value.data or [] for answer in answers])
+        return Answer(Reporting.from_data(rows), oldest([answer.entry for answer in answers]))
 
     async def _halved(
         self, body: Body, dimension: str, ids: Sequence[str], caller: Caller, ledger: Ledger

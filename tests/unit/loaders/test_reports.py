@@ -194,3 +194,18 @@ async def test_a_root_report_whose_groups_do_not_carry_the_id_is_never_merged(be
     )
     assert answer.reporting.data == {}
     assert len(over.rows.asked) == 1
+
+
+async def test_overload_of_one_room_is_halved_by_time_where_the_answer_stays_the_same(bench):
+    hours = [f"2025-10-14T{hour:02}:00:00Z" for hour in range(3)]
+    over = bench([row(ROOMS[0], time, 1) for time in hours])
+    whole = over.rows.answer
+
+    def bears_one_hour(body):
+        filter_ = body["filter"]
+        within = [each for each in whole(body) if filter_["start"] <= each["time"] < filter_["stop"]]
+        return within if len(within) <= 1 else {}
+
+    over.rows.answer = bears_one_hour
+    [answer] = await ask(over.loaders(), ROOMS[:1], {"filter": FILTER, "window": {"every": "1h"}})
+    assert [each.time for each in answer.reporting.rows] == hours

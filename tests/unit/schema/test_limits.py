@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facade.schema import Engine, Limits, build_schema
+from facade.schema.documents import Document, Documents
 from facade.schema.limits import exceeded
 
 EXAMPLES = sorted((Path(__file__).parents[3] / "facade/web/examples").glob("*.graphql"))
@@ -36,7 +37,7 @@ HOSTILE = {
     "deep inline fragments": "{" + "... {" * 900 + "__typename" + "}" * 900 + "}",
     "wide": f"{{ sensors {{ data {{ {'id ' * 3900} }} }} }}",
     "wide with selections": f"{{ sensors {{ data {{ {'room { id } ' * 900} }} }} }}",
-    "wide with arguments": f'{{ {"sensors(ids: ["a"]) { data { id } } " * 250} }}',
+    "wide with arguments": "{ " + 'sensors(ids: ["a"]) { data { id } } ' * 250 + "}",
     "wide inline fragments": "{" + "... { __typename } " * 700 + "}",
     "wide fragments": f"{{ sensors {{ data {{ {repeated('...F%', 300)} }} }} }} "
     + repeated("fragment F% on Sensor { id }", 300),
@@ -70,7 +71,7 @@ HOSTILE = {
     "too many tokens": "{ __typename }" + repeated(" query Q% { __typename }", 1000),
     "too many comments": "{ __typename }" + "#\n" * 100_000,
     "introspection over and over": "{ " + repeated("a%: __schema { types { name } }", 90) + " }",
-    "introspection lists in lists": "{ __schema { types { fields { type { fields { type { fields { name } } } } } } } }",
+    "introspection lists in lists": "{ __schema { types { fields { type { fields { type { name } } } } } } }",
     "introspection without an end": "{ __schema { types { " + "ofType { " * 30 + "name" + " }" * 30 + " } } }",
 }
 
@@ -129,7 +130,7 @@ HONEST = {
         fragment F on Sensor { id name }""",
     "a component's fragments": f"{{ sensors {{ data {{ {repeated('...F%', 40)} }} }} }} "
     + repeated("fragment F% on Sensor { id __typename room { id name } }", 40),
-    "a hundred aliases": f"{{ {repeated('a%: sensor(id: "s") { id }', 100)} }}",
+    "a hundred aliases": "{ " + repeated('a%: sensor(id: "s") { id }', 100) + " }",
     "fifteen deep": "{ sensors { data { " + "room { sensors { " * 6 + "id" + " } }" * 6 + " } } }",
 }
 
@@ -212,8 +213,6 @@ class TestDocumentsKept:
         assert engine.document("{ __typename }") is engine.document("{ __typename }")
 
     def test_they_do_not_outgrow_their_bound(self):
-        from facade.schema.documents import Document, Documents
-
         read = []
 
         def parse_and_note(text):
