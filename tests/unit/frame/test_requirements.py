@@ -1,10 +1,14 @@
+import ast
 import json
 import re
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 LOCKS = ("runtime.txt", "build.txt", "dev.txt", "node.txt")
 
@@ -61,3 +65,21 @@ def test_the_page_is_built_from_locked_packages(root: Path) -> None:
     for name, version in {**package["dependencies"], **package["devDependencies"]}.items():
         assert lock[f"node_modules/{name}"]["version"] == version
         assert lock[f"node_modules/{name}"]["integrity"].startswith("sha512-")
+
+
+def test_all_that_the_package_imports_is_among_its_dependencies(root: Path) -> None:
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    extras = [text for texts in project["optional-dependencies"].values() for text in texts]
+    declared = {canonicalize_name(Requirement(text).name) for text in [*project["dependencies"], *extras]}
+    imported = set()
+    for path in (root / "facade").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+                imported.add(node.module.partition(".")[0])
+    outside = imported - sys.stdlib_module_names - {"facade"}
+    owners = packages_distributions()
+
+    assert "strawberry" in outside
+    assert {name for name in outside if not declared & set(map(canonicalize_name, owners.get(name, ())))} == set()

@@ -50,7 +50,7 @@ HOSTILE = {
     "fragment bomb at one place": fragments(200, "{} {}"),
     "fragment bomb by aliases": fragments(100, "a: room { sensors { {} } } b: floor { sensors { {} } }"),
     "fragment bomb by fields": fragments(
-        5, "room { sensors { {} } } floor { sensors { {} } } hive { sensors { {} } } zones { sensors { {} } }"
+        6, "room { sensors { {} } } floor { sensors { {} } } hive { sensors { {} } } zones { sensors { {} } }"
     ),
     "long chain of fragments": fragments(400, "{}"),
     "long circle of fragments": "{ sensors { data { ...F0 } } } "
@@ -62,7 +62,7 @@ HOSTILE = {
         f"fragment F{at} on Sensor {{ {' '.join(f'a{to}: room {{ sensors {{ ...F{to} }} }}' for to in range(12))} }}"
         for at in range(12)
     ),
-    "unused fragments": "{ __typename } " + fragments(80, "{} {}").partition("}")[2].partition("}")[2],
+    "unused fragments": "{ __typename } " + fragments(80, "{} {}").partition("} } }")[2],
     "directives at one place": "{ sensors" + " @skip(if: false)" * 500 + " { data { id } } }",
     "unknown directives": "{ sensors" + " @a" * 1900 + " { data { id } } }",
     "directives everywhere": "{ sensors { data { "
@@ -81,10 +81,15 @@ def engine():
     return Engine(build_schema())
 
 
-def cpu(work):
-    """The least of some runs: others use this machine too."""
+@pytest.fixture(scope="module")
+def closed():
+    return Engine(build_schema(), introspection=False)
+
+
+def cpu(work, enough):
+    """Seconds of CPU that work takes: the least of some runs, for others use this machine too."""
     spent = []
-    for _ in range(5):
+    while len(spent) < 8 and min(spent, default=enough) >= enough:
         began = time.thread_time()
         work()
         spent.append(time.thread_time() - began)
@@ -102,7 +107,7 @@ def test_a_hostile_document_is_refused(engine, text):
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_refusing_costs_no_more_than_reading(engine, text):
-    assert cpu(lambda: engine._document(text)) < ENOUGH
+    assert cpu(lambda: engine._document(text), ENOUGH) < ENOUGH
 
 
 CIRCLES = {
@@ -128,8 +133,8 @@ HONEST = {
     "one type": '{ __type(name: "Sensor") { fields { name type { name fields { name } } } } }',
     "a fragment in itself by another way": """{ sensors { data { ...F room { sensors { ...F } } } } }
         fragment F on Sensor { id name }""",
-    "a component's fragments": f"{{ sensors {{ data {{ {repeated('...F%', 40)} }} }} }} "
-    + repeated("fragment F% on Sensor { id __typename room { id name } }", 40),
+    "a component's fragments": f"{{ sensors {{ data {{ {repeated('...F%', 30)} }} }} }} "
+    + repeated("fragment F% on Sensor { id __typename room { id name } }", 30),
     "a hundred aliases": "{ " + repeated('a%: sensor(id: "s") { id }', 100) + " }",
     "fifteen deep": "{ sensors { data { " + "room { sensors { " * 6 + "id" + " } }" * 6 + " } } }",
 }
@@ -166,7 +171,7 @@ def test_an_alias_of_a_field_selected_twice_counts_once():
     assert exceeded(parse(text), Limits(aliases=1)) is None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(
         st.lists(st.integers(0, 7) | st.sampled_from(["id", "b: id", "room { %s }", "floor { %s id }"]), max_size=5),
@@ -186,26 +191,22 @@ def test_whatever_fragments_open_each_other_the_walk_ends(bodies):
 
 
 class TestWithoutIntrospection:
-    @pytest.fixture(scope="class")
-    def engine(self):
-        return Engine(build_schema(), introspection=False)
-
     @pytest.mark.parametrize(
         "text",
         ["{ __schema { queryType { name } } }", '{ a: __type(name: "Sensor") { name } }', "{ _service { sdl } }"],
     )
-    def test_the_schema_is_not_told(self, engine, text):
-        errors = engine.document(text).errors
+    def test_the_schema_is_not_told(self, closed, text):
+        errors = closed.document(text).errors
         assert errors[0].extensions["code"] == "GRAPHQL_VALIDATION_FAILED"
         assert "switched off" in errors[0].message
 
     @pytest.mark.parametrize("text", ["{ sensor { id } sensrs { id } }", "{ sensors(idz: 1) { data { id } } }"])
-    def test_nor_guessed_at(self, engine, text):
+    def test_nor_guessed_at(self, closed, text):
         assert "Did you mean" in str(Engine(build_schema()).document(text).errors)
-        assert "Did you mean" not in str(engine.document(text).errors)
+        assert "Did you mean" not in str(closed.document(text).errors)
 
-    def test_typename_is_no_secret(self, engine):
-        assert engine.document("{ __typename sensors { __typename } }").errors == ()
+    def test_typename_is_no_secret(self, closed):
+        assert closed.document("{ __typename sensors { __typename } }").errors == ()
 
 
 class TestDocumentsKept:

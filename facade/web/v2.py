@@ -1,0 +1,156 @@
+"""The v2 reads that ended, served again from the graph: each answer is that of a GraphQL operation, in its old shape.
+
+Every answer says when the call ended and which operation takes its place.
+"""
+
+import math
+import time
+from collections.abc import Awaitable, Callable, Collection
+from hashlib import sha256
+from typing import Any
+
+import orjson
+from graphql import GraphQLError
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from ..butlr import RateLimited, Unauthenticated
+from ..legacy import FIXTURES_ENDED, PREFIX, READS, V2_ENDED, WRITES, GoneRead, Resolved, V2Read, refused_write
+from ..loaders import Services
+from ..schema import Context, Engine, Outcome
+from ..upstream import Caller, Ledger
+from .caching import cache_headers, is_fresh
+from .callers import Callers
+from .departure import CLIENT_GONE, Departure
+from .guard import is_forged
+from .params import JSON_TYPE
+from .rates import RateLimit, rate_key
+
+ALLOW = "GET, HEAD"
+VARY = "Authorization, X-API-Key, Accept-Encoding"
+NO_STORE = {"Cache-Control": "no-store", "Vary": VARY}
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class V2:
+    """Routes of the v2 reads, each with and without `/api`."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        services: Callable[[], Services],
+        callers: Callable[[], Callers],
+        *,
+        operation_timeout: float | None = None,
+        rate_limit: RateLimit | None = None,
+        cors_origins: Collection[str] = (),
+    ) -> None:
+        self._engine = engine
+        self._services = services
+        self._callers = callers
+        self._operation_timeout = operation_timeout
+        self._rate_limit = rate_limit
+        self._cors_origins = cors_origins
+
+    def routes(self) -> list[BaseRoute]:
+        return [
+            Route(f"{prefix}{read.path}", self._handler(read), methods=["GET", *WRITES])
+            for read in READS
+            for prefix in (PREFIX, PREFIX.removeprefix("/api"))
+        ]
+
+    def _handler(self, read: V2Read | GoneRead) -> Handler:
+        async def handle(request: Request) -> Response:
+            if request.method in WRITES:
+                headers = {**_notice(read), "Allow": ALLOW}
+                return _message(405, refused_write(request.method, read), headers)
+            if isinstance(read, GoneRead):
+                return _message(410, read.notice, _notice(read))
+            resolved = read.resolve(request.path_params)
+            response = await self._answer(request, resolved)
+            response.headers.update(_notice(read))
+            response.headers["X-Successor-Operation"] = resolved.operation.name
+            return response
+
+        return handle
+
+    async def _answer(self, request: Request, resolved: Resolved) -> Response:
+        if is_forged(request.headers, self._cors_origins):
+            return _message(403, "A page of another site made this request. Send an Authorization header with it.")
+        try:
+            caller = self._callers().of(request.headers)
+            if self._rate_limit:
+                await self._rate_limit.check(rate_key(request, caller))
+        except (RateLimited, Unauthenticated) as error:
+            return _failed([GraphQLError(str(error), extensions=error.extensions)])
+        timeout = self._operation_timeout
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with Departure(request.receive) as departure:
+            ledger = Ledger(fresh=is_fresh(request.headers), deadline=deadline, on_call=departure.watch)
+            outcome = await self._run(request, resolved, caller, ledger)
+        if departure.gone:
+            return Response(status_code=CLIENT_GONE)
+        request.scope["facade.ledger"] = ledger
+        return _answered(request, resolved, outcome, ledger)
+
+    async def _run(self, request: Request, resolved: Resolved, caller: Caller | None, ledger: Ledger) -> Outcome:
+        context = Context(self._services(), caller, ledger, request.scope.get("request_id", ""))
+        document = self._engine.document(resolved.operation.text)
+        try:
+            return await self._engine.run(document, resolved.variables, resolved.operation.name, context)
+        finally:
+            context.close()
+
+
+def _notice(read: V2Read | GoneRead) -> dict[str, str]:
+    """RFC 9745, RFC 8594 and RFC 5829: when the call ended, and what came after it."""
+    ended = FIXTURES_ENDED if isinstance(read, GoneRead) else V2_ENDED
+    headers = {"Deprecation": ended.deprecation, "Sunset": ended.sunset}
+    # Nothing came after fixtures.
+    return headers if isinstance(read, GoneRead) else {**headers, "Link": '</graphql>; rel="successor-version"'}
+
+
+def _answered(request: Request, resolved: Resolved, outcome: Outcome, ledger: Ledger) -> Response:
+    if outcome.errors or outcome.data is None:
+        return _failed(outcome.errors)
+    answer = resolved.shape(outcome.data)
+    if answer is None:
+        return _message(404, f"There is no {request.url.path.removeprefix('/api')} that this token may see.")
+    body = orjson.dumps(answer)
+    etag = f'"{sha256(body).hexdigest()[:32]}"'
+    headers = {**cache_headers(ledger), "ETag": etag, "Vary": VARY}
+    known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
+    if known & {etag, "*"}:
+        return Response(status_code=304, headers=headers)
+    return Response(body, 200, headers, media_type=JSON_TYPE)
+
+
+# By the code of the graph's error. What failed without a word on when to come back is a bad gateway.
+_STATUS = {
+    "BAD_USER_INPUT": 400,
+    "UNAUTHENTICATED": 401,
+    "FORBIDDEN": 403,
+    "NOT_FOUND": 404,
+    "RATE_LIMITED": 429,
+    "UPSTREAM_UNAVAILABLE": 502,
+    "UPSTREAM_INVALID_RESPONSE": 502,
+    "UPSTREAM_TIMEOUT": 504,
+}
+
+
+def _failed(errors: Collection[GraphQLError]) -> Response:
+    """The answer to a read of which a part failed: REST has no place for the rest of it."""
+    error = next(iter(errors), None) or GraphQLError("There was no answer.")
+    extensions: dict[str, Any] = error.extensions or {}
+    status = _STATUS.get(str(extensions.get("code")), 500)
+    headers: dict[str, str] = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    if (retry_after := extensions.get("retryAfter")) is not None:
+        headers["Retry-After"] = str(math.ceil(retry_after))
+        status = 503 if status == 502 else status
+    return _message(status, error.message, headers)
+
+
+def _message(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
+    return Response(orjson.dumps({"message": message}), status, {**NO_STORE, **(headers or {})}, media_type=JSON_TYPE)
