@@ -26,6 +26,8 @@ from .web.health import Health
 from .web.metrics import Metrics
 from .web.rates import RateLimit
 from .web.requests import RequestLog
+from .web.rest import LegacyRest
+from .web.v2 import V2
 
 
 class Facade:
@@ -127,12 +129,15 @@ def create_app(settings: Settings | None = None) -> Starlette:
     logs.configure(settings.log_format)
     facade = Facade(settings)
     callers: list[Callers] = []
+    rate_limit = _rate_limit(settings)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         async with facade.opened():
             callers[:] = [facade.callers()]
             yield
+        if rate_limit:
+            await rate_limit.aclose()
 
     metrics = Metrics()
     graphiql = GraphiQL() if settings.graphiql else None
@@ -144,20 +149,40 @@ def create_app(settings: Settings | None = None) -> Starlette:
         max_body_bytes=settings.max_body_bytes,
         operation_timeout=settings.operation_timeout,
         documents=_trusted(settings),
-        rate_limit=_rate_limit(settings),
+        rate_limit=rate_limit,
         cors_origins=settings.cors_origins,
         metrics=metrics,
+    )
+    rest = LegacyRest(
+        facade.opened_services,
+        lambda: callers[0],
+        refresh_path=settings.refresh_path,
+        max_body_bytes=settings.max_body_bytes,
+        operation_timeout=settings.operation_timeout,
+        rate_limit=rate_limit,
+        forward_unknown=settings.forward_unknown,
+    )
+    v2 = V2(
+        facade.engine,
+        facade.opened_services,
+        lambda: callers[0],
+        operation_timeout=settings.operation_timeout,
+        rate_limit=rate_limit,
+        cors_origins=settings.cors_origins,
     )
     health = Health(lambda: facade.services)
     routes: list[BaseRoute] = [
         Route("/graphql", graphql),
         Route("/api/v3/graphql", graphql),
+        *rest.routes(),
+        *v2.routes(),
         Route("/healthz", health.live),
         Route("/readyz", health.ready),
         Route("/metrics", metrics.endpoint),
     ]
     if graphiql:
         routes.append(graphiql.route())
+    routes.append(rest.unknown())
     middleware = [Middleware(RequestLog, metrics)]
     if settings.trusts_its_network:
         middleware.append(Middleware(LocalHosts, settings.host))
@@ -167,8 +192,16 @@ def create_app(settings: Settings | None = None) -> Starlette:
                 CORSMiddleware,
                 allow_origins=settings.cors_origins,
                 allow_methods=["GET", "POST"],
-                allow_headers=["Authorization", "X-API-Key", "Content-Type", "X-Request-Id", "Cache-Control"],
-                expose_headers=["X-Cache", "Age", "X-Request-Id", "ETag"],
+                allow_headers=[
+                    "Authorization",
+                    "X-API-Key",
+                    "Content-Type",
+                    "X-Request-Id",
+                    "Cache-Control",
+                    "X-Apollo-Operation-Name",
+                    "Apollo-Require-Preflight",
+                ],
+                expose_headers=["X-Cache", "Age", "X-Request-Id", "ETag", "Retry-After"],
             )
         )
     return Starlette(routes=routes, middleware=middleware, lifespan=lifespan)

@@ -124,6 +124,7 @@ class Settings(BaseSettings):
     rate_limit: Annotated[str | None, AfterValidator(_rate)] = setting("FACADE_RATE_LIMIT", None)
     introspection: bool = setting("FACADE_INTROSPECTION", True)
     graphiql: bool = setting("FACADE_GRAPHIQL", True)
+    forward_unknown: bool = setting("FACADE_FORWARD_UNKNOWN", False)
     trusted_documents: Path | None = setting("FACADE_TRUSTED_DOCUMENTS", None)
     cors_origins: Listed = setting("FACADE_CORS_ORIGINS", [])
     extra_measurements: Listed = setting("FACADE_EXTRA_MEASUREMENTS", [])

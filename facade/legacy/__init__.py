@@ -3,6 +3,10 @@
 Nothing here serves HTTP or calls the upstream: `web` runs the operations, and the command line prints them.
 """
 
+from .calls import Translation
+from .rest_request import Unreadable
+from .snippets import snippets
+from .translate import Translations, translate, translations
 from .v2 import (
     FIXTURES_ENDED,
     PREFIX,
@@ -23,6 +27,12 @@ __all__ = [
     "WRITES",
     "GoneRead",
     "Resolved",
+    "Translation",
+    "Translations",
+    "Unreadable",
     "V2Read",
     "refused_write",
+    "snippets",
+    "translate",
+    "translations",
 ]

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 
 from ..upstream import Ledger
 
+NEVER_KEPT = {"Cache-Control": "no-store"}
+
 
 def is_fresh(headers: Mapping[str, str]) -> bool:
     """Whether the caller asks for fresh data."""
@@ -13,14 +15,18 @@ def is_fresh(headers: Mapping[str, str]) -> bool:
 
 
 def cache_headers(ledger: Ledger, *, keep: bool = True, clock: Callable[[], float] = time.time) -> dict[str, str]:
-    """`X-Cache`, and how long a private cache may keep the answer: as long as its shortest part."""
+    """`X-Cache`, and how long a private cache may keep the answer: as long as its shortest part.
+
+    `max-age` counts from when the oldest part was read, as `Age` does (RFC 9111, section 4.2): what is left of it is
+    what is left of the part that ends first.
+    """
     status = ledger.status
     headers: dict[str, str] = {} if status is None else {"X-Cache": status.value}
     if not keep or status is None:
-        headers["Cache-Control"] = "no-store"
-        return headers
+        return {**headers, **NEVER_KEPT}
     now = clock()
-    fresh_for = max(0, math.floor((ledger.fresh_until or now) - now))
-    headers["Cache-Control"] = f"private, max-age={fresh_for}"
-    headers["Age"] = str(max(0, math.floor(now - (ledger.oldest or now))))
+    age = max(0, math.floor(now - (ledger.oldest or now)))
+    left = max(0, math.floor((ledger.fresh_until or now) - now))
+    headers["Cache-Control"] = f"private, max-age={age + left}"
+    headers["Age"] = str(age)
     return headers

@@ -1,6 +1,5 @@
 """The GraphQL endpoint: the GraphQL-over-HTTP specification, and what the cache says of an answer."""
 
-import math
 import time
 from collections.abc import Callable, Collection
 from hashlib import sha256
@@ -16,6 +15,7 @@ from ..butlr import RateLimited, Unauthenticated
 from ..loaders import Services
 from ..schema import Context, Engine, Outcome
 from ..upstream import Caller, Ledger
+from .caching import NEVER_KEPT, cache_headers, is_fresh
 from .callers import Callers
 from .departure import CLIENT_GONE, Departure
 from .documents import NotFound, Persisted, Trusted
@@ -51,7 +51,6 @@ class GraphQLEndpoint:
         rate_limit: RateLimit | None = None,
         cors_origins: Collection[str] = (),
         metrics: Metrics | None = None,
-        clock: Callable[[], float] = time.time,
     ) -> None:
         self._engine = engine
         self._services = services
@@ -63,7 +62,6 @@ class GraphQLEndpoint:
         self._rate_limit = rate_limit
         self._cors_origins = cors_origins
         self._metrics = metrics
-        self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -111,7 +109,7 @@ class GraphQLEndpoint:
         deadline = None if self._operation_timeout is None else time.monotonic() + self._operation_timeout
         with Departure(request.receive) as departure:
             ledger = Ledger(
-                fresh="no-cache" in request.headers.get("cache-control", "").lower(),
+                fresh=is_fresh(request.headers),
                 deadline=deadline,
                 on_call=departure.watch,
             )
@@ -123,7 +121,8 @@ class GraphQLEndpoint:
         if departure.gone:
             return Response(status_code=CLIENT_GONE)
         request.scope["facade.ledger"] = ledger
-        headers = self._cache_headers(outcome, ledger, operation)
+        cacheable = operation is OperationType.QUERY and outcome.executed
+        headers = cache_headers(ledger, keep=not outcome.errors) if cacheable else dict(NEVER_KEPT)
         body = orjson.dumps(outcome.as_json())
         status = 200 if outcome.executed else _request_error(media)
         if self._metrics:
@@ -134,20 +133,6 @@ class GraphQLEndpoint:
             if etag in _tags(request.headers.get("if-none-match", "")):
                 return Response(status_code=304, headers=headers)
         return Response(body, status, headers, media_type=f"{media}; charset=utf-8")
-
-    def _cache_headers(self, outcome: Outcome, ledger: Ledger, operation: OperationType | None) -> dict[str, str]:
-        if operation is not OperationType.QUERY or not outcome.executed:
-            return {"Cache-Control": "no-store"}
-        status = ledger.status
-        headers: dict[str, str] = {} if status is None else {"X-Cache": status.value}
-        if outcome.errors or status is None:
-            headers["Cache-Control"] = "no-store"
-            return headers
-        now = self._clock()
-        fresh_for = max(0, math.floor((ledger.fresh_until or now) - now))
-        headers["Cache-Control"] = f"private, max-age={fresh_for}"
-        headers["Age"] = str(max(0, math.floor(now - (ledger.oldest or now))))
-        return headers
 
 
 def _tags(header: str) -> set[str]:

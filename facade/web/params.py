@@ -79,7 +79,7 @@ async def read_params(request: Request, max_bytes: int) -> Params:
         )
     if any(p.startswith("charset=") and p.partition("=")[2].strip('"') not in ("utf-8", "utf8") for p in parameters):
         raise BadRequest(415, "Send the request in UTF-8.")
-    body = _json(await _body(request, max_bytes), "the body")
+    body = _json(await read_body(request, max_bytes), "the body")
     if isinstance(body, list):
         raise BadRequest(400, "Batches are not served: send each operation in a request of its own.")
     if not isinstance(body, dict):
@@ -87,7 +87,8 @@ async def read_params(request: Request, max_bytes: int) -> Params:
     return _checked(body)
 
 
-async def _body(request: Request, max_bytes: int) -> bytes:
+async def read_body(request: Request, max_bytes: int) -> bytes:
+    """Return the body of a request. Raises `BadRequest` where it is too large or does not end."""
     too_large = BadRequest(413, f"The body is larger than {max_bytes} bytes.")
     if int(request.headers.get("content-length") or 0) > max_bytes:
         raise too_large

@@ -3,6 +3,7 @@
 import math
 import time
 from hashlib import sha256
+from typing import Any
 
 import structlog
 from limits import RateLimitItem, parse_many
@@ -18,6 +19,8 @@ log = structlog.get_logger(__name__)
 
 # Seconds between two attempts to reach a storage that was down.
 DOWN_FOR = 5.0
+# Seconds. A storage that is slower than that is as good as down.
+ANSWERS_WITHIN = 0.5
 
 
 class RateLimit:
@@ -28,6 +31,7 @@ class RateLimit:
 
     def __init__(self, rates: str, storage: Storage) -> None:
         """`rates` is such as "600/minute" or "10/second;600/minute"."""
+        self._storage = storage
         self._items: list[RateLimitItem] = parse_many(rates)
         self._shared = SlidingWindowCounterRateLimiter(storage)
         self._own = SlidingWindowCounterRateLimiter(MemoryStorage())
@@ -37,7 +41,20 @@ class RateLimit:
     def create(cls, rates: str, cache_url: str) -> "RateLimit":
         if not cache_url.startswith(("redis://", "rediss://")):
             return cls(rates, MemoryStorage())
-        return cls(rates, RedisStorage(f"async+{cache_url}", wrap_exceptions=True, implementation="redispy"))
+        storage = RedisStorage(
+            f"async+{cache_url}",
+            wrap_exceptions=True,
+            implementation="redispy",
+            socket_timeout=ANSWERS_WITHIN,
+            socket_connect_timeout=ANSWERS_WITHIN,
+        )
+        return cls(rates, storage)
+
+    async def aclose(self) -> None:
+        if isinstance(self._storage, RedisStorage):
+            # The library has no way of its own to its client.
+            bridge: Any = self._storage.bridge
+            await bridge.storage.aclose()
 
     async def check(self, caller: str) -> None:
         """Count a request. Raises `RateLimited` where it is one too many."""

@@ -5,6 +5,7 @@ GraphQL shares the upstream call.
 """
 
 import math
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -30,6 +31,7 @@ from ..upstream import Answer, Body, Caller, Ledger, read_csv, read_stats
 from .caching import cache_headers, is_fresh
 from .callers import Callers
 from .params import JSON_TYPE, BadRequest, read_body
+from .rates import RateLimit, rate_key
 
 PREFIX = "/api"
 
@@ -46,11 +48,17 @@ class LegacyRest:
         *,
         refresh_path: str,
         max_body_bytes: int,
+        operation_timeout: float | None = None,
+        rate_limit: RateLimit | None = None,
+        forward_unknown: bool = False,
     ) -> None:
         self._services = services
         self._callers = callers
         self._refresh_path = refresh_path
         self._max_body_bytes = max_body_bytes
+        self._operation_timeout = operation_timeout
+        self._rate_limit = rate_limit
+        self._forward_unknown = forward_unknown
 
     def routes(self) -> list[BaseRoute]:
         handlers: dict[str, Callable[[Request], Awaitable[Response]]] = {
@@ -63,6 +71,41 @@ class LegacyRest:
             for path, handler in handlers.items()
             for spelt in {path, path.removeprefix(PREFIX)}
         ]
+
+    def unknown(self) -> BaseRoute:
+        """The route of every other path of the REST API: the last one, for it takes all."""
+        return Route(PREFIX + "/{path:path}", self._unknown, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+
+    async def _unknown(self, request: Request) -> Response:
+        path = request.url.path
+        if not self._forward_unknown:
+            return _message(
+                404,
+                f"{path} is not served here. The graph is at /graphql; `facade translate` says which operation "
+                "takes a REST call's place. FACADE_FORWARD_UNKNOWN=true passes such calls on to Butlr.",
+            )
+        try:
+            caller = await self._caller(request)
+            body = await read_body(request, self._max_body_bytes)
+            query = request.url.query
+            return _verbatim(
+                await self._services().upstream.butlr.http.send(
+                    request.method, f"{path}?{query}" if query else path, body=body or None, token=await caller.token()
+                )
+            )
+        except BadRequest as refused:
+            return _message(refused.status, str(refused))
+        except ButlrError as error:
+            return _failed(error)
+
+    async def _caller(self, request: Request) -> Caller:
+        """Who asks. Raises `Unauthenticated`, or `RateLimited` where they have asked too often."""
+        caller = self._callers().of(request.headers)
+        if self._rate_limit:
+            await self._rate_limit.check(rate_key(request, caller))
+        if caller is None:
+            raise Unauthenticated("This needs a token, sent as `Authorization: Bearer …`.")
+        return caller
 
     def _login(self, path: str) -> Callable[[Request], Awaitable[Response]]:
         """Logins go up as they came and are never kept, repeated or logged."""
@@ -80,12 +123,13 @@ class LegacyRest:
 
     def _read(self, path: str, read: Read) -> Callable[[Request], Awaitable[Response]]:
         async def call(request: Request) -> Response:
-            ledger = Ledger(fresh=is_fresh(request.headers))
+            timeout = self._operation_timeout
+            ledger = Ledger(
+                fresh=is_fresh(request.headers), deadline=None if timeout is None else time.monotonic() + timeout
+            )
             request.scope["facade.ledger"] = ledger
             try:
-                caller = self._callers().of(request.headers)
-                if caller is None:
-                    raise Unauthenticated("This needs a token, sent as `Authorization: Bearer …`.")
+                caller = await self._caller(request)
                 given = await read_body(request, self._max_body_bytes)
                 body = _object(given)
                 if body is None:

@@ -18,7 +18,7 @@ from facade.schema import build_schema as build_ours
 
 # Fields whose types no source gives are left out, as docs/using.md says: broker, topics, config,
 # connectionHealth, connection_health, algo_config, fixtures.
-NATIVE = build_schema('''
+NATIVE = build_schema("""
 scalar Time
 scalar JSON
 scalar InstallationStatus
@@ -99,7 +99,7 @@ type Area { value: Float unit: String }
 type Address { lines: [String!] country: String }
 type MetaData { created_at: Time updated_at: Time deleted_at: Time }
 type FloorPlan { floor_plan_id: ID name: String url: String coordinates: JSON }
-''')
+""")
 
 
 def shape(type_) -> str:

@@ -248,8 +248,12 @@ class TestAnUpstreamThatIsDown:
         assert setting.wire.calls == 10
         assert isinstance(outcomes[-1], CircuitOpen)
         assert "Your last calls" in str(outcomes[-1])
+        for _ in range(30):
+            setting.clock.now += 10
+            await setting.outcome("heavy")
+        assert setting.wire.calls == 40
         assert isinstance(await setting.outcome("light"), bytes)
-        setting.clock.now += 1
+        setting.clock.now += 10
         setting.wire.says(200)
         assert isinstance(await setting.outcome("heavy"), bytes)
         assert isinstance(await setting.outcome("heavy"), bytes)

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from facade.butlr import Forbidden, Unauthenticated, UpstreamUnavailable
-from facade.upstream import Ledger, Passthrough
+from facade.upstream import Exchange, Ledger, Passthrough, Upstream
 
 CALLER = Passthrough("t")
 ONE, TWO = (httpx.Response(200, content=body) for body in (b'"one"', b'"two"'))
@@ -82,6 +82,11 @@ async def test_an_answer_that_comes_after_a_refusal_is_not_kept(make, settle, st
     setting.wire.says(503)
     with pytest.raises(UpstreamUnavailable):
         await read(setting)
+    # Nor in a store that it shares with others, who have not seen the refusal.
+    replica = Upstream(setting.wire.butlr, setting.store, exchange=Exchange(retries=0), clock=setting.clock)
+    with pytest.raises(UpstreamUnavailable):
+        await replica.read(setting.call("same"), CALLER, Ledger())
+    await replica.aclose()
 
 
 class TestWhileRevalidating:
@@ -97,6 +102,7 @@ class TestWhileRevalidating:
         await read(setting)
         setting.clock.now += 10.5
         assert [await read(setting) for _ in range(20)] == [(b'"one"', "STALE")] * 20
+        assert len(setting.upstream._background) == 1
         await settle()
         assert setting.wire.calls == 2
         assert await read(setting) == (b'"two"', "HIT")

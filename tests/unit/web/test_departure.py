@@ -65,6 +65,18 @@ async def test_a_cancellation_by_someone_else_goes_through(client):
         await task
 
 
+async def test_it_goes_through_in_the_moment_that_the_client_leaves_too(client):
+    task = asyncio.create_task(operation(client))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    client.left.set()
+    await asyncio.sleep(0)
+    assert task.cancelling() == 1
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
 async def test_an_error_of_its_own_goes_through(client):
     async def fail():
         with Departure(client.receive) as departure:

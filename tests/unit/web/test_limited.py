@@ -93,7 +93,7 @@ class TestMetrics:
         fresh.data(f"{{ sensors {{ data {{ {BY_THE_DAY} }} }} }}", token=token)
         fresh.post("{ nonsense }")
         fresh.request("GET", "/no/such/path-of-mine")
-        fresh.request("BREW", "/graphql")
+        fresh.request("PROPFIND", "/graphql")
         answer = fresh.request("GET", "/metrics")
         assert answer.status_code == 200
         assert answer.headers["Content-Type"].startswith("text/plain; version=")

@@ -1,0 +1,66 @@
+"""`facade translate`: REST requests as GraphQL operations, and as code to paste."""
+
+import json
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .configured import configured
+from .failures import Failure
+from .query import _read as read
+
+if TYPE_CHECKING:
+    from ..legacy import Translation
+
+
+class Format(StrEnum):
+    text = "text"
+    json = "json"
+
+
+def translate(
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE|-",
+            help="curl lines, HTTP requests, a JSON body with its path, or a Postman collection; - reads stdin.",
+        ),
+    ],
+    format_: Annotated[Format, typer.Option("--format", help="How to print the operations.")] = Format.text,
+    url: Annotated[
+        str, typer.Option(metavar="URL", help="Where the code that is printed asks.")
+    ] = "http://127.0.0.1:8000/graphql",
+) -> None:
+    """Print the GraphQL operation that equals a REST request. What has no equal is named on stderr."""
+    from ..legacy import Unreadable, translations
+    from ..schema import build_schema
+
+    settings = configured()
+    try:
+        found = translations(
+            read(file), schema=build_schema(settings.extra_measurements), refresh_path=settings.refresh_path
+        )
+    except Unreadable as exc:
+        raise Failure(f"{'stdin' if file == '-' else file}: {exc}") from exc
+    done = [one for one in found.all if one.query is not None]
+    for one in found.all:
+        if one.reason is not None:
+            typer.echo(f"{one.source}: {one.reason}", err=True)
+    if format_ is Format.json:
+        listed = [{"query": one.query, "variables": one.variables} for one in done]
+        if listed or found.listed:
+            typer.echo(json.dumps(listed if found.listed else listed[0], indent=2, ensure_ascii=False))
+    else:
+        typer.echo("\n\n".join(_text(one, url) for one in done), nl=bool(done))
+    if not done:
+        raise typer.Exit(Failure.exit_code)
+
+
+def _text(one: "Translation", url: str) -> str:
+    from ..legacy import snippets
+
+    query = (one.query or "").strip()
+    parts = [f"# {one.source}", query, f"# Variables\n{json.dumps(one.variables, indent=2, ensure_ascii=False)}"]
+    parts += [f"# {name}\n{code}" for name, code in snippets(query, one.variables, url).items()]
+    return "\n\n".join(parts)

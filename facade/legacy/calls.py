@@ -1,0 +1,248 @@
+"""From one REST request to the operation that equals it, or the reason why none does."""
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode, parse, validate
+from graphql.execution.values import get_variable_values
+
+from ..butlr import (
+    CLIENT_LOGIN_PATH,
+    DETECTIONS_PATH,
+    LOGIN_PATH,
+    NATIVE_PATH,
+    REPORTING_PATH,
+    STATS_PATH,
+)
+from . import operations, shapes
+from .operations import DATA_TYPES, DETECTIONS_VARIABLES, REPORT_VARIABLES, STATS_VARIABLES
+from .rest_request import PLACEHOLDER, RestRequest
+from .shapes import Shape
+from .v2 import WRITES, GoneRead, find, refused_write
+
+Body = dict[str, Any]
+
+_PATH = re.compile(r"(?:/api)?(/v\d+/.*)", re.DOTALL)
+# A step of a path that stands for an id: {{id}}, :id, {id}, <id>, $ID.
+_UNNAMED = re.compile(r"/(\{[^/]*|:[^/]+|<[^/]*|\$[^/]*)")
+CAMEL_CALIBRATION = "calibrationPoints"
+# What a client asks besides, by the beginning of its path below `/api`.
+_ELSEWHERE = {
+    "/v1/client": "Tokens are made in Butlr's web app (Account Settings, API tokens) or by this call at Butlr.",
+    "/v2/streams": "Streams became POST /api/v3/detections: translate a body of that.",
+    "/v2/presence": "It ended with v2: ask POST /api/v3/reporting with the measurement presence.",
+    "/v2/traffic": "It ended with v2: ask POST /api/v3/reporting with the measurement traffic.",
+    "/v4/reporting": "Butlr keeps this call for its dashboard; POST /api/v4/reporting/stats is the one for clients.",
+}
+
+
+class Untranslatable(Exception):  # noqa: N818 - named for what happened
+    """There is no equal; the message says why, and what to do instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """A REST request as an operation, or the reason why it has none.
+
+    `shape` makes what the REST call answers of the operation's data: None for what is GraphQL already.
+    """
+
+    source: str
+    query: str | None = None
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    reason: str | None = None
+    shape: Shape | None = None
+
+
+def translated(request: RestRequest, schema: GraphQLSchema, refresh_path: str) -> Translation:
+    source = str(request)
+    try:
+        text, variables, shape = _call(request, refresh_path)
+        _check(text, variables, schema)
+    except Untranslatable as exc:
+        return Translation(source, reason=" ".join(f"{exc}{_unfilled(request)}".split()))
+    return Translation(source, text, variables, shape=shape)
+
+
+def _unfilled(request: RestRequest) -> str:
+    """Part of the reason may be that a placeholder stands where a value belongs."""
+    left = dict.fromkeys(PLACEHOLDER.findall(request.body or "") if "{{" in (request.body or "") else ())
+    return f" Put values in place of {', '.join(left)}." if left else ""
+
+
+Call = tuple[str, Mapping[str, Any], Shape | None]
+
+
+def _call(request: RestRequest, refresh_path: str) -> Call:
+    if request.problem:
+        raise Untranslatable(request.problem)
+    path = _known_path(request.path)
+    if (found := find(path)) is not None:
+        return _v2(request, path, *found)
+    calls: dict[str, Callable[[RestRequest], Call]] = {
+        LOGIN_PATH: _login,
+        refresh_path: _refresh,
+        CLIENT_LOGIN_PATH: _client_login,
+        REPORTING_PATH: _report,
+        DETECTIONS_PATH: _detections,
+        STATS_PATH: _stats,
+        NATIVE_PATH: _graphql,
+    }
+    call = calls.get(path)
+    if call is None:
+        raise Untranslatable(_unknown(path))
+    if request.method != "POST":
+        raise Untranslatable(f"{path} takes POST, not {request.method}.")
+    return call(request)
+
+
+def _known_path(path: str) -> str:
+    """The path as Butlr's docs write it: from `/api` on, whatever a proxy put before it."""
+    versioned = _PATH.search(path)
+    return "/api" + versioned[1].rstrip("/") if versioned else path.rstrip("/") or "/"
+
+
+def _unknown(path: str) -> str:
+    below = path.removeprefix("/api")
+    for start, reason in _ELSEWHERE.items():
+        if below == start or below.startswith(f"{start}/"):
+            return reason
+    if "/graphql" in path:
+        return "It is GraphQL already: change the base URL to the facade's."
+    if not _PATH.search(path):
+        return f"{path} names no version of the API: write the whole path, as in /api/v3/reporting."
+    return f"{path} is no call of Butlr's REST API that is known."
+
+
+def _v2(request: RestRequest, path: str, read: Any, parameters: Mapping[str, str]) -> Call:
+    if request.method in WRITES:
+        raise Untranslatable(refused_write(request.method, read))
+    if request.method not in ("GET", "HEAD"):
+        raise Untranslatable(f"{path} takes GET, not {request.method}.")
+    if isinstance(read, GoneRead):
+        raise Untranslatable(read.notice)
+    if unnamed := _UNNAMED.search(path):
+        raise Untranslatable(f"Put an id in place of {unnamed[1]}.")
+    if request.query:
+        raise Untranslatable(f"No source says what `?{request.query}` means; leave it out to read all.")
+    resolved = read.resolve(parameters)
+    return resolved.operation.text, resolved.variables, resolved.shape
+
+
+def _login(request: RestRequest) -> Call:
+    body = _credentials(request, ("username", "password"), ())
+    return operations.LOGIN.text, body, shapes.session("login")
+
+
+def _refresh(request: RestRequest) -> Call:
+    body = _credentials(request, ("client_id", "refresh_token"), ())
+    return operations.REFRESH.text, body, shapes.session("refreshToken")
+
+
+def _client_login(request: RestRequest) -> Call:
+    body = _credentials(request, ("client_id", "client_secret"), ("audience", "grant_type"))
+    return operations.client_login(body.keys()).text, body, shapes.session("clientLogin")
+
+
+def _credentials(request: RestRequest, required: Collection[str], optional: Collection[str]) -> Body:
+    """A login's body. It is checked here: a message of the schema's would hold what was given."""
+    body = _object(request, form=True)
+    _refuse_unknown(body, {*required, *optional})
+    for name in required:
+        if name not in body:
+            raise Untranslatable(f"Its body has no `{name}`.")
+    for name, value in body.items():
+        if not isinstance(value, str):
+            raise Untranslatable(f"`{name}` must be a string.")
+    return body
+
+
+def _report(request: RestRequest) -> Call:
+    body = _object(request)
+    if CAMEL_CALIBRATION in body and "calibration_points" not in body:
+        body = {("calibration_points" if name == CAMEL_CALIBRATION else name): body[name] for name in body}
+    _refuse_unknown(body, REPORT_VARIABLES)
+    options = body.get("options")
+    if isinstance(options, dict) and options.get("format") == "csv":
+        raise Untranslatable(
+            f"CSV has no equal in GraphQL: POST the same body to this facade's {REPORTING_PATH}, "
+            "or run `facade export`."
+        )
+    return operations.report(body.keys()).text, body, shapes.report
+
+
+def _detections(request: RestRequest) -> Call:
+    body = _object(request)
+    _refuse_unknown(body, {*DETECTIONS_VARIABLES, "data_types"})
+    data_types = body.pop("data_types", None)
+    if not isinstance(data_types, list) or not data_types:
+        raise Untranslatable(f"`data_types` must be a list of {', '.join(DATA_TYPES)}.")
+    for type_ in data_types:
+        if type_ not in DATA_TYPES:
+            raise Untranslatable(f"`data_types` has {type_!r}; known are {', '.join(DATA_TYPES)}.")
+    return operations.detections(body.keys(), dict.fromkeys(data_types)).text, body, shapes.detections
+
+
+def _stats(request: RestRequest) -> Call:
+    body = _object(request)
+    _refuse_unknown(body, STATS_VARIABLES)
+    return operations.stats(body.keys()).text, body, shapes.stats
+
+
+def _graphql(request: RestRequest) -> Call:
+    """A request for Butlr's own GraphQL API stays as it is, where the schema has what it asks."""
+    body = _object(request)
+    query, variables = body.get("query"), body.get("variables") or {}
+    if not isinstance(query, str) or not isinstance(variables, dict):
+        raise Untranslatable("A GraphQL request needs `query`, a document, and its `variables`, an object.")
+    return query, variables, None
+
+
+def _object(request: RestRequest, *, form: bool = False) -> Body:
+    text = (request.body or "").strip()
+    if not text:
+        raise Untranslatable("It has no body.")
+    if form and not text.startswith("{"):
+        return dict(parse_qsl(text, keep_blank_values=True))
+    try:
+        body = orjson.loads(text)
+    except orjson.JSONDecodeError as exc:
+        raise Untranslatable(f"Its body is not JSON: {exc}.") from exc
+    if not isinstance(body, dict):
+        raise Untranslatable("Its body must be a JSON object.")
+    return body
+
+
+def _refuse_unknown(body: Body, known: Collection[str]) -> None:
+    for name in body:
+        if name not in known:
+            raise Untranslatable(f"Its body has `{name}`, which is no field that is known: {', '.join(sorted(known))}.")
+
+
+def _check(text: str, variables: Mapping[str, Any], schema: GraphQLSchema) -> None:
+    """Raise `Untranslatable` with what the schema says of an operation or of its variables."""
+    try:
+        document = parse(text, max_tokens=4000)
+    except GraphQLError as exc:
+        raise Untranslatable(f"Its document cannot be read: {exc.message}") from exc
+    refusals: Collection[GraphQLError] = validate(schema, document)
+    if not refusals:
+        coerced = get_variable_values(schema, _definitions(document), dict(variables))
+        refusals = coerced if isinstance(coerced, list) else ()
+    if refusals:
+        raise Untranslatable(" ".join(_sentence(error.message) for error in list(refusals)[:3]))
+
+
+def _definitions(document: DocumentNode) -> Any:
+    for definition in document.definitions:
+        if isinstance(definition, OperationDefinitionNode):
+            return definition.variable_definitions or ()
+    return ()
+
+
+def _sentence(message: str) -> str:
+    return message if message.endswith((".", "?", "!")) else f"{message}."

@@ -1,0 +1,39 @@
+"""A REST request as it was found in what somebody pasted."""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+# What stands for a value that is not known here: {{token}} (Postman, .http files), $TOKEN (a shell).
+PLACEHOLDER = re.compile(r"\{\{[^{}]*\}\}|\$\{?\w+\}?")
+_SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
+
+
+@dataclass(frozen=True, slots=True)
+class RestRequest:
+    method: str
+    url: str
+    body: str | None = None
+    # As the file calls it.
+    name: str = ""
+    # Why a part of it cannot be told.
+    problem: str | None = None
+
+    @property
+    def path(self) -> str:
+        """The path of the URL, its placeholders as they are; the host may be one, or be left out."""
+        url = _SCHEME.sub("", self.url.strip(), count=1)
+        _, slash, path = url.partition("/")
+        return slash + urlsplit("//host/" + path).path[1:]
+
+    @property
+    def query(self) -> str:
+        return self.url.partition("#")[0].partition("?")[2]
+
+    def __str__(self) -> str:
+        what = f"{self.method} {self.path}"
+        return f"{self.name} ({what})" if self.name else what
+
+
+class Unreadable(ValueError):  # noqa: N818 - named for what happened
+    """The text holds no REST request, or its form is broken."""
