@@ -27,6 +27,6 @@ def cache_headers(ledger: Ledger, *, keep: bool = True, clock: Callable[[], floa
     now = clock()
     age = max(0, math.floor(now - (ledger.oldest or now)))
     left = max(0, math.floor((ledger.fresh_until or now) - now))
-    headers["Cache-Control"] = f"private, max-age={age + left}"
+    headers["Cache-Control"] = f"private, max-age={0 if ledger.stale else age + left}"
     headers["Age"] = str(age)
     return headers

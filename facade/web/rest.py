@@ -30,6 +30,7 @@ from ..loaders import Services
 from ..upstream import Answer, Body, Caller, Ledger, read_csv, read_stats
 from .caching import cache_headers, is_fresh
 from .callers import Callers
+from .departure import CLIENT_GONE, Departure
 from .params import JSON_TYPE, BadRequest, read_body
 from .rates import RateLimit, rate_key
 
@@ -123,11 +124,6 @@ class LegacyRest:
 
     def _read(self, path: str, read: Read) -> Callable[[Request], Awaitable[Response]]:
         async def call(request: Request) -> Response:
-            timeout = self._operation_timeout
-            ledger = Ledger(
-                fresh=is_fresh(request.headers), deadline=None if timeout is None else time.monotonic() + timeout
-            )
-            request.scope["facade.ledger"] = ledger
             try:
                 caller = await self._caller(request)
                 given = await read_body(request, self._max_body_bytes)
@@ -135,14 +131,23 @@ class LegacyRest:
                 if body is None:
                     # Not a body we can tell anything of: the upstream says what is wrong with it.
                     return _verbatim(await self._as_it_came(path, given, caller))
-                content, content_type = await read(self._services(), body, caller, ledger)
+                return await self._answer(request, read, body, caller)
             except BadRequest as refused:
                 return _message(refused.status, str(refused))
             except ButlrError as error:
                 return _failed(error)
-            return Response(content, 200, cache_headers(ledger), media_type=content_type)
 
         return call
+
+    async def _answer(self, request: Request, read: Read, body: Body, caller: Caller) -> Response:
+        timeout = self._operation_timeout
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with Departure(request.receive) as departure:
+            ledger = Ledger(fresh=is_fresh(request.headers), deadline=deadline, on_call=departure.watch)
+            request.scope["facade.ledger"] = ledger
+            content, content_type = await read(self._services(), body, caller, ledger)
+            return Response(content, 200, cache_headers(ledger), media_type=content_type)
+        return Response(status_code=CLIENT_GONE)
 
     async def _as_it_came(self, path: str, body: bytes, caller: Caller) -> Reply:
         upstream = self._services().upstream
@@ -150,7 +155,7 @@ class LegacyRest:
         async def send(body: bytes, token: str) -> Reply:
             return await upstream.butlr.http.call("POST", path, body=body, token=token)
 
-        return await upstream.exchange(send, body, caller)
+        return await upstream.exchange(send, body, caller, path=path)
 
 
 async def _reporting(services: Services, body: Body, caller: Caller, ledger: Ledger) -> tuple[bytes, str]:

@@ -37,6 +37,7 @@ from graphql import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from strawberry.extensions import FieldExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext as Stock
 
@@ -421,6 +422,9 @@ class BranchRecord:
     points: Any
 
 
+BRANCH = tuple(field.name for field in dataclasses.fields(BranchRecord))
+
+
 @dataclasses.dataclass
 class OtherRecord(BranchRecord):
     """Not a class that the shape names: always graphql-core's."""
@@ -489,6 +493,19 @@ async def test_every_answer_is_the_one_of_stock_execution(side: Side, seed: int)
             assert answer == expected, (text, root)
             errors += len(expected[1])
     assert errors > 20
+
+
+@pytest.mark.parametrize("field", LeafRecord.__struct_fields__)
+async def test_every_wrong_value_of_a_scalar_is_judged_as_ever(field: str) -> None:
+    schema = strict_schema()
+    data = Data(random.Random(3), {"Leaf": [LeafRecord]}, 0.0)
+    document = parse(f"{{ branch {{ maybe_children {{ {field} }} }} }}")
+    for value in DIRTY:
+        leaves = [data.of(GraphQLNonNull(schema.type_map["Leaf"])) for _ in range(2)]
+        setattr(leaves[1], field, value)
+        root = SimpleNamespace(branch=BranchRecord(**dict.fromkeys(BRANCH) | {"maybe_children": leaves}))
+        expected = written(await run(schema, document, root, Stock))
+        assert written(await run(schema, document, root, counted(SHAPES))) == expected, value
 
 
 def test_the_documents_compared_are_valid(side: Side) -> None:
@@ -594,6 +611,23 @@ async def test_a_resolver_put_in_place_afterwards_is_called() -> None:
     left = await stock_fields("{ needed { text whole } }", root, schema, SHAPES)
     assert root.needed
     assert left == {"Leaf.text": len(root.needed)}
+
+
+async def test_a_field_extension_has_its_say() -> None:
+    class Loud(FieldExtension):
+        def resolve(self, next_: Any, source: Any, info: Any, **arguments: Any) -> Any:
+            return next_(source, info, **arguments).upper()
+
+    @strawberry.type
+    class Voice:
+        text: str = strawberry.field(extensions=[Loud()])
+        python_name: str
+
+    Query = strawberry.type(type("Query", (), {"__annotations__": {"voices": list[Voice]}}))
+    schema = strawberry.Schema(Query, config=StrawberryConfig(auto_camel_case=False))._schema
+    root = SimpleNamespace(voices=[BranchRecord(**dict.fromkeys(BRANCH, "low"))])
+    left = await stock_fields("{ voices { text python_name } }", root, schema, {"Voice": Shape((BranchRecord,))})
+    assert left == {"Voice.text": 1}
 
 
 async def test_middleware_sees_every_field() -> None:
