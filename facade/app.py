@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
+import stamina.instrumentation
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -17,8 +18,11 @@ from .loaders import Services
 from .schema import Engine, Limits, build_schema
 from .settings import Settings, SettingsError, load
 from .upstream import Exchange, Reports, Service, Sightings, Upstream
+from .upstream.jwks import Keys
+from .upstream.verifying import Verifier
 from .web.callers import Callers
 from .web.documents import Trusted, read_manifest
+from .web.draining import CountsRequests, Draining
 from .web.graphiql import GraphiQL
 from .web.graphql import GraphQLEndpoint
 from .web.guard import LocalHosts
@@ -28,6 +32,9 @@ from .web.rates import RateLimit
 from .web.requests import RequestLog
 from .web.rest import LegacyRest
 from .web.v2 import V2
+
+# It would log each retry by itself; what came of them is in the error, the access log and the readiness.
+stamina.instrumentation.set_on_retry_hooks(())
 
 
 class Facade:
@@ -47,6 +54,7 @@ class Facade:
         )
         self.services: Services | None = None
         self.service: Service | None = None
+        self.verifier: Verifier | None = None
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator["Facade"]:
@@ -66,6 +74,8 @@ class Facade:
         if settings.client_id and settings.client_secret and (settings.auth == "service" or settings.demo):
             tokens = ServiceTokens(butlr, settings.client_id, settings.client_secret.get_secret_value())
             self.service = Service(tokens, scope="service")
+        if settings.jwks_url:
+            self.verifier = _verifier(settings, settings.jwks_url)
         self.services = Services(
             upstream=upstream,
             reports=Reports(upstream, calibration_key=settings.calibration_key),
@@ -80,6 +90,8 @@ class Facade:
             await upstream.aclose()
             if tokens:
                 await tokens.aclose()
+            if self.verifier:
+                await self.verifier.aclose()
             await store.aclose()
             await http.aclose()
 
@@ -105,7 +117,21 @@ class Facade:
             service=self.service,
             api_keys=[key.get_secret_value() for key in self.settings.api_keys],
             passthrough=self.settings.auth == "passthrough",
+            verifier=self.verifier,
         )
+
+
+def _verifier(settings: Settings, jwks_url: str) -> Verifier:
+    try:
+        keys = Keys(jwks_url)
+    except ValueError:
+        raise SettingsError("FACADE_JWKS_URL: write the address of a JWKS, with http:// or https://") from None
+    return Verifier(
+        keys,
+        issuer=settings.jwt_issuer or None,
+        audience=settings.jwt_audience,
+        tenant_claim=settings.jwt_tenant_claim,
+    )
 
 
 def _trusted(settings: Settings) -> Trusted | None:
@@ -131,11 +157,14 @@ def create_app(settings: Settings | None = None) -> Starlette:
     callers: list[Callers] = []
     rate_limit = _rate_limit(settings)
 
+    draining = Draining()
+
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         async with facade.opened():
             callers[:] = [facade.callers()]
-            yield
+            with draining.heard():
+                yield
         if rate_limit:
             await rate_limit.aclose()
 
@@ -170,7 +199,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         rate_limit=rate_limit,
         cors_origins=settings.cors_origins,
     )
-    health = Health(lambda: facade.services)
+    health = Health(lambda: facade.services, draining)
     routes: list[BaseRoute] = [
         Route("/graphql", graphql),
         Route("/api/v3/graphql", graphql),
@@ -183,7 +212,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     if graphiql:
         routes.append(graphiql.route())
     routes.append(rest.unknown())
-    middleware = [Middleware(RequestLog, metrics)]
+    middleware = [Middleware(CountsRequests, draining), Middleware(RequestLog, metrics)]
     if settings.trusts_its_network:
         middleware.append(Middleware(LocalHosts, settings.host))
     if settings.cors_origins:

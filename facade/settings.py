@@ -60,6 +60,13 @@ def _base_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _address(value: str | None) -> str | None:
+    """An http(s) URL as it is; what is empty is unset."""
+    if not value:
+        return None
+    return value if _base_url(value) else None
+
+
 def _rate(value: str | None) -> str | None:
     """A number of requests and the time they may come in: 600/minute, 20 per second."""
     if value is None or not value.strip():
@@ -96,6 +103,10 @@ class Settings(BaseSettings):
     api_keys: Annotated[list[SecretStr], NoDecode, BeforeValidator(_listed)] = setting("FACADE_API_KEYS", [])
     allow_anonymous: bool = setting("FACADE_ALLOW_ANONYMOUS", False)
     token_recheck: Seconds = setting("FACADE_TOKEN_RECHECK", 300.0)
+    jwks_url: Annotated[str | None, AfterValidator(_address)] = setting("FACADE_JWKS_URL", None)
+    jwt_issuer: str | None = setting("FACADE_JWT_ISSUER", None)
+    jwt_audience: Listed = setting("FACADE_JWT_AUDIENCE", [])
+    jwt_tenant_claim: str = setting("FACADE_JWT_TENANT_CLAIM", "http://butlr.io/client_id", min_length=1)
     # Set by `serve --sandbox`: callers without a token are the sandbox's demo client.
     demo: bool = setting("FACADE_SANDBOX_DEMO", False)
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from . import check, inventory, query, sandbox, schema, serve
+from . import check, inventory, query, sandbox, schema, serve, translate
 from .failures import Failure
 
 # Typer carries its own click and does not export the base of click's exceptions; BadParameter is one of them.
@@ -21,6 +21,7 @@ app.command("schema")(schema.schema)
 app.command("check")(check.check)
 app.command("query")(query.query)
 app.command("inventory")(inventory.inventory)
+app.command("translate")(translate.translate)
 
 
 def _version(wanted: bool) -> None:

@@ -36,7 +36,7 @@ def serve(
         if settings.log_format == "text":
             _greet(settings, address_of(listener), sandbox=sandbox)
         run(
-            app if settings.workers == 1 else "facade.app:create_app",
+            app if settings.workers == 1 else "facade.cli.serving:worker_app",
             listener,
             workers=settings.workers,
         )

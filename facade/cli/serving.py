@@ -1,12 +1,24 @@
 """Servers: the socket is bound before anything is said, so a port in use is one line and port 0 has a number."""
 
 import errno
+import multiprocessing
 import os
 import signal
 import socket
-from typing import Any
+import threading
+import time
+from typing import TYPE_CHECKING, Any
 
 from .failures import Failure, WrongUsage
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+# Seconds that an app may go on listening, and that requests have to finish after that: together the 30 that
+# Kubernetes gives by default, with some to spare.
+GRACE = 20
+# Seconds until a worker that does not answer its supervisor is replaced. Starting on a busy machine takes long.
+SILENCE = 15
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -44,14 +56,13 @@ def address_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def run(app: Any, listener: socket.socket, *, workers: int = 1, grace: int = 30) -> None:
+def run(app: Any, listener: socket.socket, *, workers: int = 1, grace: int = GRACE) -> None:
     """Serve until SIGTERM or SIGINT, then finish what is under way within `grace` seconds.
 
     With several workers `app` is the name of a factory: each process makes its own.
     """
     _stop_is_success()
     import uvicorn
-    from uvicorn.supervisors import Multiprocess
 
     config = uvicorn.Config(
         app,
@@ -63,14 +74,50 @@ def run(app: Any, listener: socket.socket, *, workers: int = 1, grace: int = 30)
         log_config=None,
         server_header=False,
         timeout_graceful_shutdown=grace,
+        timeout_worker_healthcheck=SILENCE,
     )
     if workers > 1:
-        supervisor = Multiprocess(config, sockets=[listener])
-        supervisor.run()
-        if any(process.exitcode not in (0, -signal.SIGTERM) for process in supervisor.processes):
-            raise Failure("A worker process failed; what it logged above says why.")
-        return
-    uvicorn.Server(config).run(sockets=[listener])
+        _supervise(config, listener)
+    else:
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _supervise(config: Any, listener: socket.socket) -> None:
+    from uvicorn.supervisors import Multiprocess
+
+    class Supervisor(Multiprocess):
+        def join_all(self) -> None:
+            """Wait for the workers no longer than they were given."""
+            deadline = time.monotonic() + config.timeout_graceful_shutdown + 10
+            for worker in self.processes:
+                worker.process.join(max(deadline - time.monotonic(), 0))
+                if worker.exitcode is None:
+                    worker.kill()
+                    worker.join()
+
+    supervisor = Supervisor(config, sockets=[listener])
+    supervisor.run()
+    if any(worker.exitcode not in (0, -signal.SIGTERM) for worker in supervisor.processes):
+        raise Failure("A worker process failed; what it logged above says why.")
+
+
+def worker_app() -> "Starlette":
+    """Make the app of a worker, which ends as on SIGTERM when its supervisor has gone, even by SIGKILL.
+
+    Else it would serve on unsupervised, on a port nobody can take again, with the supervisor's stdout and stderr
+    open: who reads those to their end would never see it.
+    """
+    supervisor = multiprocessing.parent_process()
+    if supervisor is not None:
+
+        def end_with_it() -> None:
+            supervisor.join()
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        threading.Thread(target=end_with_it, name="end with the supervisor", daemon=True).start()
+    from ..app import create_app
+
+    return create_app()
 
 
 def _stop_is_success() -> None:

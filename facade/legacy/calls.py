@@ -166,8 +166,14 @@ def _report(request: RestRequest) -> Call:
     if CAMEL_CALIBRATION in body and "calibration_points" not in body:
         body = {("calibration_points" if name == CAMEL_CALIBRATION else name): body[name] for name in body}
     _refuse_unknown(body, REPORT_VARIABLES)
-    options = body.get("options")
-    if isinstance(options, dict) and options.get("format") == "csv":
+    given = body.get("options")
+    options: Body = given if isinstance(given, dict) else {}
+    if options.get("includeCalibrationPoints"):
+        raise Untranslatable(
+            "The graph gives no calibration points back: leave options.includeCalibrationPoints out, "
+            f"or POST the same body to this facade's {REPORTING_PATH}."
+        )
+    if options.get("format") == "csv":
         raise Untranslatable(
             f"CSV has no equal in GraphQL: POST the same body to this facade's {REPORTING_PATH}, "
             "or run `facade export`."

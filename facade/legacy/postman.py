@@ -39,11 +39,11 @@ def _request(name: str, request: Any, known: Mapping[str, str]) -> RestRequest:
         return RestRequest("GET", with_values(request, known), name=name)
     if not isinstance(request, dict):
         return RestRequest("GET", "", name=name, problem="It is no request of a collection of format v2.1.")
-    body, problem = _body(request.get("body"))
+    body, problem = _body(request.get("body"), known)
     return RestRequest(
         str(request.get("method") or "GET").upper(),
         _url(request.get("url"), known),
-        None if body is None else with_values(body, known),
+        body,
         name,
         problem,
     )
@@ -74,20 +74,22 @@ def _step(step: str, values: Mapping[str, str]) -> str:
     return value if value.startswith("{{") else quote(value, safe="")
 
 
-def _body(body: Any) -> tuple[str | None, str | None]:
+def _body(body: Any, known: Mapping[str, str]) -> tuple[str | None, str | None]:
     """The text of a body, or why it cannot be told."""
     if not isinstance(body, dict) or body.get("disabled"):
         return None, None
     mode = body.get("mode")
     if mode == "raw":
-        return str(body.get("raw") or "") or None, None
+        return with_values(str(body.get("raw") or ""), known) or None, None
     if mode == "urlencoded":
-        return urlencode(_pairs(body.get("urlencoded"))), None
+        fields = _pairs(body.get("urlencoded"))
+        return urlencode({name: with_values(value, known) for name, value in fields.items()}), None
     if mode == "graphql":
         asked = body.get("graphql")
         variables = asked.get("variables") if isinstance(asked, dict) else None
         query = asked.get("query") if isinstance(asked, dict) else None
-        return f'{{"query": {json.dumps(query)}, "variables": {variables or "{}"}}}', None
+        values = with_values(str(variables or "{}"), known)
+        return f'{{"query": {json.dumps(query)}, "variables": {values}}}', None
     return None, "It sends a form or a file; the REST calls take JSON." if mode else None
 
 

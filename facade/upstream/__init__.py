@@ -1,7 +1,7 @@
 """The one way to read the upstream: cache, single flight and token handling laid over the client."""
 
 from .bodies import Body
-from .callers import Caller, Passthrough, Service
+from .callers import Caller, Passthrough, Service, Verified, tenant_scopes
 from .exchange import Exchange
 from .heatmaps import read_heatmap_v2
 from .ledger import Ledger
@@ -26,8 +26,10 @@ __all__ = [
     "Sightings",
     "Stats",
     "Upstream",
+    "Verified",
     "oldest",
     "read_csv",
     "read_heatmap_v2",
     "read_stats",
+    "tenant_scopes",
 ]

@@ -1,16 +1,29 @@
 """Who asks: whose token goes upstream, and whose cached answers may be read."""
 
-from typing import Protocol
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any, Protocol
+
+import orjson
 
 from ..butlr import ServiceTokens, jwt_expiry
 from ..cache import token_scope
 
+# What OpenID Connect says a token tells of its user: no rights to anything.
+_OF_IDENTITY = frozenset({"openid", "profile", "email", "address", "phone", "offline_access"})
+
 
 class Caller(Protocol):
-    """`scope` names who may read a cached answer; `expires` is the token's own end, epoch seconds."""
+    """`scope` names who may read a cached answer; `expires` is the token's own end, epoch seconds.
+
+    `flight` names whose calls upstream may be shared while they are under way: never another token's, for what the
+    upstream says to one token, such as that it is revoked, is not said to another.
+    """
 
     @property
     def scope(self) -> str: ...
+    @property
+    def flight(self) -> str: ...
     @property
     def expires(self) -> float | None: ...
     @property
@@ -27,7 +40,7 @@ class Passthrough:
 
     def __init__(self, token: str) -> None:
         self._token = token
-        self.scope = token_scope(token)
+        self.scope = self.flight = token_scope(token)
         self.expires = jwt_expiry(token)
 
     def __repr__(self) -> str:
@@ -40,6 +53,59 @@ class Passthrough:
         return False
 
 
+class Verified:
+    """A caller whose bearer token's signature and claims have been verified; it goes upstream as it is.
+
+    Callers whom the same issuer gave the same permissions of the same tenant read the same cache, so that a token's
+    successor finds it warm.
+    """
+
+    verified = True
+
+    def __init__(self, token: str, claims: Mapping[str, Any], *, tenant_claim: str) -> None:
+        """`claims` are verified ones, `exp` among them."""
+        self._token = token
+        self.flight = token_scope(token)
+        self.expires = float(claims["exp"])
+        tenant = claims.get(tenant_claim)
+        self.tenant = tenant if isinstance(tenant, str) and tenant else None
+        self.scope = self.flight if self.tenant is None else _tenant_scope(self.tenant, claims)
+
+    def __repr__(self) -> str:
+        return f"Verified({self.scope})"
+
+    async def token(self) -> str:
+        return self._token
+
+    def renew(self, refused: str) -> bool:  # noqa: ARG002 -- the caller's token is the only one there is
+        return False
+
+
+def tenant_scopes(tenant: str) -> str:
+    """What the scopes of all callers of a tenant start with."""
+    return f"j-{_digest(tenant)[:16]}-"
+
+
+def _tenant_scope(tenant: str, claims: Mapping[str, Any]) -> str:
+    permissions = _permissions(claims)
+    # Where nothing is said of rights, they are the subject's own; without a subject, the token's.
+    whose = None if permissions else claims.get("sub") or claims
+    return tenant_scopes(tenant) + _digest([claims.get("iss"), tenant, permissions, whose])[:32]
+
+
+def _permissions(claims: Mapping[str, Any]) -> list[str]:
+    """What a token lets its bearer do; empty where it does not say."""
+    listed = claims.get("permissions")
+    if listed is None:
+        scope = claims.get("scope")
+        listed = [name for name in scope.split() if name not in _OF_IDENTITY] if isinstance(scope, str) else []
+    return sorted({str(name) for name in listed}) if isinstance(listed, list) else []
+
+
+def _digest(value: Any) -> str:
+    return sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
 class Service:
     """Any caller of a facade that logs in by itself: all share one login and one cache."""
 
@@ -48,7 +114,7 @@ class Service:
 
     def __init__(self, tokens: ServiceTokens, *, scope: str) -> None:
         self._tokens = tokens
-        self.scope = scope
+        self.scope = self.flight = scope
 
     def __repr__(self) -> str:
         return f"Service({self.scope})"

@@ -1,6 +1,7 @@
 """`Upstream`: one read of one call, by way of cache and single flight."""
 
 import asyncio
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -39,7 +40,7 @@ from ..cache import (
     scope_prefix,
 )
 from .bodies import span_times
-from .callers import Caller
+from .callers import Caller, Service
 from .exchange import Exchange, Send
 from .ledger import Ledger
 
@@ -117,6 +118,8 @@ class Upstream:
         self._flights = SingleFlight()
         self._accepted: OrderedDict[str, float] = OrderedDict()
         self._refused_at: OrderedDict[str, float] = OrderedDict()
+        # Tokens that were verified, and then refused by the upstream: by `flight`, until it takes them again.
+        self._distrusted: OrderedDict[str, float] = OrderedDict()
         self._background: set[asyncio.Task[None]] = set()
         self._refreshing: set[str] = set()
 
@@ -171,7 +174,9 @@ class Upstream:
             raise _out_of_time()
         try:
             async with asyncio.timeout(left) as limit:
-                return await self._flights.run(entry_key, lambda: self._fetch(entry_key, call, caller, ledger.deadline))
+                return await self._flights.run(
+                    f"{caller.flight} {entry_key}", lambda: self._fetch(entry_key, call, caller, ledger.deadline)
+                )
         except TimeoutError:
             if not limit.expired():
                 raise
@@ -195,6 +200,7 @@ class Upstream:
         proxy's page proves nothing of a token.
         """
         path = path or self._paths.get(send, "the API")
+        asked_at = self.clock()
         try:
             reply = await self._exchange.send(path, send, body, caller, deadline)
         except (Unauthenticated, Forbidden):
@@ -202,7 +208,7 @@ class Upstream:
             raise
         if check:
             check(reply)
-        self._accept(caller)
+        self._accept(caller, asked_at)
         return reply
 
     async def _fetch(self, entry_key: str, call: Call[T], caller: Caller, deadline: float | None) -> Answer[T]:
@@ -247,11 +253,11 @@ class Upstream:
         return entry if entry is not None and self._may_read(caller, entry) else None
 
     def _may_read(self, caller: Caller, entry: Entry) -> bool:
-        if caller.verified:
-            return True
         if entry.as_of <= self._refused_at.get(caller.scope, 0.0):
             # Asked for before the refusal, and answered or stored after it.
             return False
+        if caller.verified:
+            return caller.flight not in self._distrusted
         # The entry itself proves that the upstream took this token when it was read.
         proven = max(entry.as_of, self._accepted.get(caller.scope, 0.0))
         return self.clock() - proven <= self._recheck
@@ -261,17 +267,29 @@ class Upstream:
         now = self.clock()
         if caller.expires is not None and caller.expires <= now:
             return False
-        return caller.verified or now - self._accepted.get(caller.scope, 0.0) <= self._recheck
+        if caller.verified:
+            return caller.flight not in self._distrusted
+        return now - self._accepted.get(caller.scope, 0.0) <= self._recheck
 
-    def _accept(self, caller: Caller) -> None:
+    def _accept(self, caller: Caller, asked_at: float) -> None:
         _remember(self._accepted, caller.scope, self.clock())
+        if self._distrusted and asked_at > self._distrusted.get(caller.flight, math.inf):
+            del self._distrusted[caller.flight]
 
     async def _refused(self, caller: Caller) -> None:
-        """Drop all that a refused token had cached, in every replica that shares the store."""
+        """Drop all that a refused token had cached, in every replica that shares the store.
+
+        What the scope's other tokens have asked for goes as well, and is asked for anew: who asked is not kept.
+        """
         self._accepted.pop(caller.scope, None)
-        if not caller.verified:
-            _remember(self._refused_at, caller.scope, self.clock())
-            await self.store.drop(scope_prefix(caller.scope))
+        if isinstance(caller, Service):
+            # The facade's own login was refused, and none of its callers.
+            return
+        now = self.clock()
+        if caller.verified:
+            _remember(self._distrusted, caller.flight, now)
+        _remember(self._refused_at, caller.scope, now)
+        await self.store.drop(scope_prefix(caller.scope))
 
     def _refresh(self, entry_key: str, call: Call[T], caller: Caller) -> None:
         if entry_key in self._refreshing:
@@ -279,7 +297,9 @@ class Upstream:
 
         async def refresh() -> None:
             try:
-                await self._flights.run(entry_key, lambda: self._fetch(entry_key, call, caller, None))
+                await self._flights.run(
+                    f"{caller.flight} {entry_key}", lambda: self._fetch(entry_key, call, caller, None)
+                )
             except (ButlrError, FlightCancelled) as error:
                 log.warning("background refresh failed", call=call.name, error=getattr(error, "code", "cancelled"))
 

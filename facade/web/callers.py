@@ -8,27 +8,37 @@ from starlette.datastructures import Headers
 
 from ..butlr import Unauthenticated
 from ..upstream import Caller, Passthrough, Service
+from ..upstream.verifying import Verifier
 
 
 class Callers:
     """Tells callers apart.
 
     With a `service` login every caller is that login, once an API key of theirs is good; `passthrough` lets a
-    caller with a bearer token be themselves all the same.
+    caller with a bearer token be themselves all the same, and a `verifier` only once their token is verified.
     """
 
     def __init__(
-        self, *, service: Service | None = None, api_keys: Sequence[str] = (), passthrough: bool = True
+        self,
+        *,
+        service: Service | None = None,
+        api_keys: Sequence[str] = (),
+        passthrough: bool = True,
+        verifier: Verifier | None = None,
     ) -> None:
         self._service = service
         self._api_keys = [sha256(key.encode()).digest() for key in api_keys]
         self._passthrough = passthrough
+        self._verifier = verifier
 
-    def of(self, headers: Headers) -> Caller | None:
-        """Return the caller; None where there is no token. Raises `Unauthenticated` for a wrong API key."""
+    async def of(self, headers: Headers) -> Caller | None:
+        """Return the caller; None where there is no token.
+
+        Raises `Unauthenticated` for a wrong API key and for a token that is not verified where it has to be.
+        """
         bearer = _bearer(headers.get("authorization", ""))
         if self._passthrough and bearer:
-            return Passthrough(bearer)
+            return await self._verifier.verified(bearer) if self._verifier else Passthrough(bearer)
         if self._service and self._api_keys and not self._has_key(headers.get("x-api-key") or bearer or ""):
             raise Unauthenticated("Send one of this facade's API keys, as `X-API-Key` or as the bearer token.")
         return self._service

@@ -77,7 +77,7 @@ class GraphQLEndpoint:
             media = JSON_TYPE
         try:
             media = self._answerable(request, media)
-            caller = self._callers().of(request.headers)
+            caller = await self._callers().of(request.headers)
             if self._rate_limit:
                 await self._rate_limit.check(rate_key(request, caller))
             params = await read_params(request, self._max_body_bytes)
@@ -160,8 +160,10 @@ def _refused(error: BadRequest | NotFound | RateLimited | Unauthenticated, media
             refused = BadRequest(429, str(error), {"Retry-After": f"{error.retry_after:.0f}"})
             return _refusal(refused, media, **error.extensions)
         case Unauthenticated():
-            refused = BadRequest(401, str(error), {"WWW-Authenticate": "Bearer"})
-            return _refusal(refused, media, code=error.code)
+            headers = {"WWW-Authenticate": "Bearer"}
+            if error.retry_after is not None:
+                headers["Retry-After"] = f"{error.retry_after:.0f}"
+            return _refusal(BadRequest(401, str(error), headers), media, **error.extensions)
 
 
 def _refusal(refused: BadRequest, media: str, *, code: str = "BAD_USER_INPUT", **extensions: Any) -> Response:

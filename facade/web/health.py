@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ..loaders import Services
+from .draining import Draining
 
 
 class Health:
@@ -15,18 +16,24 @@ class Health:
     An upstream or a Redis that is down does not make a replica unready: stale answers are of use.
     """
 
-    def __init__(self, services: Callable[[], Services | None]) -> None:
+    def __init__(self, services: Callable[[], Services | None], draining: Draining) -> None:
         self._services = services
+        self._draining = draining
 
     async def live(self, _request: Request) -> Response:
-        return _json({"status": "ok"}, 200)
+        services = self._services()
+        return _json({"status": "ok", "upstream": services.upstream.state if services else "unknown"}, 200)
 
     async def ready(self, _request: Request) -> Response:
         services = self._services()
         if services is None:
             return _json({"status": "starting"}, 503)
         cache = await services.upstream.store.ping()
-        return _json({"status": "ready", "upstream": services.upstream.state, "cache": cache}, 200)
+        status = "draining" if self._draining.begun else "ready"
+        return _json(
+            {"status": status, "upstream": services.upstream.state, "cache": cache},
+            503 if self._draining.begun else 200,
+        )
 
 
 def _json(answer: object, status: int) -> Response:

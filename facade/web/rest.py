@@ -101,7 +101,7 @@ class LegacyRest:
 
     async def _caller(self, request: Request) -> Caller:
         """Who asks. Raises `Unauthenticated`, or `RateLimited` where they have asked too often."""
-        caller = self._callers().of(request.headers)
+        caller = await self._callers().of(request.headers)
         if self._rate_limit:
             await self._rate_limit.check(rate_key(request, caller))
         if caller is None:

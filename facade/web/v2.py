@@ -80,7 +80,7 @@ class V2:
         if is_forged(request.headers, self._cors_origins):
             return _message(403, "A page of another site made this request. Send an Authorization header with it.")
         try:
-            caller = self._callers().of(request.headers)
+            caller = await self._callers().of(request.headers)
             if self._rate_limit:
                 await self._rate_limit.check(rate_key(request, caller))
         except (RateLimited, Unauthenticated) as error:

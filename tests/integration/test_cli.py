@@ -142,7 +142,7 @@ def test_serve_sandbox_answers_without_an_account_and_ends_well_with_its_sandbox
     process, url = serving()
     [sandbox] = children_of(process.pid)
 
-    assert got(f"{url}/healthz") == {"status": "ok"}
+    assert got(f"{url}/healthz")["status"] == "ok"
     answer = posted(f"{url}/graphql", "{ sensors { data { id } } }")
     assert "errors" not in answer
     assert len(answer["data"]["sensors"]["data"]) == 200

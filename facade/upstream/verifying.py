@@ -1,0 +1,91 @@
+"""Tokens verified by their issuer's keys, before anything else is done for whoever sent them."""
+
+import math
+from collections.abc import Sequence
+
+import jwt
+
+from ..butlr import Unauthenticated
+from .callers import Verified
+from .jwks import NO_KEYS_PAUSE, Keys, KeysUnavailable
+
+# Seconds by which clocks may differ.
+LEEWAY = 10.0
+TENANT_CLAIM = "http://butlr.io/client_id"
+# A token of hundreds of kilobytes is nobody's, and its signature would be summed all the same.
+LONGEST = 16_384
+
+
+class Verifier:
+    """Verifies the signature, `exp`, `nbf` and, where they are given, `iss` and `aud`."""
+
+    def __init__(
+        self,
+        keys: Keys,
+        *,
+        issuer: str | None = None,
+        audience: Sequence[str] = (),
+        tenant_claim: str = TENANT_CLAIM,
+    ) -> None:
+        """A token for any one of `audience` is good."""
+        self._keys = keys
+        self._issuer = issuer
+        self._audience = list(audience)
+        self._tenant_claim = tenant_claim
+
+    async def verified(self, token: str) -> Verified:
+        """Return the caller whose token it is.
+
+        Raises `Unauthenticated` for a token that is not good, and, with `retry_after`, for any token while there is
+        no key: to let it pass unverified would lend it what only verified tokens may read.
+        """
+        if len(token) > LONGEST:
+            raise _refused("it is too long")
+        try:
+            # `kid` decides which key to verify with, and nothing else is believed of the header.
+            kid = jwt.get_unverified_header(token).get("kid")
+            signing = await self._keys.key(kid)
+            if signing is None:
+                raise _refused("its issuer has no such key")
+            claims = jwt.decode(
+                token,
+                signing.key,
+                algorithms=list(signing.algorithms),
+                issuer=self._issuer,
+                audience=self._audience or None,
+                leeway=LEEWAY,
+                options={"require": ["exp"], "verify_aud": bool(self._audience), "verify_iat": False},
+            )
+        except KeysUnavailable:
+            raise Unauthenticated(
+                "The token cannot be verified now, for its issuer's keys cannot be read (FACADE_JWKS_URL). Try again.",
+                sent=False,
+                retry_after=float(math.ceil(NO_KEYS_PAUSE)),
+            ) from None
+        except jwt.InvalidTokenError as error:
+            raise _refused(_reason(error)) from None
+        # Within the leeway past `exp` it goes upstream, which judges by its own clock, and reads nothing kept.
+        return Verified(token, claims, tenant_claim=self._tenant_claim)
+
+    async def aclose(self) -> None:
+        await self._keys.aclose()
+
+
+# By type, the narrower first: a library's message may quote the token.
+_REASONS: tuple[tuple[type[jwt.InvalidTokenError], str], ...] = (
+    (jwt.ExpiredSignatureError, "it has expired"),
+    (jwt.ImmatureSignatureError, "it is not valid yet"),
+    (jwt.InvalidIssuerError, "it is of another issuer"),
+    (jwt.InvalidAudienceError, "it is for another audience"),
+    (jwt.MissingRequiredClaimError, "it lacks a claim that is needed: exp, and iss and aud where they are checked"),
+    (jwt.InvalidAlgorithmError, "it is not signed as its issuer signs"),
+    (jwt.InvalidSignatureError, "its signature is wrong"),
+)
+
+
+def _reason(error: jwt.InvalidTokenError) -> str:
+    return next((reason for type_, reason in _REASONS if isinstance(error, type_)), "it is no JWT")
+
+
+def _refused(reason: str) -> Unauthenticated:
+    return Unauthenticated(f"The token is refused: {reason}. Log in again for a fresh one.", sent=False)
