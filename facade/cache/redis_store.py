@@ -21,6 +21,7 @@ from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from .entry import Entry
@@ -37,8 +38,9 @@ _LONGEST = 7 * 24 * 3600.0
 _SKEW = 3600.0
 _OWED_MOST = 10_000
 
-# TimeoutError and refused or reset connections are OSErrors.
-_FAILURES = (RedisError, OSError)
+# TimeoutError and refused or reset connections are OSErrors; RuntimeError is uvloop's word for writing to a
+# connection that the other side has reset.
+_FAILURES = (RedisError, OSError, RuntimeError)
 
 
 class _Outage:
@@ -269,7 +271,7 @@ def _open(url: str, timeout: float, max_connections: int) -> tuple[RedisCache, s
             connection_pool_class=BlockingConnectionPool,
             connection_pool_kwargs={
                 # Once more at once: Redis and what is in between close connections that idle.
-                "retry": Retry(NoBackoff(), 1),
+                "retry": Retry(NoBackoff(), 1, (RedisConnectionError, RedisTimeoutError, RuntimeError)),  # type: ignore[arg-type]
                 "timeout": timeout,
                 **options,
             },

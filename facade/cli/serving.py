@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 GRACE = 20
 # Seconds until a worker that does not answer its supervisor is replaced. Starting on a busy machine takes long.
 SILENCE = 15
+# Seconds that an idle connection is kept: longer than a load balancer keeps its own (60 by default at most of them),
+# or one of its requests would now and then meet a connection that has just been closed.
+KEEP_ALIVE = 75
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -75,6 +78,7 @@ def run(app: Any, listener: socket.socket, *, workers: int = 1, grace: int = GRA
         server_header=False,
         timeout_graceful_shutdown=grace,
         timeout_worker_healthcheck=SILENCE,
+        timeout_keep_alive=KEEP_ALIVE,
     )
     if workers > 1:
         _supervise(config, listener)

@@ -59,7 +59,7 @@ class Translation:
 
 
 def translated(request: RestRequest, schema: GraphQLSchema, refresh_path: str) -> Translation:
-    source = str(request)
+    source = " ".join(str(request).split())
     try:
         text, variables, shape = _call(request, refresh_path)
         _check(text, variables, schema)

@@ -20,7 +20,7 @@ _DATA = frozenset({"-d", "--data", "--data-ascii", "--data-binary", "--data-raw"
 _UPLOADS = frozenset({"-F", "--form", "--form-string", "-T", "--upload-file"})
 _VALUED = frozenset(_IGNORED.split()) | _DATA | _UPLOADS | {"-X", "--request", "--url"}
 _CURL = re.compile(r"(?:.*/)?curl(?:\.exe)?")
-_CURL_LINE = re.compile(r"^\s*(?:\$\s+)?(?:\S*/)?curl(?:\.exe)?\s", re.MULTILINE)
+_CURL_LINE = re.compile(r"^\s*(?:\$\s+)?(?:\w+=\S*\s+)*(?:\S*/)?curl(?:\.exe)?\s", re.MULTILINE)
 
 
 def is_curl(text: str) -> bool:

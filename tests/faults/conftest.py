@@ -82,7 +82,8 @@ class Asker:
 @pytest.fixture
 async def asker():
     """Makes askers of a facade's URL."""
-    connector = aiohttp.TCPConnector(limit=256)
+    # Shorter than a server keeps a connection, or a request may meet its end.
+    connector = aiohttp.TCPConnector(limit=256, keepalive_timeout=2)
     async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=90)) as session:
         yield lambda facade: Asker(facade.url, session)
 

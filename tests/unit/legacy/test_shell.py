@@ -1,7 +1,7 @@
 import shlex
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facade.legacy.shell import commands
@@ -10,6 +10,7 @@ from facade.legacy.shell import commands
 WORDS = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]))
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.lists(WORDS, min_size=1), min_size=1), st.sampled_from(["\n", "; ", " && ", " | ", "\n# a ' note\n"])
 )
@@ -17,12 +18,14 @@ def test_words_quoted_for_a_shell_come_back(lines, joint):
     assert list(commands(joint.join(map(shlex.join, lines)))) == lines
 
 
+@settings(deadline=None)
 @given(WORDS)
 def test_a_word_in_double_quotes_comes_back(word):
     escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$").replace("`", "\\`")
     assert list(commands(f'x "{escaped}"')) == [["x", word]]
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(max_codepoint=0xFFFF, exclude_categories=["Cs"]).filter(lambda c: c != "\x00")))
 def test_a_word_as_browsers_quote_it_comes_back(word):
     escaped = "".join(f"\\u{ord(char):04x}" if char in "\\'!" or ord(char) > 126 else char for char in word)

@@ -4,7 +4,7 @@ from email.utils import parsedate
 
 import pytest
 from graphql import parse, validate
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facade.butlr import LOGIN_PATH, REPORTING_PATH
@@ -34,6 +34,7 @@ def test_deprecation_and_sunset_are_the_same_moment(ended):
     assert int(ended.deprecation.removeprefix("@")) == calendar.timegm(parsedate(ended.sunset))
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1).filter(lambda id_: "/" not in id_ and "%" not in id_))
 def test_whatever_an_id_is_it_comes_into_the_variables(id_):
     read, parameters = find(f"/api/v2/hives/{id_}")
@@ -46,6 +47,7 @@ def test_a_path_is_known_with_and_without_what_stands_before_it(prefix, end):
     assert call(f"{prefix}/v2/hives{end}").query.startswith("query HivesV2 {")
 
 
+@settings(deadline=None)
 @given(st.sets(st.sampled_from(sorted(REPORT_VARIABLES.keys() - {"filter"}))))
 def test_a_report_declares_the_variables_that_are_given_and_no_other(names):
     values = {
@@ -124,6 +126,7 @@ def test_what_has_no_equal_has_a_reason(path, body, method, says):
     assert says in translation.reason
 
 
+@settings(deadline=None)
 @given(st.one_of(st.integers(10**9, 10**12), st.lists(st.just("hunter2"), min_size=1)))
 def test_no_reason_holds_a_secret(secret):
     reason = call(LOGIN_PATH, {"username": "a@b.c", "password": secret}).reason
