@@ -4,6 +4,7 @@ import ipaddress
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from limits import parse_many as parse_rates
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
@@ -55,8 +56,11 @@ def _listed(value: Any) -> Any:
 
 
 def _base_url(value: str) -> str:
-    if not value.startswith(("http://", "https://")):
-        raise ValueError("write it with http:// or https://")
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("write it with http:// or https:// and a host")
+    if parts.username or parts.query or parts.fragment:
+        raise ValueError("write it without a user, a query or a fragment")
     return value.rstrip("/")
 
 

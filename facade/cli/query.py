@@ -2,10 +2,8 @@
 
 import asyncio
 import json
-import sys
 from contextlib import AsyncExitStack, ExitStack
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,6 +11,7 @@ import typer
 from . import output
 from .configured import configured, settings_put_to_use
 from .failures import Failure, WrongUsage
+from .files import read
 from .sandboxed import sandbox_upstream
 from .tables import tables
 from .waiting import waiting
@@ -48,7 +47,7 @@ def query(
     """Run an operation and print its answer. Errors in it go to stderr; then the exit code is 1."""
     if path is not None and format_ is Format.json:
         raise WrongUsage("--path chooses a table: use it with --format table or csv.")
-    document = _read(file)
+    document = read(file)
     values = _variables(variables)
     with ExitStack() as stack:
         if sandbox:
@@ -109,23 +108,12 @@ def _print_tables(
         output.write_tables(chosen)
 
 
-def _read(file: str) -> str:
-    try:
-        if file == "-":
-            return sys.stdin.buffer.read().decode()
-        return Path(file).read_text(encoding="utf-8")
-    except OSError as exc:
-        raise WrongUsage(f"Cannot read {file}: {exc.strerror}.") from exc
-    except UnicodeDecodeError as exc:
-        raise WrongUsage(f"{file} is not UTF-8 text.") from exc
-
-
 def _variables(given: str | None) -> dict[str, Any] | None:
     if given is None:
         return None
     what = f"The file {given[1:]}" if given.startswith("@") else "--variables"
     try:
-        variables = json.loads(_read(given[1:]) if given.startswith("@") else given)
+        variables = json.loads(read(given[1:]) if given.startswith("@") else given)
     except ValueError as exc:
         raise WrongUsage(f"{what} is not JSON: {exc}.") from exc
     if not isinstance(variables, dict):

@@ -8,7 +8,7 @@ import typer
 
 from .configured import configured
 from .failures import Failure
-from .query import _read as read
+from .files import read
 
 if TYPE_CHECKING:
     from ..legacy import Translation

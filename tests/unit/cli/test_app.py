@@ -60,7 +60,7 @@ def test_without_a_command_the_help_is_shown(capsys):
     ("args", "name", "value", "says"),
     [
         ([], "BUTLR_BASE_URL", "api.butlr.io", "BUTLR_BASE_URL: "),
-        ([], "BUTLR_BASE_URL", "http://me:secret@localhost", "the base URL must hold no user"),
+        ([], "BUTLR_BASE_URL", "http://me:secret@localhost", "BUTLR_BASE_URL: write it without a user"),
         (["--host", "0.0.0.0"], "FACADE_AUTH", "service", "FACADE_API_KEYS"),
         ([], "FACADE_CACHE_URL", "memcached://:secret@localhost", "cache URL"),
         (["--host", "nowhere.invalid"], "FACADE_AUTH", "passthrough", "'nowhere.invalid' is no address"),
@@ -92,11 +92,14 @@ def test_a_wrong_setting_is_named(monkeypatch, capsys):
 
 
 def test_a_setting_that_only_its_use_shows_wrong_is_no_traceback(monkeypatch, capsys):
-    monkeypatch.setenv("BUTLR_BASE_URL", "http://me:secret@localhost")
+    monkeypatch.setenv("BUTLR_BASE_URL", "http://butlr.test")
+    monkeypatch.setenv("HTTP_PROXY", "socks5://me:secret@localhost:1")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
 
     assert run(["check", "--token", "t"]) == 2
     err = capsys.readouterr().err
-    assert "base URL must hold no user" in err
+    assert "proxy" in err
     assert "secret" not in err
 
 

@@ -1,0 +1,1 @@
+"""The facade beside other ways to the same data, in one run: `python -m benchmarks`."""

@@ -1,0 +1,97 @@
+"""The same data by hand: the calls, decoded with orjson, projected and dumped. One job a line, one answer a line."""
+
+import asyncio
+import json
+import os
+import resource
+import statistics
+import sys
+import time
+from collections import defaultdict
+from typing import Any
+
+import aiohttp
+import orjson
+import uvloop
+
+HEADERS = {"Authorization": "Bearer by-hand", "Content-Type": "application/json"}
+WINDOW = {"every": "5m", "function": "max"}
+FIELDS = ("time", "value", "sensor_id", "room_id", "measurement")
+
+
+class ByHand:
+    def __init__(self, session: aiohttp.ClientSession, upstream: str) -> None:
+        self._session = session
+        self._upstream = upstream
+
+    async def _post(self, path: str, body: dict[str, Any]) -> Any:
+        async with self._session.post(self._upstream + path, data=orjson.dumps(body), headers=HEADERS) as answer:
+            return orjson.loads(await answer.read())
+
+    async def detections(self, variables: dict[str, Any]) -> bytes:
+        seen = await self._post(
+            "/api/v3/reporting",
+            {
+                "filter": {
+                    "start": "2025-10-07T00:00:00Z",
+                    "stop": "2025-10-14T00:00:00Z",
+                    "measurements": ["presence", "traffic"],
+                    "value": {"gte": 0},
+                },
+                "window": {"every": "1w", "function": "last"},
+            },
+        )
+        macs = [row["mac_address"] for row in seen["data"]]
+        found = await self._post(
+            "/api/v3/detections",
+            {"data_types": ["detections_local"], "filter": {**variables, "mac_addresses": macs}},
+        )
+        of_mac: dict[str, list[Any]] = defaultdict(list)
+        for entry in found["detections_local"]:
+            of_mac[entry["mac_address"]].append({"mac_address": entry["mac_address"], "value": entry["value"]})
+        data = [
+            {
+                "id": row["sensor_id"],
+                "mac_address": row["mac_address"],
+                "detections": {"detections_local": of_mac[row["mac_address"]]},
+            }
+            for row in seen["data"]
+        ]
+        return orjson.dumps({"data": {"sensors": {"data": data}}})
+
+    async def rows(self, variables: dict[str, Any]) -> bytes:
+        found = await self._post(
+            "/api/v3/reporting", {"filter": {**variables, "measurements": ["presence"]}, "window": WINDOW}
+        )
+        rows = [{name: row[name] for name in FIELDS} for row in found["data"]]
+        return orjson.dumps({"data": {"report": {"rows": rows}}})
+
+
+async def main() -> None:
+    async with aiohttp.ClientSession() as session:
+        by_hand = ByHand(session, os.environ["UPSTREAM"])
+        calls = {"A": by_hand.detections, "C": by_hand.rows}
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            job = json.loads(line)
+            call = calls[job["workload"]]
+            times: list[float] = []
+            body = b""
+            cpu, begun = time.process_time(), time.perf_counter()
+            while len(times) < job["least"] or time.perf_counter() - begun < job["seconds"]:
+                before = time.perf_counter()
+                body = await call(job["variables"])
+                times.append(time.perf_counter() - before)
+            took = time.perf_counter() - begun
+            answer = {
+                "requests": len(times),
+                "seconds": took,
+                "median": statistics.median(times),
+                "cpu": time.process_time() - cpu,
+                "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+                "body": body.decode() if job.get("show") else None,
+            }
+            print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    uvloop.run(main())

@@ -1,0 +1,120 @@
+"""Processes of one run: each on the core it belongs on, what it burns and holds read from /proc."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any, Self
+
+ROOT = Path(__file__).parent.parent
+CORES = sorted(os.sched_getaffinity(0))
+# Where there is a second core, the load and the upstream stay off the servers'.
+SERVER_CORE, LOAD_CORE = CORES[0], CORES[-1]
+_TICK = os.sysconf("SC_CLK_TCK")
+
+
+class Broken(Exception):
+    """A process did not do what the run needs of it."""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def python(*arguments: str) -> list[str]:
+    return [sys.executable, *arguments]
+
+
+def asgi(app: str, port: int) -> list[str]:
+    """The command of a bare uvicorn, as fast as it is to be had."""
+    uvicorn = ("-m", "uvicorn", app, "--host", "127.0.0.1", "--port", str(port), "--http", "httptools")
+    return python(*uvicorn, "--loop", "uvloop", "--no-access-log", "--log-level", "warning", "--lifespan", "off")
+
+
+class Process:
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        core: int,
+        folder: Path,
+        name: str,
+        environment: Mapping[str, str] | None = None,
+        talks: bool = False,
+    ) -> None:
+        self.name = name
+        # What it says is kept in a file: a terminal that scrolls would be part of what is measured.
+        self.log = folder / f"{name.replace(' ', '-')}.log"
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                command,
+                cwd=folder,
+                env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})},
+                stdin=subprocess.PIPE if talks else subprocess.DEVNULL,
+                stdout=subprocess.PIPE if talks else log,
+                stderr=log,
+                preexec_fn=lambda: os.sched_setaffinity(0, {core}),
+                text=talks,
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def wait_for(self, url: str, seconds: float = 60) -> None:
+        """Raises `Broken` where it ends, or nothing answers in time."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            if self._process.poll() is not None:
+                raise Broken(f"{self.name} ended: {self.last_words()}")
+            try:
+                with urllib.request.urlopen(url, timeout=5):
+                    return
+            except urllib.error.HTTPError:
+                return
+            except OSError:
+                time.sleep(0.05)
+        raise Broken(f"{self.name} does not listen: {self.last_words()}")
+
+    def ask(self, job: Mapping[str, Any]) -> dict[str, Any]:
+        """Send a job as a line and return its answer."""
+        stdin: IO[str] | None = self._process.stdin
+        stdout: IO[str] | None = self._process.stdout
+        if stdin is None or stdout is None:
+            raise Broken(f"{self.name} does not talk")
+        stdin.write(json.dumps(job) + "\n")
+        stdin.flush()
+        line = stdout.readline()
+        if not line:
+            raise Broken(f"{self.name} ended: {self.last_words()}")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def last_words(self) -> str:
+        return self.log.read_text(errors="replace")[-2000:].strip() or "it said nothing"
+
+    def cpu(self) -> float:
+        """Seconds of CPU so far, all threads."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICK
+
+    def peak(self) -> int:
+        """The most bytes of memory it ever held."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
+        line = next(line for line in status if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024

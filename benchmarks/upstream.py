@@ -1,0 +1,153 @@
+"""The upstream that every contender stands in front of: fixed data, a fixed latency, and a count of the calls.
+
+Rows and detections are those of the span and the assets that a body asks for, so that a contender may ask as it
+pleases and still get what everyone gets. The bytes of an answer are made once.
+"""
+
+import asyncio
+import os
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+
+SENSORS = int(os.environ.get("STUB_SENSORS", "200"))
+LATENCY = float(os.environ.get("STUB_LATENCY", "0.02"))
+KEPT = 64
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_LOGIN = orjson.dumps(
+    {"access_token": "benchmark", "scope": "", "expires_in": 86400, "token_type": "Bearer"},
+)
+
+
+def sensor_id(number: int) -> str:
+    return f"sensor_{number:027}"
+
+
+def mac_address(number: int) -> str:
+    return f"00-17-0d-00-00-00-{number >> 8:02x}-{number & 255:02x}"
+
+
+def _row(number: int) -> dict[str, Any]:
+    room, floor, hive = number // 4, number // 40, number // 10
+    return {
+        "field": "presence",
+        "measurement": "presence",
+        "time": "",
+        "start": "",
+        "stop": "",
+        "value": 0,
+        "preprocessed": False,
+        "timezone_offset": "0h",
+        "tag_id": "",
+        "building_id": f"building_{1:027}",
+        "building_name": "Head Office",
+        "hive_id": f"hive_{hive:027}",
+        "hive_serial": f"65fefe57f497{hive:04x}",
+        "sensor_id": sensor_id(number),
+        "space_id": f"space_{floor:027}",
+        "space_name": f"Floor {floor}",
+        "room_id": f"room_{room:027}",
+        "room_name": f"Room {room}",
+        "zone_id": "",
+        "zone_name": "",
+        "mac_address": mac_address(number),
+    }
+
+
+ROWS = [_row(number) for number in range(SENSORS)]
+NUMBER_OF_MAC = {row["mac_address"]: number for number, row in enumerate(ROWS)}
+
+
+def _seconds(duration: str) -> int:
+    return int(duration[:-1]) * _UNITS[duration[-1]]
+
+
+def _windows(body: dict[str, Any], default: str) -> list[datetime]:
+    filter_ = body["filter"]
+    start = datetime.fromisoformat(filter_["start"])
+    stop = datetime.fromisoformat(filter_["stop"]) if "stop" in filter_ else datetime.now(UTC)
+    every = timedelta(seconds=_seconds((body.get("window") or {}).get("every") or default))
+    return [start + every * n for n in range(-((start - stop) // every))]
+
+
+def _rfc3339(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def reporting(body: dict[str, Any]) -> bytes:
+    filter_ = body["filter"]
+    wanted = {
+        key: set(filter_[name]["eq"])
+        for name, key in (("sensors", "sensor_id"), ("rooms", "room_id"), ("mac_addresses", "mac_address"))
+        if filter_.get(name)
+    }
+    times = [_rfc3339(moment) for moment in _windows(body, "1m")]
+    echo = {name: filter_[name] for name in ("start", "stop") if name in filter_}
+    data = [
+        {**row, **echo, "time": time, "value": (number + at) % 7}
+        for number, row in enumerate(ROWS)
+        if all(row[key] in ids for key, ids in wanted.items())
+        for at, time in enumerate(times)
+    ]
+    counts = {"page": 1, "page_item_count": 0, "total_item_count": 0, "total_pages": 1}
+    return orjson.dumps({"data": data, "page_info": counts})
+
+
+def detections(body: dict[str, Any]) -> bytes:
+    macs = body["filter"].get("mac_addresses") or list(NUMBER_OF_MAC)
+    starts = [int(moment.timestamp() * 1000) for moment in _windows(body, "1m")]
+    entries = [
+        {
+            "start_time": start,
+            "sample_time": start + 900,
+            "mac_address": mac,
+            "value": [[round(NUMBER_OF_MAC[mac] % 97 / 97, 4), at / 10], [0.5625, 0.9375]],
+        }
+        for mac in macs
+        for at, start in enumerate(starts)
+    ]
+    return orjson.dumps(dict.fromkeys(body["data_types"], entries))
+
+
+ANSWERS = {"/api/v3/reporting": reporting, "/api/v3/detections": detections}
+_kept: dict[tuple[str, bytes], bytes] = {}
+_calls: dict[str, int] = {}
+
+
+def _answer(path: str, sent: bytes) -> bytes:
+    found = _kept.get((path, sent))
+    if found is None:
+        if len(_kept) >= KEPT:
+            _kept.clear()
+        found = _kept[path, sent] = ANSWERS[path](orjson.loads(sent))
+    return found
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    if scope["type"] != "http":
+        return
+    sent, more = b"", True
+    while more:
+        message = await receive()
+        sent += message.get("body", b"")
+        more = message.get("more_body", False)
+    path, status = scope["path"], 200
+    if path == "/calls":
+        # How many of each there were since it was last asked.
+        body = orjson.dumps(_calls)
+        _calls.clear()
+    elif path in ANSWERS:
+        _calls[path] = _calls.get(path, 0) + 1
+        body = _answer(path, sent)
+        await asyncio.sleep(LATENCY)
+    elif path.endswith("/login"):
+        _calls[path] = _calls.get(path, 0) + 1
+        body = _LOGIN
+        await asyncio.sleep(LATENCY)
+    else:
+        status, body = 404, b"{}"
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

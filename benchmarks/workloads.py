@@ -1,0 +1,69 @@
+"""What is asked of everyone."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from .upstream import sensor_id
+
+DETECTIONS = """query DetectionsOfSensors($start: Time!, $stop: Time!) {
+  sensors {
+    data {
+      id
+      mac_address
+      detections(start: $start, stop: $stop) { detections_local { mac_address value } }
+    }
+  }
+}"""
+SMALL = """query Small($start: Time!, $stop: Time!, $sensors: [ID!]!) {
+  report(
+    filter: { start: $start, stop: $stop, measurements: [presence], sensors: { eq: $sensors } }
+    window: { every: "5m", function: max }
+  ) {
+    rows { time value }
+  }
+}"""
+ROWS = """query Rows($start: Time!, $stop: Time!) {
+  report(
+    filter: { start: $start, stop: $stop, measurements: [presence] }
+    window: { every: "5m", function: max }
+  ) {
+    rows { time value sensor_id room_id measurement }
+  }
+}"""
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """`cold`: each request is another caller's, so that nothing kept for one before answers it."""
+
+    name: str
+    title: str
+    query: str
+    variables: dict[str, Any] = field(hash=False)
+    at_once: int = 1
+    cold: bool = False
+    seconds: float = 3.0
+
+
+# 200 sensors of 100 windows of 5 minutes make the 20,000 rows.
+_SPAN = {"start": "2025-10-14T00:00:00Z", "stop": "2025-10-14T08:20:00Z"}
+
+WORKLOADS = (
+    Workload(
+        "A",
+        "200 sensors with their detections, cold, one at a time",
+        DETECTIONS,
+        {"start": "2025-10-14T00:00:00Z", "stop": "2025-10-14T00:05:00Z"},
+        cold=True,
+        seconds=4.0,
+    ),
+    Workload(
+        "B",
+        "a small report, hot, 32 at once",
+        SMALL,
+        {"start": "2025-10-14T00:00:00Z", "stop": "2025-10-14T01:15:00Z", "sensors": [sensor_id(7)]},
+        at_once=32,
+    ),
+    Workload("C", "20,000 rows of 5 fields, cold, one at a time", ROWS, _SPAN, cold=True, seconds=5.0),
+    Workload("C hot", "the same 20,000 rows, hot, one at a time", ROWS, _SPAN),
+)
