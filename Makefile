@@ -23,7 +23,7 @@ ifneq ($(BUTLR_CLIENT_SECRET),)
 serve: export FACADE_AUTH ?= service
 endif
 
-.PHONY: help install serve test check schema lock web-ui clean
+.PHONY: help install serve test check audit schema lock web-ui clean
 
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -37,13 +37,18 @@ test: check ## Lint, types and every test; installs Redis and Chromium where the
 	@scripts/need redis-server chromium curl
 	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
-check: install .venv/.dev ## Lint, format, types, import contracts, schema.graphql up to date
+check: install .venv/.dev ## Lint, format, security, types, import contracts, schema.graphql up to date
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/bandit -q -c pyproject.toml -r facade
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	cd web-ui && npm run --silent check
 	@$(BIN)/facade schema | diff -u schema.graphql - || { echo "schema.graphql is not what the code says; run: make schema" >&2; exit 1; }
+
+# Strict: where the advisories of a package cannot be had, it was not audited, and that is no success.
+audit: .make/audit/bin/pip-audit ## Known vulnerabilities of what is installed; asks PyPI
+	.make/audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements/runtime.txt -r requirements/build.txt
 
 schema: .venv/.runtime ## Write schema.graphql
 	$(BIN)/facade schema > schema.graphql.new
@@ -104,3 +109,7 @@ $(GRAPHIQL): $(WEB_UI) web-ui/node_modules/.package-lock.json
 .make/lock/bin/pip-compile:
 	@scripts/venv .make/lock
 	@.make/lock/bin/python -m pip --disable-pip-version-check -q install 'pip-tools>=7.6'
+
+.make/audit/bin/pip-audit:
+	@scripts/venv .make/audit
+	@.make/audit/bin/python -m pip --disable-pip-version-check -q install 'pip-audit>=2.9'

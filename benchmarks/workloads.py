@@ -36,6 +36,7 @@ ROWS = """query Rows($start: Time!, $stop: Time!) {
 class Workload:
     """`cold`: each request is another caller's, so that nothing kept for one before answers it."""
 
+    # A, B, C or "C hot"; a variant of one of them has a title of its own.
     name: str
     title: str
     query: str
@@ -43,6 +44,8 @@ class Workload:
     at_once: int = 1
     cold: bool = False
     seconds: float = 3.0
+    # How many of them the upstream has.
+    sensors: int = 200
 
 
 # 200 sensors of 100 windows of 5 minutes make the 20,000 rows.

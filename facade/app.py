@@ -1,10 +1,13 @@
 """The wiring: settings become parts, parts become an ASGI app."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
+from typing import Any
 
 import stamina.instrumentation
+from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -13,13 +16,16 @@ from starlette.routing import BaseRoute, Route
 from . import logs
 from .assets import AssetSource, build_source
 from .butlr import Butlr, Http, ServiceTokens
-from .cache import open_store
+from .cache import Store, open_store
+from .legacy.usage import Usage
 from .loaders import Services
 from .schema import Engine, Limits, build_schema
 from .settings import Settings, SettingsError, load
 from .upstream import Exchange, Reports, Service, Sightings, Upstream
 from .upstream.jwks import Keys
+from .upstream.vault import SharedVault
 from .upstream.verifying import Verifier
+from .web.audit import Audited, AuditLog
 from .web.callers import Callers
 from .web.documents import Trusted, read_manifest
 from .web.draining import CountsRequests, Draining
@@ -29,8 +35,11 @@ from .web.guard import LocalHosts
 from .web.health import Health
 from .web.metrics import Metrics
 from .web.rates import RateLimit
+from .web.reference import Reference
 from .web.requests import RequestLog
 from .web.rest import LegacyRest
+from .web.shadow import Shadow
+from .web.usage import CountsLegacy, UsageEndpoint
 from .web.v2 import V2
 
 # It would log each retry by itself; what came of them is in the error, the access log and the readiness.
@@ -59,9 +68,11 @@ class Facade:
     @asynccontextmanager
     async def opened(self) -> AsyncIterator["Facade"]:
         settings = self.settings
-        http = Http(settings.base_url, timeout=settings.upstream_timeout)
+        with _names("BUTLR_BASE_URL"):
+            http = Http(settings.base_url, timeout=settings.upstream_timeout)
         butlr = Butlr(http, refresh_path=settings.refresh_path)
-        store = open_store(settings.cache_url.get_secret_value(), settings.cache_max_bytes)
+        with _names("FACADE_CACHE_URL"):
+            store = open_store(settings.cache_url.get_secret_value(), settings.cache_max_bytes)
         upstream = Upstream(
             butlr,
             store,
@@ -72,7 +83,7 @@ class Facade:
         )
         tokens = None
         if settings.client_id and settings.client_secret and (settings.auth == "service" or settings.demo):
-            tokens = ServiceTokens(butlr, settings.client_id, settings.client_secret.get_secret_value())
+            tokens = _service_tokens(settings, butlr, store, settings.client_id, settings.client_secret)
             self.service = Service(tokens, scope="service")
         if settings.jwks_url:
             self.verifier = _verifier(settings, settings.jwks_url)
@@ -121,6 +132,16 @@ class Facade:
         )
 
 
+def _service_tokens(
+    settings: Settings, butlr: Butlr, store: Store, client_id: str, client_secret: SecretStr
+) -> ServiceTokens:
+    secret = client_secret.get_secret_value()
+    vault = None
+    if settings.is_cache_shared:
+        vault = SharedVault(store, base_url=settings.base_url, client_id=client_id, client_secret=secret)
+    return ServiceTokens(butlr, client_id, secret, vault=vault)
+
+
 def _verifier(settings: Settings, jwks_url: str) -> Verifier:
     try:
         keys = Keys(jwks_url)
@@ -132,6 +153,15 @@ def _verifier(settings: Settings, jwks_url: str) -> Verifier:
         audience=settings.jwt_audience,
         tenant_claim=settings.jwt_tenant_claim,
     )
+
+
+@contextmanager
+def _names(setting: str) -> Iterator[None]:
+    """Say which setting it was that a part could not be made from."""
+    try:
+        yield
+    except ValueError as exc:
+        raise SettingsError(f"{setting}: {exc}") from None
 
 
 def _trusted(settings: Settings) -> Trusted | None:
@@ -149,6 +179,39 @@ def _rate_limit(settings: Settings) -> RateLimit | None:
     return RateLimit.create(settings.rate_limit, settings.cache_url.get_secret_value())
 
 
+def _audit_log(settings: Settings) -> AuditLog | None:
+    if settings.audit_log in (None, "", "off"):
+        return None
+    try:
+        return AuditLog(settings.audit_log)
+    except OSError as exc:
+        raise SettingsError(f"FACADE_AUDIT_LOG: {settings.audit_log} cannot be written: {exc.strerror}") from exc
+
+
+def _usage(settings: Settings) -> Usage:
+    if not settings.is_cache_shared:
+        return Usage()
+    try:
+        from .legacy.shared_usage import SharedUsage  # noqa: PLC0415 -- redis is an extra
+
+        return SharedUsage(settings.cache_url.get_secret_value())
+    except (ImportError, ValueError):
+        # What is wrong with it the cache says, and stops the start.
+        return Usage()
+
+
+@asynccontextmanager
+async def _under_way(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run what goes on beside the requests, and stop it with them."""
+    tasks = [asyncio.create_task(one) for one in work]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
 def create_app(settings: Settings | None = None) -> Starlette:
     """Return the ASGI app. Raises `SettingsError` for a wrong setting."""
     settings = settings or load()
@@ -158,17 +221,24 @@ def create_app(settings: Settings | None = None) -> Starlette:
     rate_limit = _rate_limit(settings)
 
     draining = Draining()
+    metrics = Metrics()
+    usage = _usage(settings)
+    shadow = None
+    if settings.shadow:
+        shadow = Shadow(settings.shadow, facade.engine, facade.opened_services, usage, metrics)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         async with facade.opened():
             callers[:] = [facade.callers()]
-            with draining.heard():
-                yield
+            behind = [usage.run(), *([shadow.run()] if shadow else [])]
+            async with _under_way(*behind):
+                with draining.heard():
+                    yield
+        await usage.aclose()
         if rate_limit:
             await rate_limit.aclose()
 
-    metrics = Metrics()
     graphiql = GraphiQL() if settings.graphiql else None
     graphql = GraphQLEndpoint(
         facade.engine,
@@ -190,6 +260,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         operation_timeout=settings.operation_timeout,
         rate_limit=rate_limit,
         forward_unknown=settings.forward_unknown,
+        shadow=shadow,
     )
     v2 = V2(
         facade.engine,
@@ -205,14 +276,20 @@ def create_app(settings: Settings | None = None) -> Starlette:
         Route("/api/v3/graphql", graphql),
         *rest.routes(),
         *v2.routes(),
+        *Reference(refresh_path=settings.refresh_path).routes(),
         Route("/healthz", health.live),
         Route("/readyz", health.ready),
         Route("/metrics", metrics.endpoint),
     ]
     if graphiql:
         routes.append(graphiql.route())
+    if settings.usage_key:
+        routes.append(UsageEndpoint(usage, settings.usage_key.get_secret_value()).route())
     routes.append(rest.unknown())
-    middleware = [Middleware(CountsRequests, draining), Middleware(RequestLog, metrics)]
+    legacy = CountsLegacy(usage, metrics, tenant_claim=settings.jwt_tenant_claim)
+    middleware = [Middleware(CountsRequests, draining), Middleware(RequestLog, metrics, legacy)]
+    if audit := _audit_log(settings):
+        middleware.append(Middleware(Audited, audit))
     if settings.trusts_its_network:
         middleware.append(Middleware(LocalHosts, settings.host))
     if settings.cors_origins:
@@ -230,7 +307,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
                     "X-Apollo-Operation-Name",
                     "Apollo-Require-Preflight",
                 ],
-                expose_headers=["X-Cache", "Age", "X-Request-Id", "ETag", "Retry-After"],
+                expose_headers=["X-Cache", "Age", "X-Request-Id", "ETag", "Retry-After", "X-Successor-Operation"],
             )
         )
     return Starlette(routes=routes, middleware=middleware, lifespan=lifespan)

@@ -64,6 +64,11 @@ def _base_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _unset(value: Any) -> Any:
+    """What is empty is unset."""
+    return None if value == "" else value
+
+
 def _address(value: str | None) -> str | None:
     """An http(s) URL as it is; what is empty is unset."""
     if not value:
@@ -140,9 +145,14 @@ class Settings(BaseSettings):
     introspection: bool = setting("FACADE_INTROSPECTION", True)
     graphiql: bool = setting("FACADE_GRAPHIQL", True)
     forward_unknown: bool = setting("FACADE_FORWARD_UNKNOWN", False)
+    # A key of the operator's: what it opens tells of all tenants.
+    usage_key: Annotated[SecretStr | None, BeforeValidator(_unset)] = setting("FACADE_USAGE_KEY", None, min_length=16)
+    shadow: float = setting("FACADE_SHADOW", 0.0, ge=0, le=1)
     trusted_documents: Path | None = setting("FACADE_TRUSTED_DOCUMENTS", None)
     cors_origins: Listed = setting("FACADE_CORS_ORIGINS", [])
     extra_measurements: Listed = setting("FACADE_EXTRA_MEASUREMENTS", [])
+    # A file, or `stderr`.
+    audit_log: str | None = setting("FACADE_AUDIT_LOG", None)
     log_format: Literal["text", "json"] = setting("FACADE_LOG_FORMAT", "text")
 
     host: str = setting("FACADE_HOST", "127.0.0.1")
@@ -163,6 +173,10 @@ class Settings(BaseSettings):
                 raise ValueError(f"FACADE_EXTRA_MEASUREMENTS: {name!r} is no GraphQL name")
         check_names(self.assets, inventory_path=self.inventory)
         return self
+
+    @property
+    def is_cache_shared(self) -> bool:
+        return not self.cache_url.get_secret_value().startswith("memory://")
 
     @property
     def trusts_its_network(self) -> bool:

@@ -26,7 +26,8 @@ const server = new ApolloServer({
   plugins: cached
     ? [
         ApolloServerPluginCacheControl({ defaultMaxAge: 600 }),
-        responseCachePlugin({ sessionId: async ({ request }) => request.http.headers.get('authorization') ?? null }),
+        // `sessionId` tells callers apart only in what is marked PRIVATE field by field; this does in everything.
+        responseCachePlugin({ extraCacheKeyData: async ({ request }) => request.http.headers.get('authorization') }),
       ]
     : [],
 });

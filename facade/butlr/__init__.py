@@ -1,6 +1,6 @@
 """A typed client of Butlr's REST API. It knows nothing of GraphQL or of the rest of the package."""
 
-from .auth import ServiceTokens
+from .auth import HeldToken, ServiceTokens, Vault
 from .client import (
     CLIENT_LOGIN_PATH,
     DETECTIONS_PATH,
@@ -60,6 +60,7 @@ __all__ = [
     "Duration",
     "Entry",
     "Forbidden",
+    "HeldToken",
     "Http",
     "InvalidResponse",
     "Leaf",
@@ -74,6 +75,7 @@ __all__ = [
     "Unauthenticated",
     "UpstreamTimeout",
     "UpstreamUnavailable",
+    "Vault",
     "WorldEntry",
     "decode_detections",
     "decode_reporting",

@@ -6,7 +6,9 @@ import asyncio
 import copy
 import time
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from .client import CLIENT_LOGIN_PATH, Butlr
 from .errors import (
@@ -24,10 +26,25 @@ MAX_LOGIN_PAUSE = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
+class HeldToken:
+    """Times are epoch seconds."""
+
     token: str = field(repr=False)
     renew_at: float
     expires_at: float
+
+
+class Vault(Protocol):
+    """Where replicas share their login. One that cannot be reached is empty, never an error."""
+
+    async def get(self) -> HeldToken | None: ...
+
+    async def put(self, held: HeldToken, lifetime: float) -> None:
+        """Keep a token for `lifetime` seconds, in place of any other."""
+
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        """Wait until no other replica logs in, but not for ever."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +59,10 @@ class _Failure:
 
 
 class ServiceTokens:
-    """`refusal_pause` and `fault_pause`: seconds for which a failed login stands for the next ones too."""
+    """`refusal_pause` and `fault_pause`: seconds for which a failed login stands for the next ones too.
+
+    With a `vault` the token of another replica's login is as good as one's own.
+    """
 
     def __init__(
         self,
@@ -53,6 +73,7 @@ class ServiceTokens:
         clock: Callable[[], float] = time.time,
         refusal_pause: float = 5.0,
         fault_pause: float = 1.0,
+        vault: Vault | None = None,
     ) -> None:
         self._butlr = butlr
         self._client_id = client_id
@@ -60,7 +81,10 @@ class ServiceTokens:
         self._clock = clock
         self._refusal_pause = refusal_pause
         self._fault_pause = fault_pause
-        self._held: _Held | None = None
+        self._vault = vault
+        self._held: HeldToken | None = None
+        # The vault may hold it for a moment longer.
+        self._refused: str | None = None
         self._failure: _Failure | None = None
         self._login: asyncio.Task[str | ButlrError] | None = None
         self._invalidated_at: float | None = None
@@ -87,7 +111,7 @@ class ServiceTokens:
         if self._held is None or self._held.token != token:
             return
         now = self._clock()
-        self._held = None
+        self._held, self._refused = None, token
         last, self._invalidated_at = self._invalidated_at, now
         if last is not None and 0 <= now - last < self._refusal_pause:
             # The token got after the last 401 was refused as well: another login would not mend that.
@@ -121,6 +145,28 @@ class ServiceTokens:
             raise
 
     async def _log_in(self) -> str | ButlrError:
+        if self._vault is None:
+            return await self._log_in_alone()
+        if token := await self._taken(self._vault):
+            return token
+        async with self._vault.turn():
+            # Whose turn it was before may have logged in for all.
+            if token := await self._taken(self._vault):
+                return token
+            result = await self._log_in_alone()
+            if self._held is not None and result == self._held.token:
+                await self._vault.put(self._held, self._held.expires_at - self._clock())
+            return result
+
+    async def _taken(self, vault: Vault) -> str | None:
+        """Take over what another replica got, where it is new here and good for a while."""
+        shared = await vault.get()
+        if shared is None or shared.token == self._refused or self._clock() >= shared.renew_at:
+            return None
+        self._held, self._failure = shared, None
+        return shared.token
+
+    async def _log_in_alone(self) -> str | ButlrError:
         # Its life counts from before the call, so that it never ends earlier than we believe.
         start = self._clock()
         try:
@@ -130,7 +176,7 @@ class ServiceTokens:
             return failure.error
         margin = min(MAX_RENEWAL_MARGIN, session.expires_in / 5)
         expires_at = start + session.expires_in
-        self._held = _Held(session.access_token, expires_at - margin, expires_at)
+        self._held = HeldToken(session.access_token, expires_at - margin, expires_at)
         self._failure = None
         return session.access_token
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Self
 
@@ -14,7 +14,7 @@ from ._loose import integer, number
 from .client import REPORTING_PATH
 from .errors import undecodable
 from .levels import name_levels
-from .rows import Row, decode_rows, rows_from
+from .rows import Row, decode_fields, decode_rows, rows_from
 
 __all__ = ["Leaf", "Reporting", "Row", "Statistics", "decode", "flatten", "name_levels", "unflatten"]
 
@@ -33,6 +33,7 @@ class Statistics(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 # v3 writes stddev, v4 types say stdev.
 _STATISTICS_KEYS = frozenset(Statistics.__struct_fields__) | {"stdev"}
+_EMPTY = re.compile(rb"null|\[\s*\]|\{\s*\}")
 _EMPTY_OBJECT = re.compile(rb"\{\s*\}")
 
 
@@ -51,6 +52,7 @@ class _Envelope(msgspec.Struct):
     page_info: Any = None
 
 
+_items = msgspec.json.Decoder(list[msgspec.Raw] | None)
 _envelope = msgspec.json.Decoder(_Envelope)
 
 
@@ -66,7 +68,7 @@ class Reporting:
         page_info: dict[str, Any] | None = None,
         path: str = REPORTING_PATH,
     ) -> None:
-        """Made by `decode` (from the bytes of `data`, `raw`) and `from_data`."""
+        """Made by `decode` and `of_items` (from the bytes of `data`, `raw`) and by `from_data`."""
         self.page_info = page_info
         self._path = path
         self._body = body
@@ -74,18 +76,24 @@ class Reporting:
         self._data = data
         self._leaves: list[Leaf] | None = None
         self._rows: list[Row] | None = None
+        self._some: tuple[frozenset[str], list[Any]] | None = None
 
     @classmethod
-    def from_data(cls, data: Any, page_info: dict[str, Any] | None = None, *, rows: list[Row] | None = None) -> Self:
-        """From data already parsed; `rows` are its points where they are already made."""
-        made = cls(data=data, page_info=page_info)
-        made._rows = rows
-        return made
+    def from_data(cls, data: Any, page_info: dict[str, Any] | None = None) -> Self:
+        """From data already parsed."""
+        return cls(data=data, page_info=page_info)
+
+    @classmethod
+    def of_items(cls, items: Sequence[msgspec.Raw]) -> Self:
+        """A flat answer of some of another's `items`."""
+        return cls(raw=memoryview(b"[%b]" % b",".join(items)))
 
     @property
     def body(self) -> bytes:
         """The whole answer as JSON: the bytes that came, or such as say the same."""
         if self._body is None:
+            if self._raw is not None:
+                return b"".join((b'{"data":', self._raw, b"}"))
             whole = {"data": self._data}
             if self.page_info is not None:
                 whole["page_info"] = self.page_info
@@ -117,6 +125,13 @@ class Reporting:
         return isinstance(self._data, dict) and not self._data
 
     @property
+    def is_empty(self) -> bool:
+        """Whether `data` is null, an empty array or an empty object: no point of it is decoded for that."""
+        if self._raw is not None:
+            return _EMPTY.fullmatch(self._raw) is not None
+        return not self._data
+
+    @property
     def rows(self) -> list[Row]:
         """The points in order: of a flat answer, or of a grouped raw one's leaves; of statistics, none."""
         if self._rows is None:
@@ -127,19 +142,37 @@ class Reporting:
         return self._rows
 
     @property
+    def items(self) -> list[msgspec.Raw]:
+        """What a flat answer has for each of its rows, as JSON."""
+        if self._raw is None:
+            return [msgspec.Raw(orjson.dumps(item)) for item in self._data or ()]
+        return _items.decode(self._raw) or []
+
+    def rows_with(self, fields: frozenset[str]) -> list[Any]:
+        """The same points, as records that have at least these of a row's fields. Shared: not to be changed."""
+        if self._rows is None and self.is_flat:
+            if self._some is None:
+                self._some = fields, self._flat_rows(fields)
+            known, rows = self._some
+            if fields <= known:
+                return rows
+        # Who asks again, for more, has them read whole: twice is enough.
+        return self.rows
+
+    @property
     def leaves(self) -> list[Leaf]:
         """The leaves of a grouped answer, in order. A flat one has none."""
         if self._leaves is None:
             self._leaves = [] if self.is_flat else flatten(self.data)
         return self._leaves
 
-    def _flat_rows(self) -> list[Row]:
+    def _flat_rows(self, fields: frozenset[str] | None = None) -> list[Any]:
         if self._raw is None:
             return _rows(self._data) if self._data else []
         if self._raw[0] != ord("["):
             return []
         try:
-            return decode_rows(self._raw)
+            return decode_rows(self._raw) if fields is None else decode_fields(self._raw, fields)
         except ValueError as exc:
             raise undecodable(self.body, self._path, "a report's rows") from exc
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -43,6 +44,9 @@ class Row(msgspec.Struct, gc=False, kw_only=True):
     zone_custom_id: str | None = None
 
 
+# Sets of fields whose decoders are kept.
+SELECTIONS = 256
+
 _strict = msgspec.json.Decoder(list[Row])
 _lax = msgspec.json.Decoder(list[Row], strict=False)
 _items = msgspec.json.Decoder(list[msgspec.Raw])
@@ -73,6 +77,20 @@ def decode_rows(array: bytes | memoryview) -> list[Row]:
     return [row for item in items for row in _typed(b"[%b]" % item) or rows_from([orjson.loads(bytes(item))])]
 
 
+def decode_fields(array: bytes | memoryview, fields: frozenset[str]) -> list[Any]:
+    """As `decode_rows`, in a third of the time: where the rows are clean, records that have only these of its fields.
+
+    What is wrong with the other fields stays unknown.
+    """
+    decoder, drop_blanks = _narrow(fields)
+    try:
+        rows = decoder.decode(array)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return decode_rows(array)
+    drop_blanks(rows)
+    return rows
+
+
 def rows_from(items: list[Any]) -> list[Row]:
     """Rows of parsed JSON. What is no row is an empty one, so that positions stay."""
     return [_row(item) for item in items]
@@ -100,37 +118,23 @@ def _row(item: object) -> Row:
     return Row(**{name: read(item[name]) for name, read in _READERS.items() if name in item})
 
 
-def _drop_blanks(rows: list[Row]) -> None:  # noqa: C901, PLR0912 - unrolled: a loop over names is thrice as slow
-    for row in rows:
-        if row.tag_id == "":
-            row.tag_id = None
-        if row.building_id == "":
-            row.building_id = None
-        if row.building_name == "":
-            row.building_name = None
-        if row.hive_id == "":
-            row.hive_id = None
-        if row.hive_serial == "":
-            row.hive_serial = None
-        if row.sensor_id == "":
-            row.sensor_id = None
-        if row.space_id == "":
-            row.space_id = None
-        if row.space_name == "":
-            row.space_name = None
-        if row.room_id == "":
-            row.room_id = None
-        if row.room_name == "":
-            row.room_name = None
-        if row.zone_id == "":
-            row.zone_id = None
-        if row.zone_name == "":
-            row.zone_name = None
-        if row.mac_address == "":
-            row.mac_address = None
-        if row.floor_custom_id == "":
-            row.floor_custom_id = None
-        if row.room_custom_id == "":
-            row.room_custom_id = None
-        if row.zone_custom_id == "":
-            row.zone_custom_id = None
+def _blank_dropper(fields: Iterable[str]) -> Callable[[list[Any]], None]:
+    """Source, for a loop over names is thrice as slow. The names are those of `Row`."""
+    source = ["def drop_blanks(rows):", " for row in rows:", "  pass"]
+    for name in fields:
+        if _READERS[name] is filled_text:
+            source += [f"  if row.{name} == '':", f"   row.{name} = None"]
+    made: dict[str, Any] = {}
+    exec("\n".join(source), made)  # noqa: S102 -- see above
+    drop_blanks: Callable[[list[Any]], None] = made["drop_blanks"]
+    return drop_blanks
+
+
+_drop_blanks = _blank_dropper(Row.__struct_fields__)
+
+
+@lru_cache(maxsize=SELECTIONS)
+def _narrow(fields: frozenset[str]) -> tuple[msgspec.json.Decoder[list[Any]], Callable[[list[Any]], None]]:
+    wanted = [(field.name, field.type, None) for field in msgspec.structs.fields(Row) if field.name in fields]
+    record = msgspec.defstruct("SomeOfRow", wanted, gc=False)
+    return msgspec.json.Decoder(list[record]), _blank_dropper(fields)  # type: ignore[valid-type]

@@ -144,6 +144,16 @@ class RedisStore:
     async def set_text(self, key: str, value: str, ttl: float) -> None:
         await self._write(key, value.encode(), ttl)
 
+    async def add_text(self, key: str, value: str, ttl: float) -> bool | None:
+        """`key` is of no scope: what is kept by this call no drop finds."""
+        name, milliseconds = self._prefix + key, math.ceil(ttl * 1000)
+        unknown: bool | None = None
+
+        async def add() -> bool | None:
+            return await self._client.set(name, value.encode(), px=milliseconds, nx=True) is not None
+
+        return await self._attempt("set", add, unknown)
+
     async def delete(self, key: str) -> None:
         await self._attempt("delete", lambda: self._cache.delete(self._prefix + key), 0)
 
@@ -153,6 +163,23 @@ class RedisStore:
         if len(self._owed) > _OWED_MOST:
             del self._owed[next(iter(self._owed))]
         return await self._settle_debts()
+
+    async def purge(self, start: str = "") -> int:
+        """Forget all scopes whose names start so, and say how many keys that were: an operator's command.
+
+        Walks over all keys of Redis. Raises ConnectionError, unlike all else here, where Redis does not answer.
+        """
+        indexes = self._index("")
+        forgotten = 0
+        try:
+            # A walk takes as long as it takes, so that one that hangs is told from one that is long beforehand.
+            async with asyncio.timeout(self._timeout):
+                await self._client.ping()
+            async for name in self._client.scan_iter(match=f"{_literal(indexes)}*:{_literal(start)}*:", count=1000):
+                forgotten += await self._drop_scope(name.decode().removeprefix(indexes))
+        except _FAILURES as exc:
+            raise ConnectionError(_reason(exc)) from None
+        return forgotten
 
     async def ping(self) -> str:
         """Asks even while calls are held back, so that what it says is true now."""
@@ -209,14 +236,19 @@ class RedisStore:
     async def _drop_owed(self) -> int:
         dropped = 0
         for scope in list(self._owed):
-            names = await self._client.zrange(self._index(scope), 0, -1)
-            if names:
-                async with self._client.pipeline(transaction=True) as pipe:
-                    pipe.unlink(*names)
-                    # Not the whole index: what was stored meanwhile must stay in it.
-                    pipe.zrem(self._index(scope), *names)
-                    dropped += (await pipe.execute())[0]
+            dropped += await self._drop_scope(scope)
             self._owed.pop(scope, None)
+        return dropped
+
+    async def _drop_scope(self, scope: str) -> int:
+        names = await self._client.zrange(self._index(scope), 0, -1)
+        if not names:
+            return 0
+        async with self._client.pipeline(transaction=True) as pipe:
+            pipe.unlink(*names)
+            # Not the whole index: what was stored meanwhile must stay in it.
+            pipe.zrem(self._index(scope), *names)
+            dropped: int = (await pipe.execute())[0]
         return dropped
 
     async def _attempt(self, kind: _Kind, work: Callable[[], Awaitable[T]], otherwise: T) -> T:
@@ -248,6 +280,11 @@ class RedisStore:
         # A call that began before the outage and got through proves nothing about now.
         if at_start:
             outage.ends()
+
+
+def _literal(text: str) -> str:
+    """As a pattern of Redis that it alone matches."""
+    return "".join(f"\\{char}" if char in "*?[]\\^" else char for char in text)
 
 
 def _open(url: str, timeout: float, max_connections: int) -> tuple[RedisCache, str]:

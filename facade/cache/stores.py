@@ -40,6 +40,10 @@ class Store(Protocol):
 
     async def set_text(self, key: str, value: str, ttl: float) -> None: ...
 
+    async def add_text(self, key: str, value: str, ttl: float) -> bool | None:
+        """Keep it unless the key is taken, and say whether it was kept; None where that cannot be told."""
+        ...
+
     async def ping(self) -> str:
         """`ok`, or `down: ` and why."""
         ...
@@ -209,6 +213,9 @@ class MemoryStore:
 
     async def set_text(self, key: str, value: str, ttl: float) -> None:
         await self._cache.set(key, value, ttl)
+
+    async def add_text(self, key: str, value: str, ttl: float) -> bool | None:
+        return self._cache.peek(key) is None and self._cache.put(key, value, ttl)
 
     async def ping(self) -> str:
         return "ok"

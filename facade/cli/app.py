@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from . import check, inventory, query, sandbox, schema, serve, translate
+from . import cache, check, inventory, query, sandbox, schema, serve, translate, usage
 from .failures import Failure
 
 # Typer carries its own click and does not export the base of click's exceptions; BadParameter is one of them.
@@ -19,9 +19,11 @@ app.command("serve")(serve.serve)
 app.command("sandbox")(sandbox.sandbox)
 app.command("schema")(schema.schema)
 app.command("check")(check.check)
+app.command("cache")(cache.cache)
 app.command("query")(query.query)
 app.command("inventory")(inventory.inventory)
 app.command("translate")(translate.translate)
+app.command("usage")(usage.usage)
 
 
 def _version(wanted: bool) -> None:

@@ -29,7 +29,11 @@ def configured() -> "Settings":
 @contextmanager
 def settings_put_to_use() -> Iterator[None]:
     """Raise `WrongUsage` for what is wrong with a setting and shows only where a part is made from it."""
+    from ..settings import SettingsError
+
     try:
         yield
+    except SettingsError as exc:
+        raise WrongUsage(str(exc)) from exc
     except ValueError as exc:
         raise WrongUsage(f"A setting is wrong: {exc}.") from exc

@@ -67,11 +67,13 @@ def run(app: Any, listener: socket.socket, *, workers: int = 1, grace: int = GRA
     _stop_is_success()
     import uvicorn
 
+    from .connections import PatientConnection
+
     config = uvicorn.Config(
         app,
         factory=isinstance(app, str),
         workers=workers,
-        http="httptools",
+        http=PatientConnection,
         loop="uvloop",
         access_log=False,
         log_config=None,

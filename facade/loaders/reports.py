@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from ..butlr import Leaf, Reporting, Row, name_levels, unflatten
+from ..butlr import Leaf, Reporting, name_levels, unflatten
 from ..cache import Entry, canonical
 from ..upstream import KEY_OF_FILTER, Body, Caller, Ledger, Piece, Reports
 from .batch import Batch
@@ -132,22 +132,20 @@ def _deal(piece: Piece[Reporting], level: str, body: Body, asked: Body) -> dict[
 
 
 def _rows_by_id(whole: Reporting, level: str) -> dict[str, Reporting] | None:
-    dealt: dict[str, tuple[list[Row], list[Any]]] = {}
+    dealt: defaultdict[str, list[msgspec.Raw]] = defaultdict(list)
     told: set[str | None] = set()
     untold: set[str | None] = set()
-    for row, raw in zip(whole.rows, whole.data or (), strict=True):
+    for row, item in zip(whole.rows_with(frozenset({level, "measurement"})), whole.items, strict=True):
         id_ = getattr(row, level)
         if id_ is None:
             untold.add(row.measurement)
             continue
         told.add(row.measurement)
-        rows, raws = dealt.setdefault(id_, ([], []))
-        rows.append(row)
-        raws.append(raw)
+        dealt[id_].append(item)
     if untold - told:
         # A measurement none of whose rows says whose it is: one stray row among others is nobody's.
         return None
-    return {id_: Reporting.from_data(raws, rows=rows) for id_, (rows, raws) in dealt.items()}
+    return {id_: Reporting.of_items(items) for id_, items in dealt.items()}
 
 
 def _without_level(leaf: Leaf, at: int) -> Leaf:

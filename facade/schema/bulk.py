@@ -6,8 +6,11 @@ graphql-core does the work, so errors, paths and nulls are its own.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
 
+import orjson
 from graphql import GraphQLError, GraphQLField, GraphQLList, GraphQLNonNull, GraphQLObjectType, get_named_type
 from graphql.execution.collect_fields import DeferUsage, FieldDetails, FieldDetailsList, GroupedFieldSet
 from graphql.pyutils import AwaitableOrValue, Path
@@ -18,10 +21,10 @@ from strawberry.types.field import StrawberryField
 from ..butlr import Entry, Row, Statistics, WorldEntry
 from .detection import PointRecord
 from .pages import EdgeRecord
-from .projection import MOST_FIELDS, Projection, Selected, Selection, Times, compiled, projects
+from .projection import MOST_FIELDS, Projection, Selected, Selection, Times, Writer, compiled, projects, writer
 from .report import GroupKeyRecord, GroupRecord, SeriesRecord
 from .selection import ResolveInfo
-from .shapes import Reading, Shape, reading_of
+from .shapes import Reading, Shape, Unread, reading_of
 from .stats import StatsValueRecord
 
 # The types whose objects are plain records: reading a field neither fails, nor waits, nor changes anything.
@@ -39,11 +42,20 @@ PLAIN = {
 }
 
 
-class Plan(NamedTuple):
+@dataclass(frozen=True)
+class Plan:
     """How one selection of one type is executed: projected, but for the fields in `rest`."""
 
-    project: Projection
+    selection: Selection
     rest: GroupedFieldSet
+
+    @cached_property
+    def project(self) -> Projection:
+        return compiled(self.selection)
+
+    @cached_property
+    def write(self) -> Writer:
+        return writer(self.selection)
 
 
 class BulkExecutor(StrawberryGraphQLCoreExecutionContext):
@@ -64,15 +76,17 @@ class BulkExecutor(StrawberryGraphQLCoreExecutionContext):
         result: Any,
         position_context: Any,
     ) -> AwaitableOrValue[list[Any]]:
-        if type(result) is list and result and position_context is None:
+        if type(result) in (list, Unread) and result and position_context is None:
             item_type = return_type.of_type
             if isinstance(item_type, GraphQLNonNull):
                 item_type = item_type.of_type
             if isinstance(item_type, GraphQLObjectType) and not _streamed(field_details_list):
                 plan = self._plan_of(item_type, field_details_list)
-                projected = self._projected(plan, result) if plan and not plan.rest else None
-                if projected is not None:
-                    return projected
+                if plan and not plan.rest:
+                    read, plan = _read(result, plan)
+                    listed: list[Any] | None = self._listed(plan, read)
+                    if listed is not None:
+                        return listed
         return super().complete_list_value(return_type, field_details_list, info, path, result, position_context)
 
     def execute_collected_subfields(
@@ -93,6 +107,10 @@ class BulkExecutor(StrawberryGraphQLCoreExecutionContext):
         return super().execute_collected_subfields(
             parent_type, source_value, path, grouped_field_set, new_defer_usages, position_context
         )
+
+    def _listed(self, plan: Plan, records: list[Any]) -> Any:
+        """What stands in the answer for a list of records; None as in `_projected`."""
+        return self._projected(plan, records)
 
     def _projected(self, plan: Plan, records: Iterable[Any]) -> list[dict[str, Any]] | None:
         """None where graphql-core has to do it: it meets the same trouble, and says where and what."""
@@ -154,7 +172,7 @@ class BulkExecutor(StrawberryGraphQLCoreExecutionContext):
         if selection.size() > MOST_FIELDS or not any(field.type for field in selection.fields):
             return None
         rest = {field.name: fields[field.name] for field in selection.fields if field.type is None}
-        return Plan(compiled(selection), rest)
+        return Plan(selection, rest)
 
     def _selection(self, type_: GraphQLObjectType, shape: Shape, fields: GroupedFieldSet) -> Selection:
         selected = (self._selected(type_, shape, name, details) for name, details in fields.items())
@@ -186,6 +204,26 @@ class BulkExecutor(StrawberryGraphQLCoreExecutionContext):
             return None
         selection = self._selection(type_, shape, collected.grouped_field_set)
         return selection if all(field.type for field in selection.fields) else None
+
+
+class WritingExecutor(BulkExecutor):
+    """Leaves `orjson.Fragment`s in the data for lists of records: for who does nothing but write it out."""
+
+    def _listed(self, plan: Plan, records: list[Any]) -> Any:
+        try:
+            return orjson.Fragment(plan.write(records, self._times))
+        except Exception:  # noqa: BLE001 -- as above; and of what it may not write, the maps may do
+            return self._projected(plan, records)
+
+
+def _read(records: list[Any] | Unread, plan: Plan) -> tuple[list[Any], Plan]:
+    """The records as far as the plan goes, and the plan for records such as these."""
+    if isinstance(records, list):
+        return records, plan
+    read = records.having(plan.selection.reads())
+    if not read or type(read[0]) in plan.selection.shape.kinds:
+        return read, plan
+    return read, Plan(plan.selection._replace(shape=Shape((type(read[0]),))), plan.rest)
 
 
 def _reading(field: GraphQLField, shape: Shape) -> Reading | None:

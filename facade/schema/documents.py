@@ -25,6 +25,10 @@ class Document:
     def operation(self, name: str | None) -> OperationDefinitionNode | None:
         return get_operation_ast(self.ast, name) if self.ast else None
 
+    def operation_name(self, name: str | None) -> str | None:
+        operation = self.operation(name)
+        return operation.name.value if operation and operation.name else None
+
     def operation_type(self, name: str | None) -> OperationType | None:
         operation = self.operation(name)
         return operation.operation if operation else None

@@ -18,7 +18,7 @@ from graphql import (
 )
 
 from ..loaders import Budget
-from .bulk import BulkExecutor
+from .bulk import BulkExecutor, WritingExecutor
 from .context import Context
 from .cost import excess, is_costly
 from .documents import Document, Documents
@@ -29,7 +29,10 @@ from .limits import Limits, exceeded, too_long
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`executed` is false for a request error: nothing ran, and there is no `data`."""
+    """`executed` is false for a request error: nothing ran, and there is no `data`.
+
+    Data that was asked for `written` has `orjson.Fragment`s in it: orjson alone can do anything with them.
+    """
 
     executed: bool
     data: dict[str, Any] | None
@@ -72,9 +75,18 @@ class Engine:
         )
 
     async def run(
-        self, document: Document, variables: Mapping[str, Any] | None, operation: str | None, context: Context
+        self,
+        document: Document,
+        variables: Mapping[str, Any] | None,
+        operation: str | None,
+        context: Context,
+        *,
+        written: bool = False,
     ) -> Outcome:
-        """Execute an operation. Never raises for what a client or the upstream did."""
+        """Execute an operation. Never raises for what a client or the upstream did.
+
+        `written` is for who hands the outcome to orjson and looks at nothing in it: lists of records come as JSON.
+        """
         if document.ast is None or document.errors:
             return Outcome(False, None, list(document.errors))
         chosen = document.operation(operation)
@@ -91,7 +103,7 @@ class Engine:
             variable_values=dict(variables) if variables else None,
             operation_name=operation,
             context_value=context,
-            executor_class=BulkExecutor,
+            executor_class=WritingExecutor if written else BulkExecutor,
             hide_suggestions=not self._introspection,
         )
         if isawaitable(result):

@@ -2,6 +2,7 @@
 
 from dataclasses import fields, is_dataclass
 from enum import Enum
+from math import isfinite
 from typing import Any
 
 import strawberry
@@ -9,7 +10,7 @@ from strawberry import ID, UNSET
 
 from .enums import Measurement, WindowFunction
 from .fields import described
-from .scalars import JSON, Duration, Time, rfc3339
+from .scalars import JSON, Duration, Time, bad_input, rfc3339
 
 
 def optional(text: str) -> Any:
@@ -122,6 +123,10 @@ class DetectionFilter:
     mac_addresses: list[str] | None = optional("Sensors, by MAC address.")
 
 
+# What JSON is written with here; a larger float has but one spelling.
+_INTEGERS = range(-(2**63), 2**64)
+
+
 def body_of(value: Any) -> Any:
     """Return an input as the JSON it was written as: what was not given, or null, is left out."""
     if is_dataclass(value):
@@ -133,9 +138,11 @@ def body_of(value: Any) -> Any:
         return [body_of(item) for item in value]
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, float) and value.is_integer() and int(value) in _INTEGERS:
         # GraphQL reads `gte: 0` as 0.0; upstream gets the 0 that was written.
         return int(value)
+    if (isinstance(value, int) and value not in _INTEGERS) or (isinstance(value, float) and not isfinite(value)):
+        raise bad_input("A number is too large: an integer takes 64 bits at most, any other 1.8e308.")
     return value
 
 

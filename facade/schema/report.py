@@ -34,6 +34,7 @@ from .lookups import floor_of, hive_of, room_of, sensor_of, zone_of
 from .pages import RowsPageInfo, read_page
 from .scalars import JSON, Time
 from .selection import selected
+from .shapes import Unread
 
 # The reporting filter that names an asset of each kind. A floor is a "space", a site a "client" there.
 DIMENSIONS: dict[type[Record], str] = {
@@ -243,13 +244,14 @@ class ReportRecord:
     def data(self) -> Any:
         return self._answer.reporting.data
 
-    @cached_property
-    def rows(self) -> list[Row]:
-        return self._answer.reporting.rows
+    @property
+    def rows(self) -> Unread:
+        reporting = self._answer.reporting
+        return Unread(lambda: reporting.rows, reporting.rows_with)
 
     @cached_property
     def series(self) -> list[SeriesRecord]:
-        return columns(self.rows)
+        return columns(self._answer.reporting.rows_with(COLUMNS))
 
     @cached_property
     def groups(self) -> list[GroupRecord]:
@@ -285,6 +287,10 @@ def _moment(epoch: float) -> str:
 
 def _whole(value: object) -> int | None:
     return int(value) if isinstance(value, int | float | str) and str(value).isdigit() else None
+
+
+# What of a row stands in a series.
+COLUMNS = frozenset({"time", "value", "measurement", "field", "sensor_id", "room_id", "zone_id", "space_id"})
 
 
 def columns(rows: Sequence[Row]) -> list[SeriesRecord]:

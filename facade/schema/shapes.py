@@ -1,6 +1,6 @@
 """How the records behind types are read, where reading them is all that there is to their fields."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -28,6 +28,18 @@ class Reading:
 
     place: str | int
     items: Shape | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A list of records that nobody has decoded yet; whoever iterates gets them whole."""
+
+    whole: Callable[[], list[Any]]
+    # Records that have these attributes, of one class, which may lack the others.
+    having: Callable[[frozenset[str]], list[Any]]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.whole())
 
 
 _readings: dict[object, Reading] = {}

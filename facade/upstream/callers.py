@@ -107,17 +107,24 @@ def _digest(value: Any) -> str:
 
 
 class Service:
-    """Any caller of a facade that logs in by itself: all share one login and one cache."""
+    """Any caller of a facade that logs in by itself: all share one login and one cache.
+
+    `key` is the number of the API key that let this one in, where keys are asked for.
+    """
 
     verified = True
     expires: float | None = None
 
-    def __init__(self, tokens: ServiceTokens, *, scope: str) -> None:
+    def __init__(self, tokens: ServiceTokens, *, scope: str, key: int | None = None) -> None:
         self._tokens = tokens
+        self.key = key
         self.scope = self.flight = scope
 
     def __repr__(self) -> str:
         return f"Service({self.scope})"
+
+    def with_key(self, number: int) -> "Service":
+        return Service(self._tokens, scope=self.scope, key=number)
 
     async def token(self) -> str:
         return await self._tokens.token()

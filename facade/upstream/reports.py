@@ -144,7 +144,7 @@ class Reports:
                 decode=decode_reporting,
                 span=span_of(body),
                 window=window_seconds(body),
-                empty=lambda value: not value.data,
+                empty=lambda value: value.is_empty,
             ),
             caller,
             ledger,

@@ -27,7 +27,8 @@ class Sightings:
         pieces = await self.by_macs(body, macs, caller, ledger)
         answers = [piece.unwrap() for piece in pieces]
         merged = {
-            name: [entry for answer in answers for entry in answer.value.raw(name) or ()] for name in body["data_types"]
+            name: [entry for answer in answers for entry in answer.value.raw(name) or ()]
+            for name in body.get("data_types") or ()
         }
         return Answer(Detections.from_data(merged), oldest([answer.entry for answer in answers]))
 
@@ -54,7 +55,7 @@ class Sightings:
                 decode=decode_detections,
                 span=span_of(body),
                 window=window_seconds(body),
-                empty=lambda value: not any(value.raw(name) for name in body["data_types"]),
+                empty=lambda value: not any(value.raw(name) for name in body.get("data_types") or ()),
             ),
             caller,
             ledger,

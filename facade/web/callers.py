@@ -39,14 +39,19 @@ class Callers:
         bearer = _bearer(headers.get("authorization", ""))
         if self._passthrough and bearer:
             return await self._verifier.verified(bearer) if self._verifier else Passthrough(bearer)
-        if self._service and self._api_keys and not self._has_key(headers.get("x-api-key") or bearer or ""):
-            raise Unauthenticated("Send one of this facade's API keys, as `X-API-Key` or as the bearer token.")
+        if self._service and self._api_keys:
+            number = self._number_of(headers.get("x-api-key") or bearer or "")
+            if number is None:
+                raise Unauthenticated("Send one of this facade's API keys, as `X-API-Key` or as the bearer token.")
+            return self._service.with_key(number)
         return self._service
 
-    def _has_key(self, key: str) -> bool:
+    def _number_of(self, key: str) -> int | None:
+        """Which of the API keys it is, from 1; None for a wrong one."""
         digest = sha256(key.encode()).digest()
-        # Every key is compared, so that the time taken says nothing.
-        return any([hmac.compare_digest(digest, known) for known in self._api_keys])  # noqa: C419
+        # Every key is compared, so that the time taken says nothing of a wrong one.
+        matches = [hmac.compare_digest(digest, known) for known in self._api_keys]
+        return matches.index(True) + 1 if True in matches else None
 
 
 def _bearer(authorization: str) -> str | None:

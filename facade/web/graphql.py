@@ -15,6 +15,7 @@ from ..butlr import RateLimited, Unauthenticated
 from ..loaders import Services
 from ..schema import Context, Engine, Outcome
 from ..upstream import Caller, Ledger
+from .audit import codes, note, note_caller, note_document
 from .caching import NEVER_KEPT, cache_headers, is_fresh
 from .callers import Callers
 from .departure import CLIENT_GONE, Departure
@@ -75,14 +76,17 @@ class GraphQLEndpoint:
             if request.method == "GET" and self._graphiql and not NAMES_A_DOCUMENT & request.query_params.keys():
                 return self._graphiql.page()
             media = JSON_TYPE
+        note(request.scope, type="graphql")
         try:
             media = self._answerable(request, media)
             caller = await self._callers().of(request.headers)
+            note_caller(request.scope, caller)
             if self._rate_limit:
                 await self._rate_limit.check(rate_key(request, caller))
             params = await read_params(request, self._max_body_bytes)
             text = self._documents.text(params)
         except (BadRequest, NotFound, RateLimited, Unauthenticated) as error:
+            note(request.scope, outcome="refused", codes=[getattr(error, "code", "BAD_USER_INPUT")])
             return _refused(error, media or JSON_TYPE)
         return await self._execute(request, text, params, caller, media)
 
@@ -101,6 +105,8 @@ class GraphQLEndpoint:
     ) -> Response:
         document = self._engine.document(text)
         operation = document.operation_type(params.operation_name)
+        note_document(request.scope, text, document.operation_name(params.operation_name))
+        note(request.scope, type=operation.value if operation else "graphql")
         if request.method == "GET" and operation is not None and operation is not OperationType.QUERY:
             return _refusal(
                 BadRequest(405, f"A {operation.value} needs POST; GET runs queries only.", {"Allow": "POST"}),
@@ -115,11 +121,15 @@ class GraphQLEndpoint:
             )
             context = Context(self._services(), caller, ledger, request.scope.get("request_id", ""))
             try:
-                outcome = await self._engine.run(document, params.variables, params.operation_name, context)
+                outcome = await self._engine.run(
+                    document, params.variables, params.operation_name, context, written=True
+                )
             finally:
                 context.close()
         if departure.gone:
+            note(request.scope, outcome="left", cost=context.budget.spent)
             return Response(status_code=CLIENT_GONE)
+        note(request.scope, outcome=_ended(outcome), codes=codes(outcome.errors), cost=context.budget.spent)
         request.scope["facade.ledger"] = ledger
         cacheable = operation is OperationType.QUERY and outcome.executed
         headers = cache_headers(ledger, keep=not outcome.errors) if cacheable else dict(NEVER_KEPT)

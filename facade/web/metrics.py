@@ -1,5 +1,7 @@
 """What `/metrics` says to Prometheus."""
 
+from collections.abc import Iterable
+
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
@@ -65,6 +67,25 @@ class Metrics:
             registry=self.registry,
         )
 
+        self._legacy = Counter(
+            "facade_legacy_calls",
+            "Calls of the REST API by path template, the operation that takes their place, and class of status.",
+            ("path", "operation", "status"),
+            registry=self.registry,
+        )
+        self._replays = Counter(
+            "facade_shadow_replays",
+            "REST calls run again as GraphQL operations, by path and by what came of it.",
+            ("path", "outcome"),
+            registry=self.registry,
+        )
+        self._differences = Counter(
+            "facade_shadow_differences",
+            "Fields in which a REST answer and its GraphQL operation's differed, each once a replay.",
+            ("path", "field"),
+            registry=self.registry,
+        )
+
     def request(self, route: str, method: str, status: int, seconds: float, cache: str | None) -> None:
         self._requests.labels(route, method if method in METHODS else "other", str(status)).inc()
         self._seconds.labels(route).observe(seconds)
@@ -79,6 +100,16 @@ class Metrics:
         """Note a call upstream. `path` is a template, never the path of a call."""
         self._calls.labels(path, outcome).inc()
         self._call_seconds.labels(path).observe(seconds)
+
+    def legacy(self, path: str, operation: str, status: str) -> None:
+        """Note a legacy call. `path` is a template, `status` a class such as 2xx."""
+        self._legacy.labels(path, operation, status).inc()
+
+    def replayed(self, path: str, outcome: str, fields: Iterable[str] = ()) -> None:
+        """Note a replay. `fields` are of a closed set: names of the API's, and none of a client's."""
+        self._replays.labels(path, outcome).inc()
+        for field in fields:
+            self._differences.labels(path, field).inc()
 
     async def endpoint(self, _request: Request) -> Response:
         return Response(

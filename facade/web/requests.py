@@ -9,6 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .metrics import Metrics
+from .usage import NOTED, CountsLegacy
 
 access = structlog.get_logger("facade.access")
 
@@ -30,9 +31,10 @@ def secure(headers: MutableHeaders) -> None:
 class RequestLog:
     """ASGI middleware: `X-Request-Id`, kept when the caller sends a usable one, and one log line a request."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics | None = None) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics | None = None, legacy: CountsLegacy | None = None) -> None:
         self._app = app
         self._metrics = metrics
+        self._legacy = legacy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -60,6 +62,8 @@ class RequestLog:
             self._log(scope, request_id, status, seconds)
             if self._metrics:
                 self._count(self._metrics, scope, status, seconds)
+            if self._legacy and NOTED in scope:
+                self._legacy.count(scope[NOTED], Headers(scope=scope), status)
 
     def _count(self, metrics: Metrics, scope: Scope, status: int, seconds: float) -> None:
         ledger = scope.get("facade.ledger")

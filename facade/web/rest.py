@@ -26,13 +26,17 @@ from ..butlr import (
     Unauthenticated,
     UpstreamTimeout,
 )
+from ..legacy.successors import LegacyCall, living
 from ..loaders import Services
 from ..upstream import Answer, Body, Caller, Ledger, read_csv, read_stats
+from .audit import LONGEST_NAME, note, note_caller
 from .caching import cache_headers, is_fresh
 from .callers import Callers
 from .departure import CLIENT_GONE, Departure
 from .params import JSON_TYPE, BadRequest, read_body
 from .rates import RateLimit, rate_key
+from .shadow import Replay, Shadow
+from .usage import NOTED, noted
 
 PREFIX = "/api"
 
@@ -52,6 +56,7 @@ class LegacyRest:
         operation_timeout: float | None = None,
         rate_limit: RateLimit | None = None,
         forward_unknown: bool = False,
+        shadow: Shadow | None = None,
     ) -> None:
         self._services = services
         self._callers = callers
@@ -60,6 +65,7 @@ class LegacyRest:
         self._operation_timeout = operation_timeout
         self._rate_limit = rate_limit
         self._forward_unknown = forward_unknown
+        self._shadow = shadow
 
     def routes(self) -> list[BaseRoute]:
         handlers: dict[str, Callable[[Request], Awaitable[Response]]] = {
@@ -67,8 +73,9 @@ class LegacyRest:
         }
         for path, read in ((REPORTING_PATH, _reporting), (DETECTIONS_PATH, _detections), (STATS_PATH, _stats)):
             handlers[path] = self._read(path, read)
+        calls = living(self._refresh_path)
         return [
-            Route(spelt, handler, methods=["POST"])
+            Route(spelt, noted(handler, calls[path]), methods=["POST"])
             for path, handler in handlers.items()
             for spelt in {path, path.removeprefix(PREFIX)}
         ]
@@ -78,7 +85,9 @@ class LegacyRest:
         return Route(PREFIX + "/{path:path}", self._unknown, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
 
     async def _unknown(self, request: Request) -> Response:
+        request.scope[NOTED] = LegacyCall(f"{PREFIX}/…")
         path = request.url.path
+        note(request.scope, type="rest", operation=f"{request.method} {path[:LONGEST_NAME]}")
         if not self._forward_unknown:
             return _message(
                 404,
@@ -97,11 +106,12 @@ class LegacyRest:
         except BadRequest as refused:
             return _message(refused.status, str(refused))
         except ButlrError as error:
-            return _failed(error)
+            return _failed(error, request)
 
     async def _caller(self, request: Request) -> Caller:
         """Who asks. Raises `Unauthenticated`, or `RateLimited` where they have asked too often."""
         caller = await self._callers().of(request.headers)
+        note_caller(request.scope, caller)
         if self._rate_limit:
             await self._rate_limit.check(rate_key(request, caller))
         if caller is None:
@@ -112,30 +122,37 @@ class LegacyRest:
         """Logins go up as they came and are never kept, repeated or logged."""
 
         async def login(request: Request) -> Response:
+            note(request.scope, type="login", operation=f"POST {path}")
             try:
                 body = await read_body(request, self._max_body_bytes)
                 return _verbatim(await self._services().upstream.butlr.http.send("POST", path, body=body))
             except BadRequest as refused:
                 return _message(refused.status, str(refused))
             except ButlrError as error:
-                return _failed(error)
+                return _failed(error, request)
 
         return login
 
     def _read(self, path: str, read: Read) -> Callable[[Request], Awaitable[Response]]:
         async def call(request: Request) -> Response:
+            note(request.scope, type="rest", operation=f"POST {path}")
             try:
                 caller = await self._caller(request)
                 given = await read_body(request, self._max_body_bytes)
-                body = _object(given)
+                body = _readable(given, read)
                 if body is None:
                     # Not a body we can tell anything of: the upstream says what is wrong with it.
                     return _verbatim(await self._as_it_came(path, given, caller))
-                return await self._answer(request, read, body, caller)
+                response = await self._answer(request, read, body, caller)
             except BadRequest as refused:
                 return _message(refused.status, str(refused))
             except ButlrError as error:
-                return _failed(error)
+                return _failed(error, request)
+            if self._shadow and response.status_code == 200:
+                self._shadow.offer(
+                    Replay(request.scope[NOTED], given, bytes(response.body), caller, request.scope["request_id"])
+                )
+            return response
 
         return call
 
@@ -184,23 +201,36 @@ def _format(body: Body) -> object:
     return options.get("format") if isinstance(options, dict) else None
 
 
-def _object(body: bytes) -> dict[str, Any] | None:
-    """The body of a call as an object with a filter or items; None where it is something else."""
+def _readable(body: bytes, read: Read) -> dict[str, Any] | None:
+    """The body of a call as an object of the shape that `read` takes; None where it is something else."""
     try:
         parsed = orjson.loads(body)
     except orjson.JSONDecodeError:
         return None
     if not isinstance(parsed, dict):
         return None
-    return parsed if isinstance(parsed.get("filter"), dict) or isinstance(parsed.get("items"), list) else None
+    if read is _stats:
+        return parsed if isinstance(parsed.get("items"), list) else None
+    within = parsed.get("filter")
+    if not isinstance(within, dict):
+        return None
+    if read is _detections and not (_are_texts(parsed.get("data_types")) and _are_texts(within.get("mac_addresses"))):
+        return None
+    return parsed
+
+
+def _are_texts(value: object) -> bool:
+    """Whether it is a list of texts, or not given."""
+    return value is None or (isinstance(value, list) and all(isinstance(item, str) for item in value))
 
 
 def _verbatim(reply: Reply) -> Response:
     return Response(reply.body, reply.status, {"Cache-Control": "no-store"}, media_type=reply.content_type or JSON_TYPE)
 
 
-def _failed(error: ButlrError) -> Response:
+def _failed(error: ButlrError, request: Request) -> Response:
     """The upstream's own answer where there was one; else a status that says how it failed."""
+    note(request.scope, codes=[error.code])
     headers = {"Cache-Control": "no-store"}
     if error.retry_after is not None:
         headers["Retry-After"] = str(math.ceil(error.retry_after))

@@ -17,15 +17,18 @@ from starlette.routing import BaseRoute, Route
 
 from ..butlr import RateLimited, Unauthenticated
 from ..legacy import FIXTURES_ENDED, PREFIX, READS, V2_ENDED, WRITES, GoneRead, Resolved, V2Read, refused_write
+from ..legacy.successors import LegacyCall
 from ..loaders import Services
 from ..schema import Context, Engine, Outcome
 from ..upstream import Caller, Ledger
+from .audit import codes, note, note_caller, note_document
 from .caching import cache_headers, is_fresh
 from .callers import Callers
 from .departure import CLIENT_GONE, Departure
 from .guard import is_forged
 from .params import JSON_TYPE
 from .rates import RateLimit, rate_key
+from .usage import NOTED
 
 ALLOW = "GET, HEAD"
 VARY = "Authorization, X-API-Key, Accept-Encoding"
@@ -62,13 +65,18 @@ class V2:
         ]
 
     def _handler(self, read: V2Read | GoneRead) -> Handler:
+        call = LegacyCall(PREFIX + read.path, read.answer.operation.name if isinstance(read, V2Read) else None)
+
         async def handle(request: Request) -> Response:
+            request.scope[NOTED] = call
             if request.method in WRITES:
                 headers = {**_notice(read), "Allow": ALLOW}
                 return _message(405, refused_write(request.method, read), headers)
             if isinstance(read, GoneRead):
                 return _message(410, read.notice, _notice(read))
             resolved = read.resolve(request.path_params)
+            note(request.scope, type="v2")
+            note_document(request.scope, resolved.operation.text, resolved.operation.name)
             response = await self._answer(request, resolved)
             response.headers.update(_notice(read))
             response.headers["X-Successor-Operation"] = resolved.operation.name
@@ -81,9 +89,11 @@ class V2:
             return _message(403, "A page of another site made this request. Send an Authorization header with it.")
         try:
             caller = await self._callers().of(request.headers)
+            note_caller(request.scope, caller)
             if self._rate_limit:
                 await self._rate_limit.check(rate_key(request, caller))
         except (RateLimited, Unauthenticated) as error:
+            note(request.scope, outcome="refused", codes=[error.code])
             return _failed([GraphQLError(str(error), extensions=error.extensions)])
         timeout = self._operation_timeout
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -93,6 +103,7 @@ class V2:
         if departure.gone:
             return Response(status_code=CLIENT_GONE)
         request.scope["facade.ledger"] = ledger
+        note(request.scope, codes=codes(outcome.errors))
         return _answered(request, resolved, outcome, ledger)
 
     async def _run(self, request: Request, resolved: Resolved, caller: Caller | None, ledger: Ledger) -> Outcome:

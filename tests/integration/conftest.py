@@ -1,14 +1,19 @@
 """A stand-in for the upstream that says what a test tells it to, and nothing else."""
 
 import json
+import shutil
 import socket
+import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
+import redis as redis_client
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -111,3 +116,70 @@ def ask(facade_of_stand_in: Any, any_token: str) -> Callable[..., dict[str, Any]
         return answer
 
     return ask
+
+
+class Redis:
+    """A server of its own, with nothing on disk."""
+
+    def __init__(self, folder: Path, password: str = "") -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self.url = f"redis://{f':{password}@' if password else ''}127.0.0.1:{self.port}/0"
+        self._password = password
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        program = shutil.which("redis-server")
+        assert program, "redis-server is not installed: apt-get install redis-server"
+        options = {"port": self.port, "bind": "127.0.0.1", "save": "", "appendonly": "no", "dir": self._folder}
+        if self._password:
+            options["requirepass"] = self._password
+        arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
+        self._process = subprocess.Popen([program, *arguments], stdout=subprocess.DEVNULL)
+        self._until(self._answers)
+
+    def kill(self) -> None:
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def client(self) -> Any:
+        return redis_client.Redis(port=self.port, password=self._password or None)
+
+    def everything(self) -> bytes:
+        """All that a reader of the server's memory would see."""
+        with self.client() as client:
+            read = {
+                b"string": client.get,
+                b"hash": client.hgetall,
+                b"zset": lambda key: client.zrange(key, 0, -1),
+                b"set": client.smembers,
+                b"list": lambda key: client.lrange(key, 0, -1),
+            }
+            found = bytearray()
+            for key in client.scan_iter():
+                value = read[client.type(key)](key)
+                found += key + (value if isinstance(value, bytes) else repr(value).encode())
+            return bytes(found)
+
+    def _answers(self) -> bool:
+        with self.client() as client:
+            try:
+                return bool(client.ping())
+            except redis_client.ConnectionError:
+                return False
+
+    @staticmethod
+    def _until(condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 10
+        while not condition():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+@pytest.fixture(scope="session")
+def new_redis(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Redis]:
+    """Makes servers; whoever starts one kills it."""
+    return lambda password="": Redis(tmp_path_factory.mktemp("redis"), password)

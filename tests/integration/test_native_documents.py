@@ -75,9 +75,7 @@ def native(launch, sandbox_process, tmp_path_factory):
     """Ask a facade whose assets are the estate, under a token that its upstream takes."""
     path: Path = tmp_path_factory.mktemp("estate") / "inventory.json"
     path.write_text(json.dumps(estate()))
-    facade = launch.facade(
-        sandbox_process.url, FACADE_ASSETS="inventory", FACADE_INVENTORY=str(path), FACADE_MAX_COST="1000000000"
-    )
+    facade = launch.facade(sandbox_process.url, FACADE_ASSETS="inventory", FACADE_INVENTORY=str(path))
     token = sandbox_process.login()
 
     def ask(document: str, **variables: Any) -> Any:

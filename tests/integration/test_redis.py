@@ -1,12 +1,8 @@
 """A cache that replicas share."""
 
-import shutil
-import socket
-import subprocess
 import time
 
 import pytest
-import redis as redis_client
 
 pytestmark = pytest.mark.redis
 
@@ -14,58 +10,9 @@ REPORT = """query ($start: Time!, $stop: Time) {
   report(filter: {start: $start, stop: $stop, measurements: [presence]}) { rows { sensor_id value } } }"""
 
 
-class Redis:
-    """A server of its own, with nothing on disk."""
-
-    def __init__(self, folder):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        self._folder = folder
-        self._process = None
-
-    def start(self):
-        program = shutil.which("redis-server")
-        assert program, "redis-server is not installed: apt-get install redis-server"
-        options = {"port": self.port, "bind": "127.0.0.1", "save": "", "appendonly": "no", "dir": self._folder}
-        arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
-        self._process = subprocess.Popen([program, *arguments], stdout=subprocess.DEVNULL)
-        self._until(self._answers)
-
-    def kill(self):
-        if self._process:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-    def everything(self):
-        """All that a reader of the server's memory would see."""
-        with redis_client.Redis(port=self.port) as client:
-            found = bytearray()
-            for key in client.scan_iter():
-                found += key
-                kind = client.type(key)
-                found += client.get(key) if kind == b"string" else repr(client.zrange(key, 0, -1)).encode()
-            return bytes(found)
-
-    def _answers(self):
-        with redis_client.Redis(port=self.port) as client:
-            try:
-                return client.ping()
-            except redis_client.ConnectionError:
-                return False
-
-    @staticmethod
-    def _until(condition):
-        deadline = time.monotonic() + 10
-        while not condition():
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-
-
 @pytest.fixture(scope="module")
-def redis_process(tmp_path_factory):
-    redis = Redis(tmp_path_factory.mktemp("redis"))
+def redis_process(new_redis):
+    redis = new_redis()
     yield redis
     redis.kill()
 

@@ -235,6 +235,69 @@ nested = st.recursive(
 )
 
 
+wire_rows = st.lists(
+    st.dictionaries(
+        st.sampled_from(["value", "time", "room_id", "zone_id", "field", "preprocessed"]),
+        st.sampled_from(["", "x", "2025-10-14T15:00:00Z", None]) | scalars,
+        max_size=5,
+    )
+    | scalars,
+    max_size=4,
+)
+
+
+@given(wire_rows, st.frozensets(st.sampled_from(Row.__struct_fields__)))
+def test_rows_of_some_fields_say_what_whole_rows_say(items, fields):
+    narrow, whole = answer(items).rows_with(fields), answer(items).rows
+    assert len(narrow) == len(whole)
+    for some, row in zip(narrow, whole, strict=True):
+        assert [getattr(some, name) for name in fields] == [getattr(row, name) for name in fields]
+
+
+def test_clean_rows_of_some_fields_have_no_others_and_blanks_are_absent():
+    (row,) = answer([ROW]).rows_with(frozenset({"value", "zone_id", "timezone_offset"}))
+    assert (row.value, row.zone_id, row.timezone_offset) == (1.0, None, "-7h")
+    assert not hasattr(row, "room_id")
+
+
+def test_rows_of_some_fields_are_decoded_once_and_asked_for_more_they_are_whole():
+    report = answer([ROW])
+    first = report.rows_with(frozenset({"value", "time"}))
+    assert report.rows_with(frozenset({"time"})) is first
+    assert report.rows_with(frozenset({"time", "room_id"})) is report.rows
+    assert report.rows_with(frozenset({"time"})) is report.rows
+
+
+@given(wire_rows)
+def test_an_answer_put_together_of_its_items_is_the_same_answer(items):
+    for whole in (answer(items), Reporting.from_data(items)):
+        parted = Reporting.of_items(whole.items)
+        assert len(whole.items) == len(items)
+        assert (parted.data, parted.rows, parted.is_flat) == (items, whole.rows, True)
+        assert decode_reporting(parted.body).data == items
+
+
+def test_null_has_no_items():
+    assert decode_reporting(b'{"data":null}').items == Reporting.from_data(None).items == []
+
+
+@pytest.mark.parametrize(
+    ("data", "empty"),
+    [
+        (b"null", True),
+        (b"[ ]", True),
+        (b"{\n}", True),
+        (b"[{}]", False),
+        (b"[null]", False),
+        (b'{"a":{}}', False),
+    ],
+)
+def test_an_answer_without_points_is_told_before_it_is_decoded(data, empty):
+    report = decode_reporting(b'{"data": ' + data + b" }")
+    assert report.is_empty is empty
+    assert Reporting.from_data(report.data).is_empty is empty
+
+
 @given(nested)
 def test_what_is_flattened_and_put_back_is_what_came(data):
     assert unflatten(flatten(data)) == data

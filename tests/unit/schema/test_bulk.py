@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import msgspec
+import orjson
 import pytest
 import strawberry
 from graphql import (
@@ -25,6 +26,7 @@ from graphql import (
     GraphQLObjectType,
     GraphQLSchema,
     GraphQLStreamDirective,
+    GraphQLString,
     NoUnusedVariablesRule,
     Undefined,
     execute,
@@ -43,12 +45,14 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext as St
 
 from facade.assets import Assets
 from facade.assets.records import FloorRecord, HiveRecord, RoomRecord, SensorRecord
-from facade.butlr import Entry, Row, Statistics, WorldEntry
+from facade.butlr import Entry, Row, Statistics, WorldEntry, decode_reporting
+from facade.cache import Entry as Kept
+from facade.loaders import ReportAnswer
 from facade.schema import Context, build_schema
-from facade.schema.bulk import PLAIN, BulkExecutor
+from facade.schema.bulk import PLAIN, BulkExecutor, WritingExecutor
 from facade.schema.pages import EdgeRecord
-from facade.schema.projection import MOST_FIELDS, Selected, Selection, Times, Unproven, compiled
-from facade.schema.report import GroupKeyRecord, GroupRecord, SeriesRecord
+from facade.schema.projection import MOST_FIELDS, WRITTEN_ALIKE, Selected, Selection, Times, Unproven, compiled, writer
+from facade.schema.report import GroupKeyRecord, GroupRecord, ReportRecord, SeriesRecord
 from facade.schema.scalars import SCALARS, Time, serialize_time
 from facade.schema.shapes import Shape, reads
 from facade.schema.stats import StatsValueRecord
@@ -255,6 +259,15 @@ def written(result: ExecutionResult) -> tuple[str, list[str]]:
     """Data with its order of keys, and the errors; in any order, for those of fields that wait come as they fall."""
     errors = sorted(json.dumps(error.formatted) for error in result.errors or [])
     return json.dumps(result.data, allow_nan=False), errors
+
+
+def as_bytes(result: ExecutionResult) -> tuple[bytes, list[str]]:
+    """As the endpoint writes it; of an execution that writes, too."""
+    return orjson.dumps(result.data), sorted(json.dumps(error.formatted) for error in result.errors or [])
+
+
+def writing(shapes: Any = PLAIN) -> Any:
+    return type("WritingHere", (WritingExecutor,), {"shapes": shapes})
 
 
 # The real types, under a query of lists.
@@ -488,9 +501,12 @@ async def test_every_answer_is_the_one_of_stock_execution(side: Side, seed: int)
         for yes in (True, False):
             root = side.root(rng, rng.choice(DIRT))
             variables = {"yes": yes, "no": not yes}
-            expected = written(await run(side.schema, document, root, Stock, variable_values=variables))
+            stock = await run(side.schema, document, root, Stock, variable_values=variables)
+            expected = written(stock)
             answer = written(await run(side.schema, document, root, bulk, variable_values=variables))
             assert answer == expected, (text, root)
+            sent = as_bytes(await run(side.schema, document, root, writing(side.shapes), variable_values=variables))
+            assert sent == as_bytes(stock), (text, root)
             errors += len(expected[1])
     assert errors > 20
 
@@ -504,8 +520,9 @@ async def test_every_wrong_value_of_a_scalar_is_judged_as_ever(field: str) -> No
         leaves = [data.of(GraphQLNonNull(schema.type_map["Leaf"])) for _ in range(2)]
         setattr(leaves[1], field, value)
         root = SimpleNamespace(branch=BranchRecord(**dict.fromkeys(BRANCH) | {"maybe_children": leaves}))
-        expected = written(await run(schema, document, root, Stock))
-        assert written(await run(schema, document, root, counted(SHAPES))) == expected, value
+        stock = await run(schema, document, root, Stock)
+        assert written(await run(schema, document, root, counted(SHAPES))) == written(stock), value
+        assert as_bytes(await run(schema, document, root, writing(SHAPES))) == as_bytes(stock), value
 
 
 def test_the_documents_compared_are_valid(side: Side) -> None:
@@ -555,10 +572,94 @@ async def test_clean_records_cost_no_field_of_their_own(text: str) -> None:
     assert await stock_fields(text, root) == {}
 
 
+async def test_clean_records_are_written_without_a_map_each() -> None:
+    text = "{ reportrow { __typename when: time, ...Values } } fragment Values on ReportRow { value, sensor_id }"
+    result = await run(real_schema(), parse(text), SimpleNamespace(reportrow=rows(3)), WritingExecutor)
+    assert result.data
+    assert type(result.data["reportrow"]) is orjson.Fragment
+
+
+@given(st.one_of(st.floats(), st.floats(-WRITTEN_ALIKE, WRITTEN_ALIKE), st.integers().map(float)), st.text())
+def test_numbers_and_texts_are_written_as_orjson_writes_them(value: float, text: str) -> None:
+    fields = (Selected("a", "value", GraphQLFloat), Selected("b", "field", GraphQLString))
+    selection = Selection("ReportRow", PLAIN["ReportRow"], fields)
+    record = Row(value=value, field=text)
+    if abs(value) < WRITTEN_ALIKE:
+        assert writer(selection)([record], Times()) == orjson.dumps([{"a": value, "b": text}])
+    else:
+        with pytest.raises((Unproven, GraphQLError)):
+            writer(selection)([record], Times())
+
+
+async def test_a_number_that_would_be_written_otherwise_leaves_the_list_to_orjson() -> None:
+    result = await run(
+        real_schema(), parse("{ reportrow { value } }"), SimpleNamespace(reportrow=[Row(value=1e22)]), WritingExecutor
+    )
+    assert orjson.dumps(result.data) == b'{"reportrow":[{"value":1e+22}]}'
+
+
 async def test_a_dirty_record_slows_itself_alone() -> None:
     dirty = [*rows(5), Row(time="yesterday", value=1.0), *rows(5)]
     left = await stock_fields("{ reportrow { time value } }", SimpleNamespace(reportrow=dirty))
     assert left == {"ReportRow.time": 1, "ReportRow.value": 1}
+
+
+def report_schema() -> GraphQLSchema:
+    report = GraphQLField(build_schema().type_map["Report"], resolve=lambda root, _info: root())
+    return GraphQLSchema(GraphQLObjectType("Lists", {"report": report}))
+
+
+def report_of(body: bytes) -> Any:
+    kept = Kept(b"", "application/json", as_of=0.0, fresh_until=0.0, settled_until=None, partial=False)
+    # A new one each time: none may profit from what another execution has decoded.
+    return lambda: ReportRecord(ReportAnswer(decode_reporting(body), kept), {"filter": {}})
+
+
+WIRE_ROWS: dict[str, bytes] = {
+    "clean": b'[{"time":"2025-10-14T15:00:00Z","value":1,"room_id":"","sensor_id":"sensor_1"}]',
+    "a time that is none": b'[{"time":"2025-10-14T15:00:00Z","value":1},{"time":"yesterday","room_id":""}]',
+    "a number that is text": b'[{"time":1760454000000,"value":"3"},{"value":"nan"},7,null]',
+    "dirt elsewhere": b'[{"time":"2025-10-14T15:00:00Z","value":2.5,"zone_id":7,"hive_id":{}}]',
+    "a great number": b'[{"value":1e22,"time":null}]',
+    "none": b"[]",
+    "null": b"null",
+    "nested": b'{"room_1":{"2025-10-14T15:00:00Z":[{"value":3,"time":"2025-10-14T15:00:00Z"}]}}',
+}
+
+
+@pytest.mark.parametrize("name", WIRE_ROWS)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{ report { rows { time value } } }",
+        "{ report { rows { __typename } } }",
+        "{ report { rows { room_id r: room_id value } all: rows { zone_id time } } }",
+        "{ report { series { times values sensor_id } rows { sensor_id value time } } }",
+        "{ report { rows { value sensor { id } } } }",
+    ],
+)
+async def test_rows_decoded_as_far_as_they_are_selected_answer_as_whole_ones(name: str, text: str) -> None:
+    schema, root, document = report_schema(), report_of(b'{"data":' + WIRE_ROWS[name] + b"}"), parse(text)
+    assert validate(schema, document) == []
+    expected = as_bytes(await run(schema, document, root, Stock))
+    assert as_bytes(await run(schema, document, root, BulkExecutor)) == expected
+    assert as_bytes(await run(schema, document, root, WritingExecutor)) == expected
+
+
+async def test_rows_that_cannot_be_decoded_are_an_error_at_their_place() -> None:
+    schema, root = report_schema(), report_of(b'{"data":[{"time":"\xff"}]}')
+    document = parse("{ report { page_info { page } rows { time } } }")
+    stock = await run(schema, document, root, Stock)
+    assert [error.path for error in stock.errors or []] == [["report", "rows"]]
+    assert as_bytes(await run(schema, document, root, WritingExecutor)) == as_bytes(stock)
+
+
+async def test_clean_rows_are_decoded_as_far_as_they_are_selected() -> None:
+    record = report_of(b'{"data":' + WIRE_ROWS["clean"] + b"}")()
+    result = await run(report_schema(), parse("{ report { rows { room_id value } } }"), lambda: record, WritingExecutor)
+    assert orjson.dumps(result.data) == b'{"report":{"rows":[{"room_id":null,"value":1.0}]}}'
+    (row,) = record.rows.having(frozenset({"value"}))
+    assert not hasattr(row, "time")
 
 
 async def test_a_null_in_a_list_slows_no_other_record() -> None:

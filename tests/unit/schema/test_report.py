@@ -70,7 +70,7 @@ def test_without_a_function_a_groups_value_is_its_mean():
 
 
 def test_grouped_statistics_have_no_rows_and_a_grouped_raw_answer_has_its_leaves():
-    assert record({"room_1": {"sum": 1}}).rows == []
+    assert list(record({"room_1": {"sum": 1}}).rows) == []
     assert record({"room_1": {"sum": 1}}).series == []
     raw = record({"room_1": {"2025-10-14T15:04:43Z": [{"value": 3, "measurement": "aggregator_headcount"}]}})
     assert [(row.value, row.measurement) for row in raw.rows] == [(3.0, "aggregator_headcount")]

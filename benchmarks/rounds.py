@@ -1,0 +1,184 @@
+"""A workload's rounds: every contender takes its turn in each."""
+
+import json
+import statistics
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .contenders import BY_HAND, FACADE, FLOOR, Running, Server, by_hand, floor, load_generator, running, upstream
+from .processes import Process, RunError, post
+from .workloads import Workload
+
+# Requests before the first round: they fill caches, warm up compilers, and are what peaks of memory are told for,
+# since with equal numbers of them nobody's cache is fuller for being faster.
+WARM_UP = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One contender's turn. Times are seconds; `median` is of a request from its first byte to its last."""
+
+    requests: int
+    seconds: float
+    median: float
+    cpu: float
+    calls: int
+
+    @property
+    def wall(self) -> float:
+        """Seconds for a request: what the round took, by its requests."""
+        return self.seconds / self.requests
+
+    @property
+    def cpu_a_request(self) -> float:
+        return self.cpu / self.requests
+
+    @property
+    def calls_a_request(self) -> float:
+        return self.calls / self.requests
+
+
+@dataclass(slots=True)
+class Result:
+    """What one contender made of a workload."""
+
+    name: str
+    peak: int = 0
+    samples: list[Sample] = field(default_factory=list)
+
+    def median(self, of: Callable[[Sample], float]) -> float:
+        return statistics.median(map(of, self.samples))
+
+    def spread(self) -> float:
+        """The slowest round's wall time by the fastest's: the noise."""
+        walls = [sample.wall for sample in self.samples]
+        return max(walls) / min(walls)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "peak_bytes": self.peak,
+            "wall_seconds": self.median(lambda sample: sample.wall),
+            "median_seconds": self.median(lambda sample: sample.median),
+            "cpu_seconds": self.median(lambda sample: sample.cpu_a_request),
+            "calls": self.median(lambda sample: sample.calls_a_request),
+            "spread": self.spread(),
+            "samples": [asdict(sample) for sample in self.samples],
+        }
+
+
+class Bench:
+    """One workload, all its contenders up and warm."""
+
+    def __init__(self, workload: Workload, folder: Path, upstream: str, stack: ExitStack) -> None:
+        self.workload = workload
+        self.body = json.dumps({"query": workload.query, "variables": workload.variables})
+        self._folder = folder
+        self._upstream = upstream
+        self._stack = stack
+        self._load = load_generator(stack, folder)
+        self._turns: dict[str, Callable[[float, int], Sample]] = {}
+        self._peaks: dict[str, Callable[[], int]] = {}
+        self._expected: Any = None
+
+    def add(self, server: Server) -> None:
+        contender = self._stack.enter_context(running(server, self._folder, self._upstream))
+        answer = post(contender.url, self.body.encode(), "hot")
+        self._check(server.name, answer)
+        if server.name == FACADE and not self.workload.cold:
+            same_bytes = self._folder / "floor.json"
+            same_bytes.write_bytes(answer)
+            self.add(floor(same_bytes))
+        self._turns[server.name] = lambda seconds, least: self._turn(contender, seconds, least)
+        self._peaks[server.name] = contender.process.peak
+
+    def add_by_hand(self) -> None:
+        process = by_hand(self._stack, self._folder, self._upstream)
+        answer = process.ask(self._job_by_hand(0, 1) | {"show": True})
+        self._check(BY_HAND, answer["body"].encode())
+        self._turns[BY_HAND] = lambda seconds, least: self._turn_by_hand(process, seconds, least)
+        self._peaks[BY_HAND] = process.peak
+
+    def measure(self, rounds: int, seconds: float) -> list[Result]:
+        results = {name: Result(name) for name in self._turns}
+        for name, turn in self._turns.items():
+            turn(0 if self.workload.cold else min(seconds, 1.0), WARM_UP)
+            results[name].peak = self._peaks[name]()
+        names = list(self._turns)
+        for number in range(rounds):
+            # Another one begins each time, so that nobody always follows the same one.
+            for name in names[number % len(names) :] + names[: number % len(names)]:
+                results[name].samples.append(self._turns[name](seconds, 3))
+        return list(results.values())
+
+    def _check(self, name: str, answer: bytes) -> None:
+        """Raises `RunError` where the data is not what everyone before had."""
+        found = json.loads(answer)
+        if found.get("errors") or not found.get("data"):
+            raise RunError(f"{name} answers {self.workload.name} with {answer[:300]!r}")
+        self._expected = self._expected or found["data"]
+        if found["data"] != self._expected:
+            raise RunError(f"{name} answers {self.workload.name} with other data than those before it")
+
+    def _calls(self) -> int:
+        calls: dict[str, int] = json.loads(post(f"{self._upstream}/calls"))
+        return sum(calls.values())
+
+    def _turn(self, contender: Running, seconds: float, least: int) -> Sample:
+        self._calls()
+        before = contender.process.cpu()
+        answer = self._load.ask(
+            {
+                "host": "127.0.0.1",
+                "port": contender.port,
+                "path": "/graphql",
+                "body": self.body,
+                "cold": self.workload.cold,
+                "at_once": self.workload.at_once,
+                "seconds": seconds,
+                "least": max(least, self.workload.at_once),
+            }
+        )
+        cpu = contender.process.cpu() - before
+        if set(answer["statuses"]) != {"200"} or len(answer["lengths"]) != 1:
+            raise RunError(f"{contender.name}: statuses {answer['statuses']}, lengths {answer['lengths']}")
+        calls = self._calls()
+        if self.workload.cold and calls < answer["requests"]:
+            raise RunError(f"{contender.name} answers a caller with what it kept for another")
+        return Sample(answer["requests"], answer["seconds"], answer["median"], cpu, calls)
+
+    def _job_by_hand(self, seconds: float, least: int) -> dict[str, Any]:
+        return {
+            "workload": self.workload.name,
+            "variables": self.workload.variables,
+            "seconds": seconds,
+            "least": least,
+        }
+
+    def _turn_by_hand(self, process: Process, seconds: float, least: int) -> Sample:
+        self._calls()
+        answer = process.ask(self._job_by_hand(seconds, least))
+        return Sample(answer["requests"], answer["seconds"], answer["median"], answer["cpu"], self._calls())
+
+
+def run(
+    workload: Workload, servers: Sequence[Server], folder: Path, *, latency: float, rounds: int, seconds: float
+) -> list[Result]:
+    """Measure all contenders of a workload. Raises `RunError`."""
+    with ExitStack() as stack:
+        address = stack.enter_context(upstream(folder, workload.sensors, latency))
+        bench = Bench(workload, folder, address, stack)
+        if workload.cold:
+            bench.add_by_hand()
+        for server in servers:
+            if workload.name in server.workloads:
+                bench.add(server)
+        return bench.measure(rounds, seconds)
+
+
+def baseline(workload: Workload) -> str:
+    """Whose figures are 1: by hand where the upstream is asked, the floor where nothing need be."""
+    return BY_HAND if workload.cold else FLOOR

@@ -1,0 +1,82 @@
+"""`facade cache purge`: what replicas share is forgotten."""
+
+import asyncio
+import re
+import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .configured import configured, settings_put_to_use
+from .failures import Failure, WrongUsage
+
+if TYPE_CHECKING:
+    from ..settings import Settings
+
+# As the audit log names who may read: see `docs/operating.md`.
+_SCOPE = re.compile(r"t-[0-9a-f]{32}|j-[0-9a-f]{16}-[0-9a-f]{32}|service")
+
+
+class Action(StrEnum):
+    purge = "purge"
+
+
+def cache(
+    action: Annotated[Action, typer.Argument(help="What to do with the cache.")],  # noqa: ARG001 -- there is one
+    tenant: Annotated[
+        str | None,
+        typer.Option(metavar="TENANT|SCOPE", help="Of a tenant of verified tokens, or of one `who` of the audit log."),
+    ] = None,
+    token: Annotated[str | None, typer.Option(metavar="TOKEN|-", help="Of a token; - reads it from stdin.")] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Of everybody.")] = False,
+) -> None:
+    """Forget the answers in the cache that replicas share."""
+    if sum((tenant is not None, token is not None, all_)) != 1:
+        raise WrongUsage("Say whose answers to forget: one of --tenant, --token and --all.")
+    settings = configured()
+    if not settings.is_cache_shared:
+        raise Failure(
+            "FACADE_CACHE_URL is memory://: each process has a cache of its own, and forgets it when it is restarted."
+        )
+    if token == "-":  # noqa: S105 -- where to read it from
+        token = sys.stdin.read()
+    starts = [""] if all_ else _scopes_of_token(token.strip(), settings) if token is not None else [_scopes(tenant)]
+    forgotten = asyncio.run(_purged(settings, starts))
+    typer.echo(f"{forgotten} {'answer' if forgotten == 1 else 'answers'} forgotten")
+
+
+def _scopes(tenant: str | None) -> str:
+    from ..upstream import tenant_scopes
+
+    if not tenant:
+        raise WrongUsage("--tenant: write a tenant, or a `who` of the audit log.")
+    return tenant if _SCOPE.fullmatch(tenant) else tenant_scopes(tenant)
+
+
+def _scopes_of_token(token: str, settings: "Settings") -> list[str]:
+    """Both that it has: whether the replicas verify tokens is their setting, and may have changed."""
+    from ..butlr import jwt_claims
+    from ..upstream import Passthrough, Verified
+
+    if not token:
+        raise WrongUsage("--token: there is none.")
+    # Nothing is read by it, so neither its end nor its signature matters.
+    claims = {**(jwt_claims(token) or {}), "exp": 0}
+    return [Passthrough(token).scope, Verified(token, claims, tenant_claim=settings.jwt_tenant_claim).scope]
+
+
+async def _purged(settings: "Settings", starts: list[str]) -> int:
+    from ..cache import open_store
+    from ..cache.redis_store import RedisStore
+
+    with settings_put_to_use():
+        store = open_store(settings.cache_url.get_secret_value())
+    if not isinstance(store, RedisStore):
+        raise TypeError(f"{type(store).__name__} is not shared")
+    try:
+        return sum([await store.purge(start) for start in dict.fromkeys(starts)])
+    except ConnectionError as exc:
+        raise Failure(f"Redis does not answer ({exc}). Check FACADE_CACHE_URL.") from exc
+    finally:
+        await store.aclose()

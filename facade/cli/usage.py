@@ -1,0 +1,110 @@
+"""`facade usage`: who still makes which legacy call."""
+
+import asyncio
+import json
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from . import output
+from .configured import configured
+from .failures import Failure, WrongUsage
+from .tables import tables
+
+if TYPE_CHECKING:
+    from ..settings import Settings
+
+# What a table shows of each list, whether or not it has rows.
+COLUMNS = {
+    "calls": ("client", "agent", "path", "operation", "calls", "last_day", "statuses"),
+    "replays": ("path", "operation", "replays", "outcomes"),
+    "differences": ("path", "field", "count"),
+}
+
+
+class Format(StrEnum):
+    table = "table"
+    json = "json"
+
+
+def usage(
+    format_: Annotated[Format, typer.Option("--format", help="How to print the counts.")] = Format.table,
+    days: Annotated[int, typer.Option(min=1, max=31, help="How many days, today among them.")] = 7,
+    url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="The facade to ask, with FACADE_USAGE_KEY. Without one, Redis is read."),
+    ] = None,
+) -> None:
+    """Say who still makes which legacy call, how often, and which operation takes its place."""
+    settings = configured()
+    if url is None and not settings.is_cache_shared:
+        raise WrongUsage("Each process counts for itself: name one with --url, or share a Redis by FACADE_CACHE_URL.")
+    found = asyncio.run(_of_redis(settings, days) if url is None else _of_facade(settings, url, days))
+    if format_ is Format.json:
+        typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    shown = {name: _flat(found[name]) for name in COLUMNS if found[name] or name == "calls"}
+    output.write_tables(tables(shown, {name: dict.fromkeys(COLUMNS[name]) for name in shown}))
+
+
+def _flat(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows whose counts by status or outcome stand in one cell: `2xx 12, 4xx 1`."""
+    return [{name: _counts(value) if isinstance(value, dict) else value for name, value in row.items()} for row in rows]
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+
+
+async def _of_redis(settings: "Settings", days: int) -> dict[str, Any]:
+    from .. import logs
+    from ..legacy.usage import UsageUnavailableError, summary
+
+    try:
+        from ..legacy.shared_usage import SharedUsage
+    except ImportError:
+        raise Failure("Redis needs: pip install 'butlr-graphql-facade[redis]'.") from None
+    logs.configure(settings.log_format)
+    try:
+        shared = SharedUsage(settings.cache_url.get_secret_value())
+    except ValueError:
+        raise WrongUsage("FACADE_CACHE_URL is no address of a Redis.") from None
+    try:
+        return summary(await shared.counted(days), days)
+    except UsageUnavailableError as exc:
+        raise Failure(str(exc)) from exc
+    finally:
+        await shared.aclose()
+
+
+async def _of_facade(settings: "Settings", url: str, days: int) -> dict[str, Any]:
+    from ..butlr import ButlrError, Http
+
+    if settings.usage_key is None:
+        raise WrongUsage("Set FACADE_USAGE_KEY to that of the facade.")
+    try:
+        http = Http(url.rstrip("/"))
+    except ValueError as exc:
+        raise WrongUsage(f"--url: {exc}.") from exc
+    try:
+        reply = await http.send("GET", f"/api/usage?days={days}", token=settings.usage_key.get_secret_value())
+        found: dict[str, Any] = json.loads(reply.body) if reply.status == 200 else {}
+    except (ButlrError, ValueError) as exc:
+        raise Failure(f"{url} cannot be asked: {exc}") from exc
+    finally:
+        await http.aclose()
+    if reply.status != 200:
+        raise Failure(f"{url} answers {reply.status}: {_mend(reply.status)}")
+    return found
+
+
+def _mend(status: int) -> str:
+    match status:
+        case 401:
+            return "FACADE_USAGE_KEY here is not its own."
+        case 404:
+            return "start it with FACADE_USAGE_KEY."
+        case 503:
+            return "its Redis does not answer."
+    return "is it a facade?"

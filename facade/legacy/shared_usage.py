@@ -1,0 +1,99 @@
+"""The counts of all replicas, in the Redis that they share: a hash a day, which ends by itself.
+
+Needs the extra `redis`.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import orjson
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from .usage import KEPT_DAYS, MOST_ROWS, Counted, Counts, Row, Usage, UsageUnavailableError, folded, has_room, last_days
+
+log = structlog.get_logger(__name__)
+
+PREFIX = "facade:usage:"
+WRITTEN_EVERY = 5.0
+ANSWERS_WITHIN = 1.0
+_KEPT = timedelta(days=KEPT_DAYS + 1)
+
+# Refused and reset connections, and what takes too long, are OSErrors.
+_FAILURES = (RedisError, OSError)
+
+
+class SharedUsage(Usage):
+    """Counts here first and writes what has come together now and then, so that no request waits for Redis.
+
+    What Redis does not take is kept, within the bound of `Counts`, and written later; what it took without saying so
+    in time is counted twice.
+    """
+
+    def __init__(self, url: str, *, every: float = WRITTEN_EVERY, clock: Callable[[], float] = time.time) -> None:
+        """Raises ValueError for a URL that cannot be used."""
+        super().__init__(clock)
+        self._every = every
+        # The types of redis-py's commands are those of both its clients, the one that waits and the one that does not.
+        self._redis: Any = Redis.from_url(url, socket_timeout=ANSWERS_WITHIN, socket_connect_timeout=ANSWERS_WITHIN)
+        self._down = False
+
+    async def counted(self, days: int) -> list[Counted]:
+        await self.write()
+        found: list[Counted] = []
+        try:
+            for day in last_days(self.today(), days):
+                async with asyncio.timeout(ANSWERS_WITHIN):
+                    fields = await self._redis.hgetall(f"{PREFIX}{day}")
+                found += [(day, tuple(orjson.loads(field)), int(count)) for field, count in fields.items()]
+        except _FAILURES as exc:
+            raise UsageUnavailableError(f"Redis has the counts, and does not answer ({type(exc).__name__}).") from exc
+        return found
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(self._every)
+            await self.write()
+
+    async def write(self) -> None:
+        """Never raises for what befalls Redis."""
+        taken, self._counts = self._counts, Counts()
+        left = dict(taken.by_day())
+        try:
+            for day, rows in taken.by_day().items():
+                async with asyncio.timeout(ANSWERS_WITHIN):
+                    await self._add(f"{PREFIX}{day}", rows)
+                del left[day]
+            if taken.by_day():
+                self._down = False
+        except _FAILURES as exc:
+            if not self._down:
+                log.warning("usage is kept in this process until Redis takes it", error=type(exc).__name__)
+            self._down = True
+        finally:
+            for day, rows in left.items():
+                for row, count in rows.items():
+                    self._counts.add(day, row, count)
+
+    async def _add(self, key: str, rows: Counter[Row]) -> None:
+        taken = await self._redis.hlen(key)
+        # Which rows are there matters only once it gets narrow.
+        known = set(await self._redis.hkeys(key)) if taken + len(rows) > MOST_ROWS // 2 else None
+        async with self._redis.pipeline(transaction=True) as pipe:
+            for row, count in rows.items():
+                field = orjson.dumps(row)
+                if known is not None and field not in known:
+                    field = field if has_room(row, taken) else orjson.dumps(folded(row))
+                    taken += 1
+                pipe.hincrby(key, field, count)
+            pipe.expire(key, _KEPT)
+            await pipe.execute()
+
+    async def aclose(self) -> None:
+        await self.write()
+        await self._redis.aclose()

@@ -1,0 +1,128 @@
+"""The audit log: who ran what, what it cost, and how it ended. Never a token, a variable or an answer."""
+
+import os
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+import orjson
+import structlog
+from graphql import GraphQLError
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ..upstream import Caller, Service, Verified
+
+log = structlog.get_logger(__name__)
+
+STDERR = "stderr"
+_NOTED = "facade.audit"
+# A client chooses it, and may choose it as long as a request may be.
+LONGEST_NAME = 200
+
+
+class AuditLog:
+    """Appends a line a record to a file, or to stderr. The file may be moved away at any time: it is made anew."""
+
+    def __init__(self, target: str) -> None:
+        """Raises OSError for a file that cannot be written."""
+        self._path = None if target == STDERR else target
+        self._failing = False
+        if self._path:
+            os.close(self._open(self._path))
+
+    def write(self, record: dict[str, Any]) -> None:
+        line = orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+        if self._path is None:
+            sys.stderr.write(line.decode())
+            return
+        try:
+            file = self._open(self._path)
+            try:
+                # One call, so that the lines of several processes do not mix.
+                os.write(file, line)
+            finally:
+                os.close(file)
+        except OSError as error:
+            if not self._failing:
+                log.error("audit.unwritten", reason=error.strerror)  # noqa: TRY400 -- the reason says it all
+            self._failing = True
+            return
+        self._failing = False
+
+    @staticmethod
+    def _open(path: str) -> int:
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+
+
+class Audited:
+    """ASGI middleware, within the one that gives requests their ids: a record of each operation that came."""
+
+    def __init__(self, app: ASGIApp, audit: AuditLog) -> None:
+        self._app = app
+        self._audit = audit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        noted: dict[str, Any] = {}
+        scope[_NOTED] = noted
+        status = 500
+
+        async def send_noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_noting)
+        finally:
+            # A visit of a page, of /metrics and the like is no operation.
+            if noted:
+                self._audit.write(_record(scope, noted, status))
+
+
+def note(scope: Scope, **what: Any) -> None:
+    """Say something of the operation that a request brings; `type` makes it one. Nothing where no log is kept."""
+    noted = scope.get(_NOTED)
+    if noted is not None:
+        noted.update(what)
+
+
+def note_caller(scope: Scope, caller: Caller | None) -> None:
+    if scope.get(_NOTED) is None or caller is None:
+        return
+    note(scope, who=caller.scope)
+    if isinstance(caller, Verified) and caller.tenant is not None:
+        note(scope, tenant=caller.tenant)
+    if isinstance(caller, Service) and caller.key is not None:
+        # Its place in the setting: a hash would let a short one be guessed.
+        note(scope, key=caller.key)
+
+
+def note_document(scope: Scope, text: str, name: str | None) -> None:
+    if scope.get(_NOTED) is not None:
+        note(scope, operation=name and name[:LONGEST_NAME], document=sha256(text.encode()).hexdigest())
+
+
+def codes(errors: Iterable[GraphQLError]) -> list[str]:
+    return sorted({str((error.extensions or {}).get("code")) for error in errors})
+
+
+def _record(scope: Scope, noted: dict[str, Any], status: int) -> dict[str, Any]:
+    ledger = scope.get("facade.ledger")
+    return {
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "request_id": scope.get("request_id"),
+        "type": noted.pop("type"),
+        "who": noted.pop("who", None),
+        "operation": noted.pop("operation", None),
+        "status": status,
+        "outcome": noted.pop("outcome", "ok" if status < 400 else "refused"),
+        "codes": noted.pop("codes", []),
+        "calls": ledger.calls if ledger else 0,
+        **noted,
+    }
