@@ -82,17 +82,19 @@ class DetectionsLoader:
         for key in keys:
             alike[key.types, key.body].append(key.mac_address)
         # What the same sensors are asked twice, with other types, is one call with both.
+        asks = {(types, body): (body, tuple(sorted(macs))) for (types, body), macs in alike.items()}
         merged: dict[tuple[bytes, tuple[str, ...]], set[str]] = defaultdict(set)
-        for (types, body), macs in alike.items():
-            merged[body, tuple(sorted(macs))] |= types
+        for (types, _), ask in zip(alike, asks.values(), strict=True):
+            merged[ask] |= types
         found = await asyncio.gather(
             *(self._load_alike(orjson.loads(body), macs, types) for (body, macs), types in merged.items())
         )
         answers = dict(zip(merged, found, strict=True))
         return {
-            DetectionsOf(mac, types, body): answers[body, tuple(sorted(macs))][mac]
-            for (types, body), macs in alike.items()
-            for mac in macs
+            DetectionsOf(mac, types, body): found_of_ask[mac]
+            for (types, body), ask in asks.items()
+            for found_of_ask in [answers[ask]]
+            for mac in ask[1]
         }
 
     async def _load_alike(

@@ -71,18 +71,25 @@ class Audited:
         scope[_NOTED] = noted
         status = 500
 
+        def write() -> None:
+            # A visit of a page, of /metrics and the like is no operation.
+            if noted:
+                self._audit.write(_record(scope, noted, status))
+                noted.clear()
+
         async def send_noting(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+            elif message["type"] == "http.response.body" and not message.get("more_body"):
+                # Who has the whole answer is in the log.
+                write()
             await send(message)
 
         try:
             await self._app(scope, receive, send_noting)
         finally:
-            # A visit of a page, of /metrics and the like is no operation.
-            if noted:
-                self._audit.write(_record(scope, noted, status))
+            write()
 
 
 def note(scope: Scope, **what: Any) -> None:

@@ -95,7 +95,9 @@ async def test_of_calls_that_fail_are_cut_or_hang_the_caller_sees_next_to_nothin
     assert proxy.befell["cut"] > OPERATIONS * 0.03
     assert proxy.befell["hang"] > OPERATIONS * 0.004
     assert set(failures) <= TYPED
-    assert failures.total() <= max(OPERATIONS / 1000, 1), failures
+    # One in a thousand; of fewer than 10,000 operations, what chance may make of that.
+    most = OPERATIONS / 1000
+    assert failures.total() <= (most if OPERATIONS >= 10_000 else most + 3 * most**0.5), failures
     # What failed is asked again, and nothing much beyond.
     assert proxy.exchanges < OPERATIONS * 1.3
 

@@ -14,7 +14,7 @@ from facade.butlr import HeldToken, Reply
 from facade.settings import load
 from facade.upstream import Passthrough, Verified
 
-pytestmark = pytest.mark.redis
+pytestmark = [pytest.mark.redis, pytest.mark.slow]
 
 REPORT = """query ($start: Time!, $stop: Time) {
   report(filter: {start: $start, stop: $stop, measurements: [presence]}) { rows { value } } }"""
