@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -68,43 +68,41 @@ class Facade:
     @asynccontextmanager
     async def opened(self) -> AsyncIterator["Facade"]:
         settings = self.settings
-        with _names("BUTLR_BASE_URL"):
-            http = Http(settings.base_url, timeout=settings.upstream_timeout)
-        butlr = Butlr(http, refresh_path=settings.refresh_path)
-        with _names("FACADE_CACHE_URL"):
-            store = open_store(settings.cache_url.get_secret_value(), settings.cache_max_bytes)
-        upstream = Upstream(
-            butlr,
-            store,
-            exchange=Exchange(concurrency=settings.upstream_concurrency, retries=settings.upstream_retries),
-            recheck=settings.token_recheck,
-            stale_if_error=settings.stale_if_error,
-            stale_while_revalidate=settings.stale_while_revalidate,
-        )
-        tokens = None
-        if settings.client_id and settings.client_secret and (settings.auth == "service" or settings.demo):
-            tokens = _service_tokens(settings, butlr, store, settings.client_id, settings.client_secret)
-            self.service = Service(tokens, scope="service")
-        if settings.jwks_url:
-            self.verifier = _verifier(settings, settings.jwks_url)
-        self.services = Services(
-            upstream=upstream,
-            reports=Reports(upstream, calibration_key=settings.calibration_key),
-            sightings=Sightings(upstream),
-            assets=self._source(upstream),
-            native="native" in settings.assets,
-        )
-        try:
-            yield self
-        finally:
-            self.services = None
-            await upstream.aclose()
-            if tokens:
-                await tokens.aclose()
-            if self.verifier:
-                await self.verifier.aclose()
-            await store.aclose()
-            await http.aclose()
+        async with AsyncExitStack() as stack:
+            with _names("BUTLR_BASE_URL"):
+                http = Http(settings.base_url, timeout=settings.upstream_timeout)
+            stack.push_async_callback(http.aclose)
+            butlr = Butlr(http, refresh_path=settings.refresh_path)
+            with _names("FACADE_CACHE_URL"):
+                store = open_store(settings.cache_url.get_secret_value(), settings.cache_max_bytes)
+            stack.push_async_callback(store.aclose)
+            if settings.jwks_url:
+                self.verifier = _verifier(settings, settings.jwks_url)
+                stack.push_async_callback(self.verifier.aclose)
+            if settings.client_id and settings.client_secret and (settings.auth == "service" or settings.demo):
+                tokens = _service_tokens(settings, butlr, store, settings.client_id, settings.client_secret)
+                stack.push_async_callback(tokens.aclose)
+                self.service = Service(tokens, scope="service")
+            upstream = Upstream(
+                butlr,
+                store,
+                exchange=Exchange(concurrency=settings.upstream_concurrency, retries=settings.upstream_retries),
+                recheck=settings.token_recheck,
+                stale_if_error=settings.stale_if_error,
+                stale_while_revalidate=settings.stale_while_revalidate,
+            )
+            stack.push_async_callback(upstream.aclose)
+            self.services = Services(
+                upstream=upstream,
+                reports=Reports(upstream, calibration_key=settings.calibration_key),
+                sightings=Sightings(upstream),
+                assets=self._source(upstream),
+                native="native" in settings.assets,
+            )
+            try:
+                yield self
+            finally:
+                self.services = None
 
     def _source(self, upstream: Upstream) -> AssetSource:
         settings = self.settings

@@ -19,6 +19,9 @@ log = structlog.get_logger(__name__)
 # Modification time, size and inode of each file.
 _Version = tuple[tuple[Path, int, int, int], ...]
 
+# Seconds for which a client may keep what it was told of the file. It changes seldom, and by hand.
+FRESH_FOR = 60.0
+
 
 class Inventory:
     """The assets in a file or folder, read again when it changes.
@@ -58,6 +61,7 @@ class Inventory:
         if self._check is not None and not self._check.done():
             # Shared by all who wait: one's going away must not end it.
             await asyncio.shield(self._check)
+        ledger.local(FRESH_FOR)
         return self._assets
 
     async def _catch_up(self) -> None:

@@ -38,6 +38,13 @@ class Ledger:
         self.fresh_until = fresh_until if self.fresh_until is None else min(self.fresh_until, fresh_until)
         self.stale = self.stale or stale
 
+    def local(self, fresh_for: float) -> None:
+        """Note a part that is known here, without a call; a client may keep it for `fresh_for` seconds."""
+        now = time.time()
+        self.oldest = now if self.oldest is None else min(self.oldest, now)
+        until = now + fresh_for
+        self.fresh_until = until if self.fresh_until is None else min(self.fresh_until, until)
+
     @property
     def status(self) -> CacheStatus | None:
         """How the cache served this operation; None where nothing was read."""

@@ -82,6 +82,7 @@ def native(launch, sandbox_process, tmp_path_factory):
         return facade.data(document, variables, token=token, path="/api/v3/graphql")
 
     ask.facade = facade
+    ask.token = token
     return ask
 
 
@@ -220,3 +221,11 @@ def test_a_node_is_found_by_its_prefix(native):
 
 def test_webhooks_are_null_where_the_native_api_is_no_source(native):
     assert native("{ webhooks { id endpoint_config { url } } }") == {"webhooks": None}
+
+
+def test_what_is_known_from_the_file_alone_is_a_hit_that_a_client_may_keep(native):
+    answers = [
+        native.facade.post("{ sites { data { id } } }", token=native.token, path="/api/v3/graphql") for _ in range(2)
+    ]
+    assert answers[-1].headers["x-cache"] == "HIT"
+    assert answers[-1].headers["cache-control"] in ("private, max-age=59", "private, max-age=60")
