@@ -11,7 +11,7 @@ import orjson
 
 from ..butlr import Leaf, Reporting, name_levels, unflatten
 from ..cache import Entry, canonical
-from ..upstream import KEY_OF_FILTER, Body, Caller, Ledger, Piece, Reports
+from ..upstream import KEY_OF_FILTER, Body, Caller, Ledger, Piece, Reports, order_of
 from .batch import Batch
 from .budget import Budget, TooComplex
 
@@ -107,13 +107,9 @@ def _dealable(dimension: str, body: Body) -> bool:
     return bool(measurements) and all(name.startswith("zone_") for name in measurements)
 
 
-def _order(body: Body) -> list[str]:
-    return list((body.get("group_by") or {}).get("order") or ())
-
-
 def _with_level(body: Body, level: str) -> Body:
     """Group by the asset too where the answer is grouped by something else, so that it can be dealt back."""
-    order = _order(body)
+    order = order_of(body)
     if not body.get("group_by") or level in order:
         return body
     return {**body, "group_by": {**body["group_by"], "order": [level, *order]}}
@@ -124,7 +120,7 @@ def _deal(piece: Piece[Reporting], level: str, body: Body, asked: Body) -> dict[
     if piece.answer is None:
         return dict.fromkeys(piece.ids, piece.error or RuntimeError("a piece has an answer or an error"))
     whole = piece.answer.value
-    parts = _rows_by_id(whole, level) if whole.is_flat else _leaves_by_id(whole, level, _order(asked), _order(body))
+    parts = _rows_by_id(whole, level) if whole.is_flat else _leaves_by_id(whole, level, order_of(asked), order_of(body))
     if parts is None or not parts.keys() <= set(piece.ids):
         return None
     nothing: Any = [] if whole.is_flat else {}

@@ -12,6 +12,7 @@ from ..butlr import Row, format_rfc3339
 from ..loaders import Loaders, ReportOf
 from .context import Info
 from .fields import described
+from .report import DIMENSIONS
 from .scalars import Time
 
 # Presence first, and traffic through the doors where presence is silent. Zones have no doors.
@@ -20,7 +21,6 @@ MEASUREMENTS: dict[type[Record], tuple[str, ...]] = {
     FloorRecord: ("floor_occupancy", "traffic_floor_occupancy"),
     ZoneRecord: ("zone_occupancy",),
 }
-DIMENSIONS: dict[type[Record], str] = {RoomRecord: "rooms", FloorRecord: "spaces", ZoneRecord: "zones"}
 LAST_MINUTES = timedelta(minutes=5)
 
 

@@ -25,7 +25,7 @@ from ..butlr import Leaf, Row, format_rfc3339, name_levels, to_rfc3339
 from ..butlr import Statistics as StatisticsRecord
 from ..cache import Entry
 from ..loaders import ReportAnswer, ReportOf
-from ..upstream import Body
+from ..upstream import Body, order_of
 from .context import Info
 from .enums import Measurement
 from .fields import described, one
@@ -259,7 +259,7 @@ class ReportRecord:
         if reporting.is_flat:
             return []
         body = self.body
-        order = (body.get("group_by") or {}).get("order") or ()
+        order = order_of(body)
         statistic = (body.get("window") or {}).get("function") or "mean"
         return [_group(leaf, order, statistic) for leaf in reporting.leaves]
 

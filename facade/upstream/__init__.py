@@ -1,6 +1,6 @@
 """The one way to read the upstream: cache, single flight and token handling laid over the client."""
 
-from .bodies import Body
+from .bodies import Body, order_of
 from .callers import Caller, Passthrough, Service, Verified, tenant_scopes
 from .exchange import Exchange
 from .heatmaps import read_heatmap_v2
@@ -28,6 +28,7 @@ __all__ = [
     "Upstream",
     "Verified",
     "oldest",
+    "order_of",
     "read_csv",
     "read_heatmap_v2",
     "read_stats",

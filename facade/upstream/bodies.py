@@ -33,6 +33,13 @@ def window_seconds(body: Body) -> float | None:
     return None if duration.months else float(duration.seconds)
 
 
+def order_of(body: Body) -> list[str]:
+    """The levels that a grouped answer is asked in, outermost first."""
+    group_by = body.get("group_by")
+    order = group_by.get("order") if isinstance(group_by, dict) else None
+    return list(order) if isinstance(order, list) else []
+
+
 def span_times(span: tuple[str | None, str | None], now: datetime) -> tuple[datetime, datetime | None] | None:
     """The moments of a span, its stop None where it is open; None where it cannot be told."""
     start, stop = span

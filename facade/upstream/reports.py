@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from ..butlr import REPORTING_PATH, ButlrError, Reporting, UpstreamTimeout, decode_reporting
-from .bodies import Body, span_of, span_seconds, window_seconds
+from .bodies import Body, order_of, span_of, span_seconds, window_seconds
 from .callers import Caller
 from .ledger import Ledger
 from .pieces import Piece, oldest
@@ -160,17 +160,13 @@ def with_ids(body: Body, dimension: str, ids: Sequence[str]) -> Body:
     return {**body, "filter": {**body["filter"], dimension: {"eq": list(ids)}}}
 
 
-def _order(body: Body) -> list[str]:
-    return list((body.get("group_by") or {}).get("order") or ())
-
-
 def _is_flat(body: Body) -> bool:
     return not body.get("group_by")
 
 
 def _separable(body: Body, dimension: str) -> bool:
     """Whether parts by id put together are the whole: statistics over several ids are never merged."""
-    return _is_flat(body) or KEY_OF_FILTER.get(dimension) in _order(body)
+    return _is_flat(body) or KEY_OF_FILTER.get(dimension) in order_of(body)
 
 
 def _widest(body: Body) -> tuple[str | None, list[str]]:

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 
 from ..upstream import Ledger
 
@@ -12,6 +13,16 @@ NEVER_KEPT = {"Cache-Control": "no-store"}
 def is_fresh(headers: Mapping[str, str]) -> bool:
     """Whether the caller asks for fresh data."""
     return "no-cache" in headers.get("cache-control", "").lower()
+
+
+def etag_of(*parts: bytes) -> str:
+    """A strong validator of an answer (RFC 9110, section 8.8.3)."""
+    return f'"{sha256(b"".join(parts)).hexdigest()[:32]}"'
+
+
+def known_tags(headers: Mapping[str, str]) -> set[str]:
+    """The validators that the caller has answers for, weak or not."""
+    return {tag.strip().removeprefix("W/") for tag in headers.get("if-none-match", "").split(",")}
 
 
 def cache_headers(ledger: Ledger, *, keep: bool = True, clock: Callable[[], float] = time.time) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Collection
-from hashlib import sha256
 from typing import Any
 
 import orjson
@@ -16,7 +15,7 @@ from ..loaders import Services
 from ..schema import Context, Engine, Outcome
 from ..upstream import Caller, Ledger
 from .audit import codes, note, note_caller, note_document
-from .caching import NEVER_KEPT, cache_headers, is_fresh
+from .caching import NEVER_KEPT, cache_headers, etag_of, is_fresh, known_tags
 from .callers import Callers
 from .departure import CLIENT_GONE, Departure
 from .documents import NotFound, Persisted, Trusted
@@ -138,15 +137,11 @@ class GraphQLEndpoint:
         if self._metrics:
             self._metrics.operation(operation.value if operation else "-", _ended(outcome), context.budget.spent)
         if request.method == "GET" and outcome.executed and not outcome.errors:
-            etag = f'"{sha256(media.encode() + body).hexdigest()[:32]}"'
+            etag = etag_of(media.encode(), body)
             headers["ETag"] = etag
-            if etag in _tags(request.headers.get("if-none-match", "")):
+            if etag in known_tags(request.headers):
                 return Response(status_code=304, headers=headers)
         return Response(body, status, headers, media_type=f"{media}; charset=utf-8")
-
-
-def _tags(header: str) -> set[str]:
-    return {tag.strip().removeprefix("W/") for tag in header.split(",")}
 
 
 def _request_error(media: str) -> int:

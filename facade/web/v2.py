@@ -6,7 +6,6 @@ Every answer says when the call ended and which operation takes its place.
 import math
 import time
 from collections.abc import Awaitable, Callable, Collection
-from hashlib import sha256
 from typing import Any
 
 import orjson
@@ -22,7 +21,7 @@ from ..loaders import Services
 from ..schema import Context, Engine, Outcome
 from ..upstream import Caller, Ledger
 from .audit import codes, note, note_caller, note_document
-from .caching import cache_headers, is_fresh
+from .caching import cache_headers, etag_of, is_fresh, known_tags
 from .callers import Callers
 from .departure import CLIENT_GONE, Departure
 from .guard import is_forged
@@ -130,10 +129,9 @@ def _answered(request: Request, resolved: Resolved, outcome: Outcome, ledger: Le
     if answer is None:
         return _message(404, f"There is no {request.url.path.removeprefix('/api')} that this token may see.")
     body = orjson.dumps(answer)
-    etag = f'"{sha256(body).hexdigest()[:32]}"'
+    etag = etag_of(body)
     headers = {**cache_headers(ledger), "ETag": etag, "Vary": VARY}
-    known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
-    if known & {etag, "*"}:
+    if known_tags(request.headers) & {etag, "*"}:
         return Response(status_code=304, headers=headers)
     return Response(body, 200, headers, media_type=JSON_TYPE)
 
