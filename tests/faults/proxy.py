@@ -116,6 +116,9 @@ class Proxy:
             self._server.close()
             self._server = None
         await self._reset_all()
+        # What was accepted just before has its turn to begin, so that it is closed too and not left to the collector.
+        await asyncio.sleep(0.05)
+        await self._reset_all()
 
     async def _reset_all(self) -> None:
         links = list(self._links)
