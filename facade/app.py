@@ -33,6 +33,8 @@ from .web.graphiql import GraphiQL
 from .web.graphql import GraphQLEndpoint
 from .web.guard import LocalHosts
 from .web.health import Health
+from .web.hot import Hot
+from .web.hot_layer import HotLayer
 from .web.metrics import Metrics
 from .web.rates import RateLimit
 from .web.reference import Reference
@@ -42,6 +44,9 @@ from .web.shadow import Shadow
 from .web.usage import CountsLegacy, UsageEndpoint
 from .web.v2 import V2
 
+# The second is the one of Butlr's own GraphQL API.
+GRAPHQL_PATHS = ("/graphql", "/api/v3/graphql")
+
 # It would log each retry by itself; what came of them is in the error, the access log and the readiness.
 stamina.instrumentation.set_on_retry_hooks(())
 
@@ -49,8 +54,9 @@ stamina.instrumentation.set_on_retry_hooks(())
 class Facade:
     """All parts of one process, opened and closed together."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics | None = None) -> None:
         self.settings = settings
+        self.metrics = metrics
         self.engine = Engine(
             build_schema(settings.extra_measurements),
             limits=Limits(
@@ -86,7 +92,11 @@ class Facade:
             upstream = Upstream(
                 butlr,
                 store,
-                exchange=Exchange(concurrency=settings.upstream_concurrency, retries=settings.upstream_retries),
+                exchange=Exchange(
+                    concurrency=settings.upstream_concurrency,
+                    retries=settings.upstream_retries,
+                    observe=self.metrics.exchanged if self.metrics else None,
+                ),
                 recheck=settings.token_recheck,
                 stale_if_error=settings.stale_if_error,
                 stale_while_revalidate=settings.stale_while_revalidate,
@@ -214,25 +224,37 @@ def create_app(settings: Settings | None = None) -> Starlette:
     """Return the ASGI app. Raises `SettingsError` for a wrong setting."""
     settings = settings or load()
     logs.configure(settings.log_format)
-    facade = Facade(settings)
+    metrics = Metrics()
+    facade = Facade(settings, metrics)
     callers: list[Callers] = []
     rate_limit = _rate_limit(settings)
 
     draining = Draining()
-    metrics = Metrics()
+    audit = _audit_log(settings)
+    access = logs.AccessLog(settings.log_format)
+    hot = Hot(
+        lambda: facade.services,
+        routes=GRAPHQL_PATHS,
+        access=access,
+        rate_limit=rate_limit,
+        metrics=metrics,
+        audit=audit,
+        is_ending=lambda: draining.begun,
+    )
     usage = _usage(settings)
     shadow = None
     if settings.shadow:
         shadow = Shadow(settings.shadow, facade.engine, facade.opened_services, usage, metrics)
 
     @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
         async with facade.opened():
             callers[:] = [facade.callers()]
             behind = [usage.run(), *([shadow.run()] if shadow else [])]
             async with _under_way(*behind):
                 with draining.heard():
-                    yield
+                    # For the server's connections, which may answer ahead of the app.
+                    yield {"hot": hot}
         await usage.aclose()
         if rate_limit:
             await rate_limit.aclose()
@@ -270,8 +292,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     )
     health = Health(lambda: facade.services, draining)
     routes: list[BaseRoute] = [
-        Route("/graphql", graphql),
-        Route("/api/v3/graphql", graphql),
+        *(Route(path, graphql) for path in GRAPHQL_PATHS),
         *rest.routes(),
         *v2.routes(),
         *Reference(refresh_path=settings.refresh_path).routes(),
@@ -285,8 +306,12 @@ def create_app(settings: Settings | None = None) -> Starlette:
         routes.append(UsageEndpoint(usage, settings.usage_key.get_secret_value()).route())
     routes.append(rest.unknown())
     legacy = CountsLegacy(usage, metrics, tenant_claim=settings.jwt_tenant_claim)
-    middleware = [Middleware(CountsRequests, draining), Middleware(RequestLog, metrics, legacy)]
-    if audit := _audit_log(settings):
+    middleware = [
+        Middleware(HotLayer, hot),
+        Middleware(CountsRequests, draining),
+        Middleware(RequestLog, access, metrics, legacy),
+    ]
+    if audit:
         middleware.append(Middleware(Audited, audit))
     if settings.trusts_its_network:
         middleware.append(Middleware(LocalHosts, settings.host))

@@ -1,4 +1,7 @@
-"""Serves one app on a socket that the tests have opened: `child.py FD facade|sandbox [CONFIG as JSON]`."""
+"""Serves one app on a socket that the tests have opened: `child.py FD facade|sandbox [CONFIG as JSON]`.
+
+`facade-elsewhere` is the facade under a server that knows nothing of it, as under anyone's ASGI server.
+"""
 
 import json
 import socket
@@ -11,7 +14,7 @@ import uvicorn
 
 def app(name: str, config: dict[str, Any]) -> Any:
     # Neither pays for the imports of the other.
-    if name == "facade":
+    if name.startswith("facade"):
         return import_module("facade.app").create_app()
     sandbox = import_module("facade.sandbox")
     return sandbox.create_app(sandbox.SandboxConfig(**config))
@@ -19,9 +22,10 @@ def app(name: str, config: dict[str, Any]) -> Any:
 
 def main(descriptor: str, name: str, config: str = "{}") -> None:
     listening = socket.socket(fileno=int(descriptor))
+    http = import_module("facade.cli.connections").HotConnection if name == "facade" else "auto"
     server = uvicorn.Server(
         uvicorn.Config(
-            app(name, json.loads(config)), log_level="warning", access_log=False, timeout_graceful_shutdown=1
+            app(name, json.loads(config)), http=http, log_level="warning", access_log=False, timeout_graceful_shutdown=1
         )
     )
     server.run(sockets=[listening])

@@ -171,9 +171,13 @@ class Launcher:
     def sandbox(self, **config: Any) -> Sandbox:
         return self._start(Sandbox, "sandbox", {}, json.dumps(config))
 
-    def facade(self, upstream: str, **settings: str) -> Facade:
-        """A facade in front of `upstream`, with settings by their names in the environment."""
-        return self._start(Facade, "facade", {"BUTLR_BASE_URL": upstream, "FACADE_LOG_FORMAT": "json", **settings})
+    def facade(self, upstream: str, *, elsewhere: bool = False, **settings: str) -> Facade:
+        """A facade in front of `upstream`, with settings by their names in the environment.
+
+        `elsewhere`: under a server that is not the facade's own.
+        """
+        name = "facade-elsewhere" if elsewhere else "facade"
+        return self._start(Facade, name, {"BUTLR_BASE_URL": upstream, "FACADE_LOG_FORMAT": "json", **settings})
 
     def _start(self, kind: type[Any], name: str, settings: dict[str, str], *arguments: str) -> Any:
         inherited = {

@@ -114,6 +114,9 @@ class RedisStore:
     def peek(self, key: str) -> Entry | None:  # noqa: ARG002 - the Store's signature
         return None
 
+    def put_local(self, key: str, entry: Entry, ttl: float) -> None:
+        """Nothing is kept in this process."""
+
     async def get(self, key: str) -> Entry | None:
         data = await self._read(key)
         return Entry.decode(data) if data is not None else None

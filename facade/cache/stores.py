@@ -36,6 +36,9 @@ class Store(Protocol):
         """What can be had without waiting: from Redis, nothing."""
         ...
 
+    def put_local(self, key: str, entry: Entry, ttl: float) -> None:
+        """Keep in this process alone, for `peek`."""
+
     async def get_text(self, key: str) -> str | None: ...
 
     async def set_text(self, key: str, value: str, ttl: float) -> None: ...
@@ -188,6 +191,9 @@ class MemoryStore:
 
     def peek(self, key: str) -> Entry | None:
         return _entry(self._cache.peek(key))
+
+    def put_local(self, key: str, entry: Entry, ttl: float) -> None:
+        self._cache.put(key, entry, ttl)
 
     async def get(self, key: str) -> Entry | None:
         return _entry(await self._cache.get(key))

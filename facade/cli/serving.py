@@ -67,13 +67,13 @@ def run(app: Any, listener: socket.socket, *, workers: int = 1, grace: int = GRA
     _stop_is_success()
     import uvicorn
 
-    from .connections import PatientConnection
+    from .connections import HotConnection
 
     config = uvicorn.Config(
         app,
         factory=isinstance(app, str),
         workers=workers,
-        http=PatientConnection,
+        http=HotConnection,
         loop="uvloop",
         access_log=False,
         log_config=None,

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from ..butlr import (
     BadInput,
+    ButlrError,
     InvalidResponse,
     NotFound,
     RateLimited,
@@ -53,8 +54,11 @@ class Exchange:
         concurrency: int = 16,
         retries: int = 3,
         backoff: Backoff | None = None,
+        observe: Callable[[str, str, float], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`observe` is told of each attempt: the endpoint's path, `ok` or the error's code, and how long it took."""
+        self._observe = observe
         self.bulkhead = Bulkhead(concurrency)
         self.pauses = Pauses(clock=clock)
         self._retries = retries
@@ -117,7 +121,17 @@ class Exchange:
         await self.bulkhead.acquire(scope)
         try:
             self._check(endpoint, scope)
-            return await self._observed(endpoint, send, body, token, scope)
+            began, outcome = self._clock(), "CANCELLED"
+            try:
+                reply = await self._observed(endpoint, send, body, token, scope)
+                outcome = "ok"
+            except ButlrError as error:
+                outcome = error.code
+                raise
+            finally:
+                if self._observe:
+                    self._observe(endpoint.path, outcome, self._clock() - began)
+            return reply
         finally:
             self.bulkhead.release(scope)
 

@@ -18,6 +18,8 @@ class Ledger:
     deadline: float | None = None
     calls: int = 0
     oldest: float | None = None
+    # As `oldest`, but of what the upstream answered alone: what is known here proves nothing of a token.
+    proven: float | None = None
     fresh_until: float | None = None
     stale: bool = False
     on_call: Callable[[int], None] | None = None
@@ -34,6 +36,7 @@ class Ledger:
     def read(self, entry: Entry, *, stale: bool = False) -> None:
         """Note a part: the answer is as old as its oldest part and as fresh as its shortest."""
         self.oldest = entry.as_of if self.oldest is None else min(self.oldest, entry.as_of)
+        self.proven = entry.as_of if self.proven is None else min(self.proven, entry.as_of)
         fresh_until = 0.0 if stale else entry.fresh_until
         self.fresh_until = fresh_until if self.fresh_until is None else min(self.fresh_until, fresh_until)
         self.stale = self.stale or stale

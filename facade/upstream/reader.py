@@ -234,7 +234,7 @@ class Upstream:
             settled_until=kept.settled_until,
             partial=kept.partial,
         )
-        if kept.fresh_for > 0 and self._may_read(caller, entry):
+        if kept.fresh_for > 0 and self._may_read(caller, entry.as_of):
             await self.store.set(entry_key, entry, ttl=kept.fresh_for + self._stale_if_error)
         return Answer(value, entry)
 
@@ -250,17 +250,26 @@ class Upstream:
         if caller.expires is not None and caller.expires <= self.clock():
             return None
         entry = await self.store.get(entry_key)
-        return entry if entry is not None and self._may_read(caller, entry) else None
+        return entry if entry is not None and self._may_read(caller, entry.as_of) else None
 
-    def _may_read(self, caller: Caller, entry: Entry) -> bool:
-        if entry.as_of <= self._refused_at.get(caller.scope, 0.0):
+    def may_repeat(self, caller: Caller, as_of: float, proven: float | None) -> bool:
+        """Whether an answer made for the caller from parts no older than `as_of` may be given to them again.
+
+        `proven` is when the upstream took the caller's token for one of its parts; None where all of it is local.
+        """
+        if caller.expires is not None and caller.expires <= self.clock():
+            return False
+        return self._may_read(caller, as_of, 0.0 if proven is None else proven)
+
+    def _may_read(self, caller: Caller, as_of: float, proven: float | None = None) -> bool:
+        if as_of <= self._refused_at.get(caller.scope, 0.0):
             # Asked for before the refusal, and answered or stored after it.
             return False
         if caller.verified:
             return caller.flight not in self._distrusted
-        # The entry itself proves that the upstream took this token when it was read.
-        proven = max(entry.as_of, self._accepted.get(caller.scope, 0.0))
-        return self.clock() - proven <= self._recheck
+        # An entry itself proves that the upstream took this token when it was read.
+        taken = max(as_of if proven is None else proven, self._accepted.get(caller.scope, 0.0))
+        return self.clock() - taken <= self._recheck
 
     def accepted(self, caller: Caller) -> bool:
         """Whether the caller may read local data: verified, or taken by the upstream a short while ago."""

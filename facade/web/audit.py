@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
@@ -74,7 +74,10 @@ class Audited:
         def write() -> None:
             # A visit of a page, of /metrics and the like is no operation.
             if noted:
-                self._audit.write(_record(scope, noted, status))
+                ledger = scope.get("facade.ledger")
+                self._audit.write(
+                    record(noted, scope.get("request_id"), status=status, calls=ledger.calls if ledger else 0)
+                )
                 noted.clear()
 
         async def send_noting(message: Message) -> None:
@@ -119,17 +122,23 @@ def codes(errors: Iterable[GraphQLError]) -> list[str]:
     return sorted({str((error.extensions or {}).get("code")) for error in errors})
 
 
-def _record(scope: Scope, noted: dict[str, Any], status: int) -> dict[str, Any]:
-    ledger = scope.get("facade.ledger")
+def noted(scope: Scope) -> dict[str, Any]:
+    """What has been said of the operation so far; nothing where no log is kept."""
+    return dict(scope.get(_NOTED) or {})
+
+
+def record(noted: Mapping[str, Any], request_id: str | None, *, status: int, calls: int) -> dict[str, Any]:
+    """Return what the log says of an operation that was `noted`."""
+    more = dict(noted)
     return {
         "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "request_id": scope.get("request_id"),
-        "type": noted.pop("type"),
-        "who": noted.pop("who", None),
-        "operation": noted.pop("operation", None),
+        "request_id": request_id,
+        "type": more.pop("type"),
+        "who": more.pop("who", None),
+        "operation": more.pop("operation", None),
         "status": status,
-        "outcome": noted.pop("outcome", "ok" if status < 400 else "refused"),
-        "codes": noted.pop("codes", []),
-        "calls": ledger.calls if ledger else 0,
-        **noted,
+        "outcome": more.pop("outcome", "ok" if status < 400 else "refused"),
+        "codes": more.pop("codes", []),
+        "calls": calls,
+        **more,
     }

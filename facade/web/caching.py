@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from hashlib import sha256
 
 from ..upstream import Ledger
@@ -10,9 +10,9 @@ from ..upstream import Ledger
 NEVER_KEPT = {"Cache-Control": "no-store"}
 
 
-def is_fresh(headers: Mapping[str, str]) -> bool:
-    """Whether the caller asks for fresh data."""
-    return "no-cache" in headers.get("cache-control", "").lower()
+def is_fresh(cache_control: str) -> bool:
+    """Whether the caller asks for fresh data, by the `Cache-Control` of the request."""
+    return "no-cache" in cache_control.lower()
 
 
 def etag_of(*parts: bytes) -> str:
@@ -20,9 +20,9 @@ def etag_of(*parts: bytes) -> str:
     return f'"{sha256(b"".join(parts)).hexdigest()[:32]}"'
 
 
-def known_tags(headers: Mapping[str, str]) -> set[str]:
+def known_tags(if_none_match: str) -> set[str]:
     """The validators that the caller has answers for, weak or not."""
-    return {tag.strip().removeprefix("W/") for tag in headers.get("if-none-match", "").split(",")}
+    return {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
 
 
 def cache_headers(ledger: Ledger, *, keep: bool = True, clock: Callable[[], float] = time.time) -> dict[str, str]:
@@ -36,8 +36,13 @@ def cache_headers(ledger: Ledger, *, keep: bool = True, clock: Callable[[], floa
     if not keep or status is None:
         return {**headers, **NEVER_KEPT}
     now = clock()
-    age = max(0, math.floor(now - (ledger.oldest or now)))
-    left = max(0, math.floor((ledger.fresh_until or now) - now))
-    headers["Cache-Control"] = f"private, max-age={0 if ledger.stale else age + left}"
+    age, most = ages(ledger.oldest or now, ledger.fresh_until or now, now)
+    headers["Cache-Control"] = f"private, max-age={0 if ledger.stale else most}"
     headers["Age"] = str(age)
     return headers
+
+
+def ages(as_of: float, fresh_until: float, now: float) -> tuple[int, int]:
+    """Return how old an answer is and how old it may get, in seconds; all times are epoch seconds."""
+    age = max(0, math.floor(now - as_of))
+    return age, age + max(0, math.floor(fresh_until - now))

@@ -14,13 +14,16 @@ from ..butlr import RateLimited, Unauthenticated
 from ..loaders import Services
 from ..schema import Context, Engine, Outcome
 from ..upstream import Caller, Ledger
-from .audit import codes, note, note_caller, note_document
+from .audit import codes, note, note_caller, note_document, noted
 from .caching import NEVER_KEPT, cache_headers, etag_of, is_fresh, known_tags
 from .callers import Callers
 from .departure import CLIENT_GONE, Departure
 from .documents import NotFound, Persisted, Trusted
+from .encoding import IDENTITY, LEAST, coding_of, encoded
 from .graphiql import GraphiQL
 from .guard import is_forged
+from .hot import Offer
+from .hot_layer import OFFERED
 from .metrics import Metrics
 from .params import HTML_TYPE, JSON_TYPE, RESPONSE_TYPE, BadRequest, Params, accepted, read_params
 from .rates import RateLimit, rate_key
@@ -114,7 +117,7 @@ class GraphQLEndpoint:
         deadline = None if self._operation_timeout is None else time.monotonic() + self._operation_timeout
         with Departure(request.receive) as departure:
             ledger = Ledger(
-                fresh=is_fresh(request.headers),
+                fresh=is_fresh(request.headers.get("cache-control", "")),
                 deadline=deadline,
                 on_call=departure.watch,
             )
@@ -130,17 +133,24 @@ class GraphQLEndpoint:
             return Response(status_code=CLIENT_GONE)
         note(request.scope, outcome=_ended(outcome), codes=codes(outcome.errors), cost=context.budget.spent)
         request.scope["facade.ledger"] = ledger
+        kind = operation.value if operation else "-"
         cacheable = operation is OperationType.QUERY and outcome.executed
         headers = cache_headers(ledger, keep=not outcome.errors) if cacheable else dict(NEVER_KEPT)
         body = orjson.dumps(outcome.as_json())
         status = 200 if outcome.executed else _request_error(media)
         if self._metrics:
-            self._metrics.operation(operation.value if operation else "-", _ended(outcome), context.budget.spent)
+            self._metrics.operation(kind, _ended(outcome), context.budget.spent)
+        coding = coding_of(request.headers.get("accept-encoding", "")) if cacheable and len(body) >= LEAST else IDENTITY
         if request.method == "GET" and outcome.executed and not outcome.errors:
-            etag = etag_of(media.encode(), body)
+            etag = etag_of(media.encode(), coding.encode(), body)
             headers["ETag"] = etag
-            if etag in known_tags(request.headers):
+            if etag in known_tags(request.headers.get("if-none-match", "")):
                 return Response(status_code=304, headers=headers)
+        if coding != IDENTITY:
+            headers["Content-Encoding"] = coding
+            body = await encoded(body, coding)
+        if cacheable and not outcome.errors and caller is not None:
+            request.scope[OFFERED] = Offer(caller, ledger, kind, context.budget.spent, noted(request.scope))
         return Response(body, status, headers, media_type=f"{media}; charset=utf-8")
 
 

@@ -1,6 +1,7 @@
 """What `/metrics` says to Prometheus."""
 
 from collections.abc import Iterable
+from typing import Any, TypeVar
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -15,6 +16,8 @@ from prometheus_client import (
 from starlette.requests import Request
 from starlette.responses import Response
 
+Labelled = TypeVar("Labelled", Counter, Histogram)
+
 METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH"})
 SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -24,6 +27,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        # Labels come from closed sets, so there is an end to them.
+        self._children: dict[tuple[object, tuple[str, ...]], Any] = {}
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)
@@ -86,20 +91,27 @@ class Metrics:
             registry=self.registry,
         )
 
+    def _child(self, metric: Labelled, *labels: str) -> Labelled:
+        """`labels` of the library takes as long as the counting."""
+        child: Labelled | None = self._children.get((metric, labels))
+        if child is None:
+            child = self._children[metric, labels] = metric.labels(*labels)
+        return child
+
     def request(self, route: str, method: str, status: int, seconds: float, cache: str | None) -> None:
-        self._requests.labels(route, method if method in METHODS else "other", str(status)).inc()
-        self._seconds.labels(route).observe(seconds)
+        self._child(self._requests, route, method if method in METHODS else "other", str(status)).inc()
+        self._child(self._seconds, route).observe(seconds)
         if cache is not None:
-            self._cache.labels(cache).inc()
+            self._child(self._cache, cache).inc()
 
     def operation(self, type_: str, outcome: str, points: int) -> None:
-        self._operations.labels(type_, outcome).inc()
+        self._child(self._operations, type_, outcome).inc()
         self._points.inc(points)
 
     def exchanged(self, path: str, outcome: str, seconds: float) -> None:
         """Note a call upstream. `path` is a template, never the path of a call."""
-        self._calls.labels(path, outcome).inc()
-        self._call_seconds.labels(path).observe(seconds)
+        self._child(self._calls, path, outcome).inc()
+        self._child(self._call_seconds, path).observe(seconds)
 
     def legacy(self, path: str, operation: str, status: str) -> None:
         """Note a legacy call. `path` is a template, `status` a class such as 2xx."""

@@ -2,12 +2,14 @@
 
 import math
 import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any
 
 import structlog
 from limits import RateLimitItem, parse_many
-from limits.aio.storage import MemoryStorage, RedisStorage, Storage
+from limits.aio.storage import RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from limits.errors import StorageError
 from starlette.requests import Request
@@ -21,6 +23,50 @@ log = structlog.get_logger(__name__)
 DOWN_FOR = 5.0
 # Seconds. A storage that is slower than that is as good as down.
 ANSWERS_WITHIN = 0.5
+MOST_CALLERS = 100_000
+
+
+class Windows:
+    """Counts in this process: the window under way, and of the one before it as much as still lies within a length.
+
+    That is the sliding window that the library counts in Redis. Its own counter in memory starts a task a request.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.time, most: int = MOST_CALLERS) -> None:
+        self._clock = clock
+        self._most = most
+        # Number of the window, what was counted in it, and in the one before.
+        self._counted: OrderedDict[tuple[RateLimitItem, str], tuple[int, int, int]] = OrderedDict()
+
+    def hit(self, item: RateLimitItem, caller: str) -> bool:
+        """Count a request unless it is one too many, and say whether it was counted."""
+        now, length = self._clock(), item.get_expiry()
+        number, counted, before = self._window(item, caller, now)
+        if before * (1 - now % length / length) + counted + 1 > item.amount:
+            return False
+        self._counted[item, caller] = number, counted + 1, before
+        self._counted.move_to_end((item, caller))
+        if len(self._counted) > self._most:
+            self._counted.popitem(last=False)
+        return True
+
+    def wait(self, item: RateLimitItem, caller: str) -> float:
+        """Return the seconds until there is room for another request."""
+        now, length = self._clock(), item.get_expiry()
+        _, counted, before = self._window(item, caller, now)
+        into = now % length
+        room = item.amount - 1 - counted
+        if room >= 0 and before:
+            return max(0.0, length * (1 - room / before) - into)
+        # Only in the next window, and there as soon as what is counted now has slid out far enough.
+        return length - into + max(0.0, length * (1 - (item.amount - 1) / max(counted, 1)))
+
+    def _window(self, item: RateLimitItem, caller: str, now: float) -> tuple[int, int, int]:
+        number = int(now // item.get_expiry())
+        last, counted, before = self._counted.get((item, caller), (number, 0, 0))
+        if last == number:
+            return number, counted, before
+        return number, 0, counted if last == number - 1 else 0
 
 
 class RateLimit:
@@ -29,18 +75,18 @@ class RateLimit:
     While Redis is down each process counts for itself: that is lenient, and no request fails for it.
     """
 
-    def __init__(self, rates: str, storage: Storage) -> None:
+    def __init__(self, rates: str, shared: RedisStorage | None = None) -> None:
         """`rates` is such as "600/minute" or "10/second;600/minute"."""
-        self._storage = storage
         self._items: list[RateLimitItem] = parse_many(rates)
-        self._shared = SlidingWindowCounterRateLimiter(storage)
-        self._own = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._storage = shared
+        self._shared = SlidingWindowCounterRateLimiter(shared) if shared else None
+        self._own = Windows()
         self._down_until = 0.0
 
     @classmethod
     def create(cls, rates: str, cache_url: str) -> "RateLimit":
         if not cache_url.startswith(("redis://", "rediss://")):
-            return cls(rates, MemoryStorage())
+            return cls(rates)
         storage = RedisStorage(
             f"async+{cache_url}",
             wrap_exceptions=True,
@@ -51,7 +97,7 @@ class RateLimit:
         return cls(rates, storage)
 
     async def aclose(self) -> None:
-        if isinstance(self._storage, RedisStorage):
+        if self._storage:
             # The library has no way of its own to its client.
             bridge: Any = self._storage.bridge
             await bridge.storage.aclose()
@@ -66,28 +112,37 @@ class RateLimit:
                     f"This facade allows {item} to each caller. Try again in {wait:.0f} seconds.", retry_after=wait
                 )
 
+    def check_at_once(self, caller: str) -> bool:
+        """Count a request without waiting; false where that cannot be, or it is one too many: `check` tells which."""
+        return self._shared is None and all(self._own.hit(item, caller) for item in self._items)
+
     async def _hit(self, item: RateLimitItem, caller: str) -> bool:
-        if time.monotonic() >= self._down_until:
+        if self._shared and time.monotonic() >= self._down_until:
             try:
                 return await self._shared.hit(item, caller)
             except StorageError as error:
                 self._down_until = time.monotonic() + DOWN_FOR
                 log.warning("rates are counted in this process alone", error=str(error.storage_error))
-        return await self._own.hit(item, caller)
+        return self._own.hit(item, caller)
 
     async def _wait(self, item: RateLimitItem, caller: str) -> float:
-        limiter = self._own if time.monotonic() < self._down_until else self._shared
-        try:
-            return (await limiter.get_window_stats(item, caller)).reset_time - time.time()
-        except StorageError:
-            return 1.0
+        if self._shared and time.monotonic() >= self._down_until:
+            try:
+                return (await self._shared.get_window_stats(item, caller)).reset_time - time.time()
+            except StorageError:
+                return 1.0
+        return self._own.wait(item, caller)
 
 
 def rate_key(request: Request, caller: Caller | None) -> str:
+    return counted_as(request.headers, request.client.host if request.client else None, caller)
+
+
+def counted_as(headers: Mapping[str, str], host: str | None, caller: Caller | None) -> str:
     """Who is counted: a token, an API key, else an address. A facade's own login is many people's."""
     if caller is not None and not isinstance(caller, Service):
         return caller.scope
-    key = request.headers.get("x-api-key") or request.headers.get("authorization")
+    key = headers.get("x-api-key") or headers.get("authorization")
     if caller is not None and key:
         return sha256(key.encode()).hexdigest()
-    return request.client.host if request.client else "-"
+    return host or "-"

@@ -2,16 +2,14 @@
 
 import re
 import time
-from uuid import uuid4
+from secrets import token_hex
 
-import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..logs import AccessLog
 from .metrics import Metrics
 from .usage import NOTED, CountsLegacy
-
-access = structlog.get_logger("facade.access")
 
 _USABLE_ID = re.compile(r"[\w.:+/=-]{1,128}", re.ASCII)
 
@@ -31,8 +29,11 @@ def secure(headers: MutableHeaders) -> None:
 class RequestLog:
     """ASGI middleware: `X-Request-Id`, kept when the caller sends a usable one, and one log line a request."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics | None = None, legacy: CountsLegacy | None = None) -> None:
+    def __init__(
+        self, app: ASGIApp, access: AccessLog, metrics: Metrics | None = None, legacy: CountsLegacy | None = None
+    ) -> None:
         self._app = app
+        self._access = access
         self._metrics = metrics
         self._legacy = legacy
 
@@ -40,8 +41,7 @@ class RequestLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = Headers(scope=scope).get("x-request-id", "")
-        request_id = given if _USABLE_ID.fullmatch(given) else uuid4().hex
+        request_id = id_of(Headers(scope=scope).get("x-request-id", ""))
         scope["request_id"] = request_id
         began = time.perf_counter()
         status = 500
@@ -72,16 +72,21 @@ class RequestLog:
 
     def _log(self, scope: Scope, request_id: str, status: int, seconds: float) -> None:
         ledger = scope.get("facade.ledger")
+        more = {"cache": str(ledger.status or "-"), "calls": ledger.calls} if ledger else {}
         # The path alone: a query string may hold what is nobody else's to read.
-        access.info(
-            "request",
+        self._access(
             method=scope["method"],
             path=scope["path"],
             status=status,
             ms=round(seconds * 1000, 1),
             request_id=request_id,
-            **({"cache": str(ledger.status or "-"), "calls": ledger.calls} if ledger else {}),
+            **more,
         )
+
+
+def id_of(given: str) -> str:
+    """The caller's own id of a request, or a new one."""
+    return given if _USABLE_ID.fullmatch(given) else token_hex(16)
 
 
 def _route_of(scope: Scope) -> str:

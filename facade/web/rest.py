@@ -160,7 +160,9 @@ class LegacyRest:
         timeout = self._operation_timeout
         deadline = None if timeout is None else time.monotonic() + timeout
         with Departure(request.receive) as departure:
-            ledger = Ledger(fresh=is_fresh(request.headers), deadline=deadline, on_call=departure.watch)
+            ledger = Ledger(
+                fresh=is_fresh(request.headers.get("cache-control", "")), deadline=deadline, on_call=departure.watch
+            )
             request.scope["facade.ledger"] = ledger
             content, content_type = await read(self._services(), body, caller, ledger)
             return Response(content, 200, cache_headers(ledger), media_type=content_type)

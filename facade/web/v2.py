@@ -97,7 +97,9 @@ class V2:
         timeout = self._operation_timeout
         deadline = None if timeout is None else time.monotonic() + timeout
         with Departure(request.receive) as departure:
-            ledger = Ledger(fresh=is_fresh(request.headers), deadline=deadline, on_call=departure.watch)
+            ledger = Ledger(
+                fresh=is_fresh(request.headers.get("cache-control", "")), deadline=deadline, on_call=departure.watch
+            )
             outcome = await self._run(request, resolved, caller, ledger)
         if departure.gone:
             return Response(status_code=CLIENT_GONE)
@@ -131,7 +133,7 @@ def _answered(request: Request, resolved: Resolved, outcome: Outcome, ledger: Le
     body = orjson.dumps(answer)
     etag = etag_of(body)
     headers = {**cache_headers(ledger), "ETag": etag, "Vary": VARY}
-    if known_tags(request.headers) & {etag, "*"}:
+    if known_tags(request.headers.get("if-none-match", "")) & {etag, "*"}:
         return Response(status_code=304, headers=headers)
     return Response(body, 200, headers, media_type=JSON_TYPE)
 

@@ -6,12 +6,14 @@ import subprocess
 import time
 
 import pytest
-from limits.aio.storage import MemoryStorage
+from hypothesis import given
+from hypothesis import strategies as st
+from limits import parse
 from starlette.requests import Request
 
 from facade.butlr import RateLimited
 from facade.upstream import Passthrough, Service
-from facade.web.rates import RateLimit, rate_key
+from facade.web.rates import RateLimit, Windows, rate_key
 
 TYPENAME = "{ __typename }"
 
@@ -49,7 +51,7 @@ def request(*, client=("10.0.0.1", 1), **headers):
 
 class TestCounting:
     async def test_one_too_many_is_refused_with_when_to_try_again(self):
-        rates = RateLimit("3/minute", MemoryStorage())
+        rates = RateLimit("3/minute")
         for _ in range(3):
             await rates.check("one")
         with pytest.raises(RateLimited) as refused:
@@ -58,14 +60,14 @@ class TestCounting:
         assert "3 per 1 minute" in str(refused.value)
 
     async def test_callers_are_counted_apart(self):
-        rates = RateLimit("1/minute", MemoryStorage())
+        rates = RateLimit("1/minute")
         await rates.check("one")
         await rates.check("other")
         with pytest.raises(RateLimited):
             await rates.check("one")
 
     async def test_the_narrowest_of_several_rates_holds(self):
-        rates = RateLimit("100/hour;2/minute", MemoryStorage())
+        rates = RateLimit("100/hour;2/minute")
         await rates.check("one")
         await rates.check("one")
         with pytest.raises(RateLimited, match="2 per 1 minute"):
@@ -94,6 +96,46 @@ class TestCounting:
         await replicas[0].check("one")
         for replica in replicas:
             await replica.aclose()
+
+
+class TestWindows:
+    @given(
+        amount=st.integers(1, 5),
+        steps=st.lists(st.floats(0, 30, allow_nan=False), min_size=1, max_size=40),
+        start=st.floats(0, 100),
+    )
+    def test_in_no_length_of_time_are_there_many_more_than_the_rate(self, amount, steps, start):
+        now = start
+        windows = Windows(clock=lambda: now)
+        item, taken = parse(f"{amount}/10 seconds"), []
+        for step in steps:
+            now += step
+            if windows.hit(item, "one"):
+                taken.append(now)
+        # The window before is taken to have been filled evenly: at worst twice the rate lies in one length.
+        assert all(sum(moment <= other < moment + 10 for other in taken) <= 2 * amount for moment in taken)
+
+    @given(amount=st.integers(1, 20), start=st.floats(0, 100), tries=st.lists(st.floats(0, 5), min_size=1, max_size=40))
+    def test_who_waits_as_told_is_let_in_and_no_rate_makes_wait_longer_than_two_lengths(self, amount, start, tries):
+        now = start
+        windows = Windows(clock=lambda: now)
+        item = parse(f"{amount}/10 seconds")
+        for step in tries:
+            now += step
+            if not windows.hit(item, "one"):
+                wait = windows.wait(item, "one")
+                assert 0 <= wait <= 20
+                now += wait + 1e-6
+                assert windows.hit(item, "one")
+
+    def test_the_callers_remembered_are_bounded(self):
+        windows = Windows(most=2)
+        item = parse("1/hour")
+        assert windows.hit(item, "first")
+        assert windows.hit(item, "second")
+        assert not windows.hit(item, "first")
+        assert windows.hit(item, "third")
+        assert windows.hit(item, "first"), "who has not been heard of for longest is forgotten"
 
 
 class TestCallers:

@@ -1,0 +1,51 @@
+"""Answers compressed, as far as a client takes it."""
+
+import asyncio
+import gzip
+from collections.abc import Callable
+from functools import lru_cache
+
+import brotli
+import zstandard
+
+# Bytes. A smaller answer is one packet either way.
+LEAST = 1024
+# Bytes that are compressed in some milliseconds; more than that must not keep the others waiting.
+AT_ONCE = 64 * 1024
+
+IDENTITY = "identity"
+# The first that a client takes: for answers made once, how soon it is done counts as much as how small it gets.
+_CODINGS: dict[str, Callable[[bytes], bytes]] = {
+    "zstd": lambda body: zstandard.compress(body, 3),
+    "br": lambda body: bytes(brotli.compress(body, quality=4)),
+    "gzip": lambda body: gzip.compress(body, 5, mtime=0),
+}
+
+
+@lru_cache(maxsize=256)
+def coding_of(accept_encoding: str) -> str:
+    """Return the coding to answer in, `IDENTITY` for none (RFC 9110, section 12.5.3)."""
+    given: dict[str, float] = {}
+    for part in accept_encoding.lower().split(","):
+        name, _, weight = part.partition(";")
+        given[name.strip()] = _quality(weight)
+    rest = given.get("*", 0.0)
+    best = max(_CODINGS, key=lambda coding: given.get(coding, rest))
+    return best if given.get(best, rest) > 0 else IDENTITY
+
+
+def _quality(weight: str) -> float:
+    name, _, value = weight.strip().partition("=")
+    if name.strip() != "q":
+        return 1.0
+    try:
+        return float(value)
+    except ValueError:
+        return 0.0
+
+
+async def encoded(body: bytes, coding: str) -> bytes:
+    compress = _CODINGS[coding]
+    if len(body) <= AT_ONCE:
+        return compress(body)
+    return await asyncio.to_thread(compress, body)

@@ -1,0 +1,269 @@
+"""Answers given again: an operation that comes once more is answered with the bytes of its last answer.
+
+What decides an answer is in its key: who asks, where, in which media type and coding, from which page, and the
+operation with its variables. All that holds for an answer made anew holds for one given again: the caller's rights,
+the rates, a line in each log, the counts, an id of its own.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+import orjson
+
+from ..butlr import RateLimited
+from ..cache import Entry, scope_prefix
+from ..loaders import Services
+from ..logs import AccessLog
+from ..upstream import Caller, Ledger
+from .audit import AuditLog, record
+from .caching import ages, is_fresh, known_tags
+from .encoding import coding_of
+from .guard import PREFLIGHTED
+from .metrics import Metrics
+from .rates import RateLimit, counted_as
+from .requests import id_of
+
+# Bytes. What asks for more is rare, and not worth reading twice.
+LONGEST = 64 * 1024
+# Seconds that an answer is given again before it is made anew, from what is cached: whatever else there is to notice,
+# such as a key that its issuer has withdrawn, is noticed then.
+LONGEST_KEPT = 60.0
+MOST_CALLERS = 10_000
+MOST_KNOWN = 1000
+LONGEST_KNOWN = 8 * 1024
+
+# What of a request's headers the endpoint looks at; `Accept-Encoding` and those that ask for a fresh or an unchanged
+# answer are looked at by their meaning.
+DECIDING = frozenset(
+    {b"authorization", b"x-api-key", b"accept", b"content-type", b"host", b"origin", b"sec-fetch-site"}
+    | {name.encode() for name in PREFLIGHTED}
+)
+_IN_ORDER = sorted(DECIDING)
+# What is read of them once more when an answer is given again.
+_LATER = frozenset({b"x-request-id", b"if-none-match", b"cache-control", b"x-forwarded-for"})
+_OF_BODY = (b"content-type", b"content-encoding")
+# Of one request and its moment.
+_OWN = {b"x-request-id", b"x-cache", b"age", b"cache-control", b"connection", b"date", b"server", b"content-length"}
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the endpoint says of an answer that may be given again while all its parts are fresh."""
+
+    caller: Caller
+    ledger: Ledger
+    type: str
+    cost: int
+    noted: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeatable(Entry):
+    """An answer as it went out, and what is to be said of it each time."""
+
+    headers: tuple[tuple[bytes, bytes], ...]
+    lines: bytes
+    etag: str | None
+    caller: Caller
+    proven: float | None
+    type: str
+    cost: int
+    noted: Mapping[str, Any]
+
+    @property
+    def size(self) -> int:
+        return len(self.body) + 2 * len(self.lines) + 1024
+
+
+class Asked(NamedTuple):
+    """A request, as far as it decides its answer. `who` are the credentials as they came."""
+
+    method: str
+    path: str
+    who: tuple[bytes, bytes]
+    digest: str
+    later: Mapping[bytes, bytes]
+
+
+class Repeated(NamedTuple):
+    """What to send: `own` are the headers of this request and moment, beside those that were `kept`."""
+
+    kept: Repeatable
+    is_unchanged: bool
+    own: tuple[tuple[bytes, bytes], ...]
+
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        kept = self.kept.headers
+        return [*(pair for pair in kept if not self.is_unchanged or pair[0] not in _OF_BODY), *self.own]
+
+
+class Hot:
+    """Answers kept in this process, in the cache's memory and within its bound."""
+
+    def __init__(
+        self,
+        services: Callable[[], Services | None],
+        *,
+        routes: Iterable[str],
+        access: AccessLog,
+        rate_limit: RateLimit | None = None,
+        metrics: Metrics | None = None,
+        audit: AuditLog | None = None,
+        is_ending: Callable[[], bool] = lambda: False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.routes = frozenset(routes)
+        self._services = services
+        self._access = access
+        self._rate_limit = rate_limit
+        self._metrics = metrics
+        self._audit = audit
+        self._is_ending = is_ending
+        self._clock = clock
+        # Whose credentials are whose, as told when the answers were made; what keys of theirs start with; until when.
+        self._callers: OrderedDict[tuple[bytes, bytes], tuple[Caller, str, float]] = OrderedDict()
+        self._known: OrderedDict[bytes, Asked] = OrderedDict()
+
+    def asked(
+        self, method: str, path: str, query: bytes, headers: Iterable[tuple[bytes, bytes]], body: bytes
+    ) -> Asked | None:
+        """Return what a request asks; None for what is never given again."""
+        given: dict[bytes, bytes] = {}
+        for name, value in headers:
+            if name in given and (name in DECIDING or name in _LATER or name == b"accept-encoding"):
+                # Which of the two counts is the endpoint's business.
+                return None
+            given[name] = value
+        if method == "POST":
+            try:
+                body = orjson.dumps(orjson.loads(body), option=orjson.OPT_SORT_KEYS)
+            except (orjson.JSONDecodeError, TypeError):
+                return None
+        coding = coding_of(given.get(b"accept-encoding", b"").decode("latin-1"))
+        deciding = [given.get(name, b"") for name in _IN_ORDER]
+        # No header holds a line break, so no two requests come to the same text.
+        what = b"\n".join((method.encode(), path.encode("latin-1"), query, coding.encode(), *deciding, body))
+        who = given.get(b"authorization", b""), given.get(b"x-api-key", b"")
+        later = {name: given[name] for name in _LATER & given.keys()}
+        return Asked(method, path, who, sha256(what).hexdigest(), later)
+
+    def known(self, request: bytes) -> Asked | None:
+        """What a whole HTTP request asks that came before with the very same bytes."""
+        return self._known.get(request)
+
+    def know(self, request: bytes, asked: Asked) -> None:
+        if len(request) <= LONGEST_KNOWN:
+            self._known[request] = asked
+            if len(self._known) > MOST_KNOWN:
+                self._known.popitem(last=False)
+
+    def find(self, asked: Asked) -> Repeatable | None:
+        """Return the answer that the caller may have again now."""
+        services = self._services()
+        if services is None or self._is_ending():
+            return None
+        if asked.later and is_fresh(asked.later.get(b"cache-control", b"").decode("latin-1")):
+            return None
+        caller, prefix, until = self._callers.get(asked.who, (None, "", 0.0))
+        now = self._clock()
+        if caller is None or until <= now:
+            return None
+        upstream = services.upstream
+        kept = upstream.store.peek(prefix + asked.digest)
+        if not isinstance(kept, Repeatable) or kept.fresh_until <= now:
+            return None
+        return kept if upstream.may_repeat(caller, kept.as_of, kept.proven) else None
+
+    def is_counted_at_once(self, asked: Asked, kept: Repeatable, host: str | None) -> bool:
+        """Count a request without waiting; false where it is one too many, or that cannot be told so."""
+        if self._rate_limit is None:
+            return True
+        if not any(asked.who) and b"x-forwarded-for" in asked.later:
+            # Whose address counts, a layer above this one knows.
+            return False
+        return self._rate_limit.check_at_once(_counted_as(asked, kept, host))
+
+    async def is_counted(self, asked: Asked, kept: Repeatable, host: str | None) -> bool:
+        """Count a request; false where it is one too many."""
+        if self._rate_limit is None:
+            return True
+        try:
+            await self._rate_limit.check(_counted_as(asked, kept, host))
+        except RateLimited:
+            return False
+        return True
+
+    def repeat(self, asked: Asked, kept: Repeatable, began: float) -> Repeated:
+        """Return what to send for a request that came at `began` (`time.perf_counter`), and note that it was."""
+        later = asked.later
+        request_id = id_of(later[b"x-request-id"].decode("latin-1") if b"x-request-id" in later else "")
+        tags = known_tags(later[b"if-none-match"].decode("latin-1")) if b"if-none-match" in later else ()
+        is_unchanged = kept.etag is not None and kept.etag in tags
+        status = 304 if is_unchanged else 200
+        age, most = ages(kept.as_of, kept.fresh_until, self._clock())
+        own = (
+            (b"cache-control", b"private, max-age=%d" % most),
+            (b"age", b"%d" % age),
+            (b"x-cache", b"HIT"),
+            (b"x-request-id", request_id.encode()),
+        )
+        seconds = time.perf_counter() - began
+        self._access(
+            method=asked.method,
+            path=asked.path,
+            status=status,
+            ms=round(seconds * 1000, 1),
+            request_id=request_id,
+            cache="HIT",
+            calls=0,
+        )
+        if self._metrics:
+            self._metrics.request(asked.path, asked.method, status, seconds, "HIT")
+            self._metrics.operation(kept.type, "ok", kept.cost)
+        if self._audit and kept.noted:
+            self._audit.write(record(kept.noted, request_id, status=status, calls=0))
+        return Repeated(kept, is_unchanged, own)
+
+    def keep(self, asked: Asked, offer: Offer, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
+        """Keep an answer that has just been given."""
+        services, ledger = self._services(), offer.ledger
+        if services is None or ledger.oldest is None or ledger.fresh_until is None or ledger.stale:
+            return
+        now = self._clock()
+        ttl = min(ledger.fresh_until - now, LONGEST_KEPT)
+        if ttl <= 0:
+            return
+        lasting = tuple((name, value) for name, value in headers if name not in _OWN)
+        kept = Repeatable(
+            body=body,
+            content_type="",
+            as_of=ledger.oldest,
+            fresh_until=ledger.fresh_until,
+            settled_until=None,
+            partial=False,
+            headers=lasting,
+            lines=b"".join(b"%b: %b\r\n" % pair for pair in lasting),
+            etag=next((value.decode("latin-1") for name, value in lasting if name == b"etag"), None),
+            caller=offer.caller,
+            proven=ledger.proven,
+            type=offer.type,
+            cost=offer.cost,
+            noted=offer.noted,
+        )
+        prefix = f"{scope_prefix(offer.caller.scope)}hot:"
+        self._callers[asked.who] = offer.caller, prefix, now + LONGEST_KEPT
+        self._callers.move_to_end(asked.who)
+        if len(self._callers) > MOST_CALLERS:
+            self._callers.popitem(last=False)
+        services.upstream.store.put_local(prefix + asked.digest, kept, ttl)
+
+
+def _counted_as(asked: Asked, kept: Repeatable, host: str | None) -> str:
+    authorization, api_key = asked.who
+    given = {"authorization": authorization.decode("latin-1"), "x-api-key": api_key.decode("latin-1")}
+    return counted_as(given, host, kept.caller)
