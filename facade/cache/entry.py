@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
 # The last byte is the version of the layout. The first is no valid UTF-8, so no text reads as an entry.
 _MAGIC = b"\xfcFE\x01"
 _FRAME = struct.Struct("<4sIQ")  # magic, bytes of the header, bytes of the body
+
+# So many bytes of an entry hold its head, unless its content type is a long one.
+HEAD = 256
 
 
 class _Header(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -53,18 +56,27 @@ class Entry:
 
         The body is not summed: what carries it (TCP, Redis) guards its bits, its length tells a cut.
         """
+        head = cls.decode_head(data)
+        if head is None:
+            return None
+        _, header_size, body_size = _FRAME.unpack_from(data)
+        start = _FRAME.size + header_size
+        return replace(head, body=data[start:]) if len(data) == start + body_size else None
+
+    @classmethod
+    def decode_head(cls, data: bytes) -> Entry | None:
+        """All but the body, from an entry's first bytes."""
         if len(data) < _FRAME.size:
             return None
-        magic, header_size, body_size = _FRAME.unpack_from(data)
-        start = _FRAME.size + header_size
-        if magic != _MAGIC or len(data) != start + body_size:
+        magic, header_size, _ = _FRAME.unpack_from(data)
+        if magic != _MAGIC or len(data) < _FRAME.size + header_size:
             return None
         try:
-            header = _header.decode(memoryview(data)[_FRAME.size : start])
+            header = _header.decode(memoryview(data)[_FRAME.size : _FRAME.size + header_size])
         except (msgspec.DecodeError, UnicodeDecodeError):
             return None
         return cls(
-            body=data[start:],
+            body=b"",
             content_type=header.content_type,
             as_of=header.as_of,
             fresh_until=header.fresh_until,

@@ -56,6 +56,10 @@ def prefix_of(key: str) -> str:
     return key[: key.find(":", key.find(":") + 1) + 1]
 
 
+def scope_of(prefix: str) -> str:
+    return prefix[prefix.find(":") + 1 : -1]
+
+
 def check_prefix(prefix: str) -> None:
     """ValueError for what no scope_prefix can be: half a name would take neighbours along, or nothing."""
     if not prefix or prefix_of(prefix) != prefix:

@@ -5,19 +5,27 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from aiocache.base import BaseCache
 from aiocache.serializers import NullSerializer
 
 from .entry import Entry
-from .keys import check_prefix, prefix_of
+from .keys import check_prefix, prefix_of, scope_of
+
+if TYPE_CHECKING:
+    from .lease import Leases
 
 _MIB = 1 << 20
 
 
 class Store(Protocol):
     """Never raises for what befalls it: a store that cannot be reached has nothing and keeps nothing."""
+
+    @property
+    def leases(self) -> Leases | None:
+        """By which the replicas that share the store take turns; None where nobody shares it."""
+        ...
 
     async def get(self, key: str) -> Entry | None: ...
 
@@ -26,6 +34,9 @@ class Store(Protocol):
     async def set(self, key: str, entry: Entry, ttl: float) -> None:
         """Keep for `ttl` seconds. A ttl of 0 or less empties the key."""
 
+    async def set_many(self, items: Sequence[tuple[str, Entry, float]]) -> None:
+        """As `set`, for each key, entry and ttl, in one go."""
+
     async def delete(self, key: str) -> None: ...
 
     async def drop(self, prefix: str) -> int:
@@ -33,11 +44,11 @@ class Store(Protocol):
         ...
 
     def peek(self, key: str) -> Entry | None:
-        """What can be had without waiting: from Redis, nothing."""
+        """What can be had without waiting: from this process's memory."""
         ...
 
     def put_local(self, key: str, entry: Entry, ttl: float) -> None:
-        """Keep in this process alone, for `peek`."""
+        """Keep in this process's memory alone, for `ttl` seconds at the most. It goes with its scope."""
 
     async def get_text(self, key: str) -> str | None: ...
 
@@ -55,7 +66,7 @@ class Store(Protocol):
 
 
 def open_store(url: str, max_bytes: int = 256 * _MIB) -> Store:
-    """A store by its URL: `memory://`, `redis://…` or `rediss://…`; `max_bytes` bounds the first.
+    """A store by its URL: `memory://`, `redis://…` or `rediss://…`; `max_bytes` bounds what is in memory.
 
     Raises ValueError with what to do about it; never with the URL, which may hold a password.
     """
@@ -64,10 +75,12 @@ def open_store(url: str, max_bytes: int = 256 * _MIB) -> Store:
         return MemoryStore(max_bytes)
     if mark and scheme in ("redis", "rediss"):
         try:
-            from .redis_store import RedisStore  # noqa: PLC0415 - redis is an extra
+            # redis is an extra.
+            from .redis_store import RedisStore  # noqa: PLC0415
+            from .tiered import TieredStore  # noqa: PLC0415
         except ImportError:
             raise ValueError("a Redis cache needs: pip install 'butlr-graphql-facade[redis]'") from None
-        return RedisStore(url)
+        return TieredStore(RedisStore(url), max_bytes)
     raise ValueError("a cache URL starts with memory://, redis:// or rediss://")
 
 
@@ -141,6 +154,11 @@ class _LeastRecentlyUsed(BaseCache):
             self.remove(key)
         return len(keys)
 
+    def purge(self, start: str) -> None:
+        """Forget the scopes whose names start so."""
+        for prefix in [prefix for prefix in self._scopes if scope_of(prefix).startswith(start)]:
+            self.drop(prefix)
+
     # What aiocache calls; it hands over more than memory needs.
 
     async def _get(self, key: str, **_: Any) -> Entry | str | None:
@@ -177,6 +195,8 @@ class MemoryStore:
     is not kept. For one event loop.
     """
 
+    leases = None
+
     def __init__(self, max_bytes: int = 256 * _MIB, clock: Callable[[], float] = time.monotonic) -> None:
         if max_bytes < 0:
             raise ValueError("max_bytes is a number of bytes from 0 up")
@@ -192,9 +212,6 @@ class MemoryStore:
     def peek(self, key: str) -> Entry | None:
         return _entry(self._cache.peek(key))
 
-    def put_local(self, key: str, entry: Entry, ttl: float) -> None:
-        self._cache.put(key, entry, ttl)
-
     async def get(self, key: str) -> Entry | None:
         return _entry(await self._cache.get(key))
 
@@ -206,12 +223,26 @@ class MemoryStore:
     async def set(self, key: str, entry: Entry, ttl: float) -> None:
         await self._cache.set(key, entry, ttl)
 
+    async def set_many(self, items: Sequence[tuple[str, Entry, float]]) -> None:
+        for key, entry, ttl in items:
+            self._cache.put(key, entry, ttl)
+
+    def put_local(self, key: str, entry: Entry, ttl: float) -> None:
+        self._cache.put(key, entry, ttl)
+
     async def delete(self, key: str) -> None:
         await self._cache.delete(key)
 
     async def drop(self, prefix: str) -> int:
         check_prefix(prefix)
         return self._cache.drop(prefix)
+
+    def drop_here(self, prefix: str) -> int:
+        return self._cache.drop(prefix)
+
+    def purge(self, start: str = "") -> None:
+        """Forget all scopes whose names start so."""
+        self._cache.purge(start)
 
     async def get_text(self, key: str) -> str | None:
         value = await self._cache.get(key)

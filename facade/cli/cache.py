@@ -68,11 +68,11 @@ def _scopes_of_token(token: str, settings: "Settings") -> list[str]:
 
 async def _purged(settings: "Settings", starts: list[str]) -> int:
     from ..cache import open_store
-    from ..cache.redis_store import RedisStore
+    from ..cache.tiered import TieredStore
 
     with settings_put_to_use():
         store = open_store(settings.cache_url.get_secret_value())
-    if not isinstance(store, RedisStore):
+    if not isinstance(store, TieredStore):
         raise TypeError(f"{type(store).__name__} is not shared")
     try:
         return sum([await store.purge(start) for start in dict.fromkeys(starts)])

@@ -172,17 +172,39 @@ class Upstream:
         left = ledger.time_left()
         if left is not None and left <= 0:
             raise _out_of_time()
+        since = self.clock() if ledger.fresh else None
         try:
             async with asyncio.timeout(left) as limit:
-                return await self._flights.run(
-                    f"{caller.flight} {entry_key}", lambda: self._fetch(entry_key, call, caller, ledger.deadline)
-                )
+                return await self._flown(entry_key, call, caller, deadline=ledger.deadline, since=since)
         except TimeoutError:
             if not limit.expired():
                 raise
             raise _out_of_time() from None
         except FlightCancelled:
             raise UpstreamUnavailable("The facade is shutting down. Try again.", sent=False) from None
+
+    async def _flown(
+        self, entry_key: str, call: Call[T], caller: Caller, *, deadline: float | None, since: float | None
+    ) -> Answer[T]:
+        """One flight in this process, and one among the replicas that share the store.
+
+        `since`: an answer of another replica's will do that was asked for later; None: any that is fresh.
+        """
+        flight = f"{caller.flight} {entry_key}"
+        leases = self.store.leases
+
+        async def fetch() -> Answer[T]:
+            # What is not kept, no other replica could read.
+            if leases is None or call.kept_for == 0:
+                return await self._fetch(entry_key, call, caller, deadline)
+            async with leases.turn(
+                flight, entry_key, readable=lambda entry: self._may_read(caller, entry.as_of), since=since
+            ) as entry:
+                if entry is not None:
+                    return Answer(call.decode(entry.body), entry)
+                return await self._fetch(entry_key, call, caller, deadline)
+
+        return await self._flights.run(flight, fetch)
 
     async def exchange(
         self,
@@ -306,9 +328,7 @@ class Upstream:
 
         async def refresh() -> None:
             try:
-                await self._flights.run(
-                    f"{caller.flight} {entry_key}", lambda: self._fetch(entry_key, call, caller, None)
-                )
+                await self._flown(entry_key, call, caller, deadline=None, since=self.clock())
             except (ButlrError, FlightCancelled) as error:
                 log.warning("background refresh failed", call=call.name, error=getattr(error, "code", "cancelled"))
 

@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 
 from facade.cache import key, open_store, scope_prefix
 from facade.cache.redis_store import RedisStore
+from facade.cache.tiered import TieredStore
 
 pytestmark = pytest.mark.redis
 
@@ -340,6 +341,6 @@ def test_without_the_redis_package_the_extra_is_named(monkeypatch):
 async def test_urls_with_and_without_tls_open_a_redis_store(redis_server):
     for url in (redis_server.url, "rediss://127.0.0.1:1/0"):
         store = open_store(url, 1)
-        assert isinstance(store, RedisStore)
+        assert isinstance(store, TieredStore)
         assert await store.ping() == ("ok" if url == redis_server.url else "down: connection refused")
         await store.aclose()

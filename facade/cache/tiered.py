@@ -1,0 +1,161 @@
+"""This process's memory in front of the Redis that all replicas share.
+
+Needs the extra `redis`.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+
+from .entry import Entry
+from .keys import check_prefix, prefix_of
+from .lease import RedisLeases
+from .news import News
+from .redis_store import RedisStore
+from .stores import MemoryStore
+
+# Seconds that memory may keep an entry before Redis is asked again: while what others drop is heard, and while not.
+HEARING, DEAF = 60.0, 5.0
+_DROPPED_MOST = 10_000
+
+
+class TieredStore:
+    """Entries are in both, texts in Redis alone. What one replica drops, the memories of all forget.
+
+    Memory answers while an entry is fresh; past that another replica may have put a newer one into Redis. What was
+    asked for before its scope was dropped is neither kept nor given, however late it comes. For one event loop.
+    """
+
+    def __init__(
+        self,
+        shared: RedisStore,
+        max_bytes: int,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        """`wall` is the clock of entries."""
+        self._near = MemoryStore(max_bytes, clock)
+        self._shared = shared
+        self._wall = wall
+        self._news = News(shared.link, shared.channel, hear=self._hear, changed=self._forget_all)
+        self.leases = RedisLeases(shared, read=self._read, wall=wall)
+        self._dropped: OrderedDict[str, float] = OrderedDict()
+        # What was read from Redis before its number changed does not go into memory.
+        self._epoch = 0
+
+    @property
+    def used_bytes(self) -> int:
+        return self._near.used_bytes
+
+    @property
+    def hears(self) -> bool:
+        """Whether what other replicas drop is heard here."""
+        return self._news.on_air
+
+    def peek(self, key: str) -> Entry | None:
+        return self._near.peek(key)
+
+    def put_local(self, key: str, entry: Entry, ttl: float) -> None:
+        if self._is_known(key, entry):
+            self._near.put_local(key, entry, min(ttl, HEARING if self._news.on_air else DEAF))
+
+    async def get(self, key: str) -> Entry | None:
+        self._news.start()
+        near = self._near.peek(key)
+        if near is not None and near.fresh_until > self._wall():
+            return near
+        return await self._read(key) or near
+
+    async def get_many(self, keys: Sequence[str]) -> list[Entry | None]:
+        self._news.start()
+        now = self._wall()
+        found = [self._near.peek(key) for key in keys]
+        asked = [at for at, near in enumerate(found) if near is None or near.fresh_until <= now]
+        if asked:
+            epoch = self._epoch
+            read = await self._shared.get_many([keys[at] for at in asked])
+            for at, entry in zip(asked, read, strict=True):
+                found[at] = self._taken(keys[at], entry, epoch) or found[at]
+        return found
+
+    async def set(self, key: str, entry: Entry, ttl: float) -> None:
+        await self.set_many([(key, entry, ttl)])
+
+    async def set_many(self, items: Sequence[tuple[str, Entry, float]]) -> None:
+        self._news.start()
+        kept = [item for item in items if self._is_known(item[0], item[1])]
+        for key, entry, ttl in kept:
+            self.put_local(key, entry, ttl)
+        await self._shared.set_many(kept)
+
+    async def delete(self, key: str) -> None:
+        """Other memories keep it until they look at Redis again: only a drop is said to all."""
+        await self._near.delete(key)
+        await self._shared.delete(key)
+
+    async def drop(self, prefix: str) -> int:
+        check_prefix(prefix)
+        near = self._drop_here(prefix)
+        return max(near, await self._shared.drop(prefix))
+
+    async def purge(self, start: str = "") -> int:
+        """As `RedisStore.purge`, and in the memories of all."""
+        self._near.purge(start)
+        return await self._shared.purge(start)
+
+    async def get_text(self, key: str) -> str | None:
+        return await self._shared.get_text(key)
+
+    async def set_text(self, key: str, value: str, ttl: float) -> None:
+        await self._shared.set_text(key, value, ttl)
+
+    async def add_text(self, key: str, value: str, ttl: float) -> bool | None:
+        return await self._shared.add_text(key, value, ttl)
+
+    async def ping(self) -> str:
+        return await self._shared.ping()
+
+    async def aclose(self) -> None:
+        await self._news.aclose()
+        await self.leases.aclose()
+        await self._shared.aclose()
+        await self._near.aclose()
+
+    async def _read(self, key: str) -> Entry | None:
+        """From Redis, into memory."""
+        epoch = self._epoch
+        return self._taken(key, await self._shared.get(key), epoch)
+
+    def _taken(self, key: str, entry: Entry | None, epoch: int) -> Entry | None:
+        if entry is None or not self._is_known(key, entry):
+            return None
+        if epoch == self._epoch:
+            self.put_local(key, entry, math.inf)
+        return entry
+
+    def _is_known(self, key: str, entry: Entry) -> bool:
+        """Whether it was asked for after its scope was last dropped."""
+        return not self._dropped or entry.as_of > self._dropped.get(prefix_of(key), -math.inf)
+
+    def _drop_here(self, prefix: str) -> int:
+        self._dropped[prefix] = self._wall()
+        self._dropped.move_to_end(prefix)
+        if len(self._dropped) > _DROPPED_MOST:
+            self._dropped.popitem(last=False)
+        return self._near.drop_here(prefix)
+
+    def _hear(self, word: str, about: str) -> None:
+        if word == "scope":
+            self._drop_here(about)
+        elif word == "scopes":
+            self._near.purge(about)
+            self._epoch += 1
+
+    def _forget_all(self) -> None:
+        """What was dropped while nobody heard it is unknown."""
+        self._near.purge()
+        self._epoch += 1
