@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 # Seconds between two attempts to subscribe, from the first to the longest.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 # Seconds of silence after which the connection is asked whether it still is one, and then has as long to answer.
-_SILENCE = 2.0
+SILENCE = 2.0
 
 
 class News:
@@ -33,9 +33,16 @@ class News:
     """
 
     def __init__(
-        self, link: Link, channel: str, *, hear: Callable[[str, str], None], changed: Callable[[], None]
+        self,
+        link: Link,
+        channel: str,
+        *,
+        hear: Callable[[str, str], None],
+        changed: Callable[[], None],
+        silence: float = SILENCE,
     ) -> None:
         self.on_air = False
+        self._silence = silence
         self._link, self._channel = link, channel
         self._hear, self._changed = hear, changed
         self._task: asyncio.Task[None] | None = None
@@ -48,9 +55,10 @@ class News:
 
     async def aclose(self) -> None:
         self._closed = True
-        if self._task is not None:
+        while self._task is not None and not self._task.done():
             self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            # Again and again: a cancellation that meets redis-py while it connects may get lost (`asyncio.wait_for`).
+            await asyncio.wait((self._task,), timeout=0.05)
 
     async def _listen_on(self) -> None:
         pause = _FIRST_PAUSE
@@ -81,7 +89,7 @@ class News:
                 await self._link.client.publish(self._channel, f"hello {own}")
             asked = False
             while True:
-                message = await _next(listener, _SILENCE)
+                message = await _next(listener, self._silence)
                 if message is None:
                     if asked or not self.on_air:
                         raise TimeoutError

@@ -102,6 +102,8 @@ class Link:
         if not self._connection.admits() or not refused.admits():
             return otherwise
         was_down, was_refused = self._connection.lasts, refused.lasts
+        task = asyncio.current_task()
+        cancelled = task.cancelling() if task else 0
         try:
             # Not aiocache's own timeout, which makes a task of every call.
             async with asyncio.timeout(self.timeout):
@@ -115,6 +117,9 @@ class Link:
             return otherwise
         self._over(self._connection, was_down)
         self._over(refused, was_refused)
+        if task and task.cancelling() > cancelled:
+            # redis-py sends by `asyncio.wait_for`, which on Python 3.11 now and then swallows a cancellation.
+            raise asyncio.CancelledError
         return result
 
     def refused(self, kind: Kind) -> Outage:

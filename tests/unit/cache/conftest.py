@@ -1,5 +1,6 @@
 """A real redis-server on a free port, to be killed, stopped and started again."""
 
+import asyncio
 import contextlib
 import shutil
 import signal
@@ -8,8 +9,10 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import redis
 
 from facade.cache import Entry
 
@@ -33,6 +36,20 @@ class RedisServer:
     @property
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
+
+    def forget_calls(self) -> None:
+        self.command("CONFIG", "RESETSTAT")
+
+    def calls(self) -> dict[str, int]:
+        """How often each command has come since."""
+        with redis.Redis(port=self.port) as client:
+            stats = client.info("commandstats")
+        calls = {name.removeprefix("cmdstat_"): told["calls"] for name, told in stats.items()}
+        return {
+            name: calls
+            for name, calls in calls.items()
+            if name not in ("info", "client|setinfo", "config|resetstat", "hello", "ping")
+        }
 
     def start(self) -> None:
         arguments = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
@@ -87,6 +104,18 @@ def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], object]], Any]:
+    """Waits for what other tasks and Redis bring about."""
+
+    async def until(condition: Callable[[], object]) -> None:
+        async with asyncio.timeout(10):
+            while not condition():  # noqa: ASYNC110 -- of Redis nothing wakes us
+                await asyncio.sleep(0.005)
+
+    return until
 
 
 @pytest.fixture

@@ -131,6 +131,23 @@ async def test_calls_cut_short_do_not_mix_up_the_answers_of_others(store, make_e
                 assert task.result() == make_entry(str(number).encode())
 
 
+async def test_whoever_is_cancelled_goes(store, make_entry):
+    await store.set(A, make_entry(), 60)
+
+    async def ask() -> None:
+        while True:
+            await store.get(A)
+
+    chance = random.Random(1)
+    for _ in range(50):
+        asking = [asyncio.create_task(ask()) for _ in range(20)]
+        await asyncio.sleep(chance.random() / 500)
+        for task in asking:
+            task.cancel()
+        _, stayed = await asyncio.wait(asking, timeout=10)
+        assert not stayed
+
+
 async def test_a_redis_that_dies_is_no_cache_until_it_is_back(store, redis_server, clock, make_entry, logs):
     await store.set(A, make_entry(), 60)
     assert await store.ping() == "ok"
