@@ -113,6 +113,7 @@ class News:
             self._link.refused("news").ends()
             self.on_air = True
             self._changed()
+            log.info("cache.news_heard")
 
 
 async def _next(listener: PubSub, seconds: float) -> dict[str, Any] | None:
