@@ -3,10 +3,10 @@
 Nothing here serves HTTP or calls the upstream: `web` runs the operations, and the command line prints them.
 """
 
-from .calls import Translation
-from .rest_request import Unreadable
+from .calls import Translation, translated
+from .rest_request import RestRequest, Unreadable
 from .snippets import snippets
-from .translate import Translations, translate, translations
+from .translate import Translations, translate, translate_one, translations
 from .v2 import (
     FIXTURES_ENDED,
     PREFIX,
@@ -27,6 +27,7 @@ __all__ = [
     "WRITES",
     "GoneRead",
     "Resolved",
+    "RestRequest",
     "Translation",
     "Translations",
     "Unreadable",
@@ -34,5 +35,7 @@ __all__ = [
     "refused_write",
     "snippets",
     "translate",
+    "translate_one",
+    "translated",
     "translations",
 ]

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
-from graphql import DocumentNode, GraphQLError, GraphQLSchema, OperationDefinitionNode, parse, validate
+from graphql import DocumentNode, GraphQLError, OperationDefinitionNode
 from graphql.execution.values import get_variable_values
 
 from ..butlr import (
@@ -18,6 +18,7 @@ from ..butlr import (
     REPORTING_PATH,
     STATS_PATH,
 )
+from ..schema import Engine
 from . import operations, shapes
 from .operations import DATA_TYPES, DETECTIONS_VARIABLES, REPORT_VARIABLES, STATS_VARIABLES
 from .rest_request import PLACEHOLDER, RestRequest
@@ -56,16 +57,23 @@ class Translation:
     variables: Mapping[str, Any] = field(default_factory=dict)
     reason: str | None = None
     shape: Shape | None = None
+    # Whether the request brought a token or a password outside its body.
+    authorized: bool = False
 
 
-def translated(request: RestRequest, schema: GraphQLSchema, refresh_path: str) -> Translation:
+def translated(request: RestRequest, engine: Engine, refresh_path: str, *, suggest: bool = True) -> Translation:
+    """Translate a request into an operation that the engine would run.
+
+    `suggest` is whether a reason may say which names of the schema are like one that it does not know.
+    """
     source = " ".join(str(request).split())
     try:
         text, variables, shape = _call(request, refresh_path)
-        _check(text, variables, schema)
+        _check(text, variables, engine, suggest=suggest)
     except Untranslatable as exc:
-        return Translation(source, reason=" ".join(f"{exc}{_unfilled(request)}".split()))
-    return Translation(source, text, variables, shape=shape)
+        reason = " ".join(f"{exc}{_unfilled(request)}".split())
+        return Translation(source, reason=reason, authorized=request.authorized)
+    return Translation(source, text, variables, shape=shape, authorized=request.authorized)
 
 
 def _unfilled(request: RestRequest) -> str:
@@ -128,9 +136,14 @@ def _v2(request: RestRequest, path: str, read: Any, parameters: Mapping[str, str
     if unnamed := _UNNAMED.search(path):
         raise Untranslatable(f"Put an id in place of {unnamed[1]}.")
     if request.query:
-        raise Untranslatable(f"No source says what `?{request.query}` means; leave it out to read all.")
+        raise Untranslatable(f"No source says what {_asked(request.query)} means; leave it out to read all.")
     resolved = read.resolve(parameters)
     return resolved.operation.text, resolved.variables, resolved.shape
+
+
+def _asked(query: str) -> str:
+    """The names in a query string: its values may be secret."""
+    return ", ".join(f"`{name}`" for name in dict.fromkeys(name for name, _ in parse_qsl(query, True))) or "the `?`"
 
 
 def _login(request: RestRequest) -> Call:
@@ -229,15 +242,14 @@ def _refuse_unknown(body: Body, known: Collection[str]) -> None:
             raise Untranslatable(f"Its body has `{name}`, which is no field that is known: {', '.join(sorted(known))}.")
 
 
-def _check(text: str, variables: Mapping[str, Any], schema: GraphQLSchema) -> None:
-    """Raise `Untranslatable` with what the schema says of an operation or of its variables."""
-    try:
-        document = parse(text, max_tokens=4000)
-    except GraphQLError as exc:
-        raise Untranslatable(f"Its document cannot be read: {exc.message}") from exc
-    refusals: Collection[GraphQLError] = validate(schema, document)
-    if not refusals:
-        coerced = get_variable_values(schema, _definitions(document), dict(variables))
+def _check(text: str, variables: Mapping[str, Any], engine: Engine, *, suggest: bool) -> None:
+    """Raise `Untranslatable` with what is said of an operation or of its variables."""
+    document = engine.document(text)
+    refusals: Collection[GraphQLError] = document.errors
+    if document.ast and not refusals:
+        coerced = get_variable_values(
+            engine.schema, _definitions(document.ast), dict(variables), hide_suggestions=not suggest
+        )
         refusals = coerced if isinstance(coerced, list) else ()
     if refusals:
         raise Untranslatable(" ".join(_sentence(error.message) for error in list(refusals)[:3]))

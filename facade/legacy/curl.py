@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import quote
 
-from .rest_request import RestRequest, Unreadable
+from .rest_request import RestRequest, Unreadable, is_authorizing
 from .shell import commands
 
 # Options that take a value and say nothing of what is asked, besides those handled below.
@@ -18,9 +18,11 @@ _IGNORED = """
 """
 _DATA = frozenset({"-d", "--data", "--data-ascii", "--data-binary", "--data-raw", "--data-urlencode", "--json"})
 _UPLOADS = frozenset({"-F", "--form", "--form-string", "-T", "--upload-file"})
+_CREDENTIALS = frozenset({"-b", "--cookie", "-u", "--user", "--oauth2-bearer"})
 _VALUED = frozenset(_IGNORED.split()) | _DATA | _UPLOADS | {"-X", "--request", "--url"}
 _CURL = re.compile(r"(?:.*/)?curl(?:\.exe)?")
-_CURL_LINE = re.compile(r"^\s*(?:\$\s+)?(?:\w+=\S*\s+)*(?:\S*/)?curl(?:\.exe)?\s", re.MULTILINE)
+# Within one line each: over several, the time that a search takes would be the square of their number.
+_CURL_LINE = re.compile(r"^[ \t]*(?:\$[ \t]+)?(?:\w+=\S*[ \t]+)*(?:\S*/)?curl(?:\.exe)?\s", re.MULTILINE)
 
 
 def is_curl(text: str) -> bool:
@@ -44,7 +46,7 @@ def _requests(words: list[str]) -> Iterator[RestRequest]:
     if start is None or not all(word == "$" or "=" in word for word in words[:start]):
         return
     method, urls, data, problem = None, list[str](), list[str](), None
-    json, as_query, head = False, False, False
+    json, as_query, head, authorized = False, False, False, False
     for option, value in _options(words[start + 1 :]):
         if option in ("-X", "--request"):
             method = value.upper()
@@ -57,16 +59,18 @@ def _requests(words: list[str]) -> Iterator[RestRequest]:
             data.append(_encoded(value) if option == "--data-urlencode" else value)
         elif option in _UPLOADS:
             problem = "It sends a form or a file; the REST calls take JSON."
+        authorized = authorized or option in _CREDENTIALS or (option in ("-H", "--header") and is_authorizing(value))
         as_query = as_query or option in ("-G", "--get")
         head = head or option in ("-I", "--head")
     body = ("" if json else "&").join(data) if data else None
     for url in urls:
         if as_query:
             joint = "&" if "?" in url else "?"
-            yield RestRequest(method or "GET", f"{url}{joint}{body}" if body else url, problem=problem)
+            written = f"{url}{joint}{body}" if body else url
+            yield RestRequest(method or "GET", written, problem=problem, authorized=authorized)
         else:
             default = "HEAD" if head else "GET" if body is None else "POST"
-            yield RestRequest(method or default, url, body, problem=problem)
+            yield RestRequest(method or default, url, body, problem=problem, authorized=authorized)
 
 
 def _options(words: list[str]) -> Iterator[tuple[str, str]]:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from .rest_request import RestRequest, Unreadable
+from .rest_request import RestRequest, Unreadable, is_authorizing
 
 _BREAK = re.compile(r"^###(.*)$", re.MULTILINE)
 _REQUEST_LINE = re.compile(r"(?:([A-Z]+)\s+)?(\S+?)(?:\s+HTTP/[\d.]+)?\s*", re.ASCII)
@@ -11,7 +11,8 @@ _TARGET = re.compile(r"(?:[a-zA-Z][a-zA-Z0-9+.-]*://|/|\{\{|\$|[\w.-]+[:/])")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+\s*:")
 _DEFINITION = re.compile(r"@(\S+?)\s*=\s*(.*)")
 _NAME = re.compile(r"(?:#|//)\s*@name[\s=]+(.+)")
-_VARIABLE = re.compile(r"\{\{\s*([^{}]+?)\s*\}\}")
+_VARIABLE = re.compile(r"\{\{([^{}]+)\}\}")
+LONGEST = 2**20
 # Scripts, and where to put the answer: instructions to the editor.
 _INSTRUCTION = re.compile(r"^(?:<>|>>?!?\s|>\s*\{%)")
 
@@ -29,9 +30,20 @@ def read_http(text: str) -> list[RestRequest]:
 
 
 def with_values(text: str, known: Mapping[str, str]) -> str:
-    """Put values in place of the `{{names}}` that are known. A value may name others."""
+    """Put values in place of the `{{names}}` that are known. A value may name others. Raises `Unreadable`."""
+    room = LONGEST
+
+    def value(found: re.Match[str]) -> str:
+        nonlocal room
+        put = known.get(found[1].strip(), found[0])
+        room -= len(put)
+        if room < 0:
+            # Values that name each other may grow without end.
+            raise Unreadable(f"With the values of its variables it is longer than {LONGEST} characters.")
+        return put
+
     for _ in range(5):
-        text, before = _VARIABLE.sub(lambda found: known.get(found[1], found[0]), text), text
+        text, before = _VARIABLE.sub(value, text), text
         if text == before:
             break
     return text
@@ -53,14 +65,15 @@ def _request(name: str, piece: str, known: Mapping[str, str]) -> Iterator[RestRe
     url = line[2]
     while lines and lines[0].lstrip().startswith(("?", "&")):
         url += lines.pop(0).strip()
+    authorized = False
     while lines and _HEADER.match(lines[0]):
-        lines.pop(0)
+        authorized = is_authorizing(lines.pop(0)) or authorized
     body = "\n".join(_body(lines)).strip()
     problem = None
     if re.match(r"<[^<>]*$", body):
         problem = f"Its body is in the file {body[1:].lstrip('@ ').strip()}: put the file's text in its place."
     text = with_values(body, known) or None
-    yield RestRequest(line[1] or ("GET" if text is None else "POST"), url, text, name, problem)
+    yield RestRequest(line[1] or ("GET" if text is None else "POST"), url, text, name, problem, authorized)
 
 
 def _body(lines: list[str]) -> Iterator[str]:

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from .http_file import with_values
-from .rest_request import RestRequest, Unreadable
+from .rest_request import RestRequest, Unreadable, is_authorizing
 
 
 def is_collection(value: Any) -> bool:
@@ -46,6 +46,7 @@ def _request(name: str, request: Any, known: Mapping[str, str]) -> RestRequest:
         body,
         name,
         problem,
+        any(is_authorizing(header) for header in _pairs(request.get("header"))),
     )
 
 

@@ -1,11 +1,12 @@
 """A REST request as it was found in what somebody pasted."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 # What stands for a value that is not known here: {{token}} (Postman, .http files), $TOKEN (a shell).
 PLACEHOLDER = re.compile(r"\{\{[^{}]*\}\}|\$\{?\w+\}?")
+_AUTHORIZING = re.compile(r"(?:proxy-)?authorization|x-api-key|cookie", re.IGNORECASE)
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
 
 
@@ -18,6 +19,8 @@ class RestRequest:
     name: str = ""
     # Why a part of it cannot be told.
     problem: str | None = None
+    # Whether it brought a token or a password outside its body. Neither is read, nor part of what is asked.
+    authorized: bool = field(default=False, compare=False)
 
     @property
     def path(self) -> str:
@@ -33,6 +36,11 @@ class RestRequest:
     def __str__(self) -> str:
         what = f"{self.method} {self.path}"
         return f"{self.name} ({what})" if self.name else what
+
+
+def is_authorizing(header: str) -> bool:
+    """Whether a header, `Name: value` or its name alone, says who asks."""
+    return _AUTHORIZING.fullmatch(header.partition(":")[0].strip()) is not None
 
 
 class Unreadable(ValueError):  # noqa: N818 - named for what happened

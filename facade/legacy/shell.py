@@ -37,7 +37,8 @@ def commands(text: str) -> Iterator[list[str]]:
             continue
         piece = _PIECE.match(text, position)
         if piece is None or piece.lastgroup == "open":
-            raise ValueError(f"a quote is never closed: {text[position : position + 20]!r}")
+            # The text itself is not said: a token may stand there.
+            raise ValueError(f"a quote is never closed, in line {text.count(chr(10), 0, position) + 1}")
         position = piece.end()
         if piece.lastgroup in ("blank", "separator"):
             if word is not None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from graphql import GraphQLSchema
 
 from ..butlr import REFRESH_PATH
-from ..schema import build_schema
+from ..schema import Engine, build_schema
 from .calls import Translation, translated
 from .reading import read
 from .rest_request import Unreadable
@@ -22,8 +22,16 @@ class Translations:
 def translations(text: str, *, schema: GraphQLSchema | None = None, refresh_path: str = REFRESH_PATH) -> Translations:
     """Translate each request of a text. Raises `Unreadable` for a text that holds none."""
     requests, listed = read(text)
-    schema = schema or build_schema()
-    return Translations([translated(request, schema, refresh_path) for request in requests], listed)
+    engine = Engine(schema or build_schema())
+    return Translations([translated(request, engine, refresh_path) for request in requests], listed)
+
+
+def translate_one(text: str, engine: Engine, refresh_path: str, *, suggest: bool = True) -> Translation:
+    """Translate the one request of a text, as `translated` does. Raises `Unreadable` for another number of them."""
+    requests, _ = read(text)
+    if len(requests) != 1:
+        raise Unreadable(f"It holds {len(requests)} requests: take one at a time, or run `facade translate`.")
+    return translated(requests[0], engine, refresh_path, suggest=suggest)
 
 
 def translate(text: str, *, schema: GraphQLSchema | None = None, refresh_path: str = REFRESH_PATH) -> list[Translation]:

@@ -29,7 +29,7 @@ REASONS = {
     "Stats / The dashboard's": "POST /api/v4/reporting/stats is the one for clients",
     "Detections / Unknown type": "`data_types` has 'skeletons'; known are detections_local",
     "Detections / Streams": "Streams became POST /api/v3/detections",
-    "v2 / Sensors / Filtered": "No source says what `?mode=traffic` means",
+    "v2 / Sensors / Filtered": "No source says what `mode` means",
     "v2 / Sensors / Create": "Use the mutation createSensors of Butlr's own GraphQL API",
     "v2 / Sensors / Update": "Use the mutation updateSensors of Butlr's own GraphQL API",
     "v2 / Sensors / Delete": "no public source names its mutation",

@@ -217,3 +217,48 @@ def test_a_collection_of_whatever_is_read_or_refused(item):
 def test_what_holds_no_request_is_refused_by_name(text, says):
     with pytest.raises(Unreadable, match=says):
         read(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "authorized"),
+    [
+        ("curl -H 'Authorization: Bearer abc' x/y", True),
+        ("curl -H 'authorization:Bearer abc' x/y", True),
+        ("curl --header 'X-API-Key: abc' x/y", True),
+        ("curl -u me:secret x/y", True),
+        ("curl --oauth2-bearer abc x/y", True),
+        ("curl -H 'Accept: text/html' x/y", False),
+        ("GET /x\nAuthorization: Bearer abc\nAccept: text/html", True),
+        ("GET /x\nAccept: text/html", False),
+        (postman({"name": "n", "request": {"url": "x/y", "header": [{"key": "Cookie", "value": "a=b"}]}}), True),
+        (postman({"name": "n", "request": {"url": "x/y", "header": [{"key": "Accept", "value": "a/b"}]}}), False),
+    ],
+)
+def test_a_request_says_whether_it_brought_credentials_and_never_which(text, authorized):
+    [request] = requests(text)
+    assert request.authorized is authorized
+    assert "abc" not in repr(request)
+    assert "secret" not in repr(request)
+
+
+LINES = {
+    "lines": "a" + "\n" * 200_000 + "b",
+    "assignments": "a=1\n" * 50_000,
+    "blanks in a variable": "POST /x\n\n{{" + " " * 200_000,
+    "quotes": "curl " + "'a" * 20_000,
+    "slashes": "/" * 200_000,
+}
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("name", LINES)
+def test_a_text_made_to_take_long_is_read_in_one_pass(name):
+    assert refusal(LINES[name]) or requests(LINES[name])
+
+
+@pytest.mark.timeout(20)
+def test_values_that_grow_with_each_other_are_refused():
+    grown = [f"@{name}=" + f"{{{{{following}}}}}" * 60 for name, following in ("ab", "bc", "cd", "de")]
+    text = "\n".join([*grown, "@e=x", "POST /{{a}}"])
+    with pytest.raises(Unreadable, match="longer than"):
+        read(text)

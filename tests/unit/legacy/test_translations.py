@@ -114,7 +114,7 @@ def test_the_path_of_the_refresh_call_is_a_setting():
         ("/api/v9/moods", {}, None, "no call of Butlr's REST API that is known"),
         ("/graphql", {"query": "{ x }"}, None, "It is GraphQL already"),
         ("/api/v3/graphql", {}, None, "needs `query`"),
-        ("/api/v3/graphql", {"query": "{"}, None, "cannot be read"),
+        ("/api/v3/graphql", {"query": "{"}, None, "Syntax Error"),
         ("/api/v3/graphql", {"query": "{ moods }"}, None, "Cannot query field 'moods'"),
         (LOGIN_PATH, {"username": "a"}, None, "has no `password`"),
         (LOGIN_PATH, {"username": "a", "password": "b", "otp": "c"}, None, "`otp`"),
