@@ -41,6 +41,7 @@ from .web.reference import Reference
 from .web.requests import RequestLog
 from .web.rest import LegacyRest
 from .web.shadow import Shadow
+from .web.translating import TranslateEndpoint
 from .web.usage import CountsLegacy, UsageEndpoint
 from .web.v2 import V2
 
@@ -301,7 +302,14 @@ def create_app(settings: Settings | None = None) -> Starlette:
         Route("/metrics", metrics.endpoint),
     ]
     if graphiql:
-        routes.append(graphiql.route())
+        translate = TranslateEndpoint(
+            facade.engine,
+            refresh_path=settings.refresh_path,
+            max_body_bytes=settings.max_body_bytes,
+            introspection=settings.introspection,
+            rate_limit=rate_limit,
+        )
+        routes += [translate.route(), graphiql.route()]
     if settings.usage_key:
         routes.append(UsageEndpoint(usage, settings.usage_key.get_secret_value()).route())
     routes.append(rest.unknown())

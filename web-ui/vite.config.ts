@@ -22,6 +22,7 @@ export default defineConfig({
     // The examples are the Python package's own files.
     fs: { allow: [".", "../facade/web/examples"] },
     proxy: {
+      "/graphiql/translate": "http://127.0.0.1:8000",
       "/graphql": {
         target: "http://127.0.0.1:8000",
         // A browser that asks for the page itself gets the one under development.

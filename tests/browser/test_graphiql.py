@@ -173,3 +173,97 @@ def test_every_example_tab_runs_without_an_error(visit, sandbox):
         assert "errors" not in answer
         assert answer["data"]
     assert visit.complaints == []
+
+
+TOKEN = "zq7-token-of-mine"
+CURL = f"""curl 'https://api.butlr.io/api/v3/reporting' \\
+  -H 'Authorization: Bearer {TOKEN}' \\
+  --data-raw '{{"filter": {{"start": "-1d", "measurements": ["traffic"]}}, "window": {{"every": "1h"}}}}'"""
+
+
+def paste(visit, text):
+    """Paste into the query editor, as the browser does: the clipboard is not open to pages without a certificate."""
+    visit.page.locator(".graphiql-query-editor .view-lines").click()
+    visit.page.evaluate(
+        """text => {
+          const clipboardData = new DataTransfer();
+          clipboardData.setData("text/plain", text);
+          const event = new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true });
+          document.activeElement.dispatchEvent(event);
+        }""",
+        text,
+    )
+
+
+def test_a_curl_line_that_is_pasted_opens_its_operation_in_a_tab_and_leaves_the_token_behind(visit):
+    visit.open("/graphql")
+    visit.log_in()
+    tabs = visit.page.locator(".graphiql-tab-button")
+    with visit.page.expect_response("**/graphiql/translate") as translated:
+        paste(visit, CURL)
+    assert translated.value.status == 200
+    query = visit.page.locator(".graphiql-query-editor .view-lines")
+    expect(query).to_contain_text("query Report(")
+    expect(tabs).to_have_count(7)
+    expect(tabs.nth(6)).to_have_text("Report")
+    expect(visit.page.locator("#facade-status")).to_contain_text("Left out: authorization")
+    with visit.page.expect_response(lambda answer: answer.request.method == "POST") as answered:
+        visit.run()
+    asked = answered.value.request.post_data_json
+    assert asked["variables"] == {
+        "filter": {"start": "-1d", "measurements": ["traffic"]},
+        "window": {"every": "1h"},
+    }
+    assert "errors" not in answered.value.json()
+    # What was there is there still.
+    tabs.nth(0).click()
+    expect(query).to_contain_text("FirstLook")
+    # Tabs are stored half a second after the last change.
+    visit.page.wait_for_timeout(700)
+    assert "Report" in visit.stored()
+    assert TOKEN not in visit.stored()
+    assert visit.foreign == []
+    assert visit.complaints == []
+
+
+def test_an_empty_tab_is_taken_and_other_text_is_pasted_as_it_is(visit):
+    visit.open("/graphql")
+    tabs = visit.page.locator(".graphiql-tab-button")
+    query = visit.page.locator(".graphiql-query-editor .view-lines")
+    visit.page.get_by_role("button", name="New tab").click()
+    expect(tabs).to_have_count(7)
+    paste(visit, "curl https://api.butlr.io/api/v2/hives")
+    expect(query).to_contain_text("query HivesV2")
+    expect(tabs).to_have_count(7)
+    paste(visit, "{ sites { data { name } } }")
+    expect(query).to_contain_text("sites")
+    expect(tabs).to_have_count(7)
+
+
+def test_the_dialog_needs_no_mouse_and_says_why_a_call_has_no_equal(visit):
+    visit.open("/graphql")
+    visit.page.locator("#facade-rest-open").focus()
+    visit.page.keyboard.press("Enter")
+    text = visit.page.locator("#facade-rest-text")
+    expect(text).to_be_focused()
+    visit.page.keyboard.insert_text("DELETE https://api.butlr.io/api/v2/hives/hive_1")
+    visit.page.keyboard.press("Tab")
+    visit.page.keyboard.press("Enter")
+    expect(visit.page.locator("#facade-rest-error")).to_contain_text("this facade only reads")
+    text.press("Control+A")
+    visit.page.keyboard.insert_text("GET https://api.butlr.io/api/v2/hives/hive_1")
+    visit.page.keyboard.press("Tab")
+    visit.page.keyboard.press("Enter")
+    expect(text).not_to_be_visible()
+    expect(visit.page.locator(".graphiql-query-editor .view-lines")).to_contain_text("query HiveV2")
+    expect(visit.page.locator(".graphiql-tab-button")).to_have_count(7)
+
+
+def test_what_is_pasted_and_cannot_be_translated_is_kept_to_be_mended(visit):
+    visit.open("/graphql")
+    paste(visit, "GET /api/v2/moods")
+    expect(visit.page.locator("#facade-rest-error")).to_contain_text("no call of Butlr's REST API")
+    expect(visit.page.locator("#facade-rest-text")).to_have_value("GET /api/v2/moods")
+    expect(visit.page.locator(".graphiql-tab-button")).to_have_count(6)
+    visit.page.keyboard.press("Escape")
+    expect(visit.page.locator("#facade-rest-text")).not_to_be_visible()

@@ -6,6 +6,7 @@ import { useMemo, useRef, useState } from "react";
 import { Bar } from "./bar";
 import { examples } from "./examples";
 import { createFetcher } from "./fetcher";
+import { FromRest } from "./from-rest";
 import { storage } from "./storage";
 
 const plugins = [HISTORY_PLUGIN, explorerPlugin()];
@@ -13,6 +14,7 @@ const plugins = [HISTORY_PLUGIN, explorerPlugin()];
 export function App() {
   // Held here and nowhere else: a token ends with the page.
   const [token, setToken] = useState("");
+  const [status, setStatus] = useState("");
   const latest = useRef(token);
   latest.current = token;
 
@@ -21,7 +23,7 @@ export function App() {
 
   return (
     <>
-      <Bar token={token} onToken={setToken} />
+      <Bar token={token} status={status} onToken={setToken} onStatus={setStatus} />
       <GraphiQL
         fetcher={fetcher}
         storage={storage}
@@ -33,6 +35,16 @@ export function App() {
         inputValueDeprecation
       >
         <GraphiQL.Logo> </GraphiQL.Logo>
+        <GraphiQL.Toolbar>
+          {({ prettify, merge, copy }) => (
+            <>
+              {prettify}
+              {merge}
+              {copy}
+              <FromRest onStatus={setStatus} />
+            </>
+          )}
+        </GraphiQL.Toolbar>
       </GraphiQL>
     </>
   );

@@ -1,16 +1,22 @@
-import { useRef, useState } from "react";
+import { useRef } from "react";
 
 import type { Session } from "./login";
 import { LoginDialog } from "./login-dialog";
 
-export function Bar({ token, onToken }: { token: string; onToken: (token: string) => void }) {
+interface Props {
+  token: string;
+  status: string;
+  onToken: (token: string) => void;
+  onStatus: (status: string) => void;
+}
+
+export function Bar({ token, status, onToken, onStatus }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
-  const [status, setStatus] = useState("");
 
   function loggedIn(session: Session) {
     onToken(session.access_token);
     const end = new Date(Date.now() + session.expires_in * 1000);
-    setStatus(`Logged in until ${end.toLocaleString([], { weekday: "short", hour: "2-digit", minute: "2-digit" })}`);
+    onStatus(`Logged in until ${end.toLocaleString([], { weekday: "short", hour: "2-digit", minute: "2-digit" })}`);
   }
 
   return (
@@ -31,7 +37,7 @@ export function Bar({ token, onToken }: { token: string; onToken: (token: string
           spellCheck={false}
           onChange={(event) => {
             onToken(event.target.value.trim());
-            setStatus("");
+            onStatus("");
           }}
         />
         <button id="facade-login-open" type="button" aria-haspopup="dialog" onClick={() => dialog.current?.showModal()}>
