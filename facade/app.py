@@ -14,7 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route
 
 from . import logs
-from .assets import AssetSource, build_source
+from .assets import AssetSource, build_source, part_of
 from .butlr import Butlr, Http, ServiceTokens
 from .cache import Store, open_store
 from .legacy.usage import Usage
@@ -103,12 +103,13 @@ class Facade:
                 stale_while_revalidate=settings.stale_while_revalidate,
             )
             stack.push_async_callback(upstream.aclose)
+            source = self._source(upstream)
             self.services = Services(
                 upstream=upstream,
                 reports=Reports(upstream, calibration_key=settings.calibration_key),
                 sightings=Sightings(upstream),
-                assets=self._source(upstream),
-                native="native" in settings.assets,
+                assets=source,
+                native=part_of(source, "native"),
             )
             try:
                 yield self
@@ -245,7 +246,14 @@ def create_app(settings: Settings | None = None) -> Starlette:
     usage = _usage(settings)
     shadow = None
     if settings.shadow:
-        shadow = Shadow(settings.shadow, facade.engine, facade.opened_services, usage, metrics)
+        shadow = Shadow(
+            settings.shadow,
+            facade.engine,
+            facade.opened_services,
+            usage,
+            metrics,
+            refresh_path=settings.refresh_path,
+        )
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
@@ -290,6 +298,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         operation_timeout=settings.operation_timeout,
         rate_limit=rate_limit,
         cors_origins=settings.cors_origins,
+        shadow=shadow,
     )
     health = Health(lambda: facade.services, draining)
     routes: list[BaseRoute] = [

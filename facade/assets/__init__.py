@@ -1,6 +1,6 @@
 """Where sensors, hives and places are known from. Sources know the upstream, never the schema."""
 
-from .compose import SOURCES, Composed, build_source, check_names
+from .compose import SOURCES, Composed, build_source, check_names, part_of
 from .discovery import Discovery
 from .documents import InventoryError
 from .graph import Assets, normal_mac
@@ -26,4 +26,5 @@ __all__ = [
     "dump_yaml",
     "load_inventory",
     "normal_mac",
+    "part_of",
 ]

@@ -30,7 +30,7 @@ class Composed:
 
     def __init__(self, sources: Sequence[AssetSource]) -> None:
         self.name = ",".join(source.name for source in sources)
-        self._sources = tuple(sources)
+        self.parts = tuple(sources)
         # By the identity of the parts, which are held with what was made of them, so that no id is used again.
         self._merged: OrderedDict[tuple[int, ...], tuple[list[Assets], Assets]] = OrderedDict()
         self._flights = SingleFlight()
@@ -47,7 +47,7 @@ class Composed:
         parts = [each for each in answers if isinstance(each, Assets)]
         if not parts:
             raise next(each for each in answers if isinstance(each, ButlrError))
-        for source, answer in zip(self._sources, answers, strict=True):
+        for source, answer in zip(self.parts, answers, strict=True):
             if isinstance(answer, ButlrError):
                 log.warning("assets without one of their sources", source=source.name, error=answer.code)
         return await self._merge(parts)
@@ -62,10 +62,10 @@ class Composed:
                 answers[source.name] = error
 
         # What asks the upstream proves the caller to it: the inventory then needs no proof of its own.
-        local = [source for source in self._sources if isinstance(source, Inventory)]
-        for together in ([source for source in self._sources if source not in local], local):
+        local = [source for source in self.parts if isinstance(source, Inventory)]
+        for together in ([source for source in self.parts if source not in local], local):
             await asyncio.gather(*map(ask, together))
-        return [answers[source.name] for source in self._sources]
+        return [answers[source.name] for source in self.parts]
 
     async def _merge(self, parts: list[Assets]) -> Assets:
         key = tuple(map(id, parts))
@@ -104,6 +104,12 @@ def build_source(
         else:
             sources.append(Native(upstream))
     return sources[0] if len(sources) == 1 else Composed(sources)
+
+
+def part_of(source: AssetSource, name: str) -> AssetSource | None:
+    """The source of that name: `source` itself or what it is put together from; None where it is not among them."""
+    parts = source.parts if isinstance(source, Composed) else (source,)
+    return next((part for part in parts if part.name == name), None)
 
 
 def check_names(names: Sequence[str], *, inventory_path: Path | str | None) -> None:

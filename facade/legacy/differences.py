@@ -12,6 +12,9 @@ field measurement time start stop value preprocessed timezone_offset tag_id buil
 hive_id hive_serial sensor_id space_id space_name room_id room_name zone_id zone_name mac_address
 building_custom_id floor_custom_id room_custom_id zone_custom_id in out occupancy
 sum min max count mean median stddev stdev first last
+id name mode hive space room orientation height coordinates serial_number num_sensors sensors hives rooms gateways mqtt
+address capacity mid_capacity maxCapacity area timezone installation_date type color door_line in_direction
+parallel_to_door sensitivity
 detections_local detections_world heatmap heatmap_v2 start_time sample_time
 """
 NAMES = {*_WRITTEN.split(), *(measurement.value for measurement in StatsMeasurement)}
@@ -33,11 +36,29 @@ def _compare(one: Any, other: Any, path: tuple[str, ...], found: dict[str, None]
                 _compare(one[name], other[name], step, found)
             else:
                 found[_written(step)] = None
-    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other) and len(path) < DEEPEST:
-        for left, right in zip(one, other, strict=True):
-            _compare(left, right, (*path, "[]"), found)
+    elif isinstance(one, list) and isinstance(other, list) and len(path) < DEEPEST:
+        _compare_lists(one, other, path, found)
     elif one != other or isinstance(one, bool) != isinstance(other, bool):
         found[_written(path)] = None
+
+
+def _compare_lists(one: list[Any], other: list[Any], path: tuple[str, ...], found: dict[str, None]) -> None:
+    left, right = _keyed(one), _keyed(other)
+    shared = left.keys() & right.keys()
+    if not len(left) == len(right) == len(shared):
+        found[_written(path)] = None
+        # Of rows without an id it is not known then which belongs to which.
+        shared = {key for key in shared if isinstance(key, str)}
+    for key in shared:
+        _compare(left[key], right[key], (*path, "[]"), found)
+
+
+def _keyed(items: list[Any]) -> dict[str | int, Any]:
+    """By id where each has one of its own, for the order of assets says nothing; else by place."""
+    by_id: dict[str | int, Any] = {
+        item["id"]: item for item in items if isinstance(item, dict) and isinstance(item.get("id"), str)
+    }
+    return by_id if len(by_id) == len(items) else dict(enumerate(items))
 
 
 def _written(path: tuple[str, ...]) -> str:

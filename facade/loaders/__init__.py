@@ -33,8 +33,8 @@ class Services:
     reports: Reports
     sightings: Sightings
     assets: AssetSource
-    # Whether Butlr's own GraphQL API is among the sources: what only it knows is asked for then.
-    native: bool = False
+    # Butlr's own GraphQL API, where it is among the sources: what only it knows is asked for then.
+    native: AssetSource | None = None
 
 
 class Loaders:

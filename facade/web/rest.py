@@ -26,6 +26,7 @@ from ..butlr import (
     Unauthenticated,
     UpstreamTimeout,
 )
+from ..legacy import RestRequest
 from ..legacy.successors import LegacyCall, living
 from ..loaders import Services
 from ..upstream import Answer, Body, Caller, Ledger, read_csv, read_stats
@@ -149,9 +150,8 @@ class LegacyRest:
             except ButlrError as error:
                 return _failed(error, request)
             if self._shadow and response.status_code == 200:
-                self._shadow.offer(
-                    Replay(request.scope[NOTED], given, bytes(response.body), caller, request.scope["request_id"])
-                )
+                asked, answer = RestRequest("POST", path, given.decode()), bytes(response.body)
+                self._shadow.offer(Replay(request.scope[NOTED], asked, answer, caller, request.scope["request_id"]))
             return response
 
         return call

@@ -1,21 +1,24 @@
-"""A share of the REST calls that live, run again as GraphQL operations behind the answer, and compared with it.
+"""A share of the legacy calls, run again as GraphQL operations behind the answer, and compared with it.
 
-It asks nothing of the upstream: what the REST call read lies in the cache, and an operation that would need more
-than that is given up.
+A v2 read was a GraphQL operation in the first place, so it is run over Butlr's own GraphQL API alone, where that is
+among the sources of assets: what a client that moves there would be told.
+
+Nothing is asked of the upstream: what the call read lies in the cache, and an operation that would need more than
+that is given up.
 """
 
 import asyncio
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 import structlog
 
-from ..butlr import DETECTIONS_PATH
-from ..legacy import Translation, translate
+from ..butlr import DETECTIONS_PATH, REFRESH_PATH
+from ..legacy import PREFIX, RestRequest, Translation, translated
 from ..legacy.differences import differences
 from ..legacy.successors import LegacyCall
 from ..legacy.usage import Usage
@@ -35,10 +38,14 @@ SAID_AGAIN_AFTER = 60.0
 @dataclass(frozen=True, slots=True)
 class Replay:
     call: LegacyCall
-    body: bytes
+    asked: RestRequest
     answer: bytes
     caller: Caller
     request_id: str
+
+    @property
+    def is_v2(self) -> bool:
+        return self.call.path.startswith(f"{PREFIX}/")
 
 
 class Shadow:
@@ -52,6 +59,7 @@ class Shadow:
         usage: Usage,
         metrics: Metrics,
         *,
+        refresh_path: str = REFRESH_PATH,
         waiting_most: int = WAITING_MOST,
         chance: Callable[[], float] = random.random,
         clock: Callable[[], float] = time.monotonic,
@@ -61,6 +69,7 @@ class Shadow:
         self._services = services
         self._usage = usage
         self._metrics = metrics
+        self._refresh_path = refresh_path
         self._waiting: asyncio.Queue[Replay] = asyncio.Queue(waiting_most)
         self._chance = chance
         self._clock = clock
@@ -68,7 +77,7 @@ class Shadow:
 
     def offer(self, replay: Replay) -> None:
         """Never waits and never fails: what finds no place is counted, and forgotten."""
-        if self._chance() >= self._share:
+        if self._chance() >= self._share or (replay.is_v2 and self._services().native is None):
             return
         if len(replay.answer) > LARGEST:
             self._note(replay, "too large")
@@ -90,8 +99,7 @@ class Shadow:
             self._note(replay, outcome, fields)
 
     async def _compared(self, replay: Replay) -> tuple[str, list[str]]:
-        asked = orjson.dumps({"path": replay.call.path, "body": replay.body.decode()}).decode()
-        [translation] = translate(asked, schema=self._engine.schema)
+        translation = translated(replay.asked, self._engine, self._refresh_path)
         if translation.query is None or translation.shape is None:
             return "untranslatable", []
         data, codes = await self._run(translation, replay)
@@ -104,7 +112,10 @@ class Shadow:
     async def _run(self, translation: Translation, replay: Replay) -> tuple[dict[str, Any] | None, set[str]]:
         # The deadline has passed already: what the cache has is read all the same, and nothing else is.
         ledger = Ledger(deadline=time.monotonic())
-        context = Context(self._services(), replay.caller, ledger, replay.request_id)
+        services = self._services()
+        if replay.is_v2 and services.native is not None:
+            services = replace(services, assets=services.native)
+        context = Context(services, replay.caller, ledger, replay.request_id)
         document = self._engine.document(translation.query or "")
         try:
             outcome = await self._engine.run(document, translation.variables, None, context)
@@ -128,7 +139,10 @@ class Shadow:
 
 
 def _differences(replay: Replay, graph: dict[str, Any] | None) -> list[str]:
-    answer, body = orjson.loads(replay.answer), orjson.loads(replay.body)
+    answer = orjson.loads(replay.answer)
+    if replay.is_v2:
+        return differences(answer, graph)
+    body = orjson.loads(replay.asked.body or "")
     if replay.call.path == DETECTIONS_PATH and isinstance(answer, dict) and answer.keys() == {"data"}:
         # Butlr's docs have no wrapper here; where there is one, it says nothing.
         answer = answer["data"]

@@ -15,7 +15,18 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from ..butlr import RateLimited, Unauthenticated
-from ..legacy import FIXTURES_ENDED, PREFIX, READS, V2_ENDED, WRITES, GoneRead, Resolved, V2Read, refused_write
+from ..legacy import (
+    FIXTURES_ENDED,
+    PREFIX,
+    READS,
+    V2_ENDED,
+    WRITES,
+    GoneRead,
+    Resolved,
+    RestRequest,
+    V2Read,
+    refused_write,
+)
 from ..legacy.successors import LegacyCall
 from ..loaders import Services
 from ..schema import Context, Engine, Outcome
@@ -27,6 +38,7 @@ from .departure import CLIENT_GONE, Departure
 from .guard import is_forged
 from .params import JSON_TYPE
 from .rates import RateLimit, rate_key
+from .shadow import Replay, Shadow
 from .usage import NOTED
 
 ALLOW = "GET, HEAD"
@@ -48,6 +60,7 @@ class V2:
         operation_timeout: float | None = None,
         rate_limit: RateLimit | None = None,
         cors_origins: Collection[str] = (),
+        shadow: Shadow | None = None,
     ) -> None:
         self._engine = engine
         self._services = services
@@ -55,6 +68,7 @@ class V2:
         self._operation_timeout = operation_timeout
         self._rate_limit = rate_limit
         self._cors_origins = cors_origins
+        self._shadow = shadow
 
     def routes(self) -> list[BaseRoute]:
         return [
@@ -105,7 +119,12 @@ class V2:
             return Response(status_code=CLIENT_GONE)
         request.scope["facade.ledger"] = ledger
         note(request.scope, codes=codes(outcome.errors))
-        return _answered(request, resolved, outcome, ledger)
+        response = _answered(request, resolved, outcome, ledger)
+        if self._shadow and caller and response.status_code == 200:
+            asked = RestRequest("GET", request.url.path)
+            answer = bytes(response.body)
+            self._shadow.offer(Replay(request.scope[NOTED], asked, answer, caller, request.scope["request_id"]))
+        return response
 
     async def _run(self, request: Request, resolved: Resolved, caller: Caller | None, ledger: Ledger) -> Outcome:
         context = Context(self._services(), caller, ledger, request.scope.get("request_id", ""))

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from facade.legacy import RestRequest
 from facade.legacy.successors import LegacyCall
 from facade.legacy.usage import Usage, summary
 from facade.schema import Engine, build_schema
@@ -12,7 +13,7 @@ from facade.web.metrics import Metrics
 from facade.web.shadow import LARGEST, Replay, Shadow
 
 CALL = LegacyCall("/api/v3/reporting", "Report")
-BODY = b'{"filter": {"start": "-1d"}}'
+BODY = '{"filter": {"start": "-1d"}}'
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def shadow(engine, usage):
 
 
 def replay(body=BODY, answer=b'{"data": []}'):
-    return Replay(CALL, body, answer, Passthrough("a-token"), "request-1")
+    return Replay(CALL, RestRequest("POST", CALL.path, body), answer, Passthrough("a-token"), "request-1")
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ async def test_an_answer_too_large_is_not_kept_waiting(shadow, outcomes):
 async def test_a_replay_that_breaks_does_not_end_those_after_it(shadow, outcomes):
     broken = shadow()
     for _ in range(3):
-        broken.offer(replay(body=b"\xff not text"))
+        broken.offer(replay())
     task = asyncio.create_task(broken.run())
     for _ in range(10):
         await asyncio.sleep(0)
