@@ -1,10 +1,10 @@
 """Assets as seen in reporting rows: Butlr's REST API has no other place left that names them."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from ..butlr import REPORTING_PATH, Reporting, Row, UpstreamTimeout, decode_reporting, format_rfc3339
 from ..upstream import Answer, Call, Caller, Ledger, Upstream
@@ -17,7 +17,6 @@ from .records import (
     RoomRecord,
     SensorRecord,
     ZoneRecord,
-    filled_from,
 )
 
 MEASUREMENTS = ("presence", "traffic")
@@ -126,81 +125,72 @@ class Discovery:
         )
 
 
+_OF_SENSOR = ("id", "mac_address", "floor_id", "room_id", "hive_id", "hive_serial", "zone_ids", "mode", "last_seen")
+
+
 def learn(rows: Iterable[Row]) -> Assets:
     """Merge rows into assets. Of two rows of one sensor the later one says where it stands."""
     ordered = sorted(rows, key=lambda row: str(row.time or ""), reverse=True)
-    sensors: dict[str, SensorRecord] = {}
-    hives: dict[str, HiveRecord] = {}
-    rooms: dict[str, RoomRecord] = {}
-    zones: dict[str, ZoneRecord] = {}
-    floors: dict[str, FloorRecord] = {}
-    buildings: dict[str, BuildingRecord] = {}
+    sensors = _Learnt(SensorRecord, _OF_SENSOR)
+    hives = _Learnt(HiveRecord, ("id", "serialNumber", "floor_id"))
+    rooms = _Learnt(RoomRecord, ("id", "name", "floor_id", "customID"))
+    zones = _Learnt(ZoneRecord, ("id", "name", "floor_id", "room_id", "customID"))
+    floors = _Learnt(FloorRecord, ("id", "name", "building_id", "customID"))
+    buildings = _Learnt(BuildingRecord, ("id", "name"))
     for row in ordered:
-        if sensor := _sensor(row):
-            _add(sensors, sensor)
-        if row.hive_id:
-            _add(hives, HiveRecord(id=row.hive_id, serialNumber=row.hive_serial, floor_id=row.space_id))
-        if row.room_id:
-            _add(
-                rooms,
-                RoomRecord(id=row.room_id, name=row.room_name, floor_id=row.space_id, customID=row.room_custom_id),
+        floor = row.space_id
+        if row.sensor_id:
+            traffic = row.measurement == "traffic" or row.field in ("in", "out")
+            sensors.add(
+                row.sensor_id,
+                row.mac_address,
+                floor,
+                row.room_id,
+                row.hive_id,
+                row.hive_serial,
+                (row.zone_id,) if row.zone_id else None,
+                "traffic" if traffic else "presence",
+                str(row.time) if row.time is not None else None,
             )
-        if row.zone_id:
-            _add(
-                zones,
-                ZoneRecord(
-                    id=row.zone_id,
-                    name=row.zone_name,
-                    floor_id=row.space_id,
-                    room_id=row.room_id,
-                    customID=row.zone_custom_id,
-                ),
-            )
-        if row.space_id:
-            _add(
-                floors,
-                FloorRecord(
-                    id=row.space_id,
-                    name=row.space_name,
-                    building_id=row.building_id,
-                    customID=row.floor_custom_id,
-                ),
-            )
-        if row.building_id:
-            _add(buildings, BuildingRecord(id=row.building_id, name=row.building_name))
+        hives.add(row.hive_id, row.hive_serial, floor)
+        rooms.add(row.room_id, row.room_name, floor, row.room_custom_id)
+        zones.add(row.zone_id, row.zone_name, floor, row.room_id, row.zone_custom_id)
+        floors.add(floor, row.space_name, row.building_id, row.floor_custom_id)
+        buildings.add(row.building_id, row.building_name)
     return Assets(
-        sensors=_by_id(sensors),
-        hives=_by_id(hives),
-        rooms=_by_id(rooms),
-        zones=_by_id(zones),
-        floors=_by_id(floors),
-        buildings=_by_id(buildings),
+        sensors=sensors.by_id(),
+        hives=hives.by_id(),
+        rooms=rooms.by_id(),
+        zones=zones.by_id(),
+        floors=floors.by_id(),
+        buildings=buildings.by_id(),
     )
 
 
-def _sensor(row: Row) -> SensorRecord | None:
-    if not row.sensor_id:
-        return None
-    traffic = row.measurement == "traffic" or row.field in ("in", "out")
-    return SensorRecord(
-        id=row.sensor_id,
-        mac_address=row.mac_address,
-        mode="traffic" if traffic else "presence",
-        floor_id=row.space_id,
-        room_id=row.room_id,
-        hive_id=row.hive_id,
-        hive_serial=row.hive_serial,
-        zone_ids=(row.zone_id,) if row.zone_id else None,
-        last_seen=str(row.time) if row.time is not None else None,
-    )
+class _Learnt(Generic[R]):
+    """What rows say of the assets of one kind: of each field the first thing that is said.
 
+    Many rows say the same of a place, so records are made once all have been heard.
+    """
 
-def _add(known: dict[str, R], record: R) -> None:
-    known[record.id] = filled_from(known[record.id], record) if record.id in known else record
+    def __init__(self, made: type[R], fields: Sequence[str]) -> None:
+        self._made = made
+        self._fields = fields
+        self._heard: dict[tuple[Any, ...], None] = {}
 
+    def add(self, *said: Any) -> None:
+        """Hear what a row says, the id first, without which it says nothing."""
+        if said[0]:
+            self._heard[said] = None
 
-def _by_id(known: dict[str, R]) -> dict[str, R]:
-    return dict(sorted(known.items()))
+    def by_id(self) -> dict[str, R]:
+        known: dict[str, tuple[Any, ...]] = {}
+        for said in self._heard:
+            before = known.get(said[0])
+            known[said[0]] = (
+                tuple(new if old is None else old for old, new in zip(before, said, strict=True)) if before else said
+            )
+        return {id_: self._made(**dict(zip(self._fields, known[id_], strict=True))) for id_ in sorted(known)}
 
 
 def _as_duration(span: timedelta) -> str:

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 _NUMERAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_EMPTY = re.compile(rb"null|\[\s*\]|\{\s*\}")
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -54,6 +55,11 @@ def moment(value: object) -> str | int | None:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value if isinstance(value, str | int) and not isinstance(value, bool) else None
+
+
+def is_empty(raw: bytes | memoryview) -> bool:
+    """Whether JSON is null, an empty array or an empty object."""
+    return _EMPTY.fullmatch(raw) is not None
 
 
 def as_object(value: object) -> dict[str, Any]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 import msgspec
 import orjson
 
-from ._loose import filled_text, moment, number
+from ._loose import filled_text, is_empty, moment, number
 from .client import DETECTIONS_PATH
 from .errors import undecodable
 
@@ -59,6 +59,10 @@ class Detections:
     @property
     def data_types(self) -> tuple[str, ...]:
         return tuple({**self._raw, **self._entries, **self._parsed})
+
+    def lacks(self, data_types: Iterable[str]) -> bool:
+        """Whether the answer has nothing of these: no point of it is decoded for that."""
+        return all(name not in self._raw or is_empty(self._raw[name]) for name in data_types)
 
     def entries(self, data_type: str) -> list[Entry] | None:
         """None where the answer lacks the type. Raises InvalidResponse where it is no array."""

@@ -10,7 +10,7 @@ from typing import Any, Self
 import msgspec
 import orjson
 
-from ._loose import integer, number
+from ._loose import integer, is_empty, number
 from .client import REPORTING_PATH
 from .errors import undecodable
 from .levels import name_levels
@@ -33,7 +33,6 @@ class Statistics(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 # v3 writes stddev, v4 types say stdev.
 _STATISTICS_KEYS = frozenset(Statistics.__struct_fields__) | {"stdev"}
-_EMPTY = re.compile(rb"null|\[\s*\]|\{\s*\}")
 _EMPTY_OBJECT = re.compile(rb"\{\s*\}")
 
 
@@ -128,7 +127,7 @@ class Reporting:
     def is_empty(self) -> bool:
         """Whether `data` is null, an empty array or an empty object: no point of it is decoded for that."""
         if self._raw is not None:
-            return _EMPTY.fullmatch(self._raw) is not None
+            return is_empty(self._raw)
         return not self._data
 
     @property

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -26,14 +26,26 @@ class Batch(Generic[K, V]):
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def load(self, key: K) -> V:
+        # A field's error cancels its siblings: shielded, the others that wait for this key are not.
+        return await asyncio.shield(self._future(key))
+
+    async def load_many(self, keys: Sequence[K]) -> list[V | Exception]:
+        """Return for each key its value, or the exception that it failed with."""
+        futures = [self._future(key) for key in keys]
+        for future in futures:
+            if not future.done():
+                # Those that are loaded together are done together; and this, unlike to await it, cancels nothing.
+                await asyncio.wait((future,))
+        return [_outcome(future) for future in futures]
+
+    def _future(self, key: K) -> asyncio.Future[V]:
         future = self._futures.get(key)
         if future is None:
             future = self._futures[key] = asyncio.get_running_loop().create_future()
             self._waiting.append(key)
             if len(self._waiting) == 1:
                 self._start()
-        # A field's error cancels its siblings: shielded, the others that wait for this key are not.
-        return await asyncio.shield(future)
+        return future
 
     def cancel(self) -> None:
         """Stop what is under way: nobody waits for it any more."""
@@ -71,3 +83,9 @@ class Batch(Generic[K, V]):
             future.exception()
         else:
             self._futures[key].set_result(value)
+
+
+def _outcome(future: asyncio.Future[Any]) -> Any:
+    error = future.exception()
+    # `_settle` puts in nothing wider.
+    return error if isinstance(error, Exception) else future.result()

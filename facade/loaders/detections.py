@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -31,8 +31,9 @@ class DetectionsOf:
     body: bytes
 
     @classmethod
-    def make(cls, mac_address: str, types: frozenset[str], body: Body) -> "DetectionsOf":
-        return cls(mac_address, types, canonical(body))
+    def make_many(cls, mac_addresses: Iterable[str], types: frozenset[str], body: Body) -> list["DetectionsOf"]:
+        written = canonical(body)
+        return [cls(mac_address, types, written) for mac_address in mac_addresses]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class DetectionsLoader:
         self._caller = caller
         self._ledger = ledger
         self._batch: Batch[DetectionsOf, DetectionsAnswer] = Batch(self._load)
-        self.load = self._batch.load
+        self.load_many = self._batch.load_many
         self.cancel = self._batch.cancel
 
     async def whole(self, body: Body) -> DetectionsAnswer:

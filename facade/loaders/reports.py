@@ -25,8 +25,9 @@ class ReportOf:
     body: bytes
 
     @classmethod
-    def make(cls, dimension: str, id_: str, body: Body) -> "ReportOf":
-        return cls(dimension, id_, canonical(body))
+    def make_many(cls, dimension: str, ids: Iterable[str], body: Body) -> list["ReportOf"]:
+        written = canonical(body)
+        return [cls(dimension, id_, written) for id_ in ids]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class ReportLoader:
         self._caller = caller
         self._ledger = ledger
         self._batch: Batch[ReportOf, ReportAnswer] = Batch(self._load)
-        self.load = self._batch.load
+        self.load_many = self._batch.load_many
         self.cancel = self._batch.cancel
 
     async def whole(self, body: Body) -> ReportAnswer:

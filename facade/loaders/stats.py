@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -25,8 +25,9 @@ class StatsOf:
     body: bytes
 
     @classmethod
-    def make(cls, item: str, body: Body) -> "StatsOf":
-        return cls(item, canonical(body))
+    def make_many(cls, items: Iterable[str], body: Body) -> list["StatsOf"]:
+        written = canonical(body)
+        return [cls(item, written) for item in items]
 
 
 class StatsLoader:
@@ -46,7 +47,7 @@ class StatsLoader:
         self._ledger = ledger
         self._assets = assets
         self._batch: Batch[StatsOf, Values | None] = Batch(self._load)
-        self.load = self._batch.load
+        self.load_many = self._batch.load_many
         self.cancel = self._batch.cancel
 
     async def whole(self, body: Body) -> Stats:

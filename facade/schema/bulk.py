@@ -1,71 +1,57 @@
-"""Lists of plain records without a resolver call a field: what graphql-core would answer, many times sooner.
+"""Lists of records without a resolver call a field: what graphql-core would answer, many times sooner.
 
 A list of records is projected by a function compiled for its selection, a single record's plain fields likewise.
+Fields that can be resolved for many records at once are, and what they come to is projected the same way.
 Where anything at all is out of the ordinary (a null in a list, a value of another class, an error in the making)
 graphql-core does the work, so errors, paths and nulls are its own.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+import msgspec
 import orjson
-from graphql import GraphQLError, GraphQLField, GraphQLList, GraphQLNonNull, GraphQLObjectType, get_named_type
-from graphql.execution.collect_fields import DeferUsage, FieldDetails, FieldDetailsList, GroupedFieldSet
-from graphql.pyutils import AwaitableOrValue, Path
+from graphql import GraphQLList, GraphQLNonNull, GraphQLObjectType
+from graphql.execution.collect_fields import DeferUsage, FieldDetailsList, GroupedFieldSet
+from graphql.execution.values import get_argument_values
+from graphql.pyutils import AwaitableOrValue, Path, Undefined
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
-from strawberry.schema.schema_converter import GraphQLCoreConverter
-from strawberry.types.field import StrawberryField
 
-from ..butlr import Entry, Row, Statistics, WorldEntry
-from .detection import PointRecord
-from .pages import EdgeRecord
-from .projection import MOST_FIELDS, Projection, Selected, Selection, Times, Writer, compiled, projects, writer
-from .report import GroupKeyRecord, GroupRecord, SeriesRecord
+from .plain import PLAIN
+from .plans import Many, Plan, Plans, streamed
+from .projection import Times, Unproven
 from .selection import ResolveInfo
-from .shapes import Reading, Shape, Unread, reading_of
-from .stats import StatsValueRecord
+from .shapes import Shape, Unread
+from .together import Together
 
-# The types whose objects are plain records: reading a field neither fails, nor waits, nor changes anything.
-# None of them holds itself, or the code for its selections could nest without end.
-PLAIN = {
-    "Detection": Shape((Entry, WorldEntry)),
-    "GroupKey": Shape((GroupKeyRecord,)),
-    "Point": Shape((PointRecord,)),
-    "ReportGroup": Shape((GroupRecord,)),
-    "ReportRow": Shape((Row,)),
-    "ReportRowEdge": Shape((EdgeRecord,)),
-    "Series": Shape((SeriesRecord,)),
-    "Statistics": Shape((Statistics,)),
-    "StatsValue": Shape((StatsValueRecord,)),
-}
+# What a field of a record came to, by the identities of the field's details and of the record.
+Resolved = dict[tuple[int, int], Any]
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How one selection of one type is executed: projected, but for the fields in `rest`."""
+@dataclass(slots=True)
+class Attempt:
+    """One try at a list with all that it comes to. What was resolved on the way is kept for who has to do it over."""
 
-    selection: Selection
-    rest: GroupedFieldSet
-
-    @cached_property
-    def project(self) -> Projection:
-        return compiled(self.selection)
-
-    @cached_property
-    def write(self) -> Writer:
-        return writer(self.selection)
+    written: bool
+    resolved: Resolved = field(default_factory=dict)
+    # Identities are those of objects that are there: they are held, lest an identity be used again.
+    held: list[Any] = field(default_factory=list)
 
 
 class BulkExecutor(StrawberryGraphQLCoreExecutionContext):
     shapes: ClassVar[Mapping[str, Shape]] = PLAIN
+    # Whether lists are tried as JSON; one after the other.
+    writes: ClassVar[tuple[bool, ...]] = (False,)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # By the identity of the collected fields, which are kept with the plan lest the identity be used again.
-        self._plans: dict[int, tuple[GroupedFieldSet, Plan | None]] = {}
+        self._plans = Plans(self, self.shapes)
         self._times = Times()
+        self._resolved: Resolved = {}
+        self._held: list[Any] = []
 
     def complete_list_value(
         self,
@@ -80,10 +66,12 @@ class BulkExecutor(StrawberryGraphQLCoreExecutionContext):
             item_type = return_type.of_type
             if isinstance(item_type, GraphQLNonNull):
                 item_type = item_type.of_type
-            if isinstance(item_type, GraphQLObjectType) and not _streamed(field_details_list):
-                plan = self._plan_of(item_type, field_details_list)
+            if isinstance(item_type, GraphQLObjectType) and not streamed(field_details_list):
+                plan = self._plans.below(item_type, field_details_list)
                 if plan and not plan.rest:
                     read, plan = _read(result, plan)
+                    if plan.many and read:
+                        return self._listed_with_many(plan, return_type, field_details_list, info, path, read)
                     listed: list[Any] | None = self._listed(plan, read)
                     if listed is not None:
                         return listed
@@ -100,22 +88,63 @@ class BulkExecutor(StrawberryGraphQLCoreExecutionContext):
     ) -> AwaitableOrValue[dict[str, Any]]:
         plan = None
         if not new_defer_usages and position_context is None:
-            plan = self._plan(parent_type, grouped_field_set)
-        projected = self._projected(plan, (source_value,)) if plan else None
+            plan = self._plans.of(parent_type, grouped_field_set)
+        # The lists of an object that stands alone are better off by themselves; an item's lists are short.
+        alone = plan is not None and plan.holds_lists and isinstance(path.key, str)
+        projected = self._projected(plan, (source_value,)) if plan and not alone else None
         if plan and projected:
-            return self._with_rest(projected[0], parent_type, source_value, path, plan.rest)
+            return self._with_rest(projected[0], parent_type, source_value, path, plan.left)
         return super().execute_collected_subfields(
             parent_type, source_value, path, grouped_field_set, new_defer_usages, position_context
         )
+
+    def execute_field(
+        self,
+        parent_type: GraphQLObjectType,
+        source: Any,
+        field_details_list: FieldDetailsList,
+        path: Path,
+        position_context: Any,
+    ) -> Any:
+        """As graphql-core does, but for a field that is resolved already, whose value is only completed."""
+        outcome = self._resolved.get((id(field_details_list), id(source)), Undefined) if self._resolved else Undefined
+        if outcome is Undefined:
+            return super().execute_field(parent_type, source, field_details_list, path, position_context)
+        node = field_details_list[0].node
+        definition = self.schema.get_field(parent_type, node.name.value)
+        assert definition is not None  # noqa: S101 -- it has been resolved
+        nodes = [details.node for details in field_details_list]
+        info = self.build_resolve_info(definition, nodes, parent_type, path)
+        return self._completed(definition.type, field_details_list, info, path, outcome)
+
+    def _completed(
+        self, type_: Any, details: FieldDetailsList, info: ResolveInfo, path: Path, outcome: Any
+    ) -> AwaitableOrValue[Any]:
+        try:
+            completed = self.complete_value(type_, details, info, path, outcome, None)
+        except Exception as error:  # noqa: BLE001 -- graphql-core's own judgement of it follows
+            self.handle_field_error(error, type_, details, path)
+            return None
+        if not self.is_awaitable(completed):
+            return completed
+
+        async def awaited() -> Any:
+            try:
+                return await completed
+            except Exception as error:  # noqa: BLE001 -- as above
+                self.handle_field_error(error, type_, details, path)
+                return None
+
+        return awaited()
 
     def _listed(self, plan: Plan, records: list[Any]) -> Any:
         """What stands in the answer for a list of records; None as in `_projected`."""
         return self._projected(plan, records)
 
-    def _projected(self, plan: Plan, records: Iterable[Any]) -> list[dict[str, Any]] | None:
+    def _projected(self, plan: Plan, records: Sequence[Any]) -> list[dict[str, Any]] | None:
         """None where graphql-core has to do it: it meets the same trouble, and says where and what."""
         try:
-            return plan.project(records, self._times)
+            return plan.maps(records, self._times, *([(None,)] * len(plan.many)))
         except Exception:  # noqa: BLE001 -- of whatever kind
             return None
 
@@ -141,107 +170,120 @@ class BulkExecutor(StrawberryGraphQLCoreExecutionContext):
 
         return filled()
 
-    def _plan_of(self, type_: GraphQLObjectType, field_details_list: FieldDetailsList) -> Plan | None:
-        if type_.name not in self.shapes:
-            return None
-        try:
-            collected = self.collect_subfields(type_, field_details_list)
-        except (GraphQLError, RecursionError):
-            return None
-        return None if collected.new_defer_usages else self._plan(type_, collected.grouped_field_set)
+    async def _listed_with_many(
+        self,
+        plan: Plan,
+        return_type: GraphQLList[Any],
+        details: FieldDetailsList,
+        info: ResolveInfo,
+        path: Path,
+        records: list[Any],
+    ) -> Any:
+        """As `complete_list_value`, with the fields that are resolved for all records at once."""
+        for written in self.writes:
+            attempt = Attempt(written)
+            try:
+                made = await self._made(plan, records, [1] * len(records), attempt)
+                return orjson.Fragment(msgspec.json.encode(made)) if written else made
+            except Exception:  # noqa: BLE001 -- of whatever kind: what is left to graphql-core it judges
+                self._resolved |= attempt.resolved
+                self._held += attempt.held
+        completed = super().complete_list_value(return_type, details, info, path, records, None)
+        return await completed if self.is_awaitable(completed) else completed
 
-    def _plan(self, type_: GraphQLObjectType, fields: GroupedFieldSet) -> Plan | None:
-        shape = self.shapes.get(type_.name)
-        if shape is None:
-            return None
-        known = self._plans.get(id(fields))
-        if known is None:
-            known = self._plans[id(fields)] = (fields, self._made(type_, shape, fields))
-        return known[1]
+    async def _made(self, plan: Plan, records: Sequence[Any], counts: Sequence[int], attempt: Attempt) -> list[Any]:
+        """What stands in the answer for each of the records, of which each stands there `counts` times.
 
-    def _made(self, type_: GraphQLObjectType, shape: Shape, fields: GroupedFieldSet) -> Plan | None:
-        if self.middleware_manager is not None or type_.is_type_of is not None:
-            return None
-        if not all(self.schema.get_field(type_, details[0].node.name.value) for details in fields.values()):
-            # Not a validated document: graphql-core leaves such a field out.
-            return None
-        try:
-            selection = self._selection(type_, shape, fields)
-        except (GraphQLError, RecursionError):
-            return None
-        if selection.size() > MOST_FIELDS or not any(field.type for field in selection.fields):
-            return None
-        rest = {field.name: fields[field.name] for field in selection.fields if field.type is None}
-        return Plan(selection, rest)
+        Raises whatever it likes where it cannot vouch for the outcome.
+        """
+        kinds = plan.selection.shape.kinds
+        if plan.rest or not all(type(record) in kinds for record in records):
+            raise Unproven
+        if len(plan.many) == 1:
+            cells = [await self._cells(plan.many[0], plan, records, counts, attempt)]
+        else:
+            # All to their ends, so that all that is resolved is kept.
+            found = await asyncio.gather(
+                *(self._cells(each, plan, records, counts, attempt) for each in plan.many), return_exceptions=True
+            )
+            cells = [each for each in found if not isinstance(each, BaseException)]
+            if len(cells) < len(found):
+                raise Unproven
+        return (plan.structs if attempt.written else plan.maps)(records, self._times, *cells)
 
-    def _selection(self, type_: GraphQLObjectType, shape: Shape, fields: GroupedFieldSet) -> Selection:
-        selected = (self._selected(type_, shape, name, details) for name, details in fields.items())
-        return Selection(type_.name, shape, tuple(selected))
+    async def _cells(
+        self, many: Many, plan: Plan, records: Sequence[Any], counts: Sequence[int], attempt: Attempt
+    ) -> list[Any]:
+        """What stands in the answer for one field of each record."""
+        outcomes = await self._outcomes(many, plan, records, counts, attempt)
+        below = self._plans.below(many.item_type, many.details)
+        if below is None:
+            raise Unproven
+        # Each once, however many places of the answer it has.
+        items: dict[int, Any] = {}
+        places: Counter[int] = Counter()
+        for outcome, count in zip(outcomes, counts, strict=True):
+            for item in _items(outcome, many):
+                items[id(item)] = item
+                places[id(item)] += count
+        made = await self._made(below, list(items.values()), list(places.values()), attempt) if items else []
+        by_id = dict(zip(items, made, strict=True))
+        if many.listed:
+            return [outcome and [by_id[id(item)] for item in outcome] for outcome in outcomes]
+        return [None if outcome is None else by_id[id(outcome)] for outcome in outcomes]
 
-    def _selected(self, type_: GraphQLObjectType, shape: Shape, name: str, details: list[FieldDetails]) -> Selected:
-        node = details[0].node
-        field = self.schema.get_field(type_, node.name.value)
-        if field is None or node.arguments or _deferred(details) or _streamed(details):
-            return Selected(name)
-        if node.name.value == "__typename":
-            return Selected(name, type=field.type)
-        reading = _reading(field, shape)
-        named = get_named_type(field.type)
-        if reading and isinstance(named, GraphQLObjectType):
-            below = self._below(named, reading.items or self.shapes.get(named.name), details)
-            if below:
-                return Selected(name, reading.place, field.type, below)
-        elif reading and projects(named):
-            return Selected(name, reading.place, field.type)
-        return Selected(name)
+    async def _outcomes(
+        self, many: Many, plan: Plan, records: Sequence[Any], counts: Sequence[int], attempt: Attempt
+    ) -> Sequence[Any]:
+        """What the field's resolver has for each record. Raises `Unproven` where that is an error for any of them."""
+        keys = [(id(many.details), id(record)) for record in records]
+        if self._resolved and all(key in self._resolved for key in keys):
+            outcomes: Sequence[Any] = [self._resolved[key] for key in keys]
+        else:
+            outcomes = await self._resolve(many, plan.of_type, Together(records, counts))
+            attempt.resolved |= zip(keys, outcomes, strict=True)
+            attempt.held += (many.details, records)
+        if any(isinstance(outcome, Exception) for outcome in outcomes):
+            raise Unproven
+        return outcomes
 
-    def _below(self, type_: GraphQLObjectType, shape: Shape | None, details: list[FieldDetails]) -> Selection | None:
-        """None where not every field can be projected."""
-        if shape is None or type_.is_type_of is not None:
-            return None
-        collected = self.collect_subfields(type_, details)
-        if collected.new_defer_usages:
-            return None
-        selection = self._selection(type_, shape, collected.grouped_field_set)
-        return selection if all(field.type for field in selection.fields) else None
+    def _resolve(self, many: Many, parent_type: GraphQLObjectType, records: Together) -> Any:
+        # No resolver of many looks at the path of its one call.
+        path = Path(None, many.name, parent_type.name)
+        info = self.build_resolve_info(many.field, [each.node for each in many.details], parent_type, path)
+        first = many.details[0]
+        arguments = get_argument_values(
+            many.field, first.node, self.variable_values, first.fragment_variable_values, self.hide_suggestions
+        )
+        assert many.field.resolve is not None  # noqa: S101 -- it is one of many
+        return many.field.resolve(records, info, **arguments)
 
 
 class WritingExecutor(BulkExecutor):
     """Leaves `orjson.Fragment`s in the data for lists of records: for who does nothing but write it out."""
 
+    writes = (True, False)
+
     def _listed(self, plan: Plan, records: list[Any]) -> Any:
         try:
-            return orjson.Fragment(plan.write(records, self._times))
+            return orjson.Fragment(msgspec.json.encode(plan.structs(records, self._times)))
         except Exception:  # noqa: BLE001 -- as above; and of what it may not write, the maps may do
             return self._projected(plan, records)
+
+
+def _items(outcome: Any, many: Many) -> Sequence[Any]:
+    if outcome is None:
+        return ()
+    if not many.listed:
+        return (outcome,)
+    if type(outcome) is not list:
+        raise Unproven
+    return outcome
 
 
 def _read(records: list[Any] | Unread, plan: Plan) -> tuple[list[Any], Plan]:
     """The records as far as the plan goes, and the plan for records such as these."""
     if isinstance(records, list):
         return records, plan
-    read = records.having(plan.selection.reads())
-    if not read or type(read[0]) in plan.selection.shape.kinds:
-        return read, plan
-    return read, Plan(plan.selection._replace(shape=Shape((type(read[0]),))), plan.rest)
-
-
-def _reading(field: GraphQLField, shape: Shape) -> Reading | None:
-    """None where more than reading happens. A resolver that is not of Strawberry's making has no `_is_default`."""
-    definition = field.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
-    if not isinstance(definition, StrawberryField) or definition.extensions:
-        return None
-    if not hasattr(field.resolve, "_is_default"):
-        return None
-    if definition.base_resolver is not None:
-        return reading_of(definition.base_resolver.wrapped_func)
-    place = shape.place(definition.python_name) if definition.default_resolver is getattr else None
-    return None if place is None else Reading(place)
-
-
-def _streamed(details: list[FieldDetails]) -> bool:
-    return any(directive.name.value == "stream" for detail in details for directive in detail.node.directives or ())
-
-
-def _deferred(details: list[FieldDetails]) -> bool:
-    return any(detail.defer_usage is not None for detail in details)
+    read = records.having(plan.reads)
+    return read, plan.of(type(read[0])) if read else plan

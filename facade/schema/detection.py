@@ -1,14 +1,17 @@
 """Detections: where people stood, a point a person and window."""
 
-import asyncio
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import Enum
+from itertools import islice
 from typing import Any
 
 import strawberry
 from strawberry import UNSET, enum_value
 
+from ..assets import Assets
 from ..assets.records import FloorRecord, HiveRecord, RoomRecord, SensorRecord
 from ..butlr import Detections, WorldEntry
 from ..butlr import Entry as DetectionRecord
@@ -18,11 +21,12 @@ from .context import Info
 from .fields import described, one
 from .geometry import view_of
 from .inputs import DetectionWindow, with_times, without_unset
-from .lookups import floor_of, hive_of, room_of, sensor_of, via_sensor
+from .lookups import floor_of, hive_of, looked_up, room_of, sensor_of, via_sensor
 from .report import Freshness, FreshnessRecord, freshness_of
 from .scalars import JSON, Time
 from .selection import selected
 from .shapes import reads
+from .together import Together, together
 
 POINT_TYPES = frozenset({"detections_local", "detections_world"})
 DATA_TYPES = POINT_TYPES | {"heatmap"}
@@ -53,7 +57,7 @@ async def _points(root: strawberry.Parent[DetectionRecord], info: Info, frame: P
     points = ((point[0], point[1]) for point in root.value)
     if not frame or frame is (PointFrame.WORLD if isinstance(root, WorldEntry) else PointFrame.LOCAL):
         return [PointRecord(*point) for point in points]
-    sensor = await sensor_of(root, info)
+    (sensor,) = await looked_up(sensor_of, (root,), info)
     view = view_of(sensor) if sensor else None
     if view is None:
         return None
@@ -91,11 +95,12 @@ class Source:
     macs: tuple[str, ...] | None = None
     place: Mapping[str, str] | None = None
 
-    async def points(self, loaders: Loaders, types: frozenset[str]) -> DetectionsAnswer:
-        if self.macs is None:
-            return await loaders.detections.whole({"data_types": sorted(types), **self.body})
-        asks = [DetectionsOf.make(mac, types, self.body) for mac in self.macs]
-        return merged(await asyncio.gather(*map(loaders.detections.load, asks)), types)
+    def types(self, selected_: AbstractSet[str]) -> frozenset[str]:
+        """Return the `data_types` to ask for in the call for points."""
+        types = (DATA_TYPES if self.macs is None or len(self.macs) == 1 else POINT_TYPES) & selected_
+        if not types and "freshness" in selected_ and not selected_ & {"heatmap", "heatmap_v2"}:
+            return frozenset({"detections_local"})
+        return types
 
     async def heatmap(self, loaders: Loaders) -> Any:
         window = self.body.get("window")
@@ -184,13 +189,41 @@ class DetectionSet:
 
 
 async def detection_set(info: Info, source: Source) -> DetectionSetRecord:
-    """Make the one call that the selected fields need, or none."""
-    names = selected(info._raw_info)  # noqa: SLF001 -- Strawberry's own view does not obey @skip
-    types = (DATA_TYPES if source.macs is None or len(source.macs) == 1 else POINT_TYPES) & names
-    if not types and "freshness" in names and not names & {"heatmap", "heatmap_v2"}:
-        types = frozenset({"detections_local"})
-    answer = await source.points(info.context.loaders, types) if types and source.macs != () else None
-    return DetectionSetRecord(source, answer)
+    """Make the one call that the selected fields need of a source that names no sensors, or none."""
+    types = source.types(_selected(info))
+    body = {"data_types": sorted(types), **source.body}
+    return DetectionSetRecord(source, await info.context.loaders.detections.whole(body) if types else None)
+
+
+async def detection_sets(info: Info, sources: Sequence[Source | None]) -> list[DetectionSetRecord | Exception | None]:
+    """As `detection_set` for sources of named sensors, all with one body; None where there is no source."""
+    names = _selected(info)
+    body = next((source.body for source in sources if source), {})
+    asks = [(source, source.types(names), source.macs or ()) for source in sources if source]
+    of_types: dict[frozenset[str], list[str]] = defaultdict(list)
+    for _, types, macs in asks:
+        if types:
+            of_types[types] += macs
+    keys = [key for types, macs in of_types.items() for key in DetectionsOf.make_many(macs, types, body)]
+    answers = iter(await info.context.loaders.detections.load_many(keys))
+    parts = {types: iter(list(islice(answers, len(macs)))) for types, macs in of_types.items()}
+    sets = iter(
+        _set_of(source, list(islice(parts[types], len(macs))) if types else [], types) for source, types, macs in asks
+    )
+    return [next(sets) if source else None for source in sources]
+
+
+def _set_of(
+    source: Source, answers: Sequence[DetectionsAnswer | Exception], types: frozenset[str]
+) -> DetectionSetRecord | Exception:
+    good = [answer for answer in answers if isinstance(answer, DetectionsAnswer)]
+    if len(good) < len(answers):
+        return next(answer for answer in answers if isinstance(answer, Exception))
+    return DetectionSetRecord(source, merged(good, types) if good else None)
+
+
+def _selected(info: Info) -> AbstractSet[str]:
+    return selected(info._raw_info)  # noqa: SLF001 -- Strawberry's own view does not obey @skip
 
 
 def _body(**arguments: Any) -> Body:
@@ -199,22 +232,23 @@ def _body(**arguments: Any) -> Body:
     return {"filter": with_times(given), **({"window": window} if window else {})}
 
 
+@together("mac_address")
 async def sensor_detections(
-    root: strawberry.Parent[SensorRecord],
+    roots: strawberry.Parent[Together],
     info: Info,
     start: Time,
     stop: Time | None = UNSET,
     omit_empty_value: bool | None = UNSET,
     window: DetectionWindow | None = UNSET,
 ) -> Any:
-    if not root.mac_address:
-        return None
     body = _body(start=start, stop=stop, omit_empty_value=omit_empty_value, window=window)
-    return await detection_set(info, Source(body, (root.mac_address,)))
+    macs = (sensor.mac_address for sensor in roots.records)
+    return await detection_sets(info, [Source(body, (mac,)) if mac else None for mac in macs])
 
 
+@together("id")
 async def place_detections(
-    root: strawberry.Parent[HiveRecord | RoomRecord | FloorRecord],
+    roots: strawberry.Parent[Together],
     info: Info,
     start: Time,
     stop: Time | None = UNSET,
@@ -223,6 +257,10 @@ async def place_detections(
 ) -> Any:
     body = _body(start=start, stop=stop, omit_empty_value=omit_empty_value, window=window)
     assets = await info.context.loaders.assets()
+    return await detection_sets(info, [_source_at(root, assets, body) for root in roots.records])
+
+
+def _source_at(root: HiveRecord | RoomRecord | FloorRecord, assets: Assets, body: Body) -> Source:
     sensors: Sequence[SensorRecord]
     place: dict[str, str] | None = None
     if isinstance(root, HiveRecord):
@@ -231,8 +269,7 @@ async def place_detections(
         sensors, place = assets.sensors_by_room.get(root.id, ()), {"room_id": root.id}
     else:
         sensors, place = assets.sensors_by_floor.get(root.id, ()), {"space_id": root.id}
-    macs = tuple(sensor.mac_address for sensor in sensors if sensor.mac_address)
-    return await detection_set(info, Source(body, macs, place))
+    return Source(body, tuple(sensor.mac_address for sensor in sensors if sensor.mac_address), place)
 
 
 def detections_field() -> Any:

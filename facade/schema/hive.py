@@ -3,23 +3,15 @@
 from typing import Any
 
 import strawberry
-from strawberry import ID, UNSET, federation
+from strawberry import ID, federation
 
-from ..assets.records import HiveRecord, SensorRecord
-from .context import Info
+from ..assets.records import HiveRecord
 from .detection import place_detections_field
-from .fields import alias_of, described, many, one
-from .lookups import floor_of, room_of
+from .fields import alias_of, described, one, some
+from .lookups import below, floor_of, room_of
 from .node import Node
 from .parts import MetaData
 from .report import report_field
-
-
-async def _sensors(
-    root: strawberry.Parent[HiveRecord], info: Info, ids: list[str] | None = UNSET
-) -> list[SensorRecord]:
-    assets = await info.context.loaders.assets()
-    return [sensor for sensor in assets.sensors_by_hive.get(root.id, ()) if not ids or sensor.id in ids]
 
 
 @federation.type(keys=["id"], description="A hive: the device that sensors report to and that reports to the cloud.")
@@ -50,7 +42,11 @@ class Hive(Node):
     netPathStability: float | None = described("How stable its network path is.")
     coordinates: list[float] | None = described("Where it stands on the floor.")
     note: str | None = described("A note.")
-    sensors = many("Sensor", _sensors, "The sensors that report to it; `ids` keeps some of them.")
+    sensors = some(
+        "Sensor",
+        below(lambda assets: assets.sensors_by_hive),
+        "The sensors that report to it; `ids` keeps some of them.",
+    )
     report = report_field()
     detections = place_detections_field()
 

@@ -1,73 +1,104 @@
-"""From a record's ids to the records they name: resolvers shared by all that carry such ids."""
+"""From a record's ids to the records they name: what fields that refer to assets have in common."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import strawberry
-
-from ..assets import normal_mac
-from ..assets.records import BuildingRecord, FloorRecord, HiveRecord, RoomRecord, SensorRecord, SiteRecord, ZoneRecord
+from ..assets import Assets, normal_mac
 from .context import Info
 
 
-async def sensor_of(root: strawberry.Parent[Any], info: Info) -> SensorRecord | None:
-    id_: str | None = getattr(root, "sensor_id", None)
-    mac: str | None = getattr(root, "mac_address", None)
-    if not (id_ or mac):
-        return None
-    assets = await info.context.loaders.assets()
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """`refers` is what a record says of the assets it refers to, None where it says nothing; `find` finds them by it.
+
+    `reads` are the attributes that `refers` looks at; a record may lack some of them.
+    """
+
+    reads: tuple[str, ...]
+    refers: Callable[[Any], Hashable | None]
+    find: Callable[[Assets, Any], Any]
+
+
+async def looked_up(lookup: Lookup, records: Sequence[Any], info: Info) -> list[Any]:
+    """Return what each record refers to. Many refer to the same: it is looked up once, and is one object.
+
+    Raises `ButlrError` where assets are needed and cannot be read.
+    """
+    references = [lookup.refers(record) for record in records]
+    found: dict[Hashable | None, Any] = dict.fromkeys(references)
+    if found.keys() - {None}:
+        assets = await info.context.loaders.assets()
+        for reference in found:
+            if reference is not None:
+                found[reference] = lookup.find(assets, reference)
+    return [found[reference] for reference in references]
+
+
+def _by_id(attribute: str, table: str) -> Lookup:
+    def refers(record: Any) -> str | None:
+        return getattr(record, attribute) or None
+
+    def find(assets: Assets, id_: str) -> Any:
+        return getattr(assets, table).get(id_)
+
+    return Lookup((attribute,), refers, find)
+
+
+def below(index: Callable[[Assets], dict[str, list[Any]]]) -> Lookup:
+    """What an index has for a record's id."""
+    return Lookup(("id",), lambda record: record.id, lambda assets, id_: index(assets).get(id_, []))
+
+
+def named(attribute: str, table: str) -> Lookup:
+    """What a tuple of ids names, None where there is no tuple."""
+
+    def find(assets: Assets, ids: tuple[str, ...]) -> list[Any]:
+        known = getattr(assets, table)
+        return [known[id_] for id_ in ids if id_ in known]
+
+    return Lookup((attribute,), lambda record: getattr(record, attribute), find)
+
+
+def _sensor_ids(record: Any) -> tuple[str | None, str | None] | None:
+    id_, mac = getattr(record, "sensor_id", None), getattr(record, "mac_address", None)
+    return (id_, None if id_ else mac) if id_ or mac else None
+
+
+def _sensor(assets: Assets, ids: tuple[str | None, str | None]) -> Any:
+    id_, mac = ids
     return assets.sensors.get(id_) if id_ else assets.sensor_by_mac.get(normal_mac(mac or ""))
 
 
-async def hive_of(root: strawberry.Parent[Any], info: Info) -> HiveRecord | None:
-    if not (root.hive_id or root.hive_serial):
-        return None
-    assets = await info.context.loaders.assets()
-    return assets.hives.get(root.hive_id or "") or assets.hive_by_serial.get((root.hive_serial or "").lower())
+def _hive_ids(record: Any) -> tuple[str | None, str | None] | None:
+    return (record.hive_id, record.hive_serial) if record.hive_id or record.hive_serial else None
 
 
-async def room_of(root: strawberry.Parent[Any], info: Info) -> RoomRecord | None:
-    if not root.room_id:
-        return None
-    assets = await info.context.loaders.assets()
-    return assets.rooms.get(root.room_id)
+def _hive(assets: Assets, ids: tuple[str | None, str | None]) -> Any:
+    id_, serial = ids
+    return assets.hives.get(id_ or "") or assets.hive_by_serial.get((serial or "").lower())
 
 
-async def floor_of(root: strawberry.Parent[Any], info: Info) -> FloorRecord | None:
+def _floor_id(record: Any) -> str | None:
     # Rows call a floor a space; its id is the same.
-    id_ = getattr(root, "space_id", None) or getattr(root, "floor_id", None)
-    if not id_:
-        return None
-    assets = await info.context.loaders.assets()
-    return assets.floors.get(id_)
+    return getattr(record, "space_id", None) or getattr(record, "floor_id", None) or None
 
 
-async def zone_of(root: strawberry.Parent[Any], info: Info) -> ZoneRecord | None:
-    if not root.zone_id:
-        return None
-    assets = await info.context.loaders.assets()
-    return assets.zones.get(root.zone_id)
-
-
-def via_sensor(lookup: Callable[..., Any]) -> Callable[..., Any]:
+def via_sensor(lookup: Lookup) -> Lookup:
     """What the sensor that a detection names refers to."""
 
-    async def resolve(root: strawberry.Parent[Any], info: Info) -> Any:
-        sensor = await sensor_of(root, info)
-        return await lookup(sensor, info) if sensor else None
+    def find(assets: Assets, ids: tuple[str | None, str | None]) -> Any:
+        sensor = _sensor(assets, ids)
+        reference = lookup.refers(sensor) if sensor else None
+        return None if reference is None else lookup.find(assets, reference)
 
-    return resolve
-
-
-async def building_of(root: strawberry.Parent[Any], info: Info) -> BuildingRecord | None:
-    if not root.building_id:
-        return None
-    assets = await info.context.loaders.assets()
-    return assets.buildings.get(root.building_id)
+    return Lookup(sensor_of.reads, _sensor_ids, find)
 
 
-async def site_of(root: strawberry.Parent[Any], info: Info) -> SiteRecord | None:
-    if not root.site_id:
-        return None
-    assets = await info.context.loaders.assets()
-    return assets.sites.get(root.site_id)
+sensor_of = Lookup(("sensor_id", "mac_address"), _sensor_ids, _sensor)
+hive_of = Lookup(("hive_id", "hive_serial"), _hive_ids, _hive)
+room_of = _by_id("room_id", "rooms")
+zone_of = _by_id("zone_id", "zones")
+floor_of = Lookup(("space_id", "floor_id"), _floor_id, lambda assets, id_: assets.floors.get(id_))
+building_of = _by_id("building_id", "buildings")
+site_of = _by_id("site_id", "sites")

@@ -1,5 +1,6 @@
 """How many people are there now."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,12 +9,14 @@ import strawberry
 from strawberry import ID
 
 from ..assets.records import FloorRecord, Record, RoomRecord, ZoneRecord
-from ..butlr import Row, format_rfc3339
-from ..loaders import Loaders, ReportOf
+from ..butlr import format_rfc3339
+from ..loaders import Loaders, ReportAnswer, ReportOf
+from ..upstream import Body
 from .context import Info
 from .fields import described
 from .report import DIMENSIONS
 from .scalars import Time
+from .together import Together, together
 
 # Presence first, and traffic through the doors where presence is silent. Zones have no doors.
 MEASUREMENTS: dict[type[Record], tuple[str, ...]] = {
@@ -40,22 +43,34 @@ class OccupancyRecord:
     time: str | int | None = None
 
 
-async def occupancy_of(record: Record, loaders: Loaders, now: datetime) -> OccupancyRecord:
-    """Return the newest value of the first measurement that has one. Raises `ButlrError`."""
-    measurements = MEASUREMENTS[type(record)]
+async def occupancies(records: Sequence[Record], loaders: Loaders, now: datetime) -> list[OccupancyRecord | Exception]:
+    """Return of each the newest value of the first measurement that has one, or the `ButlrError` of its load."""
+    # The records of one list are of one class.
+    measurements = MEASUREMENTS[type(records[0])]
+    found: dict[str, OccupancyRecord | Exception] = {}
+    waiting = list(dict.fromkeys(record.id for record in records))
     for measurement in measurements:
-        rows = await _last_minutes(record, measurement, loaders, now)
-        measured = [row for row in rows if row.value is not None]
-        if measured:
-            newest = max(measured, key=lambda row: str(row.time or ""))
-            return OccupancyRecord(record.id, measurement, newest.value, newest.time)
-    return OccupancyRecord(record.id, measurements[0])
+        asks = ReportOf.make_many(DIMENSIONS[type(records[0])], waiting, _last_minutes(measurement, now))
+        for id_, answer in zip(waiting, await loaders.reports.load_many(asks), strict=True):
+            newest = answer if isinstance(answer, Exception) else _newest(id_, measurement, answer)
+            if newest:
+                found[id_] = newest
+        waiting = [id_ for id_ in waiting if id_ not in found]
+    return [found.get(record.id) or OccupancyRecord(record.id, measurements[0]) for record in records]
 
 
-async def _last_minutes(record: Record, measurement: str, loaders: Loaders, now: datetime) -> list[Row]:
+def _newest(item: str, measurement: str, answer: ReportAnswer) -> OccupancyRecord | None:
+    measured = [row for row in answer.reporting.rows if row.value is not None]
+    if not measured:
+        return None
+    row = max(measured, key=lambda row: str(row.time or ""))
+    return OccupancyRecord(item, measurement, row.value, row.time)
+
+
+def _last_minutes(measurement: str, now: datetime) -> Body:
     # Whole minutes, so that all who ask within one share an answer.
     stop = now.replace(second=0, microsecond=0)
-    body = {
+    return {
         "filter": {
             "measurements": [measurement],
             "start": format_rfc3339(stop - LAST_MINUTES),
@@ -64,12 +79,11 @@ async def _last_minutes(record: Record, measurement: str, loaders: Loaders, now:
         },
         "window": {"every": "5m", "function": "median"},
     }
-    answer = await loaders.reports.load(ReportOf.make(DIMENSIONS[type(record)], record.id, body))
-    return answer.reporting.rows
 
 
-async def _occupancy(root: strawberry.Parent[Any], info: Info) -> Any:
-    return await occupancy_of(root, info.context.loaders, info.context.services.upstream.now())
+@together("id")
+async def _occupancy(roots: strawberry.Parent[Together], info: Info) -> Any:
+    return await occupancies(roots.records, info.context.loaders, info.context.services.upstream.now())
 
 
 def occupancy_field() -> Any:

@@ -1,45 +1,21 @@
 """Places: sites, buildings, floors, rooms and zones, and the tags on them."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any
 
 import strawberry
-from strawberry import ID, UNSET, federation
+from strawberry import ID, federation
 
-from ..assets import Assets
 from ..assets.records import BuildingRecord, FloorRecord, Record, RoomRecord, SiteRecord, TagRecord, ZoneRecord
-from .context import Info
 from .detection import place_detections_field
-from .fields import alias_of, described, many, one
-from .lookups import building_of, floor_of, site_of
+from .fields import alias_of, described, many, one, some
+from .lookups import below, building_of, floor_of, named, site_of
 from .node import Node
 from .occupancy import occupancy_field
 from .parts import Address, Area, Capacity, FloorPlan, MetaData
 from .report import report_field
 from .scalars import JSON, InstallationStatus, ServiceStatus, Time
 from .stats import stats_field
-
-
-def _below(index: Callable[[Assets], dict[str, list[Any]]]) -> Callable[..., Any]:
-    async def resolve(root: strawberry.Parent[Any], info: Info) -> list[Any]:
-        return index(await info.context.loaders.assets()).get(root.id, [])
-
-    return resolve
-
-
-def _some_below(index: Callable[[Assets], dict[str, list[Any]]]) -> Callable[..., Any]:
-    async def resolve(root: strawberry.Parent[Any], info: Info, ids: list[str] | None = UNSET) -> list[Any]:
-        found: Collection[Record] = index(await info.context.loaders.assets()).get(root.id, [])
-        return [record for record in found if not ids or record.id in ids]
-
-    return resolve
-
-
-async def _tags(root: strawberry.Parent[Any], info: Info) -> list[TagRecord] | None:
-    if root.tag_ids is None:
-        return None
-    assets = await info.context.loaders.assets()
-    return [assets.tags[id_] for id_ in root.tag_ids if id_ in assets.tags]
 
 
 def _is(record: type[Record]) -> Callable[[object, Any], bool]:
@@ -49,7 +25,7 @@ def _is(record: type[Record]) -> Callable[[object, Any], bool]:
 @federation.type(keys=["id"], description="A site: the buildings of one address. The REST API calls it a client.")
 class Site(Node):
     name: str | None = described("The name.")
-    buildings = many("Building", _below(lambda assets: assets.buildings_by_site), "Its buildings.")
+    buildings = many("Building", below(lambda assets: assets.buildings_by_site), "Its buildings.")
     butlrCode: str | None = described("Butlr's short code.")
     siteNumber: int | None = described("Its number.")
     customID: str | None = described("The customer's own id.")
@@ -63,7 +39,7 @@ class Site(Node):
 class Building(Node):
     name: str | None = described("The name.")
     capacity: Capacity | None = described("How many people it takes.")
-    floors = many("Floor", _below(lambda assets: assets.floors_by_building), "Its floors.")
+    floors = many("Floor", below(lambda assets: assets.floors_by_building), "Its floors.")
     butlr_code: str | None = described("Butlr's short code.")
     butlrCode = alias_of("butlr_code", str | None, "The same as `butlr_code`.", name="butlrCode")
     building_number: int | None = described("Its number.")
@@ -91,15 +67,15 @@ class Floor(Node):
     installation_date: int | None = described("When its devices were installed, epoch seconds.")
     installation_status: InstallationStatus | None = described("How far the installation has come.")
     service_status: ServiceStatus | None = described("Its state of service.")
-    sensors = many("Sensor", _below(lambda assets: assets.sensors_by_floor), "Its sensors.")
-    hives = many("Hive", _below(lambda assets: assets.hives_by_floor), "Its hives.")
+    sensors = many("Sensor", below(lambda assets: assets.sensors_by_floor), "Its sensors.")
+    hives = many("Hive", below(lambda assets: assets.hives_by_floor), "Its hives.")
     last_battery_change_date: Time | None = described("When batteries were changed.")
     next_battery_change_date: Time | None = described("When batteries are to be changed.")
     floor_plans: list[FloorPlan] | None = described("Drawings of it.")
     floorNumber: int | None = described("Its number.")
-    tags = many("Tag", _tags, "Its tags; null where no source of assets knows tags.")
-    rooms = many("Room", _some_below(lambda assets: assets.rooms_by_floor), "Its rooms; `ids` keeps some of them.")
-    zones = many("Zone", _some_below(lambda assets: assets.zones_by_floor), "Its zones; `ids` keeps some of them.")
+    tags = many("Tag", named("tag_ids", "tags"), "Its tags; null where no source of assets knows tags.")
+    rooms = some("Room", below(lambda assets: assets.rooms_by_floor), "Its rooms; `ids` keeps some of them.")
+    zones = some("Zone", below(lambda assets: assets.zones_by_floor), "Its zones; `ids` keeps some of them.")
     butlrCode: str | None = described("Butlr's short code.")
     customID: ID | None = described("The customer's own id.")
     algorithm_config: JSON | None = described("The configuration of its algorithm.")
@@ -123,10 +99,10 @@ class Room(Node):
     coordinates: list[list[float]] | None = described("Its outline on the floor: [x, y] by [x, y].")
     capacity: Capacity | None = described("How many people it takes.")
     rotation: float | None = described("How its outline is turned.")
-    tags = many("Tag", _tags, "Its tags; null where no source of assets knows tags.")
+    tags = many("Tag", named("tag_ids", "tags"), "Its tags; null where no source of assets knows tags.")
     roomType: str | None = described("What it is for.")
-    sensors = many(
-        "Sensor", _some_below(lambda assets: assets.sensors_by_room), "The sensors in it; `ids` keeps some of them."
+    sensors = some(
+        "Sensor", below(lambda assets: assets.sensors_by_room), "The sensors in it; `ids` keeps some of them."
     )
     note: str | None = described("A note.")
     customID: str | None = described("The customer's own id.")
@@ -154,10 +130,10 @@ class Zone(Node):
     coordinates: list[list[float]] | None = described("Its outline on the floor: [x, y] by [x, y].")
     rotation: float | None = described("How its outline is turned.")
     capacity: Capacity | None = described("How many people it takes.")
-    sensors = many("Sensor", _below(lambda assets: assets.sensors_by_zone), "The sensors that look at it.")
+    sensors = many("Sensor", below(lambda assets: assets.sensors_by_zone), "The sensors that look at it.")
     note: str | None = described("A note.")
     customID: str | None = described("The customer's own id.")
-    tags = many("Tag", _tags, "Its tags; null where no source of assets knows tags.")
+    tags = many("Tag", named("tag_ids", "tags"), "Its tags; null where no source of assets knows tags.")
     report = report_field()
     stats = stats_field()
     occupancy = occupancy_field()
@@ -168,9 +144,9 @@ class Zone(Node):
 class Tag(Node):
     name: str | None = described("The name.")
     organization_id: str | None = described("The organisation.")
-    rooms = many("Room", _below(lambda assets: assets.rooms_by_tag), "The rooms that have it.")
-    zones = many("Zone", _below(lambda assets: assets.zones_by_tag), "The zones that have it.")
-    floors = many("Floor", _below(lambda assets: assets.floors_by_tag), "The floors that have it.")
+    rooms = many("Room", below(lambda assets: assets.rooms_by_tag), "The rooms that have it.")
+    zones = many("Zone", below(lambda assets: assets.zones_by_tag), "The zones that have it.")
+    floors = many("Floor", below(lambda assets: assets.floors_by_tag), "The floors that have it.")
     is_type_of = staticmethod(_is(TagRecord))
 
 

@@ -35,6 +35,7 @@ from .pages import RowsPageInfo, read_page
 from .scalars import JSON, Time
 from .selection import selected
 from .shapes import Unread
+from .together import Together, together
 
 # The reporting filter that names an asset of each kind. A floor is a "space", a site a "client" there.
 DIMENSIONS: dict[type[Record], str] = {
@@ -247,7 +248,7 @@ class ReportRecord:
     @property
     def rows(self) -> Unread:
         reporting = self._answer.reporting
-        return Unread(lambda: reporting.rows, reporting.rows_with)
+        return Unread(lambda: reporting.rows, lambda fields: reporting.rows_with(fields & ROW_FIELDS))
 
     @cached_property
     def series(self) -> list[SeriesRecord]:
@@ -289,6 +290,7 @@ def _whole(value: object) -> int | None:
     return int(value) if isinstance(value, int | float | str) and str(value).isdigit() else None
 
 
+ROW_FIELDS = frozenset(Row.__struct_fields__)
 # What of a row stands in a series.
 COLUMNS = frozenset({"time", "value", "measurement", "field", "sensor_id", "room_id", "zone_id", "space_id"})
 
@@ -340,8 +342,9 @@ def needs_whole(info: Info) -> bool:
     return not selected(info._raw_info) <= {"rows_connection", "__typename"}  # noqa: SLF001 -- as in detection.py
 
 
+@together("id")
 async def asset_report(
-    root: strawberry.Parent[Any],
+    roots: strawberry.Parent[Together],
     info: Info,
     start: Time,
     measurements: list[Measurement] | None = UNSET,
@@ -366,10 +369,13 @@ async def asset_report(
         # An empty room is a reading, and the upstream leaves zeros out unless told.
         filter_["value"] = {"gte": 0}
     body = {"filter": filter_, **without_unset(window=window, group_by=group_by)}
-    dimension = DIMENSIONS[type(root)]
+    ids = [record.id for record in roots.records]
+    # The records of one list are of one class.
+    dimension = DIMENSIONS[type(roots.records[0])]
     if not needs_whole(info):
-        return ReportRecord(None, {**body, "filter": {**filter_, dimension: {"eq": [root.id]}}})
-    return ReportRecord(await info.context.loaders.reports.load(ReportOf.make(dimension, root.id, body)), body)
+        return [ReportRecord(None, {**body, "filter": {**filter_, dimension: {"eq": [id_]}}}) for id_ in ids]
+    answers = await info.context.loaders.reports.load_many(ReportOf.make_many(dimension, ids, body))
+    return [answer if isinstance(answer, Exception) else ReportRecord(answer, body) for answer in answers]
 
 
 def report_field() -> Any:

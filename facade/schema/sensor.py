@@ -5,22 +5,14 @@ from typing import Any
 import strawberry
 from strawberry import ID, federation
 
-from ..assets.records import SensorRecord, ZoneRecord
-from .context import Info
+from ..assets.records import SensorRecord
 from .detection import detections_field
 from .fields import alias_of, described, many, one
-from .lookups import floor_of, hive_of, room_of
+from .lookups import floor_of, hive_of, named, room_of
 from .node import Node
 from .parts import MetaData
 from .report import report_field
 from .scalars import JSON, Time
-
-
-async def _zones(root: strawberry.Parent[SensorRecord], info: Info) -> list[ZoneRecord] | None:
-    if root.zone_ids is None:
-        return None
-    assets = await info.context.loaders.assets()
-    return [assets.zones[id_] for id_ in root.zone_ids if id_ in assets.zones]
 
 
 @federation.type(
@@ -45,7 +37,7 @@ class Sensor(Node):
     floor = one("Floor", floor_of, "The floor it hangs on.")
     room = one("Room", room_of, "The room it hangs in.")
     hive = one("Hive", hive_of, "The hive it reports to.")
-    zones = many("Zone", _zones, "The zones it looks at.")
+    zones = many("Zone", named("zone_ids", "zones"), "The zones it looks at.")
     metadata: MetaData | None = described("When it was made and changed.")
     sensitivity: float | None = described("The sensitivity.")
     center: list[float] | None = described("Where it hangs on the floor: x, y, in metres.")

@@ -16,6 +16,8 @@ class Shape:
 
     kinds: tuple[type, ...]
     places: tuple[tuple[str, int], ...] = ()
+    # Whether the type's own `is_type_of`, if it has one, is true of all of them.
+    is_type: bool = False
 
     def place(self, field: str) -> str | int | None:
         """Return the attribute or index that a field is read at; None where the shape lacks it."""
@@ -48,12 +50,12 @@ _readings: dict[object, Reading] = {}
 def reads(attribute: str, **places: int) -> Callable[[Resolver], Resolver]:
     """Mark a resolver that, called without arguments, gives nothing but what the record has as `attribute`.
 
-    That is None, or a list of lists which have the fields of the field's type at these places; all of them, even
-    where only some are selected.
+    With `places` that is None, or a list of lists which have the fields of the field's type at these places; all of
+    them, even where only some are selected.
     """
 
     def mark(resolver: Resolver) -> Resolver:
-        _readings[resolver] = Reading(attribute, Shape((list,), tuple(places.items())))
+        _readings[resolver] = Reading(attribute, Shape((list,), tuple(places.items())) if places else None)
         return resolver
 
     return mark

@@ -13,6 +13,7 @@ from .context import Info
 from .fields import described
 from .inputs import TimeRange, optional, without_unset
 from .scalars import Time
+from .together import Together, together
 
 
 @strawberry.enum(description="What the stats call computes. `used` leaves unoccupied periods out.")
@@ -84,8 +85,9 @@ async def root_stats(
     return [_record(item, body["measurements"], values) for item, values in answer.items()]
 
 
+@together("id")
 async def _asset_stats(
-    root: strawberry.Parent[Any],
+    roots: strawberry.Parent[Together],
     info: Info,
     measurements: list[StatsMeasurement],
     start: Time,
@@ -93,8 +95,12 @@ async def _asset_stats(
     filters: StatsFilter | None = UNSET,
 ) -> Any:
     body = without_unset(measurements=measurements, start=start, stop=stop, filters=filters)
-    values = await info.context.loaders.stats.load(StatsOf.make(root.id, body))
-    return None if values is None else _record(root.id, body["measurements"], values)
+    items = [record.id for record in roots.records]
+    found = await info.context.loaders.stats.load_many(StatsOf.make_many(items, body))
+    return [
+        values if values is None or isinstance(values, Exception) else _record(item, body["measurements"], values)
+        for item, values in zip(items, found, strict=True)
+    ]
 
 
 def stats_field() -> Any:

@@ -55,7 +55,7 @@ class Sightings:
                 decode=decode_detections,
                 span=span_of(body),
                 window=window_seconds(body),
-                empty=lambda value: not any(value.raw(name) for name in body.get("data_types") or ()),
+                empty=lambda value: value.lacks(body.get("data_types") or ()),
             ),
             caller,
             ledger,

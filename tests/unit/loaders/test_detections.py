@@ -22,8 +22,7 @@ def times(answer, type_="detections_local"):
 
 
 async def ask(loaders, macs, types=("detections_local",), body=BODY):
-    asks = (loaders.detections.load(DetectionsOf.make(mac, frozenset(types), body)) for mac in macs)
-    return await asyncio.gather(*asks, return_exceptions=True)
+    return await loaders.detections.load_many(DetectionsOf.make_many(macs, frozenset(types), body))
 
 
 @given(

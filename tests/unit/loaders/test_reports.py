@@ -33,9 +33,7 @@ def row(room: str, time: str, value: float, field: str = "occupancy") -> dict[st
 
 
 async def ask(loaders, rooms, body):
-    return await asyncio.gather(
-        *(loaders.reports.load(ReportOf.make("rooms", room, body)) for room in rooms), return_exceptions=True
-    )
+    return await loaders.reports.load_many(ReportOf.make_many("rooms", rooms, body))
 
 
 rows_ = st.lists(
@@ -150,9 +148,7 @@ async def test_rows_that_never_say_whose_they_are_are_asked_room_by_room(bench):
 async def test_sites_are_asked_one_by_one_for_rows_name_no_site(bench):
     over = bench([row(ROOMS[0], TIMES[0], 1)])
     loaders = over.loaders()
-    await asyncio.gather(
-        *(loaders.reports.load(ReportOf.make("clients", f"site_{n}", {"filter": FILTER})) for n in range(3))
-    )
+    await loaders.reports.load_many(ReportOf.make_many("clients", [f"site_{n}" for n in range(3)], {"filter": FILTER}))
     assert [asked["filter"]["clients"]["eq"] for asked in over.rows.asked] == [["site_0"], ["site_1"], ["site_2"]]
 
 

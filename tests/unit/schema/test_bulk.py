@@ -47,11 +47,12 @@ from facade.assets import Assets
 from facade.assets.records import FloorRecord, HiveRecord, RoomRecord, SensorRecord
 from facade.butlr import Entry, Row, Statistics, WorldEntry, decode_reporting
 from facade.cache import Entry as Kept
-from facade.loaders import ReportAnswer
+from facade.loaders import Budget, ReportAnswer
 from facade.schema import Context, build_schema
-from facade.schema.bulk import PLAIN, BulkExecutor, WritingExecutor
+from facade.schema.bulk import BulkExecutor, WritingExecutor
 from facade.schema.pages import EdgeRecord
-from facade.schema.projection import MOST_FIELDS, WRITTEN_ALIKE, Selected, Selection, Times, Unproven, compiled, writer
+from facade.schema.plain import PLAIN
+from facade.schema.projection import MOST_FIELDS, WRITTEN_ALIKE, Selected, Selection, Times, Unproven, maps, structs
 from facade.schema.report import GroupKeyRecord, GroupRecord, ReportRecord, SeriesRecord
 from facade.schema.scalars import SCALARS, Time, serialize_time
 from facade.schema.shapes import Shape, reads
@@ -175,6 +176,10 @@ class Data:
         return None if self.rng.random() < 0.1 else points
 
 
+# What asks the upstream: compared in test_together.py.
+LOADED = {"report", "detections", "stats", "occupancy"}
+
+
 class Selections:
     """Random valid documents: aliases, fragments of both kinds, directives with and without variables."""
 
@@ -211,16 +216,17 @@ class Selections:
         return self._field(type_, depth)
 
     def _field(self, type_: GraphQLObjectType, depth: int) -> str:
-        name, field = self.rng.choice(list(type_.fields.items()))
+        fields = [(name, field) for name, field in type_.fields.items() if name not in LOADED or not field.args]
+        name, field = self.rng.choice(fields)
         alias, arguments = self.rng.choice(("", "", "", f"a_{name}: ", f"b_{name}: ")), ""
-        if field.args and self.rng.random() < 0.4:
+        if "frame" in field.args and self.rng.random() < 0.4:
             frame = self.rng.choice(("LOCAL", "WORLD", "$frame", "null"))
             alias, arguments = f"{name}_{frame.strip('$')}: ", f"(frame: {frame})"
         inner = get_named_type(field.type)
         below = ""
         if isinstance(inner, GraphQLObjectType):
-            plain = inner.name in PLAIN or inner.name in SHAPES
-            below = self._set(inner, depth + 1) if plain else self.rng.choice(("{ id }", "{ id name __typename }"))
+            deeper = inner.name in RECORDS or inner.name in SHAPES or depth < 4
+            below = self._set(inner, depth + 1) if deeper else "{ __typename }"
         return f"{alias}{name}{arguments} {self._directive()} {below}"
 
     def _directive(self) -> str:
@@ -245,7 +251,8 @@ def counted(shapes: Any = PLAIN) -> Any:
 
 
 async def run(schema: GraphQLSchema, document: Any, root: Any, executor: Any, **more: Any) -> ExecutionResult:
-    result = execute(schema, document, root, context(), executor_class=executor, **more)
+    more = {"context_value": context()} | more
+    result = execute(schema, document, root, executor_class=executor, **more)
     if not isinstance(result, ExecutionResult):
         result = await result
     # What an error left behind is settled by the executor in the background.
@@ -264,6 +271,13 @@ def written(result: ExecutionResult) -> tuple[str, list[str]]:
 def as_bytes(result: ExecutionResult) -> tuple[bytes, list[str]]:
     """As the endpoint writes it; of an execution that writes, too."""
     return orjson.dumps(result.data), sorted(json.dumps(error.formatted) for error in result.errors or [])
+
+
+def same(answer: tuple[Any, list[str]], expected: tuple[Any, list[str]]) -> bool:
+    """Of an answer that is null as a whole, errors below may be left out: whoever waits has not met them yet."""
+    if answer[0] == expected[0] in ("null", b"null"):
+        return bool(answer[1]) and set(answer[1]) <= set(expected[1])
+    return answer == expected
 
 
 def writing(shapes: Any = PLAIN) -> Any:
@@ -504,9 +518,9 @@ async def test_every_answer_is_the_one_of_stock_execution(side: Side, seed: int)
             stock = await run(side.schema, document, root, Stock, variable_values=variables)
             expected = written(stock)
             answer = written(await run(side.schema, document, root, bulk, variable_values=variables))
-            assert answer == expected, (text, root)
+            assert same(answer, expected), (text, root, answer, expected)
             sent = as_bytes(await run(side.schema, document, root, writing(side.shapes), variable_values=variables))
-            assert sent == as_bytes(stock), (text, root)
+            assert same(sent, as_bytes(stock)), (text, root)
             errors += len(expected[1])
     assert errors > 20
 
@@ -585,10 +599,10 @@ def test_numbers_and_texts_are_written_as_orjson_writes_them(value: float, text:
     selection = Selection("ReportRow", PLAIN["ReportRow"], fields)
     record = Row(value=value, field=text)
     if abs(value) < WRITTEN_ALIKE:
-        assert writer(selection)([record], Times()) == orjson.dumps([{"a": value, "b": text}])
+        assert msgspec.json.encode(structs(selection)([record], Times())) == orjson.dumps([{"a": value, "b": text}])
     else:
         with pytest.raises((Unproven, GraphQLError)):
-            writer(selection)([record], Times())
+            structs(selection)([record], Times())
 
 
 async def test_a_number_that_would_be_written_otherwise_leaves_the_list_to_orjson() -> None:
@@ -668,9 +682,27 @@ async def test_a_null_in_a_list_slows_no_other_record() -> None:
     )
 
 
-async def test_a_field_with_a_resolver_is_the_only_one_left_of_its_record() -> None:
-    left = await stock_fields("{ reportrow { time sensor { id } value } }", SimpleNamespace(reportrow=rows(4)))
-    assert left == {"ReportRow.sensor": 4, "Sensor.id": 4}
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{ reportrow { time sensor { id } value } }",
+        "{ reportrow { s: sensor { id, floorID zone_ids f: floor { name rooms(ids: []) { id } } } } }",
+        "{ reportrow { ...R } } fragment R on ReportRow { room { sensors { room { id } } } sensor { __typename } }",
+    ],
+)
+async def test_what_rows_refer_to_is_looked_up_for_all_of_them_at_once(text: str) -> None:
+    assert await stock_fields(text, SimpleNamespace(reportrow=rows(4))) == {}
+
+
+async def test_what_many_rows_refer_to_costs_what_it_costs_row_by_row() -> None:
+    document = parse("{ reportrow { sensor { floor { id } } } }")
+    spent = []
+    for executor in (Stock, BulkExecutor, WritingExecutor):
+        context_ = context()
+        context_.budget = Budget(now=None)
+        await run(real_schema(), document, SimpleNamespace(reportrow=rows(4)), executor, context_value=context_)
+        spent.append(context_.budget.spent)
+    assert spent == [8, 8, 8]
 
 
 async def test_points_in_another_frame_are_left_to_their_resolver() -> None:
@@ -780,7 +812,7 @@ def test_names_in_a_query_write_no_code() -> None:
     """GraphQL's grammar lets no quote through; a projection would not either."""
     name = "a'}, __import__('os').abort() #\n"
     selection = Selection("ReportRow", PLAIN["ReportRow"], (Selected(name, "value", GraphQLFloat),))
-    assert compiled(selection)(rows(1), Times()) == [{name: 0.0}]
+    assert maps(selection)(rows(1), Times()) == [{name: 0.0}]
 
 
 @given(
