@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -18,6 +19,9 @@ from .batch import Batch
 from .budget import Budget, TooComplex
 
 T = TypeVar("T")
+
+# The items of each sensor, by its MAC address in the one spelling.
+Handed = dict[str, list[T]]
 
 POINT_TYPES = frozenset({"detections_local", "detections_world"})
 
@@ -131,35 +135,51 @@ def _deal(piece: Piece[Detections], types: set[str]) -> dict[str, DetectionsAnsw
     if piece.answer is None or len(piece.ids) == 1:
         return dict.fromkeys(piece.ids, _alone(piece))
     whole = piece.answer.value
-    entries: dict[str, dict[str, list[Entry]]] = {normal_mac(mac): {} for mac in piece.ids}
-    parsed: dict[str, dict[str, list[Any]]] = {normal_mac(mac): {} for mac in piece.ids}
+    owners = {mac: normal_mac(mac) for mac in piece.ids}
+    known = frozenset(owners.values())
+    entries: dict[str, Handed[Entry]] = {}
+    parsed: dict[str, Handed[Any]] = {}
     for type_ in types:
         if type_ in POINT_TYPES:
             points = whole.entries(type_)
-            fits = points is None or _hand_out(points, [entry.mac_address for entry in points], type_, entries)
-        else:
-            map_ = whole.raw(type_)
-            fits = map_ is None or (isinstance(map_, list) and _hand_out(map_, list(map(_mac_of, map_)), type_, parsed))
-        if not fits:
-            return None
+            if points is not None:
+                handed = _handed_out(points, [each.mac_address for each in points], known)
+                if handed is None:
+                    return None
+                entries[type_] = handed
+        elif (map_ := whole.raw(type_)) is not None:
+            of_map = _handed_out(map_, list(map(_mac_of, map_)), known) if isinstance(map_, list) else None
+            if of_map is None:
+                return None
+            parsed[type_] = of_map
     return {
         mac: DetectionsAnswer(
-            Detections.from_entries(entries[normal_mac(mac)], parsed[normal_mac(mac)]), piece.answer.entry
+            Detections.from_entries(
+                {type_: handed.get(owner, []) for type_, handed in entries.items()},
+                {type_: of_map.get(owner, []) for type_, of_map in parsed.items()},
+            ),
+            piece.answer.entry,
         )
-        for mac in piece.ids
+        for mac, owner in owners.items()
     }
 
 
-def _hand_out(items: list[T], macs: list[str | None], type_: str, parts: dict[str, dict[str, list[T]]]) -> bool:
-    """Give each item to its sensor; false where no item names one. An item among others that names none is lost."""
+def _handed_out(items: list[T], macs: list[str | None], owners: AbstractSet[str]) -> Handed[T] | None:
+    """Each sensor's own items; None where no item names one. An item among others that names none is lost."""
     if items and not any(macs):
-        return False
-    for part in parts.values():
-        part[type_] = []
+        return None
+    handed: Handed[T] = {}
+    # An address is mostly spelt alike in all its items.
+    of_spelling: dict[str | None, list[T] | None] = {None: None}
+    for mac in set(macs):
+        if mac:
+            owner = normal_mac(mac)
+            of_spelling[mac] = handed.setdefault(owner, []) if owner in owners else None
     for mac, item in zip(macs, items, strict=True):
-        if mac and (owner := normal_mac(mac)) in parts:
-            parts[owner][type_].append(item)
-    return True
+        own = of_spelling.get(mac)
+        if own is not None:
+            own.append(item)
+    return handed
 
 
 def _mac_of(entry: Any) -> str | None:

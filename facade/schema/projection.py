@@ -195,6 +195,8 @@ class _Source:
         inner = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
         otherwise = NEVER if non_null else f"elif {value} is not None: raise Unproven"
         if isinstance(inner, GraphQLList):
+            if below is None and self._written and self._is_sound(depth, value, inner):
+                depth += 1
             item, items = self._variable(), self._variable()
             of = None
             if below is not None and not below.shape.places:
@@ -220,10 +222,36 @@ class _Source:
                 self._add(depth, NEVER)
         else:
             passing = "" if non_null else f" and {value} is not None"
-            sound = _SOUND[inner].format(value)
-            if self._written and inner is GraphQLFloat:
-                sound = f"type({value}) is float and {-WRITTEN_ALIKE} < {value} < {WRITTEN_ALIKE}"
-            self._add(depth, f"if not ({sound}){passing}: {value} = {self._coerced(inner)}({value})")
+            self._add(depth, f"if not ({self._test(value, inner)}){passing}: {value} = {self._coerced(inner)}({value})")
+
+    def _is_sound(self, depth: int, value: str, type_: GraphQLList[Any]) -> bool:
+        """Begin what is to be done with a list of scalars that cannot be written as it is; false where none can."""
+        inner = type_.of_type
+        nullable = not isinstance(inner, GraphQLNonNull)
+        inner = inner if nullable else inner.of_type
+        leaf = inner.of_type if isinstance(inner, GraphQLList) else inner
+        leaf = leaf.of_type if isinstance(leaf, GraphQLNonNull) else leaf
+        if leaf not in _SOUND or (nullable and isinstance(inner, GraphQLList)):
+            return False
+        sound, item, each = self._variable(), self._variable(), self._variable()
+        self._add(depth, f"{sound} = type({value}) is list")
+        self._add(depth, f"if {sound}:")
+        self._add(depth + 1, f"for {item} in {value}:")
+        if isinstance(inner, GraphQLList):
+            self._add(depth + 2, f"if type({item}) is not list: {sound} = False; break")
+            self._add(depth + 2, f"for {each} in {item}:")
+            self._add(depth + 3, f"if not ({self._test(each, leaf)}): {sound} = False; break")
+        else:
+            passing = f" and {item} is not None" if nullable else ""
+            self._add(depth + 2, f"if not ({self._test(item, leaf)}){passing}: {sound} = False; break")
+        self._add(depth, f"if not {sound}:")
+        return True
+
+    def _test(self, value: str, type_: Any) -> str:
+        """An expression that is true of values of a scalar that stand in the answer as they are."""
+        if self._written and type_ is GraphQLFloat:
+            return f"type({value}) is float and {-WRITTEN_ALIKE} < {value} < {WRITTEN_ALIKE}"
+        return _SOUND[type_].format(value)
 
     def _coerced(self, type_: Any) -> str:
         """The type's own coercion, of values that nothing but their class decides."""
