@@ -1,4 +1,8 @@
-"""Run the workloads side by side, print ratios, keep the figures: `python -m benchmarks`."""
+"""Run the workloads side by side, print ratios, keep the figures: `python -m benchmarks`.
+
+`python -m benchmarks chart [RESULT.json] [OUT.svg]` draws a run, `python -m benchmarks text [RESULT.json]` writes it as
+Markdown; both take the newest run where none is named.
+"""
 
 import argparse
 import os
@@ -9,69 +13,126 @@ from pathlib import Path
 
 from rich.console import Console
 
+from . import million, polling
 from .contenders import SERVERS, Server, install_peers
-from .growth import CURVES
+from .growth import CURVES, Curve
 from .processes import CORES, RunError
-from .report import curve_table, keep, table
-from .rounds import Result, run
+from .publish import publish
+from .report import Found, curve_table, keep, table
+from .rounds import Measured, run
 from .workloads import WORKLOADS, Workload
 
+POLLED, MILLION = "polled", "1M rows"
+NAMES = [*(workload.name for workload in WORKLOADS), POLLED, MILLION]
 
-def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+
+def _arguments(given: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--quick", action="store_true", help="short rounds: shows that it runs, not what is faster")
     parser.add_argument("--rounds", type=int, default=3, help="rounds in which everyone has a turn (3)")
     parser.add_argument("--latency", type=float, default=20, help="of the upstream, in milliseconds (20)")
     parser.add_argument("--no-peers", action="store_true", help="without the servers from npm")
-    what = parser.add_mutually_exclusive_group()
-    what.add_argument(
+    parser.add_argument(
+        "--with",
+        action="append",
+        dest="servers",
+        metavar="SERVER",
+        choices=[server.name for server in SERVERS],
+        help=f"of the servers these alone; may be repeated: {', '.join(server.name for server in SERVERS)}",
+    )
+    parser.add_argument("--out", type=Path, help="where the figures are kept (a new file in benchmarks/results)")
+    parser.add_argument(
         "--only",
         action="append",
         metavar="WORKLOAD",
-        choices=[workload.name for workload in WORKLOADS],
-        help=f"one of {', '.join(workload.name for workload in WORKLOADS)}; may be repeated",
+        choices=NAMES,
+        help=f"one of {', '.join(NAMES)}; may be repeated",
     )
-    what.add_argument("--growth", action="store_true", help="how times grow with rows, sensors and requests at once")
+    parser.add_argument("--growth", action="store_true", help="how times grow with rows, sensors and requests at once")
+    parser.add_argument("--full", action="store_true", help="everything: the workloads, the growth, a million rows")
     arguments = parser.parse_args(given)
     if arguments.rounds < 1:
         parser.error("--rounds: at least one")
+    if (arguments.only is not None) + arguments.growth + arguments.full > 1:
+        parser.error("one of --only, --growth and --full")
     return arguments
 
 
 class Run:
     """One run, and what it found so far."""
 
-    def __init__(self, arguments: argparse.Namespace, servers: Sequence[Server], folder: Path) -> None:
-        self.found: list[tuple[Workload, list[Result]]] = []
+    def __init__(
+        self, arguments: argparse.Namespace, servers: Sequence[Server], folder: Path, console: Console
+    ) -> None:
+        self.found = Found()
         self._arguments = arguments
         self._servers = servers
         self._folder = folder
+        self._console = console
+        self._latency = arguments.latency / 1000
 
-    def measure(self, workload: Workload, names: frozenset[str] | None = None) -> list[Result]:
-        results = run(
-            workload,
-            [server for server in self._servers if names is None or server.name in names],
-            self._folder,
-            latency=self._arguments.latency / 1000,
-            rounds=self._arguments.rounds,
-            seconds=0.5 if self._arguments.quick else workload.seconds,
+    def _wanted(self, name: str, *, by_default: bool = True) -> bool:
+        if self._arguments.only:
+            return name in self._arguments.only
+        return self._arguments.full or (by_default and not self._arguments.growth)
+
+    def _measure(self, workload: Workload, servers: Sequence[Server], rounds: int) -> Measured:
+        quick = self._arguments.quick
+        seconds = 0.5 if quick else workload.seconds
+        measured = run(workload, servers, self._folder, latency=self._latency, rounds=rounds, seconds=seconds)
+        for name, reason in measured.left_out.items():
+            self._console.print(f"{workload.name}: {name} is left out: {reason}", markup=False, highlight=False)
+        return measured
+
+    def workloads(self) -> None:
+        for workload in WORKLOADS:
+            if self._wanted(workload.name):
+                measured = self._measure(workload, self._servers, self._arguments.rounds)
+                self.found.workloads.append(measured)
+                self._console.print(table(measured))
+
+    def polled(self) -> None:
+        if self._wanted(POLLED):
+            polls = 2 if self._arguments.quick else 60
+            self.found.polled = found = polling.measure(self._folder, latency=self._latency, polls=polls)
+            self._console.print(
+                f"polled: {found['points_fetched']:,} points fetched in {polls} polls for {found['points_needed']:,} "
+                f"of windows new or not settled: {found['ratio']:.2f} times; {found['calls']} calls",
+                highlight=False,
+            )
+
+    def growth(self) -> None:
+        if self._arguments.growth or self._arguments.full:
+            for curve in CURVES:
+                self._curve(curve)
+
+    def _curve(self, curve: Curve) -> None:
+        servers = [server for server in self._servers if server.name in curve.servers]
+        points = {size: self._measure(workload, servers, 1) for size, workload in curve.points.items()}
+        self.found.curves.append((curve, points))
+        self._console.print(curve_table(curve, points))
+
+    def million(self) -> None:
+        """The last: nothing else is to have the memory, nor to suffer for it."""
+        if not self._wanted(MILLION, by_default=False):
+            return
+        if million.free_memory() < million.NEEDS:
+            self._console.print(f"1M rows: left out, for less than {million.NEEDS / 2**30:.0f} GiB of memory is free")
+            return
+        self.found.million = found = million.measure(self._folder, latency=self._latency)
+        self._console.print(
+            f"1M rows: {found['answer_bytes'] / 1e6:,.0f} MB in {found['seconds']:.1f} s, at most "
+            f"{found['peak_bytes'] / 1e6:,.0f} MB held: {found['ratio']:.2f} times the answer",
+            highlight=False,
         )
-        self.found.append((workload, results))
-        return results
-
-
-def _measure(run_: Run, arguments: argparse.Namespace, console: Console) -> None:
-    if arguments.growth:
-        for curve in CURVES:
-            points = [(workload, run_.measure(workload, curve.servers)) for _, workload in curve.points]
-            console.print(curve_table(curve.title, points))
-        return
-    for workload in WORKLOADS:
-        if not arguments.only or workload.name in arguments.only:
-            console.print(table(workload, run_.measure(workload)))
 
 
 def main(given: Sequence[str] | None = None) -> int:
+    given = sys.argv[1:] if given is None else given
+    if given and given[0] in ("chart", "text"):
+        return publish(given)
     arguments = _arguments(given)
     # A table cut to a pipe's 80 columns would lose its figures.
     console = Console() if sys.stdout.isatty() else Console(width=120)
@@ -83,16 +144,20 @@ def main(given: Sequence[str] | None = None) -> int:
     peers = "left out" if arguments.no_peers else install_peers()
     if peers:
         console.print(f"No peers from npm: {peers}.", markup=False)
-    servers = [server for server in SERVERS if not (peers and server.is_peer)]
+    names = arguments.servers or [server.name for server in SERVERS]
+    servers = [server for server in SERVERS if server.name in names and not (peers and server.is_peer)]
     with tempfile.TemporaryDirectory(prefix="benchmarks-") as name:
-        run_ = Run(arguments, servers, Path(name))
+        run_ = Run(arguments, servers, Path(name), console)
         try:
-            _measure(run_, arguments, console)
+            run_.workloads()
+            run_.polled()
+            run_.growth()
+            run_.million()
         except RunError as error:
             console.print(f"Stopped: {error}", style="red", markup=False)
             return 1
     options = {"quick": arguments.quick, "rounds": arguments.rounds, "latency_ms": arguments.latency}
-    path = keep(run_.found, **options, load_before=load)
+    path = keep(run_.found, arguments.out, **options, load_before=load)
     console.print(f"Kept in {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}.")
     return 0
 

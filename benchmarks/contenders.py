@@ -1,26 +1,38 @@
 """Who is measured, and how each is started."""
 
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .processes import LOAD_CORE, SERVER_CORE, Process, asgi, free_port, python
+from .processes import LOAD_CORES, SERVER_CORES, Process, asgi, free_port, python
+from .words import HIVE_WORDS, TAILCALL_WORDS
 
 PEERS = Path(__file__).parent / "peers"
 FLOOR, BY_HAND, FACADE = "bare uvicorn", "by hand", "facade"
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a contender is put: what its command and its environment are made of."""
+
+    port: int
+    upstream: str
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Server:
-    """A contender behind a socket. `command` is made of its port, `environment` of the port and the upstream."""
+    """A contender behind a socket. `words` are its own for a workload's query, where it cannot have ours."""
 
     name: str
-    command: Callable[[int], list[str]]
-    environment: Callable[[int, str], dict[str, str]]
-    workloads: frozenset[str] = field(default=frozenset({"A", "B", "C", "C hot"}))
+    command: Callable[[Place], list[str]]
+    environment: Callable[[Place], dict[str, str]] = lambda _place: {}
+    workloads: frozenset[str] = frozenset({"A", "B", "C", "C hot"})
+    words: Mapping[str, str] = field(default_factory=dict)
     is_peer: bool = False
+    cores: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,40 +46,64 @@ class Running:
         return f"http://127.0.0.1:{self.port}/graphql"
 
 
-def _facade(port: int) -> list[str]:
-    return python("-m", "facade", "serve", "--host", "127.0.0.1", "--port", str(port))
+def facade(name: str = FACADE, *, workers: int = 1, workloads: frozenset[str], **settings: str) -> Server:
+    """Everything on that an operator has on; a limit so high that it is counted and never met."""
+
+    def command(place: Place) -> list[str]:
+        return python("-m", "facade", "serve", "--port", str(place.port), "--workers", str(workers))
+
+    def environment(place: Place) -> dict[str, str]:
+        own = {"FACADE_AUTH": "passthrough", "FACADE_RATE_LIMIT": "1000000/second"}
+        return {"BUTLR_BASE_URL": place.upstream, **own, **settings}
+
+    return Server(name, command, environment, workloads, cores=workers)
 
 
-def _facade_environment(_port: int, upstream: str) -> dict[str, str]:
-    return {"BUTLR_BASE_URL": upstream, "FACADE_AUTH": "passthrough"}
+def _node(name: str, script: str, words: Mapping[str, str] | None = None, **environment: str) -> Server:
+    return Server(
+        name,
+        lambda _place: ["node", str(PEERS / script)],
+        lambda place: {"PORT": str(place.port), "UPSTREAM": place.upstream, "NODE_ENV": "production", **environment},
+        words=words or {},
+        is_peer=True,
+    )
 
 
-def _node(script: str) -> Callable[[int], list[str]]:
-    return lambda _port: ["node", str(PEERS / script)]
-
-
-def _node_environment(**more: str) -> Callable[[int, str], dict[str, str]]:
-    return lambda port, upstream: {"PORT": str(port), "UPSTREAM": upstream, "NODE_ENV": "production", **more}
+def _tailcall(place: Place) -> list[str]:
+    config = place.folder / "tailcall.graphql"
+    text = (PEERS / "tailcall.graphql").read_text()
+    config.write_text(text.replace("UPSTREAM", place.upstream).replace("PORT", str(place.port)))
+    return [str(PEERS / "node_modules" / ".bin" / "tailcall"), "start", str(config)]
 
 
 SERVERS = (
-    Server(FACADE, _facade, _facade_environment),
+    facade(workloads=frozenset({"A", "B", "C", "C hot", "B workers"})),
+    facade(f"{FACADE}, 2 workers", workers=2, workloads=frozenset({"B workers"})),
     Server(
         "plain Strawberry",
-        lambda port: asgi("benchmarks.plain:app", port),
-        lambda _port, upstream: {"UPSTREAM": upstream},
+        lambda place: asgi("benchmarks.plain:app", place.port),
+        lambda place: {"UPSTREAM": place.upstream},
         # It keeps nothing, so there is no hot.
         frozenset({"A", "B", "C"}),
     ),
-    Server("Apollo Server", _node("apollo.js"), _node_environment(), is_peer=True),
-    Server("Apollo, response cache", _node("apollo.js"), _node_environment(RESPONSE_CACHE="1"), is_peer=True),
-    Server("Yoga, response cache", _node("yoga.js"), _node_environment(), is_peer=True),
+    _node("Apollo Server", "apollo.js"),
+    _node("Apollo, response cache", "apollo.js", RESPONSE_CACHE="1"),
+    _node("Yoga, response cache", "yoga.js"),
+    _node("Hive Gateway, response cache", "hive.js", HIVE_WORDS),
+    Server(
+        "Tailcall",
+        _tailcall,
+        lambda _place: {"TAILCALL_LOG_LEVEL": "error", "TAILCALL_TRACKER": "false"},
+        words=TAILCALL_WORDS,
+        is_peer=True,
+    ),
 )
 
 
 def install_peers() -> str | None:
     """Install the peers from npm where they are not; return why that cannot be done."""
-    if (PEERS / "node_modules" / ".package-lock.json").exists():
+    installed, wanted = PEERS / "node_modules" / ".package-lock.json", PEERS / "package-lock.json"
+    if installed.exists() and installed.stat().st_mtime >= wanted.stat().st_mtime:
         return None
     try:
         subprocess.run(
@@ -90,7 +126,7 @@ def upstream(folder: Path, sensors: int, latency: float) -> Iterator[str]:
     port = free_port()
     process = Process(
         asgi("benchmarks.upstream:app", port),
-        core=LOAD_CORE,
+        cores=LOAD_CORES,
         folder=folder,
         name="upstream",
         environment={"STUB_SENSORS": str(sensors), "STUB_LATENCY": str(latency)},
@@ -102,28 +138,35 @@ def upstream(folder: Path, sensors: int, latency: float) -> Iterator[str]:
 
 @contextmanager
 def running(server: Server, folder: Path, upstream_url: str) -> Iterator[Running]:
-    port = free_port()
-    environment = server.environment(port, upstream_url)
-    process = Process(server.command(port), core=SERVER_CORE, folder=folder, name=server.name, environment=environment)
+    place = Place(free_port(), upstream_url, folder)
+    process = Process(
+        server.command(place),
+        cores=SERVER_CORES[: server.cores],
+        folder=folder,
+        name=server.name,
+        environment=server.environment(place),
+    )
     with process:
-        process.wait_for(f"http://127.0.0.1:{port}/")
-        yield Running(server.name, process, port)
+        process.wait_for(f"http://127.0.0.1:{place.port}/")
+        yield Running(server.name, process, place.port)
 
 
 def floor(body: Path) -> Server:
-    return Server(FLOOR, lambda port: asgi("benchmarks.floor:app", port), lambda *_: {"FLOOR_BODY": str(body)})
+    return Server(
+        FLOOR, lambda place: asgi("benchmarks.floor:app", place.port), lambda _place: {"FLOOR_BODY": str(body)}
+    )
 
 
 def load_generator(stack: ExitStack, folder: Path) -> Process:
     command = python("-m", "benchmarks.load")
-    return stack.enter_context(Process(command, core=LOAD_CORE, folder=folder, name="load", talks=True))
+    return stack.enter_context(Process(command, cores=LOAD_CORES, folder=folder, name="load", talks=True))
 
 
 def by_hand(stack: ExitStack, folder: Path, upstream_url: str) -> Process:
     return stack.enter_context(
         Process(
             python("-m", "benchmarks.by_hand"),
-            core=SERVER_CORE,
+            cores=SERVER_CORES[:1],
             folder=folder,
             name=BY_HAND,
             environment={"UPSTREAM": upstream_url},

@@ -91,7 +91,7 @@ def _requests(job: dict[str, Any]) -> Any:
 
 async def run(job: dict[str, Any]) -> dict[str, Any]:
     loop = asyncio.get_running_loop()
-    begun = time.perf_counter()
+    cpu, begun = time.process_time(), time.perf_counter()
     round_ = Round(begun + job["seconds"], job["least"])
     request = _requests(job)
     ends = [loop.create_future() for _ in range(job["at_once"])]
@@ -102,6 +102,7 @@ async def run(job: dict[str, Any]) -> dict[str, Any]:
     return {
         "requests": len(times),
         "seconds": time.perf_counter() - begun,
+        "cpu": time.process_time() - cpu,
         "median": statistics.median(times),
         "p99": times[len(times) * 99 // 100],
         "statuses": dict(round_.statuses),

@@ -2,20 +2,22 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Self
 
 ROOT = Path(__file__).parent.parent
 CORES = sorted(os.sched_getaffinity(0))
-# Where there is a second core, the load and the upstream stay off the servers'.
-SERVER_CORE, LOAD_CORE = CORES[0], CORES[-1]
+# Where there are cores enough, the load and the upstream stay off the servers'.
+SERVER_CORES, LOAD_CORES = CORES[:2], CORES[2:] or CORES[-1:]
 _TICK = os.sysconf("SC_CLK_TCK")
 # A proxy is for what lies outside of this machine.
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -53,7 +55,7 @@ class Process:
         self,
         command: Sequence[str],
         *,
-        core: int,
+        cores: Collection[int],
         folder: Path,
         name: str,
         environment: Mapping[str, str] | None = None,
@@ -71,7 +73,7 @@ class Process:
                 stdout=subprocess.PIPE if talks else log,
                 stderr=log,
                 # Set before the first of its threads is there; no thread is here that could hold a lock.
-                preexec_fn=lambda: os.sched_setaffinity(0, {core}),  # noqa: PLW1509
+                preexec_fn=lambda: os.sched_setaffinity(0, cores),  # noqa: PLW1509
                 text=talks,
             )
 
@@ -79,11 +81,18 @@ class Process:
         return self
 
     def __exit__(self, *_: object) -> None:
+        all_of_it = self._pids()
         self._process.terminate()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe:
+                pipe.close()
         try:
-            self._process.wait(10)
+            # Some wait for their connections; nothing of a run is theirs to save.
+            self._process.wait(2)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            for pid in all_of_it:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             self._process.wait()
 
     def wait_for(self, url: str, seconds: float = 60) -> None:
@@ -104,27 +113,47 @@ class Process:
     def ask(self, job: Mapping[str, Any]) -> dict[str, Any]:
         """Send a job as a line and return its answer."""
         stdin: IO[str] | None = self._process.stdin
-        stdout: IO[str] | None = self._process.stdout
-        if stdin is None or stdout is None:
+        if stdin is None:
             raise RunError(f"{self.name} does not talk")
         stdin.write(json.dumps(job) + "\n")
         stdin.flush()
-        line = stdout.readline()
+        answer: dict[str, Any] = json.loads(self.read_line())
+        return answer
+
+    def read_line(self) -> str:
+        stdout: IO[str] | None = self._process.stdout
+        line = stdout.readline() if stdout else ""
         if not line:
             raise RunError(f"{self.name} ended: {self.last_words()}")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+        return line
 
     def last_words(self) -> str:
         return self.log.read_text(errors="replace")[-1000:].strip() or "it said nothing"
 
     def cpu(self) -> float:
-        """Seconds of CPU so far, all threads."""
-        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICK
+        """Seconds of CPU so far, all threads and workers."""
+        return sum(self._cpu_of(pid) for pid in self._pids())
 
     def peak(self) -> int:
-        """The most bytes of memory it ever held."""
-        status = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
-        line = next(line for line in status if line.startswith("VmHWM:"))
-        return int(line.split()[1]) * 1024
+        """The most bytes of memory it ever held; of workers, the sum."""
+        return sum(self._peak_of(pid) for pid in self._pids())
+
+    def _pids(self) -> list[int]:
+        found = [self._process.pid]
+        for pid in found:
+            # One that has ended, or one of its threads, is not there to be read.
+            with suppress(OSError):
+                for task in Path(f"/proc/{pid}/task").iterdir():
+                    found += map(int, (task / "children").read_text().split())
+        return found
+
+    @staticmethod
+    def _cpu_of(pid: int) -> float:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICK
+
+    @staticmethod
+    def _peak_of(pid: int) -> int:
+        status = Path(f"/proc/{pid}/status").read_text().splitlines()
+        # A process that has ended, and is not yet forgotten, has no memory.
+        return next((int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:")), 0)

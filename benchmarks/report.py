@@ -6,94 +6,131 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
+from .contenders import PEERS
+from .growth import Curve
 from .processes import CORES
-from .rounds import Result, baseline
-from .workloads import Workload
+from .rounds import Measured, baseline
 
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("uvicorn", "uvloop", "httptools", "starlette", "strawberry-graphql", "graphql-core", "httpx", "aiohttp")
 
 
-def table(workload: Workload, results: Sequence[Result]) -> Table:
-    base = next(result for result in results if result.name == baseline(workload))
-    base_wall = base.median(lambda sample: sample.wall)
-    base_cpu = base.median(lambda sample: sample.cpu_a_request)
+@dataclass(slots=True)
+class Found:
+    """All that a run found."""
+
+    workloads: list[Measured] = field(default_factory=list)
+    curves: list[tuple[Curve, dict[int, Measured]]] = field(default_factory=list)
+    polled: dict[str, Any] | None = None
+    million: dict[str, Any] | None = None
+
+
+def table(measured: Measured) -> Table:
+    workload, base = measured.workload, measured.base
+    base_wall = base.wall if base else 0.0
+    base_cpu = base.cpu if base else 0.0
     made = Table(title=f"{workload.name}: {workload.title}", title_justify="left", title_style="bold")
-    made.add_column("")
-    for heading in ("wall ratio", "CPU ratio", "requests/s", "median ms", "CPU µs", "peak MB", "calls", "noise"):
+    made.add_column("", no_wrap=True)
+    for heading in (
+        "wall ratio",
+        "CPU ratio",
+        "requests/s",
+        "median ms",
+        "CPU µs",
+        "peak MB",
+        "calls",
+        "noise",
+        "load",
+    ):
         made.add_column(heading, justify="right")
-    for result in sorted(results, key=lambda result: result.median(lambda sample: sample.wall)):
-        wall = result.median(lambda sample: sample.wall)
-        cpu = result.median(lambda sample: sample.cpu_a_request)
+    for result in sorted(measured.results, key=lambda result: result.wall):
         made.add_row(
             result.name,
-            _ratio(wall, base_wall),
-            _ratio(cpu, base_cpu),
-            f"{1 / wall:,.0f}" if wall < 0.1 else f"{1 / wall:.1f}",
+            _ratio(result.wall, base_wall),
+            _ratio(result.cpu, base_cpu),
+            f"{1 / result.wall:,.0f}" if result.wall < 0.1 else f"{1 / result.wall:.1f}",
             f"{result.median(lambda sample: sample.median) * 1000:,.2f}",
-            f"{cpu * 1e6:,.0f}",
+            f"{result.cpu * 1e6:,.0f}",
             f"{result.peak / 1e6:,.0f}",
             f"{result.median(lambda sample: sample.calls_a_request):.3g}",
             f"{result.spread():.2f}",
+            f"{result.median(lambda sample: sample.load):.0%}",
         )
     return made
 
 
-def curve_table(title: str, points: Sequence[tuple[Workload, Sequence[Result]]]) -> Table:
+def curve_table(curve: Curve, points: dict[int, Measured]) -> Table:
     """One workload at several sizes: milliseconds a request, and their ratio to the baseline's."""
-    made = Table(title=title, title_justify="left", title_style="bold")
+    made = Table(title=curve.title, title_justify="left", title_style="bold")
     made.add_column("ms a request (ratio)")
-    rows: dict[str, list[str]] = {}
-    for workload, results in points:
-        made.add_column(workload.title, justify="right")
-        walls = {result.name: result.median(lambda sample: sample.wall) for result in results}
-        base = walls[baseline(workload)]
-        for name, wall in walls.items():
-            rows.setdefault(name, []).append(f"{wall * 1000:,.2f} ({_ratio(wall, base)})")
-    for name, cells in rows.items():
-        made.add_row(name, *cells)
+    for measured in points.values():
+        made.add_column(measured.workload.title, justify="right")
+    names = dict.fromkeys(result.name for measured in points.values() for result in measured.results)
+    for name in names:
+        made.add_row(name, *(_cell(measured, name) for measured in points.values()))
     return made
+
+
+def _cell(measured: Measured, name: str) -> str:
+    result = next((result for result in measured.results if result.name == name), None)
+    if result is None:
+        return "-"
+    return f"{result.wall * 1000:,.2f} ({_ratio(result.wall, measured.base.wall if measured.base else 0.0)})"
 
 
 def _ratio(value: float, base: float) -> str:
     return f"{value / base:.2f}" if base else "-"
 
 
-def keep(found: Sequence[tuple[Workload, Sequence[Result]]], **run: Any) -> Path:
-    """Write the run's figures under `results/`, and return where."""
-    RESULTS.mkdir(exist_ok=True)
+def keep(found: Found, path: Path | None, **run: Any) -> Path:
+    """Write the run's figures, by default under `results/`, and return where."""
     at = datetime.now(UTC)
-    path = RESULTS / f"{at:%Y%m%dT%H%M%SZ}.json"
-    whole = {
-        "at": at.isoformat(timespec="seconds"),
+    if path is None:
+        RESULTS.mkdir(exist_ok=True)
+        path = RESULTS / f"{at:%Y%m%dT%H%M%SZ}.json"
+    path.write_text(json.dumps(as_json(found, at=at.isoformat(timespec="seconds"), **run), indent=1) + "\n")
+    return path
+
+
+def as_json(found: Found, **run: Any) -> dict[str, Any]:
+    curves = []
+    for curve, points in found.curves:
+        made = {"title": curve.title, "points": [{"size": size, **_measured(one)} for size, one in points.items()]}
+        curves.append(made)
+    return {
         **run,
         "machine": _machine(),
-        "workloads": [
-            {
-                "name": workload.name,
-                "title": workload.title,
-                "baseline": baseline(workload),
-                "at_once": workload.at_once,
-                "sensors": workload.sensors,
-                "variables": workload.variables,
-                "results": [result.as_json() for result in results],
-            }
-            for workload, results in found
-        ],
+        "workloads": [_measured(measured) for measured in found.workloads],
+        "curves": curves,
+        "polled": found.polled,
+        "million": found.million,
     }
-    path.write_text(json.dumps(whole, indent=1) + "\n")
-    return path
+
+
+def _measured(measured: Measured) -> dict[str, Any]:
+    workload = measured.workload
+    return {
+        "name": workload.name,
+        "title": workload.title,
+        "baseline": baseline(workload),
+        "at_once": workload.at_once,
+        "sensors": workload.sensors,
+        "variables": workload.variables,
+        "results": [result.as_json() for result in measured.results],
+        "left_out": measured.left_out,
+    }
 
 
 def _machine() -> dict[str, Any]:
     node = shutil.which("node")
+    peers = json.loads((PEERS / "package.json").read_text())
     return {
         "cores": len(CORES),
         "load": os.getloadavg()[0],
@@ -103,4 +140,5 @@ def _machine() -> dict[str, Any]:
         if node
         else None,
         **{name: importlib.metadata.version(name) for name in PACKAGES},
+        "peers": peers["dependencies"] | peers["optionalDependencies"],
     }

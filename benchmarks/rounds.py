@@ -26,6 +26,8 @@ class Sample:
     median: float
     cpu: float
     calls: int
+    # How busy the load generator was: near 1, it and not the server may be what the round measured.
+    load: float = 0.0
 
     @property
     def wall(self) -> float:
@@ -49,6 +51,14 @@ class Result:
     peak: int = 0
     samples: list[Sample] = field(default_factory=list)
 
+    @property
+    def wall(self) -> float:
+        return self.median(lambda sample: sample.wall)
+
+    @property
+    def cpu(self) -> float:
+        return self.median(lambda sample: sample.cpu_a_request)
+
     def median(self, of: Callable[[Sample], float]) -> float:
         return statistics.median(map(of, self.samples))
 
@@ -61,11 +71,12 @@ class Result:
         return {
             "name": self.name,
             "peak_bytes": self.peak,
-            "wall_seconds": self.median(lambda sample: sample.wall),
+            "wall_seconds": self.wall,
             "median_seconds": self.median(lambda sample: sample.median),
-            "cpu_seconds": self.median(lambda sample: sample.cpu_a_request),
+            "cpu_seconds": self.cpu,
             "calls": self.median(lambda sample: sample.calls_a_request),
             "spread": self.spread(),
+            "load": self.median(lambda sample: sample.load),
             "samples": [asdict(sample) for sample in self.samples],
         }
 
@@ -75,24 +86,38 @@ class Bench:
 
     def __init__(self, workload: Workload, folder: Path, upstream: str, stack: ExitStack) -> None:
         self.workload = workload
-        self.body = json.dumps({"query": workload.query, "variables": workload.variables})
+        # Why a peer is not among the results.
+        self.left_out: dict[str, str] = {}
         self._folder = folder
         self._upstream = upstream
         self._stack = stack
         self._load = load_generator(stack, folder)
         self._turns: dict[str, Callable[[float, int], Sample]] = {}
         self._peaks: dict[str, Callable[[], int]] = {}
+        self._peers: set[str] = set()
         self._expected: Any = None
 
     def add(self, server: Server) -> None:
-        contender = self._stack.enter_context(running(server, self._folder, self._upstream))
-        answer = post(contender.url, self.body.encode(), "hot")
-        self._check(server.name, answer)
-        if server.name == FACADE and not self.workload.cold:
+        """Raises `RunError`; a peer is left out, and the reason is kept."""
+        try:
+            with ExitStack() as until_it_answers:
+                contender = until_it_answers.enter_context(running(server, self._folder, self._upstream))
+                query = server.words.get(self.workload.name, self.workload.query)
+                body = json.dumps({"query": query, "variables": self.workload.variables})
+                answer = post(contender.url, body.encode(), "hot")
+                self._check(server.name, answer)
+                self._stack.push(until_it_answers.pop_all())
+        except (RunError, OSError) as error:
+            if not server.is_peer:
+                raise
+            self.left_out[server.name] = str(error)
+            return
+        if server.name == FACADE and baseline(self.workload) == FLOOR:
             same_bytes = self._folder / "floor.json"
             same_bytes.write_bytes(answer)
             self.add(floor(same_bytes))
-        self._turns[server.name] = lambda seconds, least: self._turn(contender, seconds, least)
+        self._peers |= {server.name} if server.is_peer else set()
+        self._turns[server.name] = lambda seconds, least: self._turn(contender, body, seconds, least)
         self._peaks[server.name] = contender.process.peak
 
     def add_by_hand(self) -> None:
@@ -104,15 +129,27 @@ class Bench:
 
     def measure(self, rounds: int, seconds: float) -> list[Result]:
         results = {name: Result(name) for name in self._turns}
-        for name, turn in self._turns.items():
-            turn(0 if self.workload.cold else min(seconds, 1.0), WARM_UP)
+        for name in list(self._turns):
+            self._take(name, 0 if self.workload.cold else min(seconds, 1.0), WARM_UP)
             results[name].peak = self._peaks[name]()
         names = list(self._turns)
         for number in range(rounds):
             # Another one begins each time, so that nobody always follows the same one.
             for name in names[number % len(names) :] + names[: number % len(names)]:
-                results[name].samples.append(self._turns[name](seconds, 3))
-        return list(results.values())
+                if sample := self._take(name, seconds, 3):
+                    results[name].samples.append(sample)
+        return [results[name] for name in names if name not in self.left_out]
+
+    def _take(self, name: str, seconds: float, least: int) -> Sample | None:
+        if name in self.left_out:
+            return None
+        try:
+            return self._turns[name](seconds, least)
+        except RunError as error:
+            if name not in self._peers:
+                raise
+            self.left_out[name] = str(error)
+            return None
 
     def _check(self, name: str, answer: bytes) -> None:
         """Raises `RunError` where the data is not what everyone before had."""
@@ -125,9 +162,9 @@ class Bench:
 
     def _calls(self) -> int:
         calls: dict[str, int] = json.loads(post(f"{self._upstream}/calls"))
-        return sum(calls.values())
+        return sum(number for path, number in calls.items() if path.startswith("/"))
 
-    def _turn(self, contender: Running, seconds: float, least: int) -> Sample:
+    def _turn(self, contender: Running, body: str, seconds: float, least: int) -> Sample:
         self._calls()
         before = contender.process.cpu()
         answer = self._load.ask(
@@ -135,7 +172,7 @@ class Bench:
                 "host": "127.0.0.1",
                 "port": contender.port,
                 "path": "/graphql",
-                "body": self.body,
+                "body": body,
                 "cold": self.workload.cold,
                 "at_once": self.workload.at_once,
                 "seconds": seconds,
@@ -148,7 +185,9 @@ class Bench:
         calls = self._calls()
         if self.workload.cold and calls < answer["requests"]:
             raise RunError(f"{contender.name} answers a caller with what it kept for another")
-        return Sample(answer["requests"], answer["seconds"], answer["median"], cpu, calls)
+        return Sample(
+            answer["requests"], answer["seconds"], answer["median"], cpu, calls, load=answer["cpu"] / answer["seconds"]
+        )
 
     def _job_by_hand(self, seconds: float, least: int) -> dict[str, Any]:
         return {
@@ -164,21 +203,36 @@ class Bench:
         return Sample(answer["requests"], answer["seconds"], answer["median"], answer["cpu"], self._calls())
 
 
+@dataclass(slots=True)
+class Measured:
+    """A workload, and what everyone made of it."""
+
+    workload: Workload
+    results: list[Result]
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def base(self) -> Result | None:
+        return next((result for result in self.results if result.name == baseline(self.workload)), None)
+
+
 def run(
     workload: Workload, servers: Sequence[Server], folder: Path, *, latency: float, rounds: int, seconds: float
-) -> list[Result]:
+) -> Measured:
     """Measure all contenders of a workload. Raises `RunError`."""
     with ExitStack() as stack:
         address = stack.enter_context(upstream(folder, workload.sensors, latency))
         bench = Bench(workload, folder, address, stack)
-        if workload.cold:
+        if baseline(workload) == BY_HAND:
             bench.add_by_hand()
         for server in servers:
             if workload.name in server.workloads:
                 bench.add(server)
-        return bench.measure(rounds, seconds)
+        return Measured(workload, bench.measure(rounds, seconds), bench.left_out)
 
 
 def baseline(workload: Workload) -> str:
-    """Whose figures are 1: by hand where the upstream is asked, the floor where nothing need be."""
+    """Whose figures are 1: by hand where the upstream is asked, the floor where nothing need be, else one worker."""
+    if workload.name == "B workers":
+        return FACADE
     return BY_HAND if workload.cold else FLOOR

@@ -1,11 +1,12 @@
-"""The upstream that every contender stands in front of: fixed data, a fixed latency, and a count of the calls.
+"""The upstream that every contender stands in front of: fixed data, a fixed latency, a count of calls and points.
 
 Rows and detections are those of the span and the assets that a body asks for, so that a contender may ask as it
-pleases and still get what everyone gets. The bytes of an answer are made once.
+pleases and still get what everyone gets. The bytes of an answer are made once, and a large one a sensor at a time.
 """
 
 import asyncio
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,8 @@ import orjson
 SENSORS = int(os.environ.get("STUB_SENSORS", "200"))
 LATENCY = float(os.environ.get("STUB_LATENCY", "0.02"))
 KEPT = 64
+# Rows of an answer that is never whole in memory.
+LARGE = 50_000
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _LOGIN = orjson.dumps(
@@ -76,26 +79,40 @@ def _rfc3339(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def reporting(body: dict[str, Any]) -> bytes:
+def _rows_asked(body: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
     filter_ = body["filter"]
     wanted = {
         key: set(filter_[name]["eq"])
         for name, key in (("sensors", "sensor_id"), ("rooms", "room_id"), ("mac_addresses", "mac_address"))
         if filter_.get(name)
     }
-    times = [_rfc3339(moment) for moment in _windows(body, "1m")]
+    return [(number, row) for number, row in enumerate(ROWS) if all(row[key] in ids for key, ids in wanted.items())]
+
+
+def reporting(body: dict[str, Any]) -> tuple[int, Iterator[bytes]]:
+    """How many rows it has, and its bytes, some for each sensor."""
+    filter_ = body["filter"]
+    times = [_rfc3339(moment).encode() for moment in _windows(body, "1m")]
     echo = {name: filter_[name] for name in ("start", "stop") if name in filter_}
-    data = [
-        {**row, **echo, "time": time, "value": (number + at) % 7}
-        for number, row in enumerate(ROWS)
-        if all(row[key] in ids for key, ids in wanted.items())
-        for at, time in enumerate(times)
-    ]
-    counts = {"page": 1, "page_item_count": 0, "total_item_count": 0, "total_pages": 1}
-    return orjson.dumps({"data": data, "page_info": counts})
+    rows = _rows_asked(body)
+
+    def parts() -> Iterator[bytes]:
+        yield b'{"data":['
+        comma = b""
+        for number, row in rows:
+            # All rows of a sensor are alike but for two fields, so the others are written once.
+            whole = orjson.dumps({**row, **echo, "time": "@time", "value": "@value"})
+            head, _, rest = whole.partition(b"@time")
+            middle, _, tail = rest.partition(b'"@value"')
+            alike = [b"%b%b%b%d%b" % (head, time, middle, (number + at) % 7, tail) for at, time in enumerate(times)]
+            yield comma + b",".join(alike)
+            comma = b","
+        yield b'],"page_info":{"page":1,"page_item_count":0,"total_item_count":0,"total_pages":1}}'
+
+    return len(rows) * len(times), parts() if times else iter((b'{"data":[]}',))
 
 
-def detections(body: dict[str, Any]) -> bytes:
+def detections(body: dict[str, Any]) -> tuple[int, Iterator[bytes]]:
     macs = body["filter"].get("mac_addresses") or list(NUMBER_OF_MAC)
     starts = [int(moment.timestamp() * 1000) for moment in _windows(body, "1m")]
     entries = [
@@ -108,21 +125,31 @@ def detections(body: dict[str, Any]) -> bytes:
         for mac in macs
         for at, start in enumerate(starts)
     ]
-    return orjson.dumps(dict.fromkeys(body["data_types"], entries))
+    return len(entries), iter((orjson.dumps(dict.fromkeys(body["data_types"], entries)),))
 
 
 ANSWERS = {"/api/v3/reporting": reporting, "/api/v3/detections": detections}
-_kept: dict[tuple[str, bytes], bytes] = {}
+_kept: dict[tuple[str, bytes], tuple[int, bytes]] = {}
 _calls: dict[str, int] = {}
 
 
-def _answer(path: str, sent: bytes) -> bytes:
+def _count(path: str, points: int) -> None:
+    _calls[path] = _calls.get(path, 0) + 1
+    _calls["points"] = _calls.get("points", 0) + points
+
+
+def _answer(path: str, sent: bytes) -> bytes | Iterator[bytes]:
     found = _kept.get((path, sent))
     if found is None:
+        points, parts = ANSWERS[path](orjson.loads(sent))
+        if points > LARGE:
+            _count(path, points)
+            return parts
         if len(_kept) >= KEPT:
             _kept.clear()
-        found = _kept[path, sent] = ANSWERS[path](orjson.loads(sent))
-    return found
+        found = _kept[path, sent] = points, b"".join(parts)
+    _count(path, found[0])
+    return found[1]
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -134,20 +161,25 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
         sent += message.get("body", b"")
         more = message.get("more_body", False)
     path, status = scope["path"], 200
+    body: bytes | Iterator[bytes] = b"{}"
     if path == "/calls":
         # How many of each there were since it was last asked.
         body = orjson.dumps(_calls)
         _calls.clear()
     elif path in ANSWERS:
-        _calls[path] = _calls.get(path, 0) + 1
         body = _answer(path, sent)
         await asyncio.sleep(LATENCY)
     elif path.endswith("/login"):
-        _calls[path] = _calls.get(path, 0) + 1
+        _count(path, 0)
         body = _LOGIN
         await asyncio.sleep(LATENCY)
     else:
-        status, body = 404, b"{}"
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+        status = 404
+    headers = [(b"content-type", b"application/json")]
+    if isinstance(body, bytes):
+        headers.append((b"content-length", b"%d" % len(body)))
+        body = iter((body,))
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    for part in body:
+        await send({"type": "http.response.body", "body": part, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})

@@ -3,9 +3,11 @@
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -43,22 +45,69 @@ def test_the_upstream_has_the_rows_that_the_workloads_name(stub: ModuleType) -> 
         span = {name: workload.variables[name] for name in ("start", "stop")}
         sensors = workload.variables.get("sensors")
         filter_ = {**span, **({"sensors": {"eq": sensors}} if sensors else {})}
-        rows[workload.name] = json.loads(stub.reporting({"filter": filter_, "window": {"every": "5m"}}))["data"]
-    assert [len(rows[name]) for name in ("B", "C", "C hot")] == [15, 20_000, 20_000]
+        counted, parts = stub.reporting({"filter": filter_, "window": {"every": "5m"}})
+        rows[workload.name] = json.loads(b"".join(parts))["data"]
+        assert counted == len(rows[workload.name])
+    assert [len(rows[name]) for name in ("B", "C", "C hot", "B workers")] == [15, 20_000, 20_000, 15]
     assert len({(row["sensor_id"], row["time"]) for row in rows["C"]}) == 20_000
 
 
 def test_the_upstream_has_detections_of_the_sensors_asked_for(stub: ModuleType) -> None:
     macs = [stub.mac_address(3), stub.mac_address(150)]
     span = {"start": "2025-10-14T00:00:00Z", "stop": "2025-10-14T00:05:00Z"}
-    found = json.loads(stub.detections({"data_types": ["detections_local"], "filter": {**span, "mac_addresses": macs}}))
+    counted, parts = stub.detections({"data_types": ["detections_local"], "filter": {**span, "mac_addresses": macs}})
+    found = json.loads(b"".join(parts))
+    assert counted == 10
     assert {entry["mac_address"] for entry in found["detections_local"]} == set(macs)
     assert len(found["detections_local"]) == 10
 
 
 def test_the_peers_are_pinned_without_the_address_of_a_registry(root: Path) -> None:
     folder = root / "benchmarks" / "peers"
-    wanted = json.loads((folder / "package.json").read_text())["dependencies"]
+    package = json.loads((folder / "package.json").read_text())
+    wanted = package["dependencies"] | package["optionalDependencies"]
     lock = json.loads((folder / "package-lock.json").read_text())["packages"]
     assert {name: lock[f"node_modules/{name}"]["version"] for name in wanted} == wanted
     assert not any("resolved" in package for package in lock.values())
+
+
+@pytest.mark.slow
+def test_a_run_of_the_floor_and_the_facade_can_be_drawn_and_written(python: list[str], tmp_path: Path) -> None:
+    kept, drawn = tmp_path / "run.json", tmp_path / "run.svg"
+    what = ("--quick", "--rounds", "1", "--no-peers", "--with", "facade", "--only", "B", "--only", "polled")
+    subprocess.run([*python, "-m", "benchmarks", *what, "--out", str(kept)], capture_output=True, check=True)
+    run = json.loads(kept.read_text())
+    (workload,) = run["workloads"]
+    assert (workload["name"], workload["baseline"]) == ("B", "bare uvicorn")
+    assert {result["name"] for result in workload["results"]} == {"bare uvicorn", "facade"}
+    for result in workload["results"]:
+        assert result["samples"][0]["requests"] >= 32
+        assert result["calls"] == 0
+    # The first poll needs all of 24 hours by 5 minutes and the window that is under way.
+    assert run["polled"]["points_needed"] >= 289 * 200
+    assert run["polled"]["points_fetched"] >= 289 * 200
+
+    subprocess.run([*python, "-m", "benchmarks", "chart", str(kept), str(drawn)], check=True)
+    texts = [element.text for element in ET.parse(drawn).iter("{http://www.w3.org/2000/svg}text")]
+    assert {"facade", "bare uvicorn"} <= set(texts)
+    text = subprocess.run([*python, "-m", "benchmarks", "text", str(kept)], capture_output=True, text=True, check=True)
+    assert "| bare uvicorn | 1.00 | 1.00 |" in text.stdout
+
+
+def test_what_a_poll_needs_is_what_may_have_changed(stub: ModuleType) -> None:
+    needed = import_module("benchmarks.polling").points_needed
+    now = datetime(2026, 11, 23, 12, 0, 30, tzinfo=UTC)
+    start = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+    assert needed(start, now, first=True) == 289 * 200
+    # Of 11:45 to 12:00 three windows, the first of which ended 30 seconds too late to be settled, and the newest.
+    assert needed(start, now, first=False) == 4 * 200
+
+
+def test_workers_count_with_the_process_that_started_them(stub: ModuleType, tmp_path: Path) -> None:
+    processes = import_module("benchmarks.processes")
+    child = "x = bytearray(50_000_000); print('ready', flush=True); input()"
+    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    command = processes.python("-c", parent)
+    with processes.Process(command, cores=processes.CORES, folder=tmp_path, name="parent", talks=True) as process:
+        assert process.read_line() == "ready\n"
+        assert process.peak() > 50_000_000

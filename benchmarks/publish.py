@@ -1,0 +1,99 @@
+"""What is shown of a run that was kept: a chart, or Markdown for `docs/benchmarks.md`."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from .chart import figure, svg
+from .processes import ROOT
+from .report import RESULTS
+
+CHART = ROOT / "docs" / "images" / "benchmarks.svg"
+
+
+def publish(given: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("what", choices=["chart", "text"])
+    parser.add_argument("result", nargs="?", type=Path, help="the newest where none is named")
+    parser.add_argument("out", nargs="?", type=Path, default=CHART, help="where the chart goes (%(default)s)")
+    arguments = parser.parse_args(given)
+    source = arguments.result or max(RESULTS.glob("*.json"), default=None)
+    if source is None:
+        parser.error("there is no run yet: python -m benchmarks")
+    run = json.loads(source.read_text())
+    if arguments.what == "text":
+        sys.stdout.write("\n".join(markdown(run)) + "\n")
+        return 0
+    try:
+        arguments.out.write_text(svg(run))
+    except ValueError as error:
+        parser.error(str(error))
+    return 0
+
+
+def markdown(run: dict[str, Any]) -> Iterator[str]:
+    """A run's tables, with their ratios."""
+    for workload in run["workloads"]:
+        yield from _table(workload)
+    for curve in run["curves"]:
+        yield from _curve(curve)
+    if polled := run["polled"]:
+        yield (
+            f"The polled dashboard: {polled['points_fetched']:,} points fetched in {polled['polls']} polls by "
+            f"{polled['calls']} calls, {polled['ratio']:.2f} times the {polled['points_needed']:,} of windows that "
+            f"were new or not settled; {polled['median_seconds'] * 1e3:.0f} ms a poll."
+        )
+        yield ""
+    if million := run["million"]:
+        yield (
+            f"A report of {million['rows']:,} rows: {million['answer_bytes'] / 1e6:,.0f} MB in "
+            f"{million['seconds']:.1f} s, {million['peak_bytes'] / 1e6:,.0f} MB of memory at most, "
+            f"{million['ratio']:.2f} times the answer."
+        )
+        yield ""
+    machine = run["machine"]
+    peers = ", ".join(f"{name} {version}" for name, version in machine.pop("peers").items())
+    own = ", ".join(f"{name} {value}" for name, value in machine.items() if name not in ("cores", "load", "kernel"))
+    kernel = machine["kernel"].split("-")[0]
+    yield f"Run {run['at'][:10]}, {machine['cores']} cores, Linux {kernel}: {own}. Peers: {peers}."
+
+
+def _table(workload: dict[str, Any]) -> Iterator[str]:
+    results = sorted(workload["results"], key=lambda result: float(result["wall_seconds"]))
+    base = next(result for result in results if result["name"] == workload["baseline"])
+    yield f"### {workload['name']}: {workload['title']}"
+    yield ""
+    yield f"| | time, of {base['name']} | CPU, of {base['name']} | requests/s | ms | CPU ms | peak MB | calls |"
+    yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
+    for result in results:
+        cells = (
+            f"{result['wall_seconds'] / base['wall_seconds']:.2f}",
+            f"{result['cpu_seconds'] / base['cpu_seconds']:.2f}" if base["cpu_seconds"] else "-",
+            figure(1 / result["wall_seconds"]),
+            figure(result["median_seconds"] * 1e3),
+            f"{result['cpu_seconds'] * 1e3:.3f}",
+            f"{result['peak_bytes'] / 1e6:,.0f}",
+            f"{result['calls']:.3g}",
+        )
+        yield f"| {result['name']} | {' | '.join(cells)} |"
+    yield ""
+    for name, reason in workload["left_out"].items():
+        yield f"{name} is left out: {reason.splitlines()[-1]}"
+        yield ""
+
+
+def _curve(curve: dict[str, Any]) -> Iterator[str]:
+    points = curve["points"]
+    names = dict.fromkeys(result["name"] for point in points for result in point["results"])
+    yield f"### {curve['title']}, ms a request"
+    yield ""
+    yield "| | " + " | ".join(point["title"] for point in points) + " |"
+    yield "| --- |" + " ---: |" * len(points)
+    for name in names:
+        of_point = [{result["name"]: result for result in point["results"]}.get(name) for point in points]
+        cells = [figure(result["wall_seconds"] * 1e3) if result else "-" for result in of_point]
+        yield f"| {name} | {' | '.join(cells)} |"
+    yield ""

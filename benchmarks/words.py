@@ -1,0 +1,34 @@
+"""The queries in the words of those whose schema is the upstream's own JSON: other fields, the same answers."""
+
+from .workloads import DETECTIONS, ROWS, SMALL
+
+_REPORTS = {"B": SMALL, "C": ROWS, "C hot": ROWS}
+
+TAILCALL_WORDS = {
+    "A": DETECTIONS.replace("      id\n", "      id: sensor_id\n"),
+    **{name: query.replace("rows {", "rows: data {") for name, query in _REPORTS.items()},
+}
+
+
+def _hive(query: str) -> str:
+    query = query.replace("Time!", "String!").replace("ID!", "String!")
+    # A request's body is one argument there.
+    return (
+        query.replace("report(\n", "report(input: {\n").replace("\n  ) {", "\n  }) {").replace("rows {", "rows: data {")
+    )
+
+
+HIVE_WORDS = {
+    "A": _hive(DETECTIONS)
+    .replace(
+        "  sensors {",
+        """  sensors: report(input: {
+    filter: {
+      start: "2025-10-07T00:00:00Z", stop: "2025-10-14T00:00:00Z", measurements: [presence, traffic], value: { gte: 0 }
+    }
+    window: { every: "1w", function: last }
+  }) {""",
+    )
+    .replace("      id\n", "      id: sensor_id\n"),
+    **{name: _hive(query) for name, query in _REPORTS.items()},
+}
