@@ -18,7 +18,7 @@ from .contenders import SERVERS, Server, install_peers
 from .growth import CURVES, Curve
 from .processes import CORES, RunError
 from .publish import publish
-from .report import Found, curve_table, keep, table
+from .report import QUIET, Found, as_json, curve_table, goals_table, keep, table
 from .rounds import Measured, run
 from .workloads import WORKLOADS, Workload
 
@@ -135,11 +135,11 @@ def main(given: Sequence[str] | None = None) -> int:
         return publish(given)
     arguments = _arguments(given)
     # A table cut to a pipe's 80 columns would lose its figures.
-    console = Console() if sys.stdout.isatty() else Console(width=120)
+    console = Console() if sys.stdout.isatty() else Console(width=140)
     load = os.getloadavg()[0]
     if len(CORES) < 2:
         console.print("One core: the load takes time from the servers, so only CPU times say something.")
-    if load > 0.5:
+    if load > QUIET:
         console.print(f"The machine is busy with other things (load {load:.1f}): the figures are worth less for it.")
     peers = "left out" if arguments.no_peers else install_peers()
     if peers:
@@ -157,7 +157,9 @@ def main(given: Sequence[str] | None = None) -> int:
             console.print(f"Stopped: {error}", style="red", markup=False)
             return 1
     options = {"quick": arguments.quick, "rounds": arguments.rounds, "latency_ms": arguments.latency}
-    path = keep(run_.found, arguments.out, **options, load_before=load)
+    whole = as_json(run_.found, **options, load_before=load)
+    console.print(goals_table(whole))
+    path = keep(whole, arguments.out)
     console.print(f"Kept in {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}.")
     return 0
 

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from html import escape
 from typing import Any
 
+from .contenders import BY_HAND, FACADE, FLOOR
+
 # Each panel's workload, its title, and what of a result its bars are.
 PANELS = (
     ("A", "A: 200 sensors with detections, cold, ms", "wall_seconds", 1e3),
@@ -11,8 +13,7 @@ PANELS = (
     ("C", "C: 20,000 rows, cold, ms", "wall_seconds", 1e3),
     ("C hot", "C hot: the same rows again, ms", "wall_seconds", 1e3),
 )
-PANEL, NAMES, VALUES, BAR, GAP, TOP = 430, 165, 60, 14, 6, 30
-OURS, BASELINES = "facade", ("by hand", "bare uvicorn")
+PANEL, NAMES, VALUES, BAR, GAP, TOP = 450, 206, 60, 14, 6, 30
 STYLE = """
 text { font: 12px system-ui, sans-serif; fill: #24292f; }
 .title { font-weight: 600; }
@@ -32,7 +33,8 @@ def svg(run: dict[str, Any]) -> str:
     panels = [(title, found[name], what, scale) for name, title, what, scale in PANELS if name in found]
     if not panels:
         raise ValueError("the run has none of the workloads that are drawn: A, B, C, C hot")
-    body, top = [], 0
+    body: list[str] = []
+    top = 0
     for pair in (panels[at : at + 2] for at in range(0, len(panels), 2)):
         for column, panel in enumerate(pair):
             body.extend(_panel(column * PANEL, top, *panel))
@@ -50,15 +52,19 @@ def svg(run: dict[str, Any]) -> str:
 
 def _panel(left: int, top: int, title: str, results: list[dict[str, Any]], what: str, scale: float) -> Iterator[str]:
     yield f'<text class="title" x="{left + 10}" y="{top + 18}">{escape(title)}</text>'
-    longest = max(result[what] for result in results) or 1
+    # The longest is broken where it would leave the others no room.
+    *_, second, first = sorted([0.0, *(float(result[what]) for result in results)])
+    longest = min(first, 2 * second or first) or 1.0
     room = PANEL - NAMES - VALUES
     for at, result in enumerate(sorted(results, key=lambda result: float(result[what]))):
         name, value = result["name"], result[what]
-        y, width = top + TOP + at * (BAR + GAP), max(1.0, value / longest * room)
-        kind = "ours" if name == OURS else "base" if name in BASELINES else "peer"
-        weight = ' class="title"' if name == OURS else ""
+        y, width = top + TOP + at * (BAR + GAP), max(1.0, min(value / longest, 1) * room)
+        kind = "ours" if name == FACADE else "base" if name in (BY_HAND, FLOOR) else "peer"
+        weight = ' class="title"' if name == FACADE else ""
         yield f'<text{weight} x="{left + NAMES - 8}" y="{y + 11}" text-anchor="end">{escape(name)}</text>'
-        yield f'<rect class="{kind}" x="{left + NAMES}" y="{y}" width="{width:.1f}" height="{BAR}" rx="2"/>'
+        for start, end in ((0, width),) if value <= longest else ((0, width - 24), (width - 20, width)):
+            place = f'x="{left + NAMES + start:.1f}" y="{y}" width="{end - start:.1f}" height="{BAR}"'
+            yield f'<rect class="{kind}" {place} rx="2"/>'
         yield f'<text x="{left + NAMES + width + 6:.1f}" y="{y + 11}">{figure(value * scale)}</text>'
 
 

@@ -10,7 +10,8 @@ from .processes import LOAD_CORES, SERVER_CORES, Process, asgi, free_port, pytho
 from .words import HIVE_WORDS, TAILCALL_WORDS
 
 PEERS = Path(__file__).parent / "peers"
-FLOOR, BY_HAND, FACADE = "bare uvicorn", "by hand", "facade"
+FLOOR, BY_HAND, FACADE, TWO_WORKERS = "bare uvicorn", "by hand", "facade", "facade, 2 workers"
+PLAIN, APOLLO, APOLLO_CACHED = "plain Strawberry", "Apollo Server", "Apollo, response cache"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,9 @@ class Running:
         return f"http://127.0.0.1:{self.port}/graphql"
 
 
-def facade(name: str = FACADE, *, workers: int = 1, workloads: frozenset[str], **settings: str) -> Server:
+def facade(
+    name: str = FACADE, *, workers: int = 1, workloads: frozenset[str], settings: Mapping[str, str] | None = None
+) -> Server:
     """Everything on that an operator has on; a limit so high that it is counted and never met."""
 
     def command(place: Place) -> list[str]:
@@ -54,7 +57,7 @@ def facade(name: str = FACADE, *, workers: int = 1, workloads: frozenset[str], *
 
     def environment(place: Place) -> dict[str, str]:
         own = {"FACADE_AUTH": "passthrough", "FACADE_RATE_LIMIT": "1000000/second"}
-        return {"BUTLR_BASE_URL": place.upstream, **own, **settings}
+        return {"BUTLR_BASE_URL": place.upstream, **own, **(settings or {})}
 
     return Server(name, command, environment, workloads, cores=workers)
 
@@ -78,16 +81,16 @@ def _tailcall(place: Place) -> list[str]:
 
 SERVERS = (
     facade(workloads=frozenset({"A", "B", "C", "C hot", "B workers"})),
-    facade(f"{FACADE}, 2 workers", workers=2, workloads=frozenset({"B workers"})),
+    facade(TWO_WORKERS, workers=2, workloads=frozenset({"B workers"})),
     Server(
-        "plain Strawberry",
+        PLAIN,
         lambda place: asgi("benchmarks.plain:app", place.port),
         lambda place: {"UPSTREAM": place.upstream},
         # It keeps nothing, so there is no hot.
         frozenset({"A", "B", "C"}),
     ),
-    _node("Apollo Server", "apollo.js"),
-    _node("Apollo, response cache", "apollo.js", RESPONSE_CACHE="1"),
+    _node(APOLLO, "apollo.js"),
+    _node(APOLLO_CACHED, "apollo.js", RESPONSE_CACHE="1"),
     _node("Yoga, response cache", "yoga.js"),
     _node("Hive Gateway, response cache", "hive.js", HIVE_WORDS),
     Server(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from .contenders import FACADE
+from .contenders import APOLLO, APOLLO_CACHED, FACADE
 from .workloads import WORKLOADS, Workload
 
 _OF_NAME = {workload.name: workload for workload in WORKLOADS}
@@ -40,16 +40,16 @@ CURVES = (
         # A million has a way of its own (`million.py`): most of the others have not the memory.
         "C by rows, cold",
         {count: rows_of(count) for count in (1_000, 10_000, 100_000)},
-        frozenset({FACADE, "Apollo Server", "Hive Gateway, response cache", "Tailcall"}),
+        frozenset({FACADE, APOLLO, "Hive Gateway, response cache", "Tailcall"}),
     ),
     Curve(
         "A by sensors, cold",
         {count: _sensors_of(count) for count in (100, 300, 1_000, 3_000, 10_000)},
-        frozenset({FACADE, "Apollo Server", "Hive Gateway, response cache"}),
+        frozenset({FACADE, APOLLO, "Hive Gateway, response cache"}),
     ),
     Curve(
         "B by requests at once, hot",
         {count: _at_once(count) for count in (1, 4, 16, 64, 256, 1_000)},
-        frozenset({FACADE, "Apollo, response cache", "Tailcall"}),
+        frozenset({FACADE, APOLLO_CACHED, "Tailcall"}),
     ),
 )

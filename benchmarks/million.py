@@ -21,8 +21,10 @@ def free_memory() -> int:
 def measure(folder: Path, *, latency: float, rows: int = 1_000_000) -> dict[str, Any]:
     """Ask once, cold. Raises `RunError`."""
     workload = rows_of(rows)
-    patience = {f"FACADE_{name}_TIMEOUT": "300" for name in ("UPSTREAM", "OPERATION")}
-    server = facade(workloads=frozenset(), FACADE_MAX_COST=str(10 * rows), **patience)
+    settings = {"FACADE_MAX_COST": str(10 * rows)} | {
+        f"FACADE_{name}_TIMEOUT": "300" for name in ("UPSTREAM", "OPERATION")
+    }
+    server = facade(workloads=frozenset(), settings=settings)
     with ExitStack() as stack:
         address = stack.enter_context(upstream(folder, workload.sensors, latency))
         contender = stack.enter_context(running(server, folder, address))

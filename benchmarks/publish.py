@@ -1,41 +1,60 @@
-"""What is shown of a run that was kept: a chart, or Markdown for `docs/benchmarks.md`."""
+"""What is shown of a run that was kept: a chart, and tables in `docs/benchmarks.md`."""
 
 import argparse
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from .chart import figure, svg
+from .goals import goals
 from .processes import ROOT
-from .report import RESULTS
+from .report import QUIET, RESULTS
 
-CHART = ROOT / "docs" / "images" / "benchmarks.svg"
+CHART, DOCUMENT = ROOT / "docs" / "images" / "benchmarks.svg", ROOT / "docs" / "benchmarks.md"
+# The document's last chapter, which a run replaces.
+CHAPTER = "## Figures\n"
 
 
 def publish(given: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("what", choices=["chart", "text"])
     parser.add_argument("result", nargs="?", type=Path, help="the newest where none is named")
-    parser.add_argument("out", nargs="?", type=Path, default=CHART, help="where the chart goes (%(default)s)")
+    parser.add_argument("out", nargs="?", type=Path, help="the chart's file, or the document whose last chapter it is")
     arguments = parser.parse_args(given)
     source = arguments.result or max(RESULTS.glob("*.json"), default=None)
     if source is None:
         parser.error("there is no run yet: python -m benchmarks")
     run = json.loads(source.read_text())
-    if arguments.what == "text":
-        sys.stdout.write("\n".join(markdown(run)) + "\n")
-        return 0
     try:
-        arguments.out.write_text(svg(run))
+        if arguments.what == "chart":
+            (arguments.out or CHART).write_text(svg(run))
+        else:
+            document = arguments.out or DOCUMENT
+            document.write_text(with_figures(document.read_text(), run))
     except ValueError as error:
         parser.error(str(error))
     return 0
 
 
+def with_figures(document: str, run: dict[str, Any]) -> str:
+    """The document with the run's figures for its last chapter. Raises ValueError where it has no such chapter."""
+    before, chapter, _ = document.partition(CHAPTER)
+    if not chapter:
+        raise ValueError(f"the document has no chapter {CHAPTER.strip()!r}")
+    return "\n".join([before + chapter, *markdown(run), ""])
+
+
 def markdown(run: dict[str, Any]) -> Iterator[str]:
-    """A run's tables, with their ratios."""
+    """What a run found, the goals first."""
+    if run["load_before"] > QUIET:
+        yield f"The machine was busy with other things (load {run['load_before']:.1f}): not even ratios can be trusted."
+        yield ""
+    yield "| workload | what | goal | found |"
+    yield "| --- | --- | --- | ---: |"
+    for goal in goals(run):
+        yield f"| {' | '.join(goal.cells())} |"
+    yield ""
     for workload in run["workloads"]:
         yield from _table(workload)
     for curve in run["curves"]:

@@ -14,11 +14,14 @@ from typing import Any
 from rich.table import Table
 
 from .contenders import PEERS
+from .goals import goals
 from .growth import Curve
 from .processes import CORES
 from .rounds import Measured, baseline
 
 RESULTS = Path(__file__).parent / "results"
+# The load of a machine, before a run, that has nothing else to do.
+QUIET = 0.5
 PACKAGES = ("uvicorn", "uvloop", "httptools", "starlette", "strawberry-graphql", "graphql-core", "httpx", "aiohttp")
 
 
@@ -89,13 +92,21 @@ def _ratio(value: float, base: float) -> str:
     return f"{value / base:.2f}" if base else "-"
 
 
-def keep(found: Found, path: Path | None, **run: Any) -> Path:
+def goals_table(run: dict[str, Any]) -> Table:
+    made = Table(title="What it is held to", title_justify="left", title_style="bold")
+    for heading in ("workload", "what", "goal", "found"):
+        made.add_column(heading)
+    for goal in goals(run):
+        made.add_row(*goal.cells(), style=None if goal.met else "red")
+    return made
+
+
+def keep(run: dict[str, Any], path: Path | None) -> Path:
     """Write the run's figures, by default under `results/`, and return where."""
-    at = datetime.now(UTC)
     if path is None:
         RESULTS.mkdir(exist_ok=True)
-        path = RESULTS / f"{at:%Y%m%dT%H%M%SZ}.json"
-    path.write_text(json.dumps(as_json(found, at=at.isoformat(timespec="seconds"), **run), indent=1) + "\n")
+        path = RESULTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
+    path.write_text(json.dumps(run, indent=1) + "\n")
     return path
 
 
@@ -105,6 +116,7 @@ def as_json(found: Found, **run: Any) -> dict[str, Any]:
         made = {"title": curve.title, "points": [{"size": size, **_measured(one)} for size, one in points.items()]}
         curves.append(made)
     return {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
         **run,
         "machine": _machine(),
         "workloads": [_measured(measured) for measured in found.workloads],

@@ -90,8 +90,14 @@ def test_a_run_of_the_floor_and_the_facade_can_be_drawn_and_written(python: list
     subprocess.run([*python, "-m", "benchmarks", "chart", str(kept), str(drawn)], check=True)
     texts = [element.text for element in ET.parse(drawn).iter("{http://www.w3.org/2000/svg}text")]
     assert {"facade", "bare uvicorn"} <= set(texts)
-    text = subprocess.run([*python, "-m", "benchmarks", "text", str(kept)], capture_output=True, text=True, check=True)
-    assert "| bare uvicorn | 1.00 | 1.00 |" in text.stdout
+    document = tmp_path / "document.md"
+    document.write_text("# Benchmarks\n\n## Figures\n\nOf another run.\n")
+    subprocess.run([*python, "-m", "benchmarks", "text", str(kept), str(document)], check=True)
+    text = document.read_text()
+    assert text.startswith("# Benchmarks\n\n## Figures\n")
+    assert "Of another run" not in text
+    assert "| B | CPU by that of bare uvicorn | at most 1.4 |" in text
+    assert "| bare uvicorn | 1.00 | 1.00 |" in text
 
 
 def test_what_a_poll_needs_is_what_may_have_changed(stub: ModuleType) -> None:
@@ -111,3 +117,23 @@ def test_workers_count_with_the_process_that_started_them(stub: ModuleType, tmp_
     with processes.Process(command, cores=processes.CORES, folder=tmp_path, name="parent", talks=True) as process:
         assert process.read_line() == "ready\n"
         assert process.peak() > 50_000_000
+
+
+def test_goals_are_of_the_figures_that_a_run_has(stub: ModuleType) -> None:
+    figures = {
+        "bare uvicorn": (1e-4, 7e-5),
+        "facade": (2e-4, 14e-5),
+        "Apollo, response cache": (4e-4, 3e-4),
+        "Tailcall": (1e-4, 5e-5),
+    }
+    results = [{"name": name, "wall_seconds": wall, "cpu_seconds": cpu} for name, (wall, cpu) in figures.items()]
+    run = {"workloads": [{"name": "B", "results": results}], "polled": {"ratio": 1.1}, "million": None}
+    found = [
+        (goal.workload, goal.what, round(goal.found, 3), goal.met)
+        for goal in import_module("benchmarks.goals").goals(run)
+    ]
+    assert found == [
+        ("B", "CPU by that of bare uvicorn", 2.0, False),
+        ("B", "times as fast as Apollo, response cache", 2.0, False),
+        ("polled", "points fetched by points of windows new or not settled", 1.1, True),
+    ]

@@ -1,0 +1,102 @@
+"""What the facade is held to, beside what a run found."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from .chart import figure
+from .contenders import APOLLO, APOLLO_CACHED, BY_HAND, FACADE, FLOOR, PLAIN, TWO_WORKERS
+
+Results = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """`found` may be at most `bound`, or, with `at_least`, no less."""
+
+    workload: str
+    what: str
+    found: float
+    bound: float
+    at_least: bool = False
+
+    @property
+    def met(self) -> bool:
+        return self.found >= self.bound if self.at_least else self.found <= self.bound
+
+    def cells(self) -> tuple[str, str, str, str]:
+        bound = f"{'at least' if self.at_least else 'at most'} {self.bound:g}"
+        return self.workload, self.what, bound, f"{figure(self.found)}{'' if self.met else ' (not met)'}"
+
+
+def goals(run: dict[str, Any]) -> Iterator[Goal]:
+    """Of those whose figures the run has."""
+    of = {workload["name"]: {result["name"]: result for result in workload["results"]} for workload in run["workloads"]}
+    for name, judge in (("A", _a), ("B", _b), ("C", _c), ("C hot", _c_hot), ("B workers", _workers)):
+        if FACADE in of.get(name, {}):
+            yield from judge(of[name])
+    if polled := run["polled"]:
+        yield Goal("polled", "points fetched by points of windows new or not settled", polled["ratio"], 1.1)
+    if million := run["million"]:
+        yield Goal("1M rows", "peak memory by the answer's size", million["ratio"], 3)
+
+
+def _ratio(results: Results, what: str, other: str) -> float | None:
+    """The facade's figure by another's, where that one was there and has something to divide by."""
+    divisor = results[other][what] if other in results else 0
+    return results[FACADE][what] / divisor if divisor else None
+
+
+def _best_peer(results: Results) -> str:
+    peers = [name for name in results if name not in (FACADE, FLOOR, BY_HAND, PLAIN)]
+    return min(peers, key=lambda name: float(results[name]["wall_seconds"]), default="")
+
+
+def _at_most(workload: str, what: str, found: float | None, bound: float) -> Iterator[Goal]:
+    if found is not None:
+        yield Goal(workload, what, found, bound)
+
+
+def _times_faster(workload: str, results: Results, other: str, bound: float) -> Iterator[Goal]:
+    if ratio := _ratio(results, "wall_seconds", other):
+        yield Goal(workload, f"times as fast as {other}", 1 / ratio, bound, at_least=True)
+
+
+def _a(results: Results) -> Iterator[Goal]:
+    best = _best_peer(results)
+    yield from _at_most("A", "time by that by hand", _ratio(results, "wall_seconds", BY_HAND), 1.2)
+    yield from _at_most("A", f"time by that of {best}", _ratio(results, "wall_seconds", best), 0.6)
+    yield Goal("A", "calls", results[FACADE]["calls"], 2)
+
+
+def _b(results: Results) -> Iterator[Goal]:
+    yield from _at_most("B", "CPU by that of bare uvicorn", _ratio(results, "cpu_seconds", FLOOR), 1.4)
+    yield from _times_faster("B", results, APOLLO_CACHED, 4)
+
+
+def _c(results: Results) -> Iterator[Goal]:
+    yield from _at_most("C", "time by that by hand", _ratio(results, "wall_seconds", BY_HAND), 0.6)
+    yield from _times_faster("C", results, _best_peer(results), 5)
+    yield from _times_faster("C", results, PLAIN, 10)
+    yield from _at_most("C", "peak memory by Apollo's", _ratio(results, "peak_bytes", APOLLO), 0.5)
+
+
+def _c_hot(results: Results) -> Iterator[Goal]:
+    yield from _at_most("C hot", "time by that of bare uvicorn", _ratio(results, "wall_seconds", FLOOR), 1.3)
+    yield from _times_faster("C hot", results, _best_peer(results), 8)
+
+
+def _workers(results: Results) -> Iterator[Goal]:
+    two = results.get(TWO_WORKERS)
+    if two is None:
+        return
+    one = results[FACADE]
+    yield Goal(
+        "B workers",
+        "times the requests/s by two workers, where there are cores for them and the load",
+        one["wall_seconds"] / two["wall_seconds"],
+        1.7,
+        at_least=True,
+    )
+    if one["cpu_seconds"]:
+        yield Goal("B workers", "CPU a request by two by that by one", two["cpu_seconds"] / one["cpu_seconds"], 1.1)
