@@ -56,8 +56,7 @@ schema: .venv/.runtime ## Write schema.graphql
 
 ifneq ($(wildcard benchmarks/__main__.py),)
 .PHONY: bench
-bench: install .venv/.dev ## The benchmarks, side by side with the peers, as ratios
-	@scripts/need redis-server
+bench: install .venv/.dev .venv/.node ## The benchmarks, side by side with the peers, as ratios
 	$(BIN)/python -m benchmarks $(ARGS)
 endif
 

@@ -78,10 +78,10 @@ class Run:
             return name in self._arguments.only
         return self._arguments.full or (by_default and not self._arguments.growth)
 
-    def _measure(self, workload: Workload, servers: Sequence[Server], rounds: int) -> Measured:
+    def _measure(self, workload: Workload, servers: Sequence[Server], **how: int) -> Measured:
         quick = self._arguments.quick
         seconds = 0.5 if quick else workload.seconds
-        measured = run(workload, servers, self._folder, latency=self._latency, rounds=rounds, seconds=seconds)
+        measured = run(workload, servers, self._folder, latency=self._latency, seconds=seconds, **how)
         for name, reason in measured.left_out.items():
             self._console.print(f"{workload.name}: {name} is left out: {reason}", markup=False, highlight=False)
         return measured
@@ -89,7 +89,7 @@ class Run:
     def workloads(self) -> None:
         for workload in WORKLOADS:
             if self._wanted(workload.name):
-                measured = self._measure(workload, self._servers, self._arguments.rounds)
+                measured = self._measure(workload, self._servers, rounds=self._arguments.rounds)
                 self.found.workloads.append(measured)
                 self._console.print(table(measured))
 
@@ -110,7 +110,7 @@ class Run:
 
     def _curve(self, curve: Curve) -> None:
         servers = [server for server in self._servers if server.name in curve.servers]
-        points = {size: self._measure(workload, servers, 1) for size, workload in curve.points.items()}
+        points = {size: self._measure(one, servers, rounds=1, warm_up=1) for size, one in curve.points.items()}
         self.found.curves.append((curve, points))
         self._console.print(curve_table(curve, points))
 

@@ -47,7 +47,9 @@ def python(*arguments: str) -> list[str]:
 def asgi(app: str, port: int) -> list[str]:
     """The command of a bare uvicorn, as fast as it is to be had."""
     uvicorn = ("-m", "uvicorn", app, "--host", "127.0.0.1", "--port", str(port), "--http", "httptools")
-    return python(*uvicorn, "--loop", "uvloop", "--no-access-log", "--log-level", "warning", "--lifespan", "off")
+    quiet = ("--no-access-log", "--log-level", "warning", "--lifespan", "off")
+    # A connection that idles while others have their turn is not to be closed under its next request.
+    return python(*uvicorn, *quiet, "--loop", "uvloop", "--timeout-keep-alive", "600")
 
 
 class Process:

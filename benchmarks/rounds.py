@@ -127,10 +127,10 @@ class Bench:
         self._turns[BY_HAND] = lambda seconds, least: self._turn_by_hand(process, seconds, least)
         self._peaks[BY_HAND] = process.peak
 
-    def measure(self, rounds: int, seconds: float) -> list[Result]:
+    def measure(self, rounds: int, seconds: float, warm_up: int) -> list[Result]:
         results = {name: Result(name) for name in self._turns}
         for name in list(self._turns):
-            self._take(name, 0 if self.workload.cold else min(seconds, 1.0), WARM_UP)
+            self._take(name, 0 if self.workload.cold else min(seconds, 1.0), warm_up)
             results[name].peak = self._peaks[name]()
         names = list(self._turns)
         for number in range(rounds):
@@ -217,7 +217,14 @@ class Measured:
 
 
 def run(
-    workload: Workload, servers: Sequence[Server], folder: Path, *, latency: float, rounds: int, seconds: float
+    workload: Workload,
+    servers: Sequence[Server],
+    folder: Path,
+    *,
+    latency: float,
+    rounds: int,
+    seconds: float,
+    warm_up: int = WARM_UP,
 ) -> Measured:
     """Measure all contenders of a workload. Raises `RunError`."""
     with ExitStack() as stack:
@@ -228,7 +235,7 @@ def run(
         for server in servers:
             if workload.name in server.workloads:
                 bench.add(server)
-        return Measured(workload, bench.measure(rounds, seconds), bench.left_out)
+        return Measured(workload, bench.measure(rounds, seconds, warm_up), bench.left_out)
 
 
 def baseline(workload: Workload) -> str:
