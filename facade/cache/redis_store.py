@@ -22,6 +22,8 @@ _LONGEST = 7 * 24 * 3600.0
 # How far the clocks of two replicas may be apart before one forgets another's entries in the index.
 _SKEW = 3600.0
 _OWED_MOST = 10_000
+# Keys and bytes of one write.
+_MOST_AT_ONCE, _LARGEST_AT_ONCE = 500, 4 << 20
 
 
 class RedisStore:
@@ -76,8 +78,17 @@ class RedisStore:
         await self._write([(key, entry.encode(), ttl)])
 
     async def set_many(self, items: Sequence[tuple[str, Entry, float]]) -> None:
-        if items:
-            await self._write([(key, entry.encode(), ttl) for key, entry, ttl in items])
+        """One round trip, for what is not too much of it at once: Redis and the event loop have others to serve."""
+        batch: list[tuple[str, bytes, float]] = []
+        size = 0
+        for key, entry, ttl in items:
+            batch.append((key, entry.encode(), ttl))
+            size += entry.size
+            if len(batch) == _MOST_AT_ONCE or size > _LARGEST_AT_ONCE:
+                await self._write(batch)
+                batch, size = [], 0
+        if batch:
+            await self._write(batch)
 
     async def get_text(self, key: str) -> str | None:
         data = await self._read(key)

@@ -40,10 +40,14 @@ class RedisServer:
     def forget_calls(self) -> None:
         self.command("CONFIG", "RESETSTAT")
 
+    def info(self, section: str) -> dict[str, Any]:
+        with redis.Redis(port=self.port) as client:
+            told: dict[str, Any] = client.info(section)
+        return told
+
     def calls(self) -> dict[str, int]:
         """How often each command has come since."""
-        with redis.Redis(port=self.port) as client:
-            stats = client.info("commandstats")
+        stats = self.info("commandstats")
         calls = {name.removeprefix("cmdstat_"): told["calls"] for name, told in stats.items()}
         return {
             name: calls

@@ -77,6 +77,18 @@ async def test_many_are_written_in_one_go_and_dropped_by_their_scopes(replicas, 
     await first.set_many([])
 
 
+async def test_very_many_are_written_in_parts(replicas, redis_server, make_entry):
+    first, second = replicas
+    names = [key("t-a", "reporting", b"%d" % number) for number in range(1201)]
+    redis_server.forget_calls()
+    await first.set_many([(name, make_entry(name.encode()), 60) for name in names])
+    assert redis_server.calls()["exec"] == 3
+    assert await second.get_many(names) == [make_entry(name.encode()) for name in names]
+    redis_server.forget_calls()
+    await first.set_many([(name, make_entry(b"x" * (3 << 20)), 60) for name in names[:5]])
+    assert redis_server.calls()["exec"] == 3
+
+
 async def test_of_many_those_without_a_ttl_are_emptied(replicas, make_entry):
     first, _ = replicas
     await first.set_many([(name, make_entry(), 60) for name in (A, B)])
@@ -262,6 +274,38 @@ async def test_a_redis_that_will_not_pass_news_on_is_a_cache_all_the_same(
     assert await second.get(A) is None
     redis_server.command("ACL", "SETUSER", "default", f"+{refused}")
     await until(lambda: first.hears)
+
+
+async def test_a_user_of_the_facades_own_keys_is_enough(redis_server, clock, wall, until, make_entry):
+    redis_server.command("ACL", "SETUSER", "facade", "on", ">word", "resetchannels", "~facade:*", "&facade:*", "+@all")
+    url = redis_server.url.replace("redis://", "redis://facade:word@")
+    replicas = [TieredStore(RedisStore(url, clock=clock), 1 << 20, clock=clock, wall=wall) for _ in range(2)]
+    first, second = replicas
+    await first.set(A, make_entry(), 60)
+    assert await second.get_many([A, B]) == [make_entry(), None]
+    await until(lambda: first.hears and second.hears)
+    async with first.leases.turn("flight", B, readable=lambda _: True) as entry:
+        assert entry is None
+    assert await first.purge() == 1
+    await until(lambda: second.peek(A) is None)
+    assert await first.add_text("login", "text", 60) is True
+    for replica in replicas:
+        await replica.aclose()
+    assert redis_server.command("ACL", "LOG").startswith("*0")
+
+
+async def test_a_redis_that_is_full_forgets_what_ends_first_and_no_index(replicas, redis_server, make_entry):
+    first, second = replicas
+    redis_server.command("CONFIG", "SET", "maxmemory-policy", "volatile-ttl")
+    used = int(redis_server.info("memory")["used_memory"])
+    redis_server.command("CONFIG", "SET", "maxmemory", str(used + (2 << 20)))
+    names = [key("t-a", "reporting", b"%d" % number) for number in range(200)]
+    for name in names:
+        await first.set(name, make_entry(b"x" * 40_000), 600)
+    left = [entry for entry in await second.get_many(names) if entry]
+    assert 10 < len(left) < 150
+    await first.drop(scope_prefix("t-a"))
+    assert await first._shared.get_many(names) == [None] * 200
 
 
 async def test_a_connection_that_hangs_is_found_out(redis_server, until):
