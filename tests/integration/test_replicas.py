@@ -13,6 +13,8 @@ pytestmark = pytest.mark.redis
 
 REPORT = """query ($start: Time!, $stop: Time) {
   report(filter: {start: $start, stop: $stop, measurements: [presence]}) { rows { sensor_id value } } }"""
+OF_ROOMS = """query ($start: Time!, $stop: Time!, $rooms: [ID!]!) {
+  report(filter: {start: $start, stop: $stop, measurements: [presence], rooms: {eq: $rooms}}) { rows { value } } }"""
 OPERATIONS = [
     "{ sensors { data { id name room { id name } } } }",
     "{ rooms { data { id name sensors { id } } } }",
@@ -117,6 +119,20 @@ def test_the_fleet_makes_as_many_calls_as_one(fleet, alone, upstream, at_work):
         of_all = at_once(*((ask, replica, all_, operation) for operation in OPERATIONS for replica in fleet))
         for at, data in enumerate(of_one[:-1]):
             assert of_all[3 * at : 3 * at + 3] == [data] * 3
+    assert asked(upstream, all_) == asked(upstream, one)
+
+
+def test_what_the_upstream_cannot_bear_whole_is_cut_once(fleet, alone, upstream, at_work):
+    upstream.configure(latency_ms=30, max_ids=2)
+    one, all_ = upstream.login(), upstream.login()
+
+    def ask(replica, token):
+        rooms = [room["id"] for room in replica.data("{ rooms { data { id } } }", token=token)["rooms"]["data"]]
+        return replica.data(OF_ROOMS, {**at_work(minutes=5), "rooms": rooms}, token=token)["report"]["rows"]
+
+    truth = ask(alone, one)
+    assert asked(upstream, one)["/api/v3/reporting"] > 3
+    assert at_once(*((ask, replica, all_) for replica in fleet)) == [truth] * 3
     assert asked(upstream, all_) == asked(upstream, one)
 
 
