@@ -156,6 +156,7 @@ def test_only_what_needs_more_than_a_facade_is_left_out() -> None:
         ("README.md", "git"),
         ("README.md", "BUTLR_CLIENT_ID=…"),
         ("docs/operating.md", "docker"),
+        ("docs/operating.md", "kubectl"),
         ("docs/operating.md", "facade"),
     }
     assert {block.language for block in BLOCKS} <= {"sh", "graphql", "json"}
