@@ -56,7 +56,7 @@ class Proof:
             # Disliked, and yet authenticated.
             return Reply(error.status, {}, error.body)
         # No proxy's web page passes for an answer.
-        decode_reporting(reply.body)
+        decode_reporting(reply.content)
         return reply
 
     async def _tokens_come_first(self, body: bytes) -> bool:

@@ -70,7 +70,7 @@ class Butlr:
         return await self._session(CLIENT_LOGIN_PATH, body)
 
     async def reporting(self, body: bytes, token: str) -> Reply:
-        return await self.http.call("POST", REPORTING_PATH, body=body, token=token)
+        return await self.http.call("POST", REPORTING_PATH, body=body, token=token, packs=True)
 
     async def detections(self, body: bytes, token: str) -> Reply:
         return await self.http.call("POST", DETECTIONS_PATH, body=body, token=token)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib import metadata
-from typing import Self
+from typing import Any, Self
 
 import aiohttp
 import httpx
@@ -22,8 +22,11 @@ from .errors import (
     UpstreamUnavailable,
     error_for_status,
 )
+from .packed import PACKED_AT_ONCE, PACKED_FROM, Packed
 
 MAX_BODY_BYTES = 256 * 1024 * 1024
+# Times as much may come where it is packed.
+MOST_PACKED = 4
 
 try:
     _VERSION = metadata.version("butlr-graphql-facade")
@@ -38,6 +41,13 @@ class Reply:
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
+    # Instead of `body`, where the call said that it may be and the answer is that large.
+    packed: Packed | None = field(default=None, repr=False)
+
+    @property
+    def content(self) -> Any:
+        """What there is to decode: bytes, or `Packed` where the call said that it may be."""
+        return self.body if self.packed is None else self.packed
 
     @property
     def content_type(self) -> str | None:
@@ -66,6 +76,7 @@ class Http:
         connections: int = 64,
         transport: httpx.AsyncBaseTransport | None = None,
         max_body_bytes: int = MAX_BODY_BYTES,
+        packed_from: int = PACKED_FROM,
     ) -> None:
         """`timeout`: seconds for a whole call, from the wait for a connection to the body's last byte."""
         self._base = _checked_base(base_url)
@@ -73,6 +84,7 @@ class Http:
         self._prefix = str(self._base).rstrip("/")
         self._timeout = timeout
         self._max_body_bytes = max_body_bytes
+        self._packed_from = packed_from
         self._closed = False
         # One client serves many callers: a cookie set for one must not go out with another's request.
         no_cookies = CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
@@ -92,8 +104,9 @@ class Http:
         body: bytes | None = None,
         token: str | None = None,
         headers: Mapping[str, str] | None = None,
+        packs: bool = False,
     ) -> Reply:
-        """The answer, whatever its status.
+        """The answer, whatever its status; with `packs` a large one may come packed.
 
         Raises UpstreamTimeout, UpstreamUnavailable or InvalidResponse for faults of the wire, and
         Unauthenticated for a token that cannot stand in a header.
@@ -107,7 +120,7 @@ class Http:
             sent_headers.update(headers)
         try:
             async with asyncio.timeout(self._timeout):
-                return await self._exchange(method, path, body, sent_headers)
+                return await self._exchange(method, path, body, sent_headers, packs)
         except TimeoutError as exc:
             raise self._too_slow(path) from exc
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, httpx.CookieConflict) as exc:
@@ -124,9 +137,10 @@ class Http:
         body: bytes | None = None,
         token: str | None = None,
         headers: Mapping[str, str] | None = None,
+        packs: bool = False,
     ) -> Reply:
         """As `send`, with a status other than 2xx raised as the error that it stands for."""
-        reply = await self.send(method, path, body=body, token=token, headers=headers)
+        reply = await self.send(method, path, body=body, token=token, headers=headers, packs=packs)
         if 200 <= reply.status < 300:
             return reply
         raise error_for(reply, path)
@@ -141,22 +155,30 @@ class Http:
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
-    async def _exchange(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Reply:
+    async def _exchange(
+        self, method: str, path: str, body: bytes | None, headers: dict[str, str], packs: bool
+    ) -> Reply:
         request = self._client.build_request(method, self._prefix + path, content=body, headers=headers)
         response = await self._client.send(request, stream=True)
         try:
-            chunks = []
-            size = 0
+            most = MOST_PACKED * self._max_body_bytes if packs else self._max_body_bytes
+            chunks: list[bytes] = []
+            size = waiting = 0
+            packed = None
             async for chunk in response.aiter_bytes():
                 size += len(chunk)
-                if size > self._max_body_bytes:
-                    limit = f"{self._max_body_bytes:,} bytes"
-                    raise InvalidResponse(
-                        f"Butlr's answer on {path} is larger than {limit}. Ask for a shorter span.",
-                        path=path,
-                        status=response.status_code,
-                    )
+                waiting += len(chunk)
+                if size > most:
+                    raise too_large(path, most, response.status_code)
                 chunks.append(chunk)
+                if packs and waiting > (self._packed_from if packed is None else PACKED_AT_ONCE):
+                    packed = packed or Packed()
+                    await packed.add(chunks)
+                    chunks, waiting = [], 0
+            if packed is not None:
+                await packed.add(chunks)
+                packed.finish()
+                return Reply(response.status_code, response.headers, b"", packed)
         finally:
             await response.aclose()
         return Reply(response.status_code, response.headers, b"".join(chunks))
@@ -211,6 +233,12 @@ class Http:
     def _not_http(self, path: str) -> InvalidResponse:
         text = f"What answers {path} at {self._host} is not sound HTTP. Check the base URL and any proxy."
         return InvalidResponse(text, path=path)
+
+
+def too_large(path: str, most: int, status: int = 200) -> InvalidResponse:
+    return InvalidResponse(
+        f"Butlr's answer on {path} is larger than {most:,} bytes. Ask for a shorter span.", path=path, status=status
+    )
 
 
 def _checked_base(base_url: str) -> httpx.URL:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, Self
 
@@ -13,7 +13,9 @@ import orjson
 from ._loose import integer, is_empty, number
 from .client import REPORTING_PATH
 from .errors import undecodable
+from .http import MAX_BODY_BYTES, too_large
 from .levels import name_levels
+from .packed import Packed, arrays, is_array
 from .rows import Row, decode_fields, decode_rows, rows_from
 
 __all__ = ["Leaf", "Reporting", "Row", "Statistics", "decode", "flatten", "name_levels", "unflatten"]
@@ -63,15 +65,17 @@ class Reporting:
         *,
         body: bytes | None = None,
         raw: memoryview | None = None,
+        packed: Packed | None = None,
         data: Any = msgspec.UNSET,
         page_info: dict[str, Any] | None = None,
         path: str = REPORTING_PATH,
     ) -> None:
         """Made by `decode` and `of_items` (from the bytes of `data`, `raw`) and by `from_data`."""
-        self.page_info = page_info
+        self._page_info = page_info
+        self._packed = packed
         self._path = path
         self._body = body
-        self._raw = raw
+        self._unpacked = raw
         self._data = data
         self._leaves: list[Leaf] | None = None
         self._rows: list[Row] | None = None
@@ -86,6 +90,42 @@ class Reporting:
     def of_items(cls, items: Sequence[msgspec.Raw]) -> Self:
         """A flat answer of some of another's `items`."""
         return cls(raw=memoryview(b"[%b]" % b",".join(items)))
+
+    @property
+    def _raw(self) -> memoryview | None:
+        if self._unpacked is None and self._packed is not None:
+            # Whoever looks at it otherwise than in parts has it all at once.
+            if len(self._packed) > MAX_BODY_BYTES:
+                raise too_large(self._path, MAX_BODY_BYTES)
+            self._body = bytes(self._packed)
+            self._unpacked, self._page_info = _opened(self._body, self._path)
+        return self._unpacked
+
+    @property
+    def page_info(self) -> dict[str, Any] | None:
+        if self._packed is not None and self._raw is None:
+            return None
+        return self._page_info
+
+    @property
+    def parts(self) -> Callable[[frozenset[str]], Iterator[list[Any]]] | None:
+        """Gives the rows as `rows_with` does, in parts, each of which may be let go of; None where they are few.
+
+        It raises ValueError where the rows cannot be cut into parts.
+        """
+        return None if self._packed is None or self._unpacked is not None else self._in_parts
+
+    def _in_parts(self, fields: frozenset[str]) -> Iterator[list[Any]]:
+        assert self._packed is not None  # noqa: S101 -- see `parts`
+        for array in arrays(self._packed):
+            if not array.startswith(b"{"):
+                yield decode_fields(array, fields)
+                continue
+            end = memoryview(_envelope.decode(array).data)
+            # Of a name that comes twice the last counts, and a comma has an item after it.
+            if array.find(end, 0, len(end) + 8) != 8 or is_empty(end):
+                raise ValueError("not one array as data")
+            yield decode_fields(end, fields)
 
     @property
     def body(self) -> bytes:
@@ -112,6 +152,8 @@ class Reporting:
     @property
     def is_flat(self) -> bool:
         """Whether it is rows without grouping; true of `null`, too, which means none."""
+        if self._packed is not None:
+            return True
         if self._raw is not None:
             return self._raw[0] != ord("{")
         return not isinstance(self._data, dict)
@@ -119,6 +161,8 @@ class Reporting:
     @property
     def is_empty_object(self) -> bool:
         """`{"data": {}}`: Butlr's answer to an ask too large for it, or to a grouped one without a match."""
+        if self._packed is not None:
+            return False
         if self._raw is not None:
             return _EMPTY_OBJECT.fullmatch(self._raw) is not None
         return isinstance(self._data, dict) and not self._data
@@ -126,6 +170,8 @@ class Reporting:
     @property
     def is_empty(self) -> bool:
         """Whether `data` is null, an empty array or an empty object: no point of it is decoded for that."""
+        if self._packed is not None:
+            return False
         if self._raw is not None:
             return is_empty(self._raw)
         return not self._data
@@ -176,8 +222,22 @@ class Reporting:
             raise undecodable(self.body, self._path, "a report's rows") from exc
 
 
-def decode(body: bytes, path: str = REPORTING_PATH) -> Reporting:
-    """Raises InvalidResponse where the body is not an object whose `data` is an object, an array or null."""
+def decode(body: bytes | Packed, path: str = REPORTING_PATH) -> Reporting:
+    """Raises InvalidResponse where the body is not an object whose `data` is an object, an array or null.
+
+    Of a packed one that begins with an array the rest shows when it is looked at.
+    """
+    if isinstance(body, Packed):
+        if is_array(body):
+            return Reporting(packed=body, path=path)
+        if len(body) > MAX_BODY_BYTES:
+            raise too_large(path, MAX_BODY_BYTES)
+        body = bytes(body)
+    raw, page_info = _opened(body, path)
+    return Reporting(body=body, raw=raw, page_info=page_info, path=path)
+
+
+def _opened(body: bytes, path: str) -> tuple[memoryview, dict[str, Any] | None]:
     try:
         envelope = _envelope.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
@@ -185,8 +245,7 @@ def decode(body: bytes, path: str = REPORTING_PATH) -> Reporting:
     raw = memoryview(envelope.data)
     if not raw or raw[0] not in b"{[n":
         raise undecodable(body, path, "a report with its data")
-    page_info = envelope.page_info if isinstance(envelope.page_info, dict) else None
-    return Reporting(body=body, raw=raw, page_info=page_info, path=path)
+    return raw, envelope.page_info if isinstance(envelope.page_info, dict) else None
 
 
 def flatten(data: Any) -> list[Leaf]:

@@ -63,19 +63,23 @@ class BulkExecutor(StrawberryGraphQLCoreExecutionContext):
         position_context: Any,
     ) -> AwaitableOrValue[list[Any]]:
         if type(result) in (list, Unread) and result and position_context is None:
-            item_type = return_type.of_type
-            if isinstance(item_type, GraphQLNonNull):
-                item_type = item_type.of_type
-            if isinstance(item_type, GraphQLObjectType) and not streamed(field_details_list):
-                plan = self._plans.below(item_type, field_details_list)
-                if plan and not plan.rest:
-                    read, plan = _read(result, plan)
-                    if plan.many and read:
-                        return self._listed_with_many(plan, return_type, field_details_list, info, path, read)
-                    listed: list[Any] | None = self._listed(plan, read)
-                    if listed is not None:
-                        return listed
+            plan = self._plan_of_items(return_type, field_details_list)
+            if plan and not plan.rest:
+                read, plan = _read(result, plan)
+                if plan.many and read:
+                    return self._listed_with_many(plan, return_type, field_details_list, info, path, read)
+                listed: list[Any] | None = self._listed(plan, read)
+                if listed is not None:
+                    return listed
         return super().complete_list_value(return_type, field_details_list, info, path, result, position_context)
+
+    def _plan_of_items(self, return_type: GraphQLList[Any], details: FieldDetailsList) -> Plan | None:
+        item_type = return_type.of_type
+        if isinstance(item_type, GraphQLNonNull):
+            item_type = item_type.of_type
+        if not isinstance(item_type, GraphQLObjectType) or streamed(details):
+            return None
+        return self._plans.below(item_type, details)
 
     def execute_collected_subfields(
         self,
@@ -263,6 +267,45 @@ class WritingExecutor(BulkExecutor):
     """Leaves `orjson.Fragment`s in the data for lists of records: for who does nothing but write it out."""
 
     writes = (True, False)
+
+    def complete_list_value(
+        self,
+        return_type: GraphQLList[Any],
+        field_details_list: FieldDetailsList,
+        info: ResolveInfo,
+        path: Path,
+        result: Any,
+        position_context: Any,
+    ) -> AwaitableOrValue[list[Any]]:
+        if type(result) is Unread and result.parts and position_context is None:
+            plan = self._plan_of_items(return_type, field_details_list)
+            if plan and not plan.rest:
+                return self._listed_in_parts(plan, result, return_type, field_details_list, info, path)
+        return super().complete_list_value(return_type, field_details_list, info, path, result, position_context)
+
+    async def _listed_in_parts(
+        self,
+        plan: Plan,
+        records: Unread,
+        return_type: GraphQLList[Any],
+        details: FieldDetailsList,
+        info: ResolveInfo,
+        path: Path,
+    ) -> Any:
+        """As `complete_list_value`, without all of the records at once."""
+        assert records.parts is not None  # noqa: S101 -- see the caller
+        chunks: list[bytes] = []
+        try:
+            for part in records.parts(plan.reads):
+                made = await self._made(plan.of(type(part[0])), part, [1] * len(part), Attempt(written=True))
+                chunks.append(b"".join((b",", memoryview(msgspec.json.encode(made))[1:-1])))
+                # Others wait for their turn.
+                await asyncio.sleep(0)
+            return self.context_value.large.put(chunks)
+        except Exception:  # noqa: BLE001 -- as above
+            chunks.clear()
+        completed = self.complete_list_value(return_type, details, info, path, list(records), None)
+        return await completed if self.is_awaitable(completed) else completed
 
     def _listed(self, plan: Plan, records: list[Any]) -> Any:
         try:

@@ -8,6 +8,7 @@ import strawberry.types
 from ..butlr import Butlr, Unauthenticated
 from ..loaders import Budget, Loaders, Services
 from ..upstream import Caller, Ledger
+from .large import Large
 
 
 @dataclass
@@ -18,6 +19,8 @@ class Context:
     request_id: str
     # Without a limit until an engine sets its own.
     budget: Budget = field(default_factory=Budget)
+    # What of the answer is written already, and too large to be written twice.
+    large: Large = field(default_factory=Large)
 
     @cached_property
     def loaders(self) -> Loaders:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from inspect import isawaitable
 from typing import Any
 
+import orjson
 from graphql import (
     DocumentNode,
     ExecutionResult,
@@ -24,6 +25,7 @@ from .cost import excess, is_costly
 from .documents import Document, Documents
 from .errors import formatted
 from .introspection import NoIntrospection
+from .large import Large
 from .limits import Limits, exceeded, too_long
 
 
@@ -31,12 +33,18 @@ from .limits import Limits, exceeded, too_long
 class Outcome:
     """`executed` is false for a request error: nothing ran, and there is no `data`.
 
-    Data that was asked for `written` has `orjson.Fragment`s in it: orjson alone can do anything with them.
+    Data that was asked for `written` has `orjson.Fragment`s in it: `chunks` alone can do anything with them.
     """
 
     executed: bool
     data: dict[str, Any] | None
     errors: list[GraphQLError]
+    large: Large | None = None
+
+    def chunks(self) -> list[bytes]:
+        """The response map as JSON, in one chunk but for what is large."""
+        whole = orjson.dumps(self.as_json())
+        return self.large.within(whole) if self.large else [whole]
 
     def as_json(self) -> dict[str, Any]:
         """The response map of the GraphQL specification, section 7."""
@@ -120,7 +128,8 @@ class Engine:
                 None,
                 [formatted(error, request_id=context.request_id, default="BAD_USER_INPUT") for error in errors],
             )
-        return Outcome(True, result.data, [formatted(error, request_id=context.request_id) for error in errors])
+        formatted_ = [formatted(error, request_id=context.request_id) for error in errors]
+        return Outcome(True, result.data, formatted_, context.large)
 
 
 def _no_operation(ast: DocumentNode, name: str | None) -> GraphQLError:

@@ -24,6 +24,8 @@ from .shapes import Shape, Unread
 # Compiled selections kept. One has at most `MOST_FIELDS`, so this bounds them.
 PROJECTIONS = 512
 MOST_FIELDS = 100
+# Times remembered at once: a day by the second.
+MOST_TIMES = 86_400
 
 
 class Unproven(Exception):  # noqa: N818 -- not an error: graphql-core takes over
@@ -68,6 +70,8 @@ class Times(dict[str | int, str]):
         written = serialize_time(value)
         if written is None:
             raise Unproven
+        if len(self) >= MOST_TIMES:
+            self.clear()
         self[value] = written
         return written
 

@@ -248,7 +248,12 @@ class ReportRecord:
     @property
     def rows(self) -> Unread:
         reporting = self._answer.reporting
-        return Unread(lambda: reporting.rows, lambda fields: reporting.rows_with(fields & ROW_FIELDS))
+        parts = reporting.parts
+        return Unread(
+            lambda: reporting.rows,
+            lambda fields: reporting.rows_with(fields & ROW_FIELDS),
+            parts and (lambda fields: parts(fields & ROW_FIELDS)),
+        )
 
     @cached_property
     def series(self) -> list[SeriesRecord]:

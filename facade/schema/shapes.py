@@ -39,6 +39,9 @@ class Unread:
     whole: Callable[[], list[Any]]
     # Records that have these attributes, of one class, which may lack the others.
     having: Callable[[frozenset[str]], list[Any]]
+    # The same in parts, none of them empty, where there are too many to be held at once. Raises ValueError where that
+    # cannot be.
+    parts: Callable[[frozenset[str]], Iterator[list[Any]]] | None = None
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.whole())

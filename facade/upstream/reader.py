@@ -244,7 +244,7 @@ class Upstream:
             caller,
             path=call.path,
             deadline=deadline,
-            check=lambda reply: values.append(call.decode(reply.body)),
+            check=lambda reply: values.append(call.decode(reply.content)),
         )
         [value] = values
         kept = self._lifetime(call, call.empty(value), now)
@@ -256,7 +256,7 @@ class Upstream:
             settled_until=kept.settled_until,
             partial=kept.partial,
         )
-        if kept.fresh_for > 0 and self._may_read(caller, entry.as_of):
+        if kept.fresh_for > 0 and reply.packed is None and self._may_read(caller, entry.as_of):
             await self.store.set(entry_key, entry, ttl=kept.fresh_for + self._stale_if_error)
         return Answer(value, entry)
 

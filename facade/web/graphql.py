@@ -17,6 +17,7 @@ from ..upstream import Caller, Ledger
 from .audit import codes, note, note_caller, note_document, noted
 from .caching import NEVER_KEPT, cache_headers, etag_of, is_fresh, known_tags
 from .callers import Callers
+from .chunked import ChunkedResponse
 from .departure import CLIENT_GONE, Departure
 from .documents import NotFound, Persisted, Trusted
 from .encoding import IDENTITY, LEAST, coding_of, encoded
@@ -134,12 +135,15 @@ class GraphQLEndpoint:
         note(request.scope, outcome=_ended(outcome), codes=codes(outcome.errors), cost=context.budget.spent)
         request.scope["facade.ledger"] = ledger
         kind = operation.value if operation else "-"
-        cacheable = operation is OperationType.QUERY and outcome.executed
-        headers = cache_headers(ledger, keep=not outcome.errors) if cacheable else dict(NEVER_KEPT)
-        body = orjson.dumps(outcome.as_json())
-        status = 200 if outcome.executed else _request_error(media)
         if self._metrics:
             self._metrics.operation(kind, _ended(outcome), context.budget.spent)
+        status = 200 if outcome.executed else _request_error(media)
+        media_type = f"{media}; charset=utf-8"
+        cacheable = operation is OperationType.QUERY and outcome.executed
+        headers = cache_headers(ledger, keep=not outcome.errors) if cacheable else dict(NEVER_KEPT)
+        body, *more = outcome.chunks()
+        if more:
+            return ChunkedResponse([body, *more], status, headers, media_type=media_type)
         coding = coding_of(request.headers.get("accept-encoding", "")) if cacheable and len(body) >= LEAST else IDENTITY
         if request.method == "GET" and outcome.executed and not outcome.errors:
             etag = etag_of(media.encode(), coding.encode(), body)
@@ -151,7 +155,7 @@ class GraphQLEndpoint:
             body = await encoded(body, coding)
         if cacheable and not outcome.errors and caller is not None:
             request.scope[OFFERED] = Offer(caller, ledger, kind, context.budget.spent, noted(request.scope))
-        return Response(body, status, headers, media_type=f"{media}; charset=utf-8")
+        return Response(body, status, headers, media_type=media_type)
 
 
 def _request_error(media: str) -> int:

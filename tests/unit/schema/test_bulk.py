@@ -46,13 +46,25 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext as St
 from facade.assets import Assets
 from facade.assets.records import FloorRecord, HiveRecord, RoomRecord, SensorRecord
 from facade.butlr import Entry, Row, Statistics, WorldEntry, decode_reporting
+from facade.butlr.packed import Packed
 from facade.cache import Entry as Kept
 from facade.loaders import Budget, ReportAnswer
 from facade.schema import Context, build_schema
 from facade.schema.bulk import BulkExecutor, WritingExecutor
+from facade.schema.engine import Outcome
 from facade.schema.pages import EdgeRecord
 from facade.schema.plain import PLAIN
-from facade.schema.projection import MOST_FIELDS, WRITTEN_ALIKE, Selected, Selection, Times, Unproven, maps, structs
+from facade.schema.projection import (
+    MOST_FIELDS,
+    MOST_TIMES,
+    WRITTEN_ALIKE,
+    Selected,
+    Selection,
+    Times,
+    Unproven,
+    maps,
+    structs,
+)
 from facade.schema.report import GroupKeyRecord, GroupRecord, ReportRecord, SeriesRecord
 from facade.schema.scalars import SCALARS, Time, serialize_time
 from facade.schema.shapes import Shape, reads
@@ -623,7 +635,7 @@ def report_schema() -> GraphQLSchema:
     return GraphQLSchema(GraphQLObjectType("Lists", {"report": report}))
 
 
-def report_of(body: bytes) -> Any:
+def report_of(body: bytes | Packed) -> Any:
     kept = Kept(b"", "application/json", as_of=0.0, fresh_until=0.0, settled_until=None, partial=False)
     # A new one each time: none may profit from what another execution has decoded.
     return lambda: ReportRecord(ReportAnswer(decode_reporting(body), kept), {"filter": {}})
@@ -827,3 +839,64 @@ def test_times_remembered_are_the_times_written(values: list[str | int]) -> None
                 times[value]
         else:
             assert times[value] == expected
+
+
+async def chunks_of(body: bytes, text: str, executor: Any, *, piece: int = 100) -> tuple[bytes, list[str], int]:
+    """The answer over a packed body, and in how many chunks it came."""
+    packed = Packed(piece)
+    await packed.add([body])
+    packed.finish()
+    document = parse(text)
+    assert validate(report_schema(), document) == []
+    context_ = context()
+    result = await run(report_schema(), document, report_of(packed), executor, context_value=context_)
+    chunks = Outcome(True, result.data, list(result.errors or []), context_.large).chunks()
+    return b"".join(chunks), sorted(json.dumps(error.formatted) for error in result.errors or []), len(chunks)
+
+
+LARGE_ROWS = {
+    "clean": b",".join(
+        b'{"time":"2025-10-14T15:00:%02dZ","value":%d,"sensor_id":"sensor_1"}' % (n, n) for n in range(50)
+    ),
+    "one of them dirty": b",".join([b'{"time":null,"value":1}'] * 30 + [b'7,{"value":"3"}'] + [b'{"value":2}'] * 30),
+    "one time that is none": b",".join([b'{"value":1}'] * 30 + [b'{"time":"yesterday"}'] + [b'{"value":2}'] * 30),
+    "numbers written otherwise": b",".join([b'{"value":1}'] * 30 + [b'{"value":1e22}'] + [b'{"value":2}'] * 30),
+    "no objects": b",".join([b"7"] * 100),
+}
+
+
+@pytest.mark.parametrize("name", LARGE_ROWS)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{ report { rows { time value } } }",
+        "{ report { a: rows { v: value sensor { id room { name } } } page_info { page } rows { __typename time } } }",
+        "{ report { series { times values } rows { value } } }",
+        "{ report { rows { value sensor { algorithm_config } } } }",
+    ],
+)
+async def test_a_packed_report_answers_as_its_bytes_do(name: str, text: str) -> None:
+    body = b'{"data":[' + LARGE_ROWS[name] + b'],"page_info":{"page":1}}'
+    expected = await chunks_of(body, text, Stock)
+    for executor in (BulkExecutor, WritingExecutor):
+        assert (await chunks_of(body, text, executor))[:2] == expected[:2]
+
+
+async def test_a_packed_report_is_written_in_parts() -> None:
+    body = b'{"data":[' + LARGE_ROWS["clean"] + b'],"page_info":{"page":1}}'
+    for text in ("{ report { rows { time value } } }", "{ report { rows { value sensor { id } } } }"):
+        assert (await chunks_of(body, text, WritingExecutor))[2] > 20
+
+
+async def test_a_packed_report_that_is_cut_is_an_error_at_its_place() -> None:
+    body = b'{"data":[' + LARGE_ROWS["clean"]
+    expected = await chunks_of(body, "{ report { rows { value } } }", Stock)
+    assert expected[1]
+    assert (await chunks_of(body, "{ report { rows { value } } }", WritingExecutor))[:2] == expected[:2]
+
+
+def test_times_remembered_are_bounded() -> None:
+    times = Times()
+    for at in range(MOST_TIMES + 5):
+        assert times[at * 1000] == serialize_time(at * 1000)
+    assert len(times) == 5
