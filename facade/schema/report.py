@@ -1,11 +1,12 @@
 """Reports: one answer of the reporting call, as rows, as columns, as groups and as it came."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 import strawberry
@@ -257,7 +258,11 @@ class ReportRecord:
 
     @cached_property
     def series(self) -> list[SeriesRecord]:
-        return columns(self._answer.reporting.rows_with(COLUMNS))
+        reporting = self._answer.reporting
+        if parts := reporting.parts:
+            with suppress(ValueError):
+                return columns(chain.from_iterable(parts(COLUMNS)))
+        return columns(reporting.rows_with(COLUMNS))
 
     @cached_property
     def groups(self) -> list[GroupRecord]:
@@ -300,7 +305,7 @@ ROW_FIELDS = frozenset(Row.__struct_fields__)
 COLUMNS = frozenset({"time", "value", "measurement", "field", "sensor_id", "room_id", "zone_id", "space_id"})
 
 
-def columns(rows: Sequence[Row]) -> list[SeriesRecord]:
+def columns(rows: Iterable[Row]) -> list[SeriesRecord]:
     """Return the rows as columns, in the order in which their assets first come, each ordered by time."""
     series: dict[tuple[str | None, ...], SeriesRecord] = {}
     for row in rows:
