@@ -4,9 +4,8 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import orjson
 
@@ -26,8 +25,7 @@ Handed = dict[str, list[T]]
 POINT_TYPES = frozenset({"detections_local", "detections_world"})
 
 
-@dataclass(frozen=True, slots=True)
-class DetectionsOf:
+class DetectionsOf(NamedTuple):
     """Detections of one sensor: `types` are the `data_types`, `body` all else of the REST body."""
 
     mac_address: str
@@ -40,8 +38,7 @@ class DetectionsOf:
         return [cls(mac_address, types, written) for mac_address in mac_addresses]
 
 
-@dataclass(frozen=True, slots=True)
-class DetectionsAnswer:
+class DetectionsAnswer(NamedTuple):
     detections: Detections
     entry: CacheEntry
 

@@ -3,8 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import orjson
@@ -16,8 +15,7 @@ from .batch import Batch
 from .budget import Budget, TooComplex
 
 
-@dataclass(frozen=True, slots=True)
-class ReportOf:
+class ReportOf(NamedTuple):
     """A report of one asset: `dimension` is the filter that names it, `body` all else of the REST body."""
 
     dimension: str
@@ -30,8 +28,7 @@ class ReportOf:
         return [cls(dimension, id_, written) for id_ in ids]
 
 
-@dataclass(frozen=True, slots=True)
-class ReportAnswer:
+class ReportAnswer(NamedTuple):
     """A report, and the entry that says how fresh it is."""
 
     reporting: Reporting

@@ -3,7 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import orjson
 
@@ -17,8 +17,7 @@ from .budget import Budget, TooComplex
 Values = Mapping[str, float | None]
 
 
-@dataclass(frozen=True, slots=True)
-class StatsOf:
+class StatsOf(NamedTuple):
     """Statistics of one place: `body` is all of the REST body but `items`."""
 
     item: str

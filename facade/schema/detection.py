@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import Enum
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import strawberry
 from strawberry import UNSET, enum_value
@@ -83,8 +83,7 @@ class Detection:
     floor = one("Floor", via_sensor(floor_of), "The floor that the sensor hangs on.")
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """Whose detections a `DetectionSet` holds.
 
     Points are asked by sensor, so that all who ask alike share a call; heat maps by place, where there is one, for
