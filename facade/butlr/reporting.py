@@ -54,6 +54,7 @@ class _Envelope(msgspec.Struct):
 
 
 _items = msgspec.json.Decoder(list[msgspec.Raw] | None)
+_level = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _envelope = msgspec.json.Decoder(_Envelope)
 
 
@@ -195,9 +196,9 @@ class Reporting:
 
     def rows_with(self, fields: frozenset[str]) -> list[Any]:
         """The same points, as records that have at least these of a row's fields. Shared: not to be changed."""
-        if self._rows is None and self.is_flat:
+        if self._rows is None and (self.is_flat or self._raw is not None):
             if self._some is None:
-                self._some = fields, self._flat_rows(fields)
+                self._some = fields, self._flat_rows(fields) if self.is_flat else self._grouped_rows(fields)
             known, rows = self._some
             if fields <= known:
                 return rows
@@ -210,6 +211,13 @@ class Reporting:
         if self._leaves is None:
             self._leaves = [] if self.is_flat else flatten(self.data)
         return self._leaves
+
+    def _grouped_rows(self, fields: frozenset[str]) -> list[Any]:
+        assert self._raw is not None  # noqa: S101 -- see the caller
+        try:
+            return decode_fields(_leaf_rows(self._raw), fields)
+        except (ValueError, RecursionError) as exc:
+            raise undecodable(self.body, self._path, "a report") from exc
 
     def _flat_rows(self, fields: frozenset[str] | None = None) -> list[Any]:
         if self._raw is None:
@@ -268,6 +276,23 @@ def flatten(data: Any) -> list[Leaf]:
     # All at once: a raw answer may have a leaf for each row.
     rows = iter(_rows([item for _, node in ends if isinstance(node, list) for item in node]))
     return [_leaf(path, node, rows) for path, node in ends]
+
+
+def _leaf_rows(data: memoryview) -> bytes:
+    """What `flatten` finds rows in, as one array, without parsing it. Raises ValueError where it is no JSON."""
+    arrays: list[memoryview] = []
+    pending = [data]
+    while pending:
+        raw = pending.pop()
+        if raw[0] == ord("["):
+            if items := raw[1:-1].tobytes().strip():
+                arrays.append(memoryview(items))
+        elif raw[0] == ord("{"):
+            level = _level.decode(raw)
+            told = {key: orjson.loads(memoryview(child)) for key, child in level.items() if key in _STATISTICS_KEYS}
+            if not _is_statistics(told):
+                pending.extend([memoryview(child) for child in level.values()][::-1])
+    return b"[%b]" % b",".join(arrays)
 
 
 def unflatten(leaves: Iterable[Leaf]) -> Any:

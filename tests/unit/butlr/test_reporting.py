@@ -345,3 +345,42 @@ def test_any_bytes_are_a_report_or_an_invalid_response(body):
         pass
     else:
         assert isinstance(json.loads(body)["data"], dict | list | None)
+
+
+wire_rows = st.lists(
+    st.one_of(
+        st.fixed_dictionaries(
+            {"value": st.one_of(st.integers(0, 9), st.just("3"), st.none())}, optional={"room_id": st.text(max_size=3)}
+        ),
+        st.none(),
+        st.integers(),
+    ),
+    max_size=4,
+)
+nested = st.recursive(
+    st.one_of(
+        wire_rows,
+        st.integers(),
+        st.none(),
+        st.fixed_dictionaries({"mean": st.sampled_from([1, None, "2", "x", {}, []])}),
+    ),
+    lambda below: st.dictionaries(st.sampled_from(["room_1", "in", "sum", "count", 'ü"', "x"]), below, max_size=3),
+    max_leaves=12,
+)
+
+
+@given(
+    data=st.dictionaries(st.sampled_from(["room_1", "room_2", "max"]), nested, max_size=3),
+    indent=st.sampled_from([None, 1]),
+)
+def test_rows_of_a_grouped_answer_are_the_same_decoded_in_part(data, indent):
+    body = json.dumps({"data": data}, indent=indent).encode()
+    fields = frozenset({"value", "room_id"})
+    expected = [(row.value, row.room_id) for row in decode_reporting(body).rows]
+    assert [(row.value, row.room_id) for row in decode_reporting(body).rows_with(fields)] == expected
+
+
+@pytest.mark.parametrize("data", [b'{"room_1":[{"value":1}', b'{"room_1":[{"room_id":"\xff"}]}'])
+def test_rows_of_a_grouped_answer_that_cannot_be_decoded_are_an_error(data):
+    with pytest.raises(InvalidResponse):
+        decode_reporting(b'{"data":' + data + b"}").rows_with(frozenset({"room_id"}))
