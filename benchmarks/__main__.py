@@ -158,7 +158,8 @@ def main(given: Sequence[str] | None = None) -> int:
             return 1
     options = {"quick": arguments.quick, "rounds": arguments.rounds, "latency_ms": arguments.latency}
     whole = as_json(run_.found, **options, load_before=load)
-    console.print(goals_table(whole))
+    if held_to := goals_table(whole):
+        console.print(held_to)
     path = keep(whole, arguments.out)
     console.print(f"Kept in {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}.")
     return 0

@@ -50,11 +50,12 @@ def markdown(run: dict[str, Any]) -> Iterator[str]:
     if run["load_before"] > QUIET:
         yield f"The machine was busy with other things (load {run['load_before']:.1f}): not even ratios can be trusted."
         yield ""
-    yield "| workload | what | goal | found |"
-    yield "| --- | --- | --- | ---: |"
-    for goal in goals(run):
-        yield f"| {' | '.join(goal.cells())} |"
-    yield ""
+    if held_to := list(goals(run)):
+        yield "| workload | what | goal | found |"
+        yield "| --- | --- | --- | ---: |"
+        for goal in held_to:
+            yield f"| {' | '.join(goal.cells())} |"
+        yield ""
     for workload in run["workloads"]:
         yield from _table(workload)
     for curve in run["curves"]:

@@ -92,13 +92,13 @@ def _ratio(value: float, base: float) -> str:
     return f"{value / base:.2f}" if base else "-"
 
 
-def goals_table(run: dict[str, Any]) -> Table:
+def goals_table(run: dict[str, Any]) -> Table | None:
     made = Table(title="What it is held to", title_justify="left", title_style="bold")
     for heading in ("workload", "what", "goal", "found"):
         made.add_column(heading)
     for goal in goals(run):
         made.add_row(*goal.cells(), style=None if goal.met else "red")
-    return made
+    return made if made.rows else None
 
 
 def keep(run: dict[str, Any], path: Path | None) -> Path:

@@ -137,3 +137,22 @@ def test_goals_are_of_the_figures_that_a_run_has(stub: ModuleType) -> None:
         ("B", "times as fast as Apollo, response cache", 2.0, False),
         ("polled", "points fetched by points of windows new or not settled", 1.1, True),
     ]
+
+
+@pytest.mark.parametrize(("cores", "what", "met"), [(4, "times the requests/s", True), (2, "CPU a request", False)])
+def test_two_workers_are_held_to_twice_the_requests_only_where_the_load_has_a_core(
+    stub: ModuleType, cores: int, what: str, met: bool
+) -> None:
+    results = [
+        {"name": "facade", "wall_seconds": 2e-4, "cpu_seconds": 1e-4},
+        {"name": "facade, 2 workers", "wall_seconds": 1e-4, "cpu_seconds": 1.5e-4},
+    ]
+    run = {
+        "machine": {"cores": cores},
+        "workloads": [{"name": "B workers", "results": results}],
+        "polled": None,
+        "million": None,
+    }
+    (goal,) = import_module("benchmarks.goals").goals(run)
+    assert goal.what.startswith(what)
+    assert goal.met is met
