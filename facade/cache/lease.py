@@ -114,9 +114,11 @@ class RedisLeases:
         async def look() -> tuple[bool | None, Entry | None]:
             async with self._link.client.pipeline(transaction=False) as pipe:
                 pipe.set(lock.name, lock.local.token, nx=True, px=math.ceil(self._lease * 1000))
+                # Not what SET says: a connection that broke may have had it done, and then done again.
+                pipe.get(lock.name)
                 pipe.getrange(self._store.prefix + key, 0, HEAD - 1)
-                given, head = await pipe.execute()
-            return given is not None, Entry.decode_head(head)
+                _, holder, head = await pipe.execute()
+            return holder == lock.local.token, Entry.decode_head(head)
 
         unknown: tuple[bool | None, Entry | None] = (None, None)
         given, head = await self._link.attempt("lease", look, unknown)

@@ -6,6 +6,7 @@ Needs the extra `redis`.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import random
 import secrets
 from collections.abc import Callable
@@ -51,7 +52,8 @@ class News:
     def start(self) -> None:
         """Begin to listen, where that has not begun."""
         if self._task is None and not self._closed:
-            self._task = asyncio.create_task(self._listen_on(), name="cache-news")
+            # Not in the context of the request that happens to be the first.
+            self._task = asyncio.create_task(self._listen_on(), name="cache-news", context=contextvars.Context())
 
     async def aclose(self) -> None:
         self._closed = True
@@ -69,11 +71,14 @@ class News:
                 if isinstance(exc, ResponseError):
                     # An ACL, mostly. That Redis is away is said by those who need it.
                     self._link.refused("news").begins(reason(exc))
-                why = reason(exc)
-            if self.on_air:
-                self.on_air, pause = False, _FIRST_PAUSE
-                self._changed()
-                log.info("cache.news_lost", reason=why)
+                if self.on_air:
+                    pause = _FIRST_PAUSE
+                    log.info("cache.news_lost", reason=reason(exc))
+            finally:
+                # However it ended.
+                if self.on_air:
+                    self.on_air = False
+                    self._changed()
             # Not all replicas at once.
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 -- nothing secret
             pause = min(2 * pause, _LONGEST_PAUSE)
