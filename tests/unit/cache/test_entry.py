@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from facade.cache import Entry
+from facade.cache.entry import HEAD
 
 times = st.floats(allow_nan=False)
 entries = st.builds(
@@ -19,6 +22,17 @@ entries = st.builds(
 @given(entries)
 def test_an_entry_comes_back_as_it_was(entry):
     assert Entry.decode(entry.encode()) == entry
+
+
+@given(entries, st.integers(0, HEAD * 2))
+def test_a_head_is_all_but_the_body_from_so_many_bytes(entry, taken):
+    encoded = entry.encode()
+    head = Entry.decode_head(encoded[:taken])
+    if taken >= len(encoded) - len(entry.body):
+        assert head == replace(entry, body=b"")
+    else:
+        assert head is None
+    assert len(encoded) - len(entry.body) <= HEAD
 
 
 @given(entries, st.data())
@@ -38,8 +52,8 @@ def test_a_garbled_header_never_raises(entry, data):
     encoded = bytearray(entry.encode())
     end = len(encoded) - len(entry.body)
     encoded[data.draw(st.integers(0, end - 1))] ^= data.draw(st.integers(1, 255))
-    decoded = Entry.decode(bytes(encoded))
-    assert decoded is None or isinstance(decoded, Entry)
+    for decoded in (Entry.decode(bytes(encoded)), Entry.decode_head(bytes(encoded))):
+        assert decoded is None or isinstance(decoded, Entry)
 
 
 def test_another_version_is_none(make_entry):

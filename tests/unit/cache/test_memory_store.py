@@ -56,11 +56,21 @@ class AgainstAModel(RuleBasedStateMachine):
         self.model.move_to_end(key)
         return value
 
-    @rule(key=st.sampled_from(KEYS), size=st.integers(0, 3000), ttl=st.integers(-1, 20))
-    def set(self, key, size, ttl):
+    @rule(
+        key=st.sampled_from(KEYS),
+        size=st.integers(0, 3000),
+        ttl=st.integers(-1, 20),
+        way=st.sampled_from(["one", "many", "here"]),
+    )
+    def set(self, key, size, ttl, way):
         self.marks += 1
         value = entry(size, self.marks)
-        at_once(self.store.set(key, value, ttl))
+        if way == "one":
+            at_once(self.store.set(key, value, ttl))
+        elif way == "many":
+            at_once(self.store.set_many([(key, entry(size), ttl), (key, value, ttl)]))
+        else:
+            self.store.put_local(key, value, ttl)
         self.model.pop(key, None)
         weight = cost(key, value)
         if ttl > 0 and weight <= self.max_bytes // 8:
@@ -90,6 +100,12 @@ class AgainstAModel(RuleBasedStateMachine):
         gone = [name for name in self.model if name.startswith(f"v1:{scope}:")]
         assert at_once(self.store.drop(scope_prefix(scope))) == len(gone)
         for name in gone:
+            del self.model[name]
+
+    @rule(start=st.sampled_from(["", "t-", "t-b", "j-"]))
+    def purge(self, start):
+        self.store.purge(start)
+        for name in [name for name in self.model if name.startswith(f"v1:{start}")]:
             del self.model[name]
 
     @precondition(lambda self: self.model)
