@@ -21,7 +21,7 @@ from .legacy.usage import Usage
 from .loaders import Services
 from .schema import Engine, Limits, build_schema
 from .settings import Settings, SettingsError, load
-from .upstream import Exchange, Reports, Service, Sightings, Upstream
+from .upstream import Exchange, Reports, Service, Sightings, Tiles, Upstream
 from .upstream.jwks import Keys
 from .upstream.vault import SharedVault
 from .upstream.verifying import Verifier
@@ -104,10 +104,12 @@ class Facade:
             )
             stack.push_async_callback(upstream.aclose)
             source = self._source(upstream)
+            tiles = Tiles(upstream)
+            stack.push_async_callback(tiles.aclose)
             self.services = Services(
                 upstream=upstream,
-                reports=Reports(upstream, calibration_key=settings.calibration_key),
-                sightings=Sightings(upstream),
+                reports=Reports(upstream, calibration_key=settings.calibration_key, tiles=tiles),
+                sightings=Sightings(upstream, tiles=tiles),
                 assets=source,
                 native=part_of(source, "native"),
             )

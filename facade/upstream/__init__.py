@@ -1,15 +1,16 @@
 """The one way to read the upstream: cache, single flight and token handling laid over the client."""
 
-from .bodies import Body, order_of
+from .bodies import KEY_OF_FILTER, Body, order_of
 from .callers import Caller, Passthrough, Service, Verified, tenant_scopes
 from .exchange import Exchange
 from .heatmaps import read_heatmap_v2
 from .ledger import Ledger
 from .pieces import Piece, oldest
 from .reader import Answer, Call, Upstream
-from .reports import KEY_OF_FILTER, Reports, read_csv
+from .reports import Reports, read_csv
 from .sightings import Sightings
 from .statistics import Stats, read_stats
+from .tiles import Tiles
 
 __all__ = [
     "KEY_OF_FILTER",
@@ -25,6 +26,7 @@ __all__ = [
     "Service",
     "Sightings",
     "Stats",
+    "Tiles",
     "Upstream",
     "Verified",
     "oldest",

@@ -12,6 +12,18 @@ from ..butlr import format_rfc3339, parse_duration, parse_relative, resolve
 
 Body = Mapping[str, Any]
 
+# The reply's row and level that carry what a filter asks by. Rows have no site, and a sensor's one `zone_id` does
+# not say all the zones it stands in.
+KEY_OF_FILTER = {
+    "rooms": "room_id",
+    "spaces": "space_id",
+    "zones": "zone_id",
+    "sensors": "sensor_id",
+    "hives": "hive_id",
+    "buildings": "building_id",
+    "mac_addresses": "mac_address",
+}
+
 
 def span_of(body: Body) -> tuple[str | None, str | None]:
     """The `start` and `stop` of a body that has them in `filter` (reporting, detections) or beside it (stats)."""
@@ -38,6 +50,19 @@ def order_of(body: Body) -> list[str]:
     group_by = body.get("group_by")
     order = group_by.get("order") if isinstance(group_by, dict) else None
     return list(order) if isinstance(order, list) else []
+
+
+def widest(body: Body, *, at_least: int) -> tuple[str | None, list[Any]]:
+    """The longest list of ids that a report is asked by, of those that rows can be told apart by."""
+    lists = {
+        name: value["eq"]
+        for name, value in body["filter"].items()
+        if name in KEY_OF_FILTER and isinstance(value, dict) and isinstance(value.get("eq"), list)
+    }
+    dimension = max(lists, key=lambda name: len(lists[name]), default=None)
+    if dimension is None or len(lists[dimension]) < at_least:
+        return None, []
+    return dimension, lists[dimension]
 
 
 def span_times(span: tuple[str | None, str | None], now: datetime) -> tuple[datetime, datetime | None] | None:

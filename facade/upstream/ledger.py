@@ -41,6 +41,18 @@ class Ledger:
         self.fresh_until = fresh_until if self.fresh_until is None else min(self.fresh_until, fresh_until)
         self.stale = self.stale or stale
 
+    def add(self, other: "Ledger") -> None:
+        """Note what another noted: of a part that was put together once for several operations."""
+        self.calls += other.calls
+        self.stale = self.stale or other.stale
+        if other.oldest is not None:
+            self.oldest = other.oldest if self.oldest is None else min(self.oldest, other.oldest)
+        if other.proven is not None:
+            self.proven = other.proven if self.proven is None else min(self.proven, other.proven)
+        if other.fresh_until is not None:
+            until = other.fresh_until
+            self.fresh_until = until if self.fresh_until is None else min(self.fresh_until, until)
+
     def local(self, fresh_for: float) -> None:
         """Note a part that is known here, without a call; a client may keep it for `fresh_for` seconds."""
         now = time.time()

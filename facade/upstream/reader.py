@@ -4,7 +4,7 @@ import asyncio
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
@@ -124,6 +124,10 @@ class Upstream:
         self._refreshing: set[str] = set()
 
     @property
+    def rules(self) -> Rules:
+        return self._rules
+
+    @property
     def state(self) -> str:
         return self._exchange.state
 
@@ -141,37 +145,76 @@ class Upstream:
 
         Raises the `ButlrError` of the call where no cached answer may stand in for it.
         """
-        entry_key = key(caller.scope, call.name, canonical(call.asked))
-        kept = None if ledger.fresh else await self._kept(entry_key, caller)
+        kept = await self.recall(call, caller, ledger)
+        if kept is not None:
+            return kept
+        ledger.called()
+        try:
+            answer = await self._in_time(_key(call, caller), call, caller, ledger)
+        except UPSTREAM_FAILED as error:
+            stale = await self.stale(call, caller, ledger, error)
+            if stale is None:
+                raise
+            return stale
+        ledger.read(answer.entry)
+        return answer
+
+    async def recall(
+        self, call: Call[T], caller: Caller, ledger: Ledger, *, renew: Callable[[], Awaitable[object]] | None = None
+    ) -> Answer[T] | None:
+        """Return the answer to just this call that is kept, where it may be served without asking.
+
+        Where that is so while it is read anew, `renew` does so, in place of the call.
+        """
+        if ledger.fresh:
+            return None
+        entry_key = _key(call, caller)
+        kept = await self._kept(entry_key, caller)
         now = self.clock()
         if kept and kept.fresh_until > now:
             ledger.read(kept)
             if call.refresh_after is not None and now - kept.as_of > call.refresh_after:
                 self._refresh(entry_key, call, caller)
             return Answer(call.decode(kept.body), kept)
-        if kept and kept.partial and now - kept.fresh_until <= self._stale_while_revalidate:
-            self._refresh(entry_key, call, caller)
+        if kept and kept.partial and now - kept.fresh_until < self._stale_while_revalidate:
+            self._refresh(entry_key, call, caller, renew)
             ledger.read(kept, stale=True)
             return Answer(call.decode(kept.body), kept)
-        ledger.called()
-        try:
-            answer = await self._in_time(entry_key, call, caller, ledger)
-        except UPSTREAM_FAILED as error:
-            # Looked up anew: the token may have ended, or been refused, in the meantime.
-            kept = kept and await self._kept(entry_key, caller)
-            if kept is None or self.clock() - kept.fresh_until > self._stale_if_error:
-                raise
-            log.warning("stale answer served", call=call.name, error=error.code)
-            ledger.read(kept, stale=True)
-            return Answer(call.decode(kept.body), kept)
-        ledger.read(answer.entry)
-        return answer
+        return None
+
+    async def stale(self, call: Call[T], caller: Caller, ledger: Ledger, error: ButlrError) -> Answer[T] | None:
+        """Return the older answer that may stand in for one that the upstream failed to give."""
+        if ledger.fresh or not isinstance(error, UPSTREAM_FAILED):
+            return None
+        kept = await self._kept(_key(call, caller), caller)
+        if kept is None or self.clock() - kept.fresh_until > self._stale_if_error:
+            return None
+        log.warning("stale answer served", call=call.name, error=error.code)
+        ledger.read(kept, stale=True)
+        return Answer(call.decode(kept.body), kept)
+
+    async def kept_many(self, keys: Sequence[str], caller: Caller) -> list[Entry | None]:
+        """The entries, fresh or not, that this caller may read now."""
+        if caller.expires is not None and caller.expires <= self.clock():
+            return [None] * len(keys)
+        entries = await self.store.get_many(keys)
+        return [entry if entry is not None and self._may_read(caller, entry.as_of) else None for entry in entries]
+
+    async def keep_many(self, entries: Sequence[tuple[str, Entry, float]], caller: Caller) -> None:
+        """Store entries, each for so many seconds, where the caller may still read them."""
+        await self.store.set_many([each for each in entries if self._may_read(caller, each[1].as_of)])
+
+    async def keep(self, call: Call[T], entry: Entry, caller: Caller) -> None:
+        """Keep what was put together as the answer to a call."""
+        fresh_for = entry.fresh_until - self.clock()
+        if fresh_for > 0:
+            await self.keep_many([(_key(call, caller), entry, fresh_for + self._stale_if_error)], caller)
 
     async def _in_time(self, entry_key: str, call: Call[T], caller: Caller, ledger: Ledger) -> Answer[T]:
         """One flight, however many wait, and each only until its own operation's deadline."""
         left = ledger.time_left()
         if left is not None and left <= 0:
-            raise _out_of_time()
+            raise out_of_time()
         since = self.clock() if ledger.fresh else None
         try:
             async with asyncio.timeout(left) as limit:
@@ -179,7 +222,7 @@ class Upstream:
         except TimeoutError:
             if not limit.expired():
                 raise
-            raise _out_of_time() from None
+            raise out_of_time() from None
         except FlightCancelled:
             raise UpstreamUnavailable("The facade is shutting down. Try again.", sent=False) from None
 
@@ -322,13 +365,18 @@ class Upstream:
         _remember(self._refused_at, caller.scope, now)
         await self.store.drop(scope_prefix(caller.scope))
 
-    def _refresh(self, entry_key: str, call: Call[T], caller: Caller) -> None:
+    def _refresh(
+        self, entry_key: str, call: Call[T], caller: Caller, renew: Callable[[], Awaitable[object]] | None = None
+    ) -> None:
         if entry_key in self._refreshing:
             return
 
+        async def fetch() -> object:
+            return await self._flown(entry_key, call, caller, deadline=None, since=self.clock())
+
         async def refresh() -> None:
             try:
-                await self._flown(entry_key, call, caller, deadline=None, since=self.clock())
+                await (renew or fetch)()
             except (ButlrError, FlightCancelled) as error:
                 log.warning("background refresh failed", call=call.name, error=getattr(error, "code", "cancelled"))
 
@@ -342,6 +390,10 @@ class Upstream:
         task.add_done_callback(done)
 
 
+def _key(call: Call[T], caller: Caller) -> str:
+    return key(caller.scope, call.name, canonical(call.asked))
+
+
 def _remember(times: OrderedDict[str, float], scope: str, time_: float) -> None:
     times[scope] = time_
     times.move_to_end(scope)
@@ -349,7 +401,7 @@ def _remember(times: OrderedDict[str, float], scope: str, time_: float) -> None:
         times.popitem(last=False)
 
 
-def _out_of_time() -> UpstreamTimeout:
+def out_of_time() -> UpstreamTimeout:
     return UpstreamTimeout(
         "The operation's time limit ended before Butlr had answered this part. Ask for less in one operation, or ask "
         "again: what has been answered by now is kept.",

@@ -9,24 +9,13 @@ from datetime import datetime
 from typing import Any
 
 from ..butlr import REPORTING_PATH, ButlrError, Reporting, UpstreamTimeout, decode_reporting
-from .bodies import Body, order_of, span_of, span_seconds, window_seconds
+from .bodies import KEY_OF_FILTER, Body, order_of, span_of, span_seconds, widest, window_seconds
 from .callers import Caller
 from .ledger import Ledger
 from .pieces import Piece, oldest
 from .reader import Answer, Call, Upstream
 from .spans import halves, stitched
-
-# The reply's row and level that carry what a filter asks by. Rows have no site, and a sensor's one `zone_id` does
-# not say all the zones it stands in.
-KEY_OF_FILTER = {
-    "rooms": "room_id",
-    "spaces": "space_id",
-    "zones": "zone_id",
-    "sensors": "sensor_id",
-    "hives": "hive_id",
-    "buildings": "building_id",
-    "mac_addresses": "mac_address",
-}
+from .tiles import Ask, Cut, Tiles, cut_report
 
 
 class Sizes:
@@ -52,31 +41,81 @@ class Reports:
     """Reads reports. An answer of `{}` means that the call was too much: it is halved until it is borne."""
 
     def __init__(
-        self, upstream: Upstream, *, sizes: Sizes | None = None, calibration_key: str = "calibration_points"
+        self,
+        upstream: Upstream,
+        *,
+        sizes: Sizes | None = None,
+        calibration_key: str = "calibration_points",
+        tiles: Tiles | None = None,
     ) -> None:
         """Butlr's docs and its own client spell `calibration_key` in two ways, so it is a setting."""
         self._upstream = upstream
         self._calibration_key = calibration_key
         self._sizes = sizes or Sizes()
+        self._tiles = tiles or Tiles(upstream)
 
     async def whole(self, body: Body, caller: Caller, ledger: Ledger) -> Answer[Reporting]:
         """Return the answer to a body as a client wrote it, merged from parts where the upstream needs them.
 
         Raises `ButlrError`: of the call, or of the first part that failed.
         """
+        cut = cut_report(body)
+        if cut is None:
+            pieces = await self._whole(body, caller, ledger)
+        else:
+            pieces = await self._tiles.read(
+                Ask(
+                    cut=cut,
+                    call=self._call(body),
+                    caller=caller,
+                    whole=lambda ledger: self._whole(body, caller, ledger),
+                    part=lambda part, ledger: self._part(part, caller, ledger),
+                    by_id=False,
+                ),
+                ledger,
+            )
+        return pieces[0].unwrap() if len(pieces) == 1 else _merged(pieces)
+
+    async def _whole(self, body: Body, caller: Caller, ledger: Ledger) -> list[Piece[Reporting]]:
+        dimension, ids = widest(body, at_least=2)
         answer = await self._once(body, caller, ledger)
         if not answer.value.is_empty_object or "paginate" in body:
-            return answer
-        dimension, ids = _widest(body)
+            return [Piece(tuple(ids), answer)]
         if dimension is None or not _separable(body, dimension):
-            return await self._shorter(body, caller, ledger) if _is_flat(body) else answer
-        pieces = await self._halved(body, dimension, ids, caller, ledger)
-        return _merged(pieces)
+            return [Piece(tuple(ids), await self._shorter(body, caller, ledger) if _is_flat(body) else answer)]
+        return await self._halved(body, dimension, ids, caller, ledger)
 
     async def by_ids(
         self, body: Body, dimension: str, ids: Sequence[str], caller: Caller, ledger: Ledger
     ) -> list[Piece[Reporting]]:
         """Ask `body` for all `ids` at once, or for as many at a time as were borne before."""
+        asked = with_ids(body, dimension, ids)
+        cut = cut_report(asked, dimension)
+        if cut is None:
+            return await self._by_ids(body, dimension, ids, caller, ledger)
+        return await self._tiles.read(
+            Ask(
+                cut=cut,
+                call=self._call(asked),
+                caller=caller,
+                whole=lambda ledger: self._by_ids(body, dimension, ids, caller, ledger),
+                part=lambda part, ledger: self._part(part, caller, ledger),
+                by_id=True,
+            ),
+            ledger,
+        )
+
+    async def _part(self, part: Cut, caller: Caller, ledger: Ledger) -> list[Piece[Reporting]]:
+        if part.dimension:
+            return await self._by_ids(part.body, part.dimension, part.ids, caller, ledger)
+        try:
+            return await self._whole(part.body, caller, ledger)
+        except ButlrError as error:
+            return [Piece(part.ids, None, error)]
+
+    async def _by_ids(
+        self, body: Body, dimension: str, ids: Sequence[str], caller: Caller, ledger: Ledger
+    ) -> list[Piece[Reporting]]:
         size = self._sizes.get(_size_key(body, dimension, self._upstream.now()), len(ids))
         chunks = [ids[at : at + size] for at in range(0, len(ids), size)]
         pieces = await asyncio.gather(*(self._borne(body, dimension, chunk, caller, ledger) for chunk in chunks))
@@ -124,7 +163,7 @@ class Reports:
         if any(piece.answer for piece in first):
             borne = max(len(piece.ids) for piece in first if piece.answer)
             self._sizes.learn(_size_key(body, dimension, self._upstream.now()), borne)
-        return [*first, *await self.by_ids(body, dimension, ids[middle:], caller, ledger)]
+        return [*first, *await self._by_ids(body, dimension, ids[middle:], caller, ledger)]
 
     async def _hides_points(
         self, body: Body, dimension: str, ids: Sequence[str], caller: Caller, ledger: Ledger
@@ -135,19 +174,18 @@ class Reports:
         return bool(answer.value.is_empty_object or answer.value.data)
 
     async def _once(self, body: Body, caller: Caller, ledger: Ledger) -> Answer[Reporting]:
-        return await self._upstream.read(
-            Call(
-                name="reporting",
-                send=self._upstream.butlr.reporting,
-                asked=body,
-                body=self._spelt,
-                decode=decode_reporting,
-                span=span_of(body),
-                window=window_seconds(body),
-                empty=lambda value: value.is_empty,
-            ),
-            caller,
-            ledger,
+        return await self._upstream.read(self._call(body), caller, ledger)
+
+    def _call(self, body: Body) -> Call[Reporting]:
+        return Call(
+            name="reporting",
+            send=self._upstream.butlr.reporting,
+            asked=body,
+            body=self._spelt,
+            decode=decode_reporting,
+            span=span_of(body),
+            window=window_seconds(body),
+            empty=lambda value: value.is_empty,
         )
 
     def _spelt(self, body: Body, _now: datetime) -> Body:
@@ -167,18 +205,6 @@ def _is_flat(body: Body) -> bool:
 def _separable(body: Body, dimension: str) -> bool:
     """Whether parts by id put together are the whole: statistics over several ids are never merged."""
     return _is_flat(body) or KEY_OF_FILTER.get(dimension) in order_of(body)
-
-
-def _widest(body: Body) -> tuple[str | None, list[str]]:
-    lists = {
-        name: value["eq"]
-        for name, value in body["filter"].items()
-        if name in KEY_OF_FILTER and isinstance(value, dict) and len(value.get("eq") or ()) > 1
-    }
-    if not lists:
-        return None, []
-    dimension = max(lists, key=lambda name: len(lists[name]))
-    return dimension, lists[dimension]
 
 
 def _size_key(body: Body, dimension: str, now: datetime) -> tuple[object, ...]:

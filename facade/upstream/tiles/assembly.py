@@ -1,0 +1,137 @@
+"""Rows put together from tiles, in the order and the form of the undivided answer."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from heapq import merge
+from itertools import pairwise
+from operator import itemgetter
+
+import msgspec
+
+from .cuts import Cut
+from .orders import Order
+from .shreds import ANY_LAYOUT, COUNTS, Layout, Shreds
+from .tile import STRETCH, Series, Strand, Tile, filled
+
+
+class Customs:
+    """The order in which the upstream gives the rows of one group's asks.
+
+    Series go by their hashes, for a form is long.
+    """
+
+    def __init__(self) -> None:
+        self.layouts = ANY_LAYOUT
+        self.series: Order[int] = Order()
+        self.assets: Order[str] = Order()
+
+    def learn(self, shreds: Shreds) -> None:
+        if not shreds.strands:
+            return
+        self.layouts = self.layouts & shreds.layouts or shreds.layouts
+        if Layout.BY_SERIES in self.layouts:
+            self.series.learn(_hashed(shreds.first_seen))
+        else:
+            self.series.learn(_hashed(shreds.side_by_side))
+            self.assets.learn(shreds.assets)
+
+    def recall(self, tiles: Mapping[tuple[str, int], Tile]) -> None:
+        """Learn from what other processes kept: tiles say in what order the series of one answer came."""
+        answers: dict[tuple[int, int], dict[int, tuple[Series, str]]] = {}
+        for (asset, _), tile in tiles.items():
+            self.layouts = self.layouts & Layout(tile.layouts) or self.layouts
+            for strand in tile.strands:
+                width, number, place = strand.rank
+                answers.setdefault((width, number), {})[place] = strand.series, asset
+        for _, places in sorted(answers.items()):
+            line = [places[place] for place in sorted(places)]
+            self.series.learn(_hashed(pairwise(series for series, _ in line)))
+            self.assets.learn(pairwise(dict.fromkeys(asset for _, asset in line)))
+
+
+def _hashed(pairs: Iterable[tuple[Series, Series]]) -> list[tuple[int, int]]:
+    return [(hash(before), hash(after)) for before, after in pairs]
+
+
+class Rows:
+    """The rows of an ask, gathered from its tiles and ready to be written."""
+
+    def __init__(self, cut: Cut, last: int, tiles: Mapping[tuple[str, int], Tile], customs: Customs) -> None:
+        self._customs = customs
+        self._parts: dict[Series, list[Strand]] = {}
+        self._asset: dict[Series, str] = {}
+        for (asset, stretch), tile in sorted(tiles.items(), key=lambda item: item[0][1]):
+            first, end = max(cut.first, stretch * STRETCH), min(last, (stretch + 1) * STRETCH)
+            for strand in tile.strands:
+                if (part := strand.between(first, end)) is not None:
+                    self._parts.setdefault(part.series, []).append(part)
+                    self._asset[part.series] = asset
+        if not self._sorted(list(self._parts))[1]:
+            customs.recall(tiles)
+
+    def is_sure(self, *, by_id: bool) -> bool:
+        """Whether the order of the rows is known: of all, or `by_id` of each asset's own."""
+        groups: dict[tuple[str, str], list[Series]] = {}
+        by_asset = by_id or not self._customs.layouts & (Layout.BY_SERIES | Layout.BY_TIME)
+        for series in self._parts:
+            groups.setdefault((series[0], self._asset[series] if by_asset else ""), []).append(series)
+        if not by_id and by_asset and not self._customs.assets.sort(list({*self._asset.values()}))[1]:
+            return False
+        return all(self._sorted(some)[1] for some in groups.values())
+
+    def _sorted(self, series: Sequence[Series]) -> tuple[list[Series], bool]:
+        by_hash = {hash(one): one for one in series}
+        order, sure = self._customs.series.sort(list(by_hash))
+        return [by_hash[one] for one in order], sure
+
+    def written(self, array: str, echo: Mapping[str, bytes]) -> list[bytes]:
+        order, _ = self._sorted([series for series in self._parts if series[0] == array])
+        if Layout.BY_SERIES in self._customs.layouts:
+            return [row for series in order for part in self._parts[series] for row in _rows(part, echo)]
+        if Layout.BY_TIME in self._customs.layouts:
+            return list(self._by_time(order, echo))
+        own: dict[str, list[Series]] = {}
+        for series in order:
+            own.setdefault(self._asset[series], []).append(series)
+        assets, _ = self._customs.assets.sort(list(own))
+        return [row for asset in assets for row in self._by_time(own[asset], echo)]
+
+    def _by_time(self, order: Sequence[Series], echo: Mapping[str, bytes]) -> Iterator[bytes]:
+        def timed(rank: int, parts: Sequence[Strand]) -> Iterator[tuple[int, int, bytes]]:
+            return (
+                (window, rank, row)
+                for part in parts
+                for window, row in zip(part.windows, _rows(part, echo), strict=True)
+            )
+
+        lines = [timed(rank, self._parts[series]) for rank, series in enumerate(order)]
+        return map(itemgetter(2), merge(*lines, key=itemgetter(0, 1)))
+
+
+def _rows(strand: Strand, echo: Mapping[str, bytes]) -> Iterator[bytes]:
+    count = len(strand.windows)
+    columns = [
+        [echo[name]] * count if name in echo else filled(column, strand)
+        for name, column in zip(strand.names, strand.columns, strict=True)
+    ]
+    return map(strand.form.__mod__, zip(*columns, strict=True))
+
+
+def written(cut: Cut, rows: Rows, envelope: bytes, echo: Mapping[str, bytes]) -> bytes:
+    """The whole answer as JSON."""
+    lists = {array: rows.written(array, echo) for array in cut.arrays}
+    parts = [b'"%b":[%b]' % (array.encode(), b",".join(some)) for array, some in lists.items()]
+    if cut.call == "detections":
+        body = b"{%b}" % b",".join(parts)
+        return b'{"data":%b}' % body if envelope else body
+    if envelope:
+        parts.append(b'"page_info":%b' % _page_info(envelope, len(lists["data"])))
+    return b"{%b}" % b",".join(parts)
+
+
+def _page_info(envelope: bytes, rows: int) -> bytes:
+    said = msgspec.json.decode(envelope, type=dict[str, object] | None)
+    if said is None:
+        return envelope
+    return msgspec.json.encode(
+        {name: rows if value == -1 and name in COUNTS else value for name, value in said.items()}
+    )

@@ -1,0 +1,453 @@
+"""An answer taken apart: whose each row is, of which window, and what of it differs from its series' other rows.
+
+What is not certain is not guessed: an answer with a row that cannot be placed is not taken apart.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntFlag
+from itertools import pairwise
+from typing import Any
+from zlib import crc32
+
+import msgspec
+
+from ...butlr import format_rfc3339, from_epoch, parse_rfc3339
+from .cuts import Cut, moment
+from .tile import STRETCH, Run, Series, Strand, Tile
+
+# Between two turns of the event loop.
+ROWS_A_STEP = 500
+
+_SCALAR = rb'(?:"(?:[^"\\]|\\.)*"|-?[0-9][0-9.eE+-]*|null|true|false)'
+_NUMBERS = rb"\[[\[\]0-9eE+., \n\r\t-]*\]"
+_VALUE = re.compile(rb"%b|%b" % (_SCALAR, _NUMBERS))
+_OPEN = {
+    "reporting": ("time", "value", "start", "stop", "timezone_offset"),
+    "detections": ("start_time", "sample_time", "value"),
+}
+_OPEN_FIELD = {
+    call: re.compile(rb'(?<!\\)("(?:%b)"\s*:\s*)(%b|%b)' % ("|".join(names).encode(), _SCALAR, _NUMBERS))
+    for call, names in _OPEN.items()
+}
+_TIME = {"reporting": "time", "detections": "start_time"}
+ECHO = ("start", "stop")
+
+_items = msgspec.json.Decoder(list[msgspec.Raw])
+_object = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class Unplaceable(Exception):  # noqa: N818 -- named for what it says
+    """Something in the answer cannot be told apart: it is not cut."""
+
+
+class Layout(IntFlag):
+    """The orders that rows come in."""
+
+    BY_SERIES = 1
+    BY_TIME = 2
+    BY_ASSET = 4  # and by time within
+
+
+ANY_LAYOUT = Layout.BY_SERIES | Layout.BY_TIME | Layout.BY_ASSET
+
+
+@dataclass(slots=True)
+class Habits:
+    """What answers have shown of how rows are labelled, of one topic."""
+
+    starts: bool | None = None
+    """Whether a row's time is its window's start, and not its stop."""
+    echoes: bool | None = None
+    """Whether `start` and `stop` of a row are the ask's, and not its own."""
+
+
+@dataclass(slots=True)
+class Shreds:
+    """The parts: for each id its strands, their windows counted from the epoch."""
+
+    cut: Cut
+    run: Run
+    strands: dict[str, list[Strand]]
+    envelope: bytes
+    layouts: Layout
+    first_seen: list[tuple[Series, Series]]
+    """Series in the order in which they first appear, each with the next."""
+    side_by_side: list[tuple[Series, Series]]
+    """Series of rows that follow each other at the same time."""
+    assets: list[tuple[str, str]]
+    loose: int | None = None
+    """The last window where it is shown as far as the stop alone: true of this ask, and not to be kept."""
+
+    def tiles(self, *, kept: bool) -> Iterator[tuple[tuple[str, int], Tile]]:
+        """For each id and stretch a tile; with the loose window or, `kept`, without."""
+        last = self.run.last if self.loose is None or not kept else self.loose
+        for id_ in self.cut.ids:
+            asset = self.cut.normal(id_)
+            for stretch in range(self.run.first // STRETCH, -(-last // STRETCH)):
+                first, end = max(self.run.first, stretch * STRETCH), min(last, (stretch + 1) * STRETCH)
+                parts = [part for strand in self.strands.get(asset, ()) if (part := strand.between(first, end))]
+                run = self.run._replace(first=first, last=end)
+                yield (asset, stretch), Tile.of([run], parts, self.envelope, self.layouts)
+
+
+class _Form:
+    """Rows of one series, and a way to take apart the next one that looks like the last."""
+
+    def __init__(self, array: str, asset: str, literals: Sequence[bytes], names: tuple[str, ...]) -> None:
+        self.array = array
+        self.asset = asset
+        self.names = names
+        self.literals = literals
+        self.values: list[list[bytes]] = [[] for _ in names]
+        self.windows: list[int] = []
+        # Fields that have been the same so far are looked for as they are.
+        self.still = set(range(len(names)))
+        self.quick: list[bytes] = []
+        self.after: _Form | None = None
+
+    def add(self, window: int, slots: Sequence[bytes]) -> None:
+        self.windows.append(window)
+        for column, value in zip(self.values, slots, strict=True):
+            column.append(value)
+        moved = {at for at in self.still if slots[at] != self.values[at][0]}
+        if moved or not self.quick:
+            self.still -= moved
+            self.quick = self._quick()
+
+    def _quick(self) -> list[bytes]:
+        """The literals around the fields that move."""
+        made = [self.literals[0]]
+        for at, literal in enumerate(self.literals[1:]):
+            if at in self.still and len(self.windows) > 1:
+                made[-1] += self.values[at][0] + literal
+            else:
+                made.append(literal)
+        return made
+
+    def parse(self, item: bytes, good: set[bytes]) -> list[bytes] | None:
+        """The values of the open fields, if this is a row of the series."""
+        literals = self.quick
+        at = len(literals[0])
+        if not item.startswith(literals[0]) or not item.endswith(literals[-1]):
+            return None
+        found = []
+        for literal in literals[1:-1]:
+            end = item.find(literal, at)
+            if end < 0:
+                return None
+            found.append(item[at:end])
+            at = end + len(literal)
+        if len(literals) > 1:
+            found.append(item[at : len(item) - len(literals[-1])])
+        for value in found:
+            if value not in good:
+                if not _VALUE.fullmatch(value):
+                    return None
+                good.add(value)
+        if len(found) == len(self.names):
+            return found
+        moving = iter(found)
+        still = self.still
+        return [self.values[n][0] if n in still else next(moving) for n in range(len(self.names))]
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What the order of rows rules out."""
+
+    layouts: Layout = ANY_LAYOUT
+    series: dict[int, None] = field(default_factory=dict)
+    assets: dict[str, None] = field(default_factory=dict)
+    slices: dict[tuple[int, int], None] = field(default_factory=dict)
+    form: _Form | None = None
+    window: int = 0
+
+    def row(self, form: _Form, window: int) -> None:
+        last = self.form
+        if form is not last:
+            if id(form) in self.series:
+                self.layouts &= ~Layout.BY_SERIES
+            self.series[id(form)] = None
+            if last is None or form.asset != last.asset:
+                if form.asset in self.assets:
+                    self.layouts &= ~Layout.BY_ASSET
+                self.assets[form.asset] = None
+            elif window < self.window:
+                self.layouts &= ~Layout.BY_ASSET
+            if last is not None and window == self.window:
+                self.slices[id(last), id(form)] = None
+        elif window < self.window:
+            self.layouts &= Layout(0)
+        if last is not None and window < self.window:
+            self.layouts &= ~Layout.BY_TIME
+        self.form, self.window = form, window
+
+
+class Shredder:
+    """Takes one answer apart, some rows at a time. Every method may raise `Unplaceable`."""
+
+    def __init__(self, cut: Cut, body: bytes, as_of: float, habits: Habits) -> None:
+        self._cut = cut
+        self._as_of = as_of
+        self._habits = habits
+        self._last = cut.last(as_of)
+        self._by_id = {cut.normal(id_): id_ for id_ in cut.ids}
+        self._forms: dict[tuple[str, tuple[bytes, ...]], _Form] = {}
+        self._windows: dict[bytes, int] = {}
+        self._good: set[bytes] = set()
+        self._within = False
+        self._seen: dict[str, _Seen] = {}
+        self._arrays, self._envelope = _arrays(cut, body)
+
+    def steps(self) -> Iterator[None]:
+        """Go on to the next step at each turn; once through, `shreds` is the outcome."""
+        for array, items in self._arrays.items():
+            seen = self._seen[array] = _Seen()
+            form: _Form | None = None
+            for at, raw in enumerate(items):
+                if at % ROWS_A_STEP == 0:
+                    yield
+                form = self._row(array, bytes(raw), form, seen)
+        if self._windows:
+            self._learn_labels()
+
+    def _row(self, array: str, item: bytes, last: _Form | None, seen: _Seen) -> _Form:
+        form = last
+        slots = form.parse(item, self._good) if form else None
+        if slots is None and last and last.after:
+            form = last.after
+            slots = form.parse(item, self._good)
+        if form is None or slots is None:
+            form, slots = self._parse(array, item)
+        if form is not last and last:
+            last.after = form
+        window = self._window(slots[form.names.index(_TIME[self._cut.call])])
+        form.add(window, slots)
+        seen.row(form, window)
+        return form
+
+    def _parse(self, array: str, item: bytes) -> tuple[_Form, list[bytes]]:
+        parts = _OPEN_FIELD[self._cut.call].split(item)
+        slots = parts[2::3]
+        del parts[2::3]
+        literals = (*(a + b for a, b in zip(parts[:-1:2], parts[1::2], strict=True)), parts[-1])
+        form = self._forms.get((array, literals))
+        if form is None:
+            form = self._forms[array, literals] = self._new_form(array, item, literals, slots)
+            if len(self._forms) > 64 and sum(len(form.windows) for form in self._forms.values()) < 2 * len(self._forms):
+                raise Unplaceable("rows differ in more than is known to")
+        return form, slots
+
+    def _new_form(self, array: str, item: bytes, literals: tuple[bytes, ...], slots: Sequence[bytes]) -> _Form:
+        """That the fields left open are the row's own, and whole, is proven once a form."""
+        try:
+            fields = {name: bytes(value) for name, value in _object.decode(item).items()}
+        except msgspec.DecodeError as error:
+            raise Unplaceable("not a row") from error
+        names = tuple(name for name in (_name(literal) for literal in literals[:-1]))
+        if len(set(names)) < len(names) or any(fields.get(n) != slot for n, slot in zip(names, slots, strict=True)):
+            raise Unplaceable("fields within fields")
+        if _TIME[self._cut.call] not in names:
+            raise Unplaceable("a row without a time")
+        asset = ""
+        if self._cut.id_field:
+            id_ = _text(fields.get(self._cut.id_field))
+            asset = self._cut.normal(id_) if id_ else ""
+            if asset not in self._by_id:
+                raise Unplaceable("a row of something else")
+        return _Form(array, asset, literals, names)
+
+    def _window(self, label: bytes) -> int:
+        """The number of the window that begins with this moment, or else of the one after the one it is in."""
+        found = self._windows.get(label)
+        if found is None:
+            at = _moment(label)
+            if at is None:
+                raise Unplaceable("not a time")
+            found = self._windows[label] = math.ceil(at / self._cut.every)
+            self._within |= at % self._cut.every != 0
+        return found
+
+    def _learn_labels(self) -> None:
+        """A time at the span's start, or at its stop, says which of its two moments a window is named by."""
+        labels = set(self._windows.values())
+        starts, stops = self._cut.first in labels, self._last in labels
+        if starts and stops and self._cut.stop is not None:
+            raise Unplaceable("windows named by both their moments")
+        if starts or stops:
+            if self._habits.starts not in (None, starts):
+                self._habits.starts = None
+                raise Unplaceable("windows named otherwise than before")
+            self._habits.starts = starts
+        if self._habits.starts is None:
+            raise Unplaceable("windows named by who knows which of their moments")
+        first, last = self._cut.first, self._last
+        if not self._habits.starts:
+            first, last = first + 1, last + 1
+        if not all(first <= label < last for label in labels):
+            raise Unplaceable("a time outside the span")
+        if self._within and (self._habits.starts or self._inner_labels() != {self._last}):
+            raise Unplaceable("a time within a window")
+
+    def _inner_labels(self) -> set[int]:
+        every = self._cut.every
+        return {found for label, found in self._windows.items() if (_moment(label) or 0) % every}
+
+    @property
+    def shreds(self) -> Shreds:
+        layouts = ANY_LAYOUT
+        for seen in self._seen.values():
+            layouts &= seen.layouts
+        if not layouts:
+            raise Unplaceable("rows in an order that is not known")
+        echoes = self._echoes()
+        forms = {id(form): form for form in self._forms.values()}
+        shift = 0 if self._habits.starts else 1
+        strands: dict[str, list[Strand]] = {}
+        series: dict[int, Series] = {}
+        # Later answers have greater numbers.
+        number = (int(self._as_of * 1000) << 20) | (crc32(repr((self._cut.ids, self._cut.first)).encode()) & 0xFFFFF)
+        width = len(forms)
+        for place, key in enumerate(key for seen in self._seen.values() for key in seen.series):
+            form = forms[key]
+            strand = _strand(form, shift, echoes, (width, number, place))
+            series[key] = strand.series
+            strands.setdefault(form.asset, []).append(strand)
+        last = self._last
+        return Shreds(
+            cut=self._cut,
+            run=Run(self._cut.first, last, self._as_of, not forms),
+            strands=strands,
+            envelope=self._envelope,
+            layouts=layouts,
+            first_seen=_pairs((pairwise(seen.series) for seen in self._seen.values()), series),
+            side_by_side=_pairs((seen.slices for seen in self._seen.values()), series),
+            assets=[pair for seen in self._seen.values() for pair in pairwise(seen.assets)],
+            loose=last - 1 if self._within or self._cut.ragged else None,
+        )
+
+    def _echoes(self) -> bool:
+        """Whether rows echo the span asked for. Where an answer cannot tell, others have to have."""
+        echoing = [form for form in self._forms.values() if not set(ECHO).isdisjoint(form.names)]
+        if not echoing:
+            return False
+        values = {
+            name: {value for form in echoing if name in form.names for value in form.values[form.names.index(name)]}
+            for name in ECHO
+        }
+        same = all(len(found) <= 1 for found in values.values())
+        fits = same and all(self._is_asked(name, found) for name, [*found] in values.items())
+        habits = self._habits
+        if len({window for form in echoing for window in form.windows}) > 1:
+            if (same and not fits) or habits.echoes not in (None, fits):
+                habits.echoes = None
+                raise Unplaceable("rows with another span than was asked")
+            habits.echoes = fits
+        if habits.echoes is None or (habits.echoes and not fits):
+            raise Unplaceable("rows whose span is who knows which")
+        return habits.echoes
+
+    def _is_asked(self, name: str, found: Sequence[bytes]) -> bool:
+        if not found:
+            return True
+        text = _text(found[0])
+        at = parse_rfc3339(text) if text else None
+        if at is None:
+            return False
+        if name == "stop" and self._cut.stop is None:
+            return at.timestamp() > (self._last - 1) * self._cut.every
+        asked = self._cut.first * self._cut.every if name == "start" else self._cut.stop
+        return at.timestamp() == asked and text == format_rfc3339(at)
+
+
+def _pairs(pairs: Iterable[Iterable[tuple[int, int]]], series: Mapping[int, Series]) -> list[tuple[Series, Series]]:
+    return [(series[before], series[after]) for some in pairs for before, after in some]
+
+
+def _strand(form: _Form, shift: int, echoes: bool, rank: tuple[int, int, int]) -> Strand:
+    order = sorted(range(len(form.windows)), key=form.windows.__getitem__)
+    sorted_already = order == list(range(len(order)))
+    columns: list[list[bytes]] = []
+    for name, values in zip(form.names, form.values, strict=True):
+        if echoes and name in ECHO:
+            columns.append([])
+        elif len(set(values)) == 1:
+            columns.append(values[:1])
+        else:
+            columns.append(values if sorted_already else [values[at] for at in order])
+    return Strand(
+        array=form.array,
+        form=b"%b".join(literal.replace(b"%", b"%%") for literal in form.literals),
+        names=tuple(f"={name}" if echoes and name in ECHO else name for name in form.names),
+        rank=rank,
+        windows=[form.windows[at] - shift for at in order],
+        columns=tuple(columns),
+    )
+
+
+def _arrays(cut: Cut, body: bytes) -> tuple[dict[str, list[msgspec.Raw]], bytes]:
+    """The lists that the answer has, and what it has beside them, as far as that can be written again."""
+    try:
+        fields = _object.decode(body)
+        if cut.call == "detections":
+            wrapped = fields.keys() == {"data"}
+            if wrapped:
+                fields = _object.decode(fields["data"])
+            if fields.keys() != set(cut.arrays):
+                raise Unplaceable("other lists than were asked for")
+            return {name: _items.decode(value) for name, value in fields.items()}, b"data" if wrapped else b""
+        if not {"data"} <= fields.keys() <= {"data", "page_info"}:
+            raise Unplaceable("more than rows")
+        items = _items.decode(fields["data"])
+        return {"data": items}, _page_info(fields.get("page_info"), len(items))
+    except msgspec.DecodeError as error:
+        raise Unplaceable("no list of rows") from error
+
+
+COUNTS = ("page_item_count", "total_item_count")
+
+
+def _page_info(raw: msgspec.Raw | None, rows: int) -> bytes:
+    """What a report that was not paged says of its one page: counts are 0, or the number of its rows."""
+    if raw is None:
+        return b""
+    said: Mapping[str, Any] | None = msgspec.json.decode(raw, type=dict[str, Any] | None)
+    if said is None:
+        return b"null"
+    made: dict[str, Any] = dict(said)
+    for name in COUNTS:
+        if made.get(name, 0) not in (0, rows):
+            raise Unplaceable("counts of something else")
+        if made.get(name):
+            made[name] = -1
+    return msgspec.json.encode(made)
+
+
+def _name(literal: bytes) -> str:
+    """The field that a literal ends with: `…"name":`."""
+    return literal.rstrip().removesuffix(b":").rstrip()[:-1].rpartition(b'"')[2].decode()
+
+
+def _text(raw: bytes | None) -> str | None:
+    try:
+        return msgspec.json.decode(raw, type=str) if raw else None
+    except msgspec.DecodeError:
+        return None
+
+
+def _moment(raw: bytes) -> float | None:
+    try:
+        value = msgspec.json.decode(raw, type=str | int | float)
+    except msgspec.DecodeError:
+        return None
+    found = parse_rfc3339(value) if isinstance(value, str) else from_epoch(value)
+    return found.timestamp() if found else None
+
+
+def echo(cut: Cut, now: float) -> dict[str, bytes]:
+    """What rows that echo the ask have in its place."""
+    stop = int(now) if cut.stop is None else cut.stop
+    return {"=start": b'"%b"' % moment(cut.first * cut.every).encode(), "=stop": b'"%b"' % moment(stop).encode()}
