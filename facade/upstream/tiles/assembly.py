@@ -12,6 +12,8 @@ from .orders import Order
 from .shreds import ANY_LAYOUT, COUNTS, Layout, Shreds
 from .tile import STRETCH, Series, Strand, Tile, filled
 
+SINGLE = (Layout.BY_SERIES, Layout.BY_TIME, Layout.BY_ASSET)
+
 
 class Customs:
     """The order in which the upstream gives the rows of one group's asks.
@@ -27,12 +29,9 @@ class Customs:
     def learn(self, shreds: Shreds) -> None:
         if not shreds.strands:
             return
-        self.layouts = self.layouts & shreds.layouts or shreds.layouts
-        if Layout.BY_SERIES in self.layouts:
-            self.series.learn(_hashed(shreds.first_seen))
-        else:
-            self.series.learn(_hashed(shreds.side_by_side))
-            self.assets.learn(shreds.assets)
+        self.layouts = shreds.layouts
+        self.series.learn(_hashed(shreds.neighbours))
+        self.assets.learn(shreds.assets)
 
     def recall(self, tiles: Mapping[tuple[str, int], Tile]) -> None:
         """Learn from what other processes kept: tiles say in what order the series of one answer came."""
@@ -43,9 +42,9 @@ class Customs:
                 width, number, place = strand.rank
                 answers.setdefault((width, number), {})[place] = strand.series, asset
         for _, places in sorted(answers.items()):
-            line = [places[place] for place in sorted(places)]
-            self.series.learn(_hashed(pairwise(series for series, _ in line)))
-            self.assets.learn(pairwise(dict.fromkeys(asset for _, asset in line)))
+            series = [(places[at][0], places[at + 1][0]) for at in sorted(places) if at + 1 in places]
+            self.series.learn(_hashed(series))
+            self.assets.learn(pairwise(dict.fromkeys(places[at][1] for at in sorted(places))))
 
 
 def _hashed(pairs: Iterable[tuple[Series, Series]]) -> list[tuple[int, int]]:
@@ -70,13 +69,25 @@ class Rows:
 
     def is_sure(self, *, by_id: bool) -> bool:
         """Whether the order of the rows is known: of all, or `by_id` of each asset's own."""
+        layouts = self._customs.layouts
+        by_asset = by_id or layouts == Layout.BY_ASSET
         groups: dict[tuple[str, str], list[Series]] = {}
-        by_asset = by_id or not self._customs.layouts & (Layout.BY_SERIES | Layout.BY_TIME)
         for series in self._parts:
             groups.setdefault((series[0], self._asset[series] if by_asset else ""), []).append(series)
         if not by_id and by_asset and not self._customs.assets.sort(list({*self._asset.values()}))[1]:
             return False
-        return all(self._sorted(some)[1] for some in groups.values())
+        return all(self._sorted(some)[1] and self._is_one(some) for some in groups.values())
+
+    def _is_one(self, group: Sequence[Series]) -> bool:
+        """Whether the orders that these rows may have are all the same."""
+        layouts, assets = self._customs.layouts, {self._asset[series] for series in group}
+        if len(group) == 1 or layouts in SINGLE:
+            return True
+        if Layout.BY_TIME not in layouts:
+            return len(group) == len(assets)
+        if Layout.BY_SERIES not in layouts:
+            return len(assets) == 1
+        return len({window for series in group for part in self._parts[series] for window in part.windows}) == 1
 
     def _sorted(self, series: Sequence[Series]) -> tuple[list[Series], bool]:
         by_hash = {hash(one): one for one in series}

@@ -24,7 +24,7 @@ class Order(Generic[N]):
     def learn(self, pairs: Iterable[tuple[N, N]]) -> None:
         """`pairs` are of one answer: (before, after)."""
         given = list(pairs)
-        new = [pair for pair in given if not self._knows(*pair)]
+        new = [pair for pair in given if not self.knows(*pair)]
         if not new:
             return
         if self._pairs + len(new) > MOST_PAIRS:
@@ -41,9 +41,10 @@ class Order(Generic[N]):
         """Return them as the upstream would list them, and whether that is sure."""
         known = self._rank
         ordered = sorted(nodes, key=lambda node: known.get(node, len(known)))
-        return ordered, all(self._knows(*pair) for pair in pairwise(ordered))
+        return ordered, all(self.knows(*pair) for pair in pairwise(ordered))
 
-    def _knows(self, before: N, after: N) -> bool:
+    def knows(self, before: N, after: N) -> bool:
+        """Whether it is sure that one comes before the other."""
         if after in self._followers.get(before, ()):
             return True
         first, second = self._rank.get(before), self._rank.get(after)

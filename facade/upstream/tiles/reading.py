@@ -361,13 +361,14 @@ class Tiles:
         if found.shreds is not None:
             return found.shreds
         habits = self._habits.setdefault(found.cut.topic, Habits())
-        shredder = Shredder(found.cut, found.body, found.as_of, habits)
+        customs = self._customs_of((found.caller.scope, found.cut.group))
+        shredder = Shredder(found.cut, found.body, found.as_of, habits, customs.layouts)
         for _ in shredder.steps():
             await asyncio.sleep(0)
             while group and group not in self._wanted and self._under_way:  # noqa: ASYNC110 -- a pause, not an event
                 await asyncio.sleep(QUIET_AFTER / 10)
         shreds = shredder.shreds
-        self._customs_of((found.caller.scope, found.cut.group)).learn(shreds)
+        customs.learn(shreds)
         return shreds
 
     async def _store(self, shreds: Shreds, caller: Caller) -> None:

@@ -16,6 +16,7 @@ import msgspec
 
 from ...butlr import format_rfc3339, from_epoch, parse_rfc3339
 from .cuts import Cut, moment
+from .orders import Order
 from .tile import STRETCH, Run, Series, Strand, Tile
 
 # Between two turns of the event loop.
@@ -34,6 +35,8 @@ _OPEN_FIELD = {
 }
 _TIME = {"reporting": "time", "detections": "start_time"}
 ECHO = ("start", "stop")
+# Seconds that the upstream's clock may be ahead.
+SKEW = 5.0
 
 _items = msgspec.json.Decoder(list[msgspec.Raw])
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -73,17 +76,17 @@ class Shreds:
     strands: dict[str, list[Strand]]
     envelope: bytes
     layouts: Layout
-    first_seen: list[tuple[Series, Series]]
-    """Series in the order in which they first appear, each with the next."""
-    side_by_side: list[tuple[Series, Series]]
-    """Series of rows that follow each other at the same time."""
+    neighbours: list[tuple[Series, Series]]
+    """Of which series it is known that one comes right before the other."""
     assets: list[tuple[str, str]]
-    loose: int | None = None
-    """The last window where it is shown as far as the stop alone: true of this ask, and not to be kept."""
+    kept: int
+    """The window from which on what is shown depends on the stop: true of this ask, and not to be kept."""
 
     def tiles(self, *, kept: bool) -> Iterator[tuple[tuple[str, int], Tile]]:
-        """For each id and stretch a tile; with the loose window or, `kept`, without."""
-        last = self.run.last if self.loose is None or not kept else self.loose
+        """For each id and stretch a tile; of all windows or, `kept`, of those that may be kept."""
+        last = min(self.run.last, self.kept) if kept else self.run.last
+        if last <= self.run.first:
+            return
         for id_ in self.cut.ids:
             asset = self.cut.normal(id_)
             for stretch in range(self.run.first // STRETCH, -(-last // STRETCH)):
@@ -185,12 +188,21 @@ class _Seen:
             self.layouts &= ~Layout.BY_TIME
         self.form, self.window = form, window
 
+    def neighbours(self, layouts: Layout) -> Iterable[tuple[int, int]]:
+        """Series that follow each other, as far as that is so in each of the orders that these may be."""
+        first_seen = pairwise(self.series)
+        if Layout.BY_SERIES not in layouts:
+            return self.slices
+        return first_seen if layouts == Layout.BY_SERIES else [pair for pair in first_seen if pair in self.slices]
+
 
 class Shredder:
     """Takes one answer apart, some rows at a time. Every method may raise `Unplaceable`."""
 
-    def __init__(self, cut: Cut, body: bytes, as_of: float, habits: Habits) -> None:
+    def __init__(self, cut: Cut, body: bytes, as_of: float, habits: Habits, known: Layout) -> None:
+        """`known` are the orders that the answers of the group so far may have."""
         self._cut = cut
+        self._known = known
         self._as_of = as_of
         self._habits = habits
         self._last = cut.last(as_of)
@@ -274,8 +286,10 @@ class Shredder:
     def _learn_labels(self) -> None:
         """A time at the span's start, or at its stop, says which of its two moments a window is named by."""
         labels = set(self._windows.values())
-        starts, stops = self._cut.first in labels, self._last in labels
-        if starts and stops and self._cut.stop is not None:
+        # No window starts at the stop, nor after now.
+        latest = min(self._last - 1, (self._as_of + SKEW) // self._cut.every)
+        starts, stops = self._cut.first in labels, max(labels) > latest
+        if starts and stops:
             raise Unplaceable("windows named by both their moments")
         if starts or stops:
             if self._habits.starts not in (None, starts):
@@ -303,31 +317,49 @@ class Shredder:
             layouts &= seen.layouts
         if not layouts:
             raise Unplaceable("rows in an order that is not known")
+        # Few rows fit several orders; then others of the group decide.
+        layouts = layouts & self._known or layouts
         echoes = self._echoes()
         forms = {id(form): form for form in self._forms.values()}
         shift = 0 if self._habits.starts else 1
-        strands: dict[str, list[Strand]] = {}
-        series: dict[int, Series] = {}
         # Later answers have greater numbers.
         number = (int(self._as_of * 1000) << 20) | (crc32(repr((self._cut.ids, self._cut.first)).encode()) & 0xFFFFF)
-        width = len(forms)
-        for place, key in enumerate(key for seen in self._seen.values() for key in seen.series):
-            form = forms[key]
-            strand = _strand(form, shift, echoes, (width, number, place))
-            series[key] = strand.series
-            strands.setdefault(form.asset, []).append(strand)
-        last = self._last
+        strands: dict[str, list[Strand]] = {}
+        neighbours: list[tuple[Series, Series]] = []
+        place = 0
+        for seen in self._seen.values():
+            order: Order[int] = Order()
+            order.learn(seen.neighbours(layouts))
+            line, _ = order.sort(list(seen.series))
+            earlier: tuple[int, Series] | None = None
+            for key in line:
+                near = earlier is not None and order.knows(earlier[0], key)
+                # Of neighbours that were not seen as such, the places are not next to each other.
+                place += 1 if near else 2
+                form = forms[key]
+                strand = _strand(form, shift, echoes, (len(forms), number, place))
+                if earlier and near:
+                    neighbours.append((earlier[1], strand.series))
+                earlier = key, strand.series
+                strands.setdefault(form.asset, []).append(strand)
+        end = self._last
         return Shreds(
             cut=self._cut,
-            run=Run(self._cut.first, last, self._as_of, not forms),
+            run=Run(self._cut.first, end, self._as_of, not forms),
             strands=strands,
             envelope=self._envelope,
             layouts=layouts,
-            first_seen=_pairs((pairwise(seen.series) for seen in self._seen.values()), series),
-            side_by_side=_pairs((seen.slices for seen in self._seen.values()), series),
+            neighbours=neighbours,
             assets=[pair for seen in self._seen.values() for pair in pairwise(seen.assets)],
-            loose=last - 1 if self._within or self._cut.ragged else None,
+            kept=self._kept(),
         )
+
+    def _kept(self) -> int:
+        kept = self._last - 1 if self._cut.ragged or self._within else self._last
+        if self._habits.starts or (self._cut.stop is None and self._last in self._windows.values()):
+            return kept
+        # An unfinished window's label may be its own stop, or the ask's where that comes first.
+        return min(kept, int(self._as_of // self._cut.every))
 
     def _echoes(self) -> bool:
         """Whether rows echo the span asked for. Where an answer cannot tell, others have to have."""
@@ -361,10 +393,6 @@ class Shredder:
             return at.timestamp() > (self._last - 1) * self._cut.every
         asked = self._cut.first * self._cut.every if name == "start" else self._cut.stop
         return at.timestamp() == asked and text == format_rfc3339(at)
-
-
-def _pairs(pairs: Iterable[Iterable[tuple[int, int]]], series: Mapping[int, Series]) -> list[tuple[Series, Series]]:
-    return [(series[before], series[after]) for some in pairs for before, after in some]
 
 
 def _strand(form: _Form, shift: int, echoes: bool, rank: tuple[int, int, int]) -> Strand:
