@@ -67,6 +67,10 @@ class Rows:
         if not self._sorted(list(self._parts))[1]:
             customs.recall(tiles)
 
+    @property
+    def count(self) -> int:
+        return sum(len(part.windows) for parts in self._parts.values() for part in parts)
+
     def is_sure(self, *, by_id: bool) -> bool:
         """Whether the order of the rows is known: of all, or `by_id` of each asset's own."""
         layouts = self._customs.layouts
@@ -128,15 +132,19 @@ def _rows(strand: Strand, echo: Mapping[str, bytes]) -> Iterator[bytes]:
 
 
 def written(cut: Cut, rows: Rows, envelope: bytes, echo: Mapping[str, bytes]) -> bytes:
-    """The whole answer as JSON."""
-    lists = {array: rows.written(array, echo) for array in cut.arrays}
-    parts = [b'"%b":[%b]' % (array.encode(), b",".join(some)) for array, some in lists.items()]
-    if cut.call == "detections":
-        body = b"{%b}" % b",".join(parts)
-        return b'{"data":%b}' % body if envelope else body
-    if envelope:
-        parts.append(b'"page_info":%b' % _page_info(envelope, len(lists["data"])))
-    return b"{%b}" % b",".join(parts)
+    """The whole answer as JSON: joined once, for it may be large."""
+    parts: list[bytes] = []
+    for array in cut.arrays:
+        some = rows.written(array, echo) or [b""]
+        some[0] = b'"%b":[%b' % (array.encode(), some[0])
+        some[-1] += b"]"
+        parts += some
+    if cut.call == "reporting" and envelope:
+        parts.append(b'"page_info":%b' % _page_info(envelope, rows.count))
+    opening, closing = (b'{"data":{', b"}}") if cut.call == "detections" and envelope else (b"{", b"}")
+    parts[0] = opening + parts[0]
+    parts[-1] += closing
+    return b",".join(parts)
 
 
 def _page_info(envelope: bytes, rows: int) -> bytes:

@@ -347,17 +347,19 @@ class Tiles:
             self._wanted.add(group)
         async with lock:
             try:
-                for found in self._waiting.pop(group, ()):
-                    self._waiting_bytes -= len(found.body)
+                waiting = self._waiting.pop(group, [])
+                self._waiting_bytes -= sum(len(found.body) for found in waiting)
+                for found in waiting:
                     try:
-                        await self._store(await self._shredded(found, group), found.caller)
+                        await self._store(await self._shredded(found, None if wanted else group), found.caller)
                     except Unplaceable as why:
                         log.debug("answer cannot be cut", call=found.cut.call, reason=str(why))
             finally:
-                self._wanted.discard(group)
+                if wanted:
+                    self._wanted.discard(group)
 
     async def _shredded(self, found: Waiting, group: Group | None = None) -> Shreds:
-        """Raises `Unplaceable`. With a group it is nobody's hurry until somebody wants that group."""
+        """Raises `Unplaceable`. With a group there is no hurry before somebody wants that group."""
         if found.shreds is not None:
             return found.shreds
         habits = self._habits.setdefault(found.cut.topic, Habits())

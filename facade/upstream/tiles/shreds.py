@@ -162,7 +162,7 @@ class _Seen:
     """What the order of rows rules out."""
 
     layouts: Layout = ANY_LAYOUT
-    series: dict[int, None] = field(default_factory=dict)
+    series: dict[int, str] = field(default_factory=dict)
     assets: dict[str, None] = field(default_factory=dict)
     slices: dict[tuple[int, int], None] = field(default_factory=dict)
     form: _Form | None = None
@@ -173,7 +173,7 @@ class _Seen:
         if form is not last:
             if id(form) in self.series:
                 self.layouts &= ~Layout.BY_SERIES
-            self.series[id(form)] = None
+            self.series[id(form)] = form.asset
             if last is None or form.asset != last.asset:
                 if form.asset in self.assets:
                     self.layouts &= ~Layout.BY_ASSET
@@ -190,10 +190,17 @@ class _Seen:
 
     def neighbours(self, layouts: Layout) -> Iterable[tuple[int, int]]:
         """Series that follow each other, as far as that is so in each of the orders that these may be."""
-        first_seen = pairwise(self.series)
         if Layout.BY_SERIES not in layouts:
             return self.slices
-        return first_seen if layouts == Layout.BY_SERIES else [pair for pair in first_seen if pair in self.slices]
+        first_seen = list(pairwise(self.series))
+        if layouts == Layout.BY_SERIES:
+            return first_seen
+        apart = Layout.BY_TIME not in layouts
+        return [
+            (before, after)
+            for before, after in first_seen
+            if (before, after) in self.slices or (apart and self.series[before] != self.series[after])
+        ]
 
 
 class Shredder:
