@@ -385,9 +385,26 @@ class Shredder:
                 habits.echoes = None
                 raise Unplaceable("rows with another span than was asked")
             habits.echoes = fits
-        if habits.echoes is None or (habits.echoes and not fits):
+        if habits.echoes is None or (habits.echoes and not fits) or not (habits.echoes or self._are_own(echoing)):
             raise Unplaceable("rows whose span is who knows which")
         return habits.echoes
+
+    def _are_own(self, forms: Iterable[_Form]) -> bool:
+        """Whether the span that each row names is within its window."""
+        every, shift = self._cut.every, 0 if self._habits.starts else 1
+        named = {
+            (window - shift, value)
+            for form in forms
+            for name, values in zip(form.names, form.values, strict=True)
+            if name in ECHO
+            for window, value in zip(form.windows, values, strict=True)
+        }
+        moments = {value: _moment(value) for _, value in named}
+        return all(
+            at is not None and window * every <= at <= (window + 1) * every
+            for window, value in named
+            for at in (moments[value],)
+        )
 
     def _is_asked(self, name: str, found: Sequence[bytes]) -> bool:
         if not found:

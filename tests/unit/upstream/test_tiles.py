@@ -8,7 +8,7 @@ import math
 import zlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import httpx
@@ -17,9 +17,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from facade.butlr import Butlr, Http
+from facade.butlr import Butlr, Http, Unauthenticated
 from facade.cache import MemoryStore, Rules
-from facade.upstream import Ledger, Passthrough, Reports, Sightings, Tiles, Upstream
+from facade.upstream import Exchange, Ledger, Passthrough, Reports, Sightings, Tiles, Upstream
+from facade.upstream.tiles import cut_report
 
 RULES = Rules()
 ROOMS = [f"room_{n}" for n in range(6)]
@@ -27,12 +28,12 @@ ROOMS = [f"room_{n}" for n in range(6)]
 EDGE = 256 * 300 * 60 * 320
 
 
-@lru_cache(maxsize=None)
+@cache
 def rfc(seconds: float) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-@lru_cache(maxsize=None)
+@cache
 def seconds(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
@@ -64,6 +65,8 @@ class Model:
         self.times.append(self.now)
         if self.fails & set(self.rooms(body)):
             return httpx.Response(self.status, json={"message": "made to fail"})
+        if request.url.path.endswith("detections"):
+            return httpx.Response(200, json={type_: self.detections(body) for type_ in body["data_types"]})
         return httpx.Response(
             200, content=orjson.dumps(self.answer(body), option=orjson.OPT_INDENT_2 if self.spaced else None)
         )
@@ -108,6 +111,21 @@ class Model:
                     row |= {"room_id": room, "room_name": f"100 % of {room}", "measurement": "traffic", "zone_id": ""}
                     keyed.append((self.key(place, number, window), row))
         return [row for _, row in sorted(keyed, key=lambda each: each[0])]
+
+    def detections(self, body: dict[str, Any]) -> list[dict[str, Any]]:
+        start, stop = self.span(body, self.now)
+        every = every_of(body)
+        return [
+            {
+                "start_time": window * every * 1000,
+                "sample_time": window * every * 1000 + 900,
+                "mac_address": room,
+                "value": [[0.25, 0.5]] * (window % 3),
+            }
+            for room in self.order
+            if room in [mac.lower() for mac in self.rooms(body)]
+            for window in range(int(start) // every, math.ceil(min(stop, self.now) / every))
+        ]
 
     def key(self, place: int, number: int, window: int) -> tuple[int, ...]:
         return {
@@ -154,7 +172,8 @@ class Bench:
         self.http = _http
         _wire.model = model
         self.store = MemoryStore(1 << 24, clock=model)
-        self.upstream = Upstream(Butlr(self.http), self.store, clock=model, recheck=math.inf)
+        exchange = Exchange(retries=0, clock=model)
+        self.upstream = Upstream(Butlr(self.http), self.store, clock=model, recheck=math.inf, exchange=exchange)
         self.tiles = Tiles(self.upstream)
         self.reports = Reports(self.upstream, tiles=self.tiles)
         self.sightings = Sightings(self.upstream, tiles=self.tiles)
@@ -327,3 +346,286 @@ def check(model: Model, body: dict[str, Any], answer: dict[str, Any]) -> None:
 def without_stop(row: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
     """What an open span's stop is said to be, is another with each call."""
     return row if body["filter"].get("stop") else {**row, "stop": None}
+
+
+DAY = 86_400
+SETTLED = EDGE - 10 * DAY
+
+
+def asked_of(body: dict[str, Any]) -> tuple[str, str | None, list[str]]:
+    return body["filter"]["start"], body["filter"].get("stop"), Model.rooms(body)
+
+
+async def test_a_room_after_its_floor_costs_no_call_even_where_it_has_no_points(bench):
+    over = bench(order=ROOMS[:-1])
+    await over.report(report(SETTLED, SETTLED + DAY, rooms=ROOMS))
+    for room in ROOMS:
+        body = report(SETTLED + 3600, SETTLED + 7200, rooms=[room])
+        assert (await over.report(body))["data"] == over.model.answer(body)["data"]
+        assert over.ledger.status == "HIT"
+    assert len(over.model.asked) == 1
+
+
+async def test_a_later_span_is_asked_for_its_new_windows_alone(bench):
+    over = bench()
+    await over.report(report(SETTLED, SETTLED + DAY, rooms=ROOMS))
+    body = report(SETTLED + 3600, SETTLED + DAY + 3600, rooms=ROOMS)
+    assert await over.report(body) == over.model.answer(body)
+    assert [asked_of(asked) for asked in over.model.asked[1:]] == [
+        (rfc(SETTLED + DAY), rfc(SETTLED + DAY + 3600), ROOMS)
+    ]
+    assert over.ledger.status == "MISS"
+    assert over.ledger.oldest == over.model.now
+    # What was put together is kept as it is.
+    assert await over.report(body) == over.model.answer(body)
+    assert over.ledger.status == "HIT"
+
+
+@pytest.mark.parametrize("stop", ["open", "now", "edge"])
+@pytest.mark.parametrize("starts", [True, False])
+async def test_a_dashboard_that_polls_costs_what_is_new_or_not_yet_settled(bench, stop, starts):
+    over = bench(starts=starts)
+    model = over.model
+    fetched = due = seen = 0
+    for poll in range(61):
+        now = model.now
+        first = int(now - DAY) // 300 * 300
+        edge = math.ceil(now / 300) * 300
+        body = report(first, {"open": None, "now": now, "edge": edge}[stop], rooms=ROOMS)
+        asked = len(model.asked)
+        await over.report(body)
+        if poll:
+            fetched += sum(model.points(body) for body in model.asked[asked:])
+            ends = range(first + 300, edge + 300, 300)
+            due += len(ROOMS) * sum(end > seen or end > now - RULES.late_after for end in ends)
+        seen = edge
+        model.now += 60
+    assert fetched <= 1.1 * due
+    assert len(model.asked) == 61
+
+
+async def test_what_one_process_kept_another_reads(bench):
+    over, body = bench(), report(SETTLED, SETTLED + DAY, rooms=ROOMS)
+    await over.report(body)
+    await over.report(report(SETTLED, SETTLED + 3600, rooms=ROOMS))
+    other = Reports(over.upstream, tiles=Tiles(over.upstream))
+    body = report(SETTLED + 3600, SETTLED + 7200, rooms=ROOMS[1:])
+    ledger = Ledger()
+    answer = await other.whole(body, over.caller, ledger)
+    assert answer.value.data == over.model.answer(body)["data"]
+    assert ledger.status == "HIT"
+
+
+async def test_another_token_gets_nothing_of_it(bench):
+    over, body = bench(), report(SETTLED, SETTLED + DAY, rooms=ROOMS)
+    await over.report(body)
+    over.caller = Passthrough("another")
+    await over.report(report(SETTLED, SETTLED + 3600, rooms=ROOMS[:1]))
+    assert len(over.model.asked) == 2
+
+
+@pytest.mark.parametrize("status", [500, 400])
+async def test_a_part_that_failed_is_nobodys_but_its_rooms_and_is_asked_again(bench, status):
+    over = bench(status=status)
+    await over.by_room(report(SETTLED, SETTLED + DAY), ROOMS)
+    # One room goes on to other windows, and so is a part of its own.
+    await over.report(report(SETTLED + DAY, SETTLED + DAY + 3600, rooms=ROOMS[:1]))
+    over.model.fails = {ROOMS[1]}
+    body = report(SETTLED + 3600, SETTLED + DAY + 3600)
+    found = await over.by_room(body, ROOMS[:2])
+    assert found[ROOMS[0]] == [row for row in over.model.answer(body)["data"] if row["room_id"] == ROOMS[0]]
+    assert isinstance(found[ROOMS[1]], Exception)
+    with pytest.raises(type(found[ROOMS[1]])):
+        await over.report(body | {"filter": {**body["filter"], "rooms": {"eq": ROOMS[:2]}}})
+    over.model.fails = set()
+    found = await over.by_room(body, ROOMS[:2])
+    assert found[ROOMS[1]] == [row for row in over.model.answer(body)["data"] if row["room_id"] == ROOMS[1]]
+
+
+async def test_a_token_that_is_refused_reads_nothing_any_more(bench):
+    over = bench(status=401)
+    await over.by_room(report(SETTLED, SETTLED + DAY), ROOMS)
+    over.model.fails = {ROOMS[1]}
+    found = await over.by_room(report(SETTLED + 3600, SETTLED + DAY + 3600), ROOMS)
+    assert all(isinstance(error, Unauthenticated) for error in found.values())
+    over.model.fails = set(ROOMS)
+    found = await over.by_room(report(SETTLED, SETTLED + 3600), ROOMS[:1])
+    assert isinstance(found[ROOMS[0]], Unauthenticated)
+
+
+async def test_the_same_ask_is_answered_stale_where_the_upstream_fails(bench):
+    over = bench()
+    body = report(over.model.now // 300 * 300 - DAY, None, rooms=ROOMS)
+    await over.report(body)
+    over.model.now += 600
+    newer = await over.report(body)
+    over.model.now += 600
+    over.model.fails = set(ROOMS)
+    assert await over.report(body) == newer
+    assert over.ledger.status == "STALE"
+
+
+async def test_a_fresh_answer_takes_the_place_of_what_was_kept(bench):
+    over, body = bench(), report(SETTLED, SETTLED + 3600, rooms=ROOMS)
+    await over.report(body)
+    await over.report(report(SETTLED, SETTLED + 1800, rooms=ROOMS))
+    over.model.order = ROOMS[::-1]
+    assert await over.report(body, fresh=True) == over.model.answer(body)
+    assert len(over.model.asked) == 2
+    part = report(SETTLED, SETTLED + 900, rooms=ROOMS[:3])
+    assert await over.report(part) == over.model.answer(part)
+    assert len(over.model.asked) == 2
+
+
+async def test_overload_is_halved_and_never_taken_for_emptiness(bench):
+    over = bench(bears=6 * 100)
+    body = report(SETTLED, SETTLED + DAY)
+    found = await over.by_room(body, ROOMS)
+    whole = over.model.rows(body, over.model.now)
+    assert found == {room: [row for row in whole if row["room_id"] == room] for room in ROOMS}
+    asked = len(over.model.asked)
+    body = report(SETTLED + 3600, SETTLED + DAY + 3600)
+    found = await over.by_room(body, ROOMS)
+    whole = over.model.rows(body, over.model.now)
+    assert found == {room: [row for row in whole if row["room_id"] == room] for room in ROOMS}
+    assert len(over.model.asked) == asked + 1
+
+
+async def test_a_room_with_another_name_than_before_is_asked_for_whole(bench):
+    over, body = bench(), report(SETTLED, SETTLED + DAY, rooms=ROOMS)
+    await over.report(body)
+    named = over.model.rows
+
+    def renamed(*args: Any) -> Any:
+        return [row | {"room_name": "Aula"} if row["room_id"] == ROOMS[2] else row for row in named(*args)]
+
+    over.model.rows = renamed
+    body = report(SETTLED + 3600, SETTLED + DAY + 3600, rooms=ROOMS)
+    assert await over.report(body) == over.model.answer(body)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"room_id": "another"},
+        {"room_id": ""},
+        {"time": None},
+        {"time": "2016-09-12T16:00:07Z"},
+        {"time": "2015-09-12T16:00:00Z"},
+        {"more": {"time": "2016-09-12T16:00:00Z"}},
+        {"start": "2016-09-12T16:00:01Z"},
+    ],
+)
+async def test_an_answer_with_a_row_that_cannot_be_placed_is_served_and_kept_whole(bench, odd):
+    over, body = bench(), report(SETTLED, SETTLED + 3600, rooms=ROOMS)
+    plain = over.model.rows
+    over.model.rows = lambda *args: [row | odd if at == 7 else row for at, row in enumerate(plain(*args))]
+    assert await over.report(body) == over.model.answer(body)
+    assert await over.report(body) == over.model.answer(body)
+    assert len(over.model.asked) == 1
+    part = report(SETTLED, SETTLED + 1800, rooms=ROOMS)
+    assert await over.report(part) == over.model.answer(part)
+    assert len(over.model.asked) == 2
+
+
+@pytest.mark.parametrize("more", [{"calibrationPoints": []}, {"page_info": {"total_item_count": 3}}])
+async def test_an_answer_with_more_than_rows_in_it_is_kept_whole(bench, more):
+    over, body = bench(), report(SETTLED, SETTLED + 3600, rooms=ROOMS)
+    plain = over.model.answer
+    over.model.answer = lambda *args: plain(*args) | more
+    for asked in (body, report(SETTLED, SETTLED + 1800, rooms=ROOMS)):
+        assert await over.report(asked) == over.model.answer(asked)
+    assert len(over.model.asked) == 2
+
+
+async def test_detections_share_what_they_overlap_in_however_the_addresses_are_spelt(bench):
+    over = bench()
+    types = ["detections_local", "detections_world"]
+
+    def body(start: float, stop: float, macs: list[str]) -> dict[str, Any]:
+        filter_ = {"start": rfc(start), "stop": rfc(stop), "mac_addresses": macs}
+        return {"data_types": types, "filter": filter_, "window": {"every": "300s", "function": "max"}}
+
+    def undivided(asked: dict[str, Any]) -> dict[str, Any]:
+        return {type_: over.model.detections(asked) for type_ in types}
+
+    first = body(SETTLED, SETTLED + DAY, ROOMS)
+    assert await over.detections(first) == undivided(first)
+    part = body(SETTLED + 3600, SETTLED + 7200, [ROOMS[2].upper(), ROOMS[1]])
+    assert await over.detections(part) == undivided(part)
+    assert len(over.model.asked) == 1
+    later = body(SETTLED + 3600, SETTLED + DAY + 600, ROOMS)
+    assert await over.detections(later) == undivided(later)
+    assert over.model.asked[1:] == [body(SETTLED + DAY, SETTLED + DAY + 600, ROOMS)]
+
+
+BODY = report(SETTLED, SETTLED + DAY, rooms=ROOMS)
+
+
+def changed(part: str, **values: Any) -> dict[str, Any]:
+    return {**BODY, part: {**BODY.get(part, {}), **values}}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {**BODY, "group_by": {"order": ["room_id"]}},
+        {**BODY, "paginate": {"page": 1}},
+        {**BODY, "calibration_points": []},
+        {"filter": BODY["filter"]},
+        {**BODY, "window": 5},
+        changed("filter", start="-24h"),
+        changed("filter", start=rfc(SETTLED + 7)),
+        changed("filter", stop="-1h"),
+        changed("filter", stop=rfc(SETTLED)),
+        changed("filter", start=5),
+        changed("filter", measurements=["traffic_room_occupancy"]),
+        changed("filter", measurements=[]),
+        changed("filter", measurements=[["presence"]]),
+        changed("filter", calibrated="true"),
+        changed("filter", clients={"eq": ["site_1"]}),
+        changed("filter", time_constraints={"exclude_days_of_week": ["sunday"]}),
+        changed("filter", rooms={"eq": [1, 2]}),
+        changed("filter", rooms={"eq": ["room_1", "room_1"]}),
+        changed("window", every="7m"),
+        changed("window", every="1M"),
+        changed("window", every="2d"),
+        changed("window", function="stddev"),
+        changed("window", function=["max"]),
+        changed("window", offset="5m"),
+        changed("window", fill={"use_previous": True}),
+        changed("window", create_empty=True),
+        changed("window", every="1h", timezone="America/New_York"),
+        changed("options", format="csv"),
+        changed("options", precision="ms"),
+        changed("options", includeCalibrationPoints=True),
+    ],
+)
+def test_what_would_change_by_being_cut_is_not_cut(body):
+    assert cut_report(body) is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        BODY,
+        changed("filter", stop="now"),
+        changed("filter", value={"gte": 0}),
+        changed("filter", rooms={"eq": 5}),
+        changed("window", timezone="UTC"),
+        changed("window", timezone="America/New_York"),
+        changed("window", timezone="Asia/Kathmandu", every="15m"),
+        changed("window", create_empty=False),
+        changed("options", format="json", timestamp="RFC3339"),
+        {**BODY, "group_by": None},
+    ],
+)
+def test_what_is_of_each_window_by_itself_is_cut(body):
+    assert cut_report(body) is not None
+
+
+def test_sensors_of_a_zone_are_cut_by_time_alone_for_their_rows_name_one_of_their_zones():
+    by_sensor = changed("filter", rooms={"eq": []}, zones={"eq": ["zone_1", "zone_2"]}, measurements=["presence"])
+    assert cut_report(by_sensor).dimension is None
+    by_zone = changed("filter", rooms={"eq": []}, zones={"eq": ["zone_1", "zone_2"]}, measurements=["zone_occupancy"])
+    assert cut_report(by_zone).dimension == "zones"
