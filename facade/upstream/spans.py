@@ -25,6 +25,9 @@ def halves(body: Body) -> tuple[Body, Body] | None:
     whole = every and start and stop and not body.get("group_by") and "paginate" not in body
     if not (whole and every and start and stop) or TIED & set(body["window"]) or start.timestamp() % every:
         return None
+    if body["window"].get("create_empty"):
+        # A series without a point in one half would lose its empty windows there.
+        return None
     windows = math.ceil((stop - start).total_seconds() / every)
     if windows < 2:
         return None

@@ -23,12 +23,16 @@ class Customs:
 
     def __init__(self) -> None:
         self.layouts = ANY_LAYOUT
+        # How often in a row an answer was asked for in parts in vain.
+        self.doubts = 0
         self.series: Order[int] = Order()
         self.assets: Order[str] = Order()
 
     def learn(self, shreds: Shreds) -> None:
         if not shreds.strands:
             return
+        if self.layouts != shreds.layouts:
+            self.doubts = 0
         self.layouts = shreds.layouts
         self.series.learn(_hashed(shreds.neighbours))
         self.assets.learn(shreds.assets)
@@ -80,7 +84,19 @@ class Rows:
             groups.setdefault((series[0], self._asset[series] if by_asset else ""), []).append(series)
         if not by_id and by_asset and not self._customs.assets.sort(list({*self._asset.values()}))[1]:
             return False
-        return all(self._sorted(some)[1] and self._is_one(some) for some in groups.values())
+        return all(self._is_one(some) and self._is_sorted(some) for some in groups.values())
+
+    def _is_sorted(self, group: Sequence[Series]) -> bool:
+        line, sure = self._sorted(group)
+        if sure or Layout.BY_SERIES in self._customs.layouts:
+            return sure
+        # By time, it is no matter which comes first of series that have no window in common.
+        at_once: dict[int, list[int]] = {}
+        for series in line:
+            for window in {window for part in self._parts[series] for window in part.windows}:
+                at_once.setdefault(window, []).append(hash(series))
+        pairs = {pair for some in at_once.values() for pair in pairwise(some)}
+        return all(self._customs.series.knows(*pair) for pair in pairs)
 
     def _is_one(self, group: Sequence[Series]) -> bool:
         """Whether the orders that these rows may have are all the same."""

@@ -35,6 +35,8 @@ MOST_WAITING_BYTES = 64 << 20
 MOST_BODY_BYTES = 32 << 20
 # What is remembered of how the upstream orders and labels rows.
 MOST_GROUPS = 256
+# After so many asks in parts that ended in one for the whole, a group is asked for whole at once.
+MOST_DOUBTS = 3
 # Seconds without an ask after which answers are cut that nobody has needed in parts so far.
 QUIET_AFTER = 0.25
 
@@ -167,14 +169,20 @@ class Tiles:
         asked = rectangles(missing, cells) if missing else []
         if asked is None:
             return None
+        customs = self._customs_of(ask.group)
+        if asked and customs.doubts > MOST_DOUBTS:
+            return None
         try:
             failed = await self._ask(ask, asked, last, tiles, ledger)
         except Unplaceable as why:
             log.debug("answer cannot be cut", call=cut.call, reason=str(why))
+            customs.doubts += 1
             return None
         if failed and (pieces := await self._without(ask, failed, ledger)) is not None:
             return pieces
-        return await self._answer(ask, failed, tiles, ledger)
+        pieces = await self._answer(ask, failed, tiles, ledger)
+        customs.doubts = customs.doubts + 1 if pieces is None else 0
+        return pieces
 
     async def _without(self, ask: Ask, failed: Mapping[str, ButlrError], ledger: Ledger) -> list[Piece[Any]] | None:
         """What to answer where parts failed; None: the others. Raises the error where they are no answer."""
@@ -343,10 +351,10 @@ class Tiles:
         lock = self._locks.get(group)
         if lock is None:
             lock = self._locks[group] = asyncio.Lock()
-        if wanted:
-            self._wanted.add(group)
-        async with lock:
-            try:
+        try:
+            if wanted:
+                self._wanted.add(group)
+            async with lock:
                 waiting = self._waiting.pop(group, [])
                 self._waiting_bytes -= sum(len(found.body) for found in waiting)
                 for found in waiting:
@@ -354,9 +362,9 @@ class Tiles:
                         await self._store(await self._shredded(found, None if wanted else group), found.caller)
                     except Unplaceable as why:
                         log.debug("answer cannot be cut", call=found.cut.call, reason=str(why))
-            finally:
-                if wanted:
-                    self._wanted.discard(group)
+        finally:
+            if wanted:
+                self._wanted.discard(group)
 
     async def _shredded(self, found: Waiting, group: Group | None = None) -> Shreds:
         """Raises `Unplaceable`. With a group there is no hurry before somebody wants that group."""

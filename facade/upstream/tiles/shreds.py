@@ -358,14 +358,16 @@ class Shredder:
             layouts=layouts,
             neighbours=neighbours,
             assets=[pair for seen in self._seen.values() for pair in pairwise(seen.assets)],
-            kept=self._kept(),
+            kept=self._kept(echoes),
         )
 
-    def _kept(self) -> int:
+    def _kept(self, echoes: bool) -> int:
         kept = self._last - 1 if self._cut.ragged or self._within else self._last
-        if self._habits.starts or (self._cut.stop is None and self._last in self._windows.values()):
+        own_stop = not echoes and any("stop" in form.names for form in self._forms.values())
+        shown = self._cut.stop is None and self._last in self._windows.values()
+        if not own_stop and (self._habits.starts or shown):
             return kept
-        # An unfinished window's label may be its own stop, or the ask's where that comes first.
+        # An unfinished window's stop, where it is shown, may be its own, or the ask's where that comes first.
         return min(kept, int(self._as_of // self._cut.every))
 
     def _echoes(self) -> bool:

@@ -62,6 +62,7 @@ def test_parts_put_together_are_the_undivided_answer(windows, every, sensors, by
         body(4, 60, timezone="Europe/Berlin"),
         body(4, 60, offset="5s"),
         body(4, 60, fill={"use_previous": True}),
+        body(4, 60, create_empty=True),
         {**body(4, 60), "group_by": {"order": ["room_id"]}},
         {**body(4, 60), "paginate": {"page": 1}},
         {**body(4, 60), "filter": {"start": "-1h", "stop": rfc(START)}},
