@@ -25,7 +25,13 @@ def main(descriptor: str, name: str, config: str = "{}") -> None:
     http = import_module("facade.cli.connections").HotConnection if name == "facade" else "auto"
     server = uvicorn.Server(
         uvicorn.Config(
-            app(name, json.loads(config)), http=http, log_level="warning", access_log=False, timeout_graceful_shutdown=1
+            app(name, json.loads(config)),
+            http=http,
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=1,
+            # Longer than clients keep theirs: else one is now and then closed as it is taken up again.
+            timeout_keep_alive=75,
         )
     )
     server.run(sockets=[listening])

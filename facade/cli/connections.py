@@ -66,6 +66,8 @@ class HotConnection(PatientConnection):
         # What began in bytes before these is not whole in them.
         self._begun += 1 if self._is_between else 2
         self._is_between = False
+        # Set by an answer to a request before it in the same bytes.
+        self._unset_keepalive_if_required()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:

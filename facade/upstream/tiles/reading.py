@@ -393,7 +393,8 @@ class Tiles:
             entry = Entry(
                 body=encode(tile),
                 content_type="application/msgpack",
-                as_of=max(run.as_of for run in runs),
+                # A tile is as much the caller's to read as its oldest run is.
+                as_of=min(run.as_of for run in runs),
                 fresh_until=until,
                 settled_until=None,
                 partial=True,
