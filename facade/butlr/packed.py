@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-import zlib
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
+import zstandard
 
 # From this size on a body is packed. Nothing as large is kept in a cache of the usual size.
 PACKED_FROM = 32 * 1024 * 1024
@@ -26,7 +27,7 @@ class Packed:
     def __init__(self, piece: int = PIECE) -> None:
         self.piece = piece
         # The fastest level: the other end is a socket.
-        self._compressor = zlib.compressobj(1)
+        self._compressor = zstandard.ZstdCompressor(level=1).compressobj()
         self._parts: list[bytes] = []
         self._size = 0
 
@@ -37,7 +38,7 @@ class Packed:
         return b"".join(self.pieces())
 
     async def add(self, chunks: list[bytes]) -> None:
-        # In a thread: zlib lets other threads run, and this is a moment for each megabyte.
+        # In a thread: the compressor lets other threads run, and this is a moment for each megabyte.
         self._parts += await asyncio.to_thread(lambda: [self._compressor.compress(chunk) for chunk in chunks])
         self._size += sum(map(len, chunks))
 
@@ -45,15 +46,19 @@ class Packed:
         self._parts.append(self._compressor.flush())
 
     def pieces(self) -> Iterator[bytes]:
-        unpacker = zlib.decompressobj()
-        for part in self._parts:
-            rest = part
-            while rest:
-                if piece := unpacker.decompress(rest, self.piece):
-                    yield piece
-                rest = unpacker.unconsumed_tail
-        if piece := unpacker.flush():
-            yield piece
+        reader: Any = _Parts(self._parts)
+        return zstandard.ZstdDecompressor().read_to_iter(reader, write_size=self.piece)
+
+
+class _Parts:
+    """Compressed parts, read one after another."""
+
+    def __init__(self, parts: list[bytes]) -> None:
+        self._left = iter(parts)
+
+    def read(self, _size: int) -> bytes:
+        # An empty part is not yet the end.
+        return next((part for part in self._left if part), b"")
 
 
 def is_array(body: Packed) -> bool:
