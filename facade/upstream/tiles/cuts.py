@@ -118,7 +118,7 @@ def cut_report(body: Body, dimension: str | None = None) -> Cut | None:
     if dimension == "zones" and not all(name.startswith("zone_") for name in measurements):
         # The one zone that a sensor's row names does not say all the zones it stands in.
         dimension, ids = None, []
-    return _cut("reporting", body, dimension, ids, every, ("data",), ("reporting", *sorted(measurements)))
+    return _cut("reporting", body, dimension, ids, every, ("data",), ("reporting", *sorted(set(measurements))))
 
 
 def cut_detections(body: Body) -> Cut | None:

@@ -37,11 +37,11 @@ MOST_BODY_BYTES = 32 << 20
 MOST_GROUPS = 256
 # After so many asks in parts that ended in one for the whole, a group is asked for whole at once.
 MOST_DOUBTS = 3
-# Seconds without an ask after which answers are cut that nobody has needed in parts so far.
-QUIET_AFTER = 0.25
+# A pause of cutting that nobody waits for, in seconds.
+PAUSE = 0.025
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Waiting:
     """An answer to be cut: whole, or already in parts."""
 
@@ -50,6 +50,12 @@ class Waiting:
     body: bytes
     as_of: float
     shreds: Shreds | None = None
+
+    def overlaps(self, cut: Cut) -> bool:
+        own = self.cut
+        if own.last(self.as_of) <= cut.first or (cut.stop is not None and own.first * own.every >= cut.stop):
+            return False
+        return not {own.normal(id_) for id_ in own.ids}.isdisjoint(map(cut.normal, cut.ids))
 
 
 class Segment(NamedTuple):
@@ -87,8 +93,10 @@ class Tiles:
     not wait for it.
     """
 
-    def __init__(self, upstream: Upstream) -> None:
+    def __init__(self, upstream: Upstream, *, quiet_after: float = 0.25) -> None:
+        """`quiet_after`: how often, in seconds, to look for a moment without asks to cut what waits for it."""
         self._upstream = upstream
+        self._quiet_after = quiet_after
         self._flights = SingleFlight()
         self._habits: dict[tuple[object, ...], Habits] = {}
         self._customs: OrderedDict[Group, Customs] = OrderedDict()
@@ -138,14 +146,18 @@ class Tiles:
         if left is not None and left <= 0:
             raise out_of_time()
 
-        async def assemble() -> tuple[list[Piece[Any]] | None, Ledger]:
+        async def assemble() -> tuple[list[Piece[Any]] | ButlrError | None, Ledger]:
             own = Ledger(deadline=ledger.deadline, on_call=ledger.on_call)
-            return await self._assembled(ask, own), own
+            try:
+                return await self._assembled(ask, own), own
+            except ButlrError as error:
+                # The calls that it took are to be noted all the same.
+                return error, own
 
         name = f"{ask.caller.flight} {ask.by_id} {key(ask.caller.scope, ask.call.name, canonical(ask.call.asked))}"
         try:
             async with asyncio.timeout(left) as limit:
-                pieces, notes = await self._flights.run(name, assemble)
+                outcome, notes = await self._flights.run(name, assemble)
         except TimeoutError:
             if not limit.expired():
                 raise
@@ -153,7 +165,9 @@ class Tiles:
         except FlightCancelled:
             raise UpstreamUnavailable("The facade is shutting down. Try again.", sent=False) from None
         ledger.add(notes)
-        return pieces
+        if isinstance(outcome, ButlrError):
+            raise outcome.with_traceback(None)
+        return outcome
 
     async def _assembled(self, ask: Ask, ledger: Ledger) -> list[Piece[Any]] | None:
         """The answer from tiles and from calls for what they lack; None where to ask for the whole is as well."""
@@ -163,10 +177,10 @@ class Tiles:
         cells = (last - cut.first) * len(cut.ids)
         if not 0 < cells <= MOST_CELLS or len(cut.ids) * len(stretches) > MOST_TILES:
             return None
-        await self._cut_waiting(ask.group)
+        await self._cut_waiting(ask.group, cut)
         tiles = await self._load(ask.caller, cut, [(cut.normal(id_), n) for id_ in cut.ids for n in stretches])
-        missing = self._missing(cut, last, stretches, tiles, now)
-        asked = rectangles(missing, cells) if missing else []
+        missing = self._missing(cut, last, stretches, tiles, now) if tiles else None
+        asked = None if missing is None else rectangles(missing, cells)
         if asked is None:
             return None
         customs = self._customs_of(ask.group)
@@ -315,7 +329,7 @@ class Tiles:
         return missing
 
     async def _load(self, caller: Caller, cut: Cut, places: Sequence[Place]) -> dict[Place, Tile]:
-        entries = await self._upstream.kept_many([_key(caller, cut, place) for place in places], caller)
+        entries = await self._upstream.kept_many(_keys(caller, cut, places), caller)
         found = ((place, decode(entry.body)) for place, entry in zip(places, entries, strict=True) if entry)
         return {place: tile for place, tile in found if tile is not None}
 
@@ -342,12 +356,12 @@ class Tiles:
 
     async def _cut_when_quiet(self) -> None:
         while self._waiting:
-            await asyncio.sleep(QUIET_AFTER)
+            await asyncio.sleep(self._quiet_after)
             if not self._under_way and self._waiting:
-                await self._cut_waiting(next(iter(self._waiting)), wanted=False)
+                await self._cut_waiting(next(iter(self._waiting)))
 
-    async def _cut_waiting(self, group: Group, *, wanted: bool = True) -> None:
-        """Cut what waits for it in a group, and wait for who is at it already."""
+    async def _cut_waiting(self, group: Group, wanted: Cut | None = None) -> None:
+        """Cut what waits for it in a group, and overlaps with what is wanted; wait for who is at it already."""
         lock = self._locks.get(group)
         if lock is None:
             lock = self._locks[group] = asyncio.Lock()
@@ -355,9 +369,7 @@ class Tiles:
             if wanted:
                 self._wanted.add(group)
             async with lock:
-                waiting = self._waiting.pop(group, [])
-                self._waiting_bytes -= sum(len(found.body) for found in waiting)
-                for found in waiting:
+                for found in self._taken(group, wanted):
                     try:
                         await self._store(await self._shredded(found, None if wanted else group), found.caller)
                     except Unplaceable as why:
@@ -365,6 +377,15 @@ class Tiles:
         finally:
             if wanted:
                 self._wanted.discard(group)
+
+    def _taken(self, group: Group, wanted: Cut | None) -> list[Waiting]:
+        waiting = self._waiting.pop(group, [])
+        taken = [found for found in waiting if wanted is None or found.overlaps(wanted)]
+        left = [found for found in waiting if found not in taken] if len(taken) < len(waiting) else []
+        if left:
+            self._waiting[group] = left
+        self._waiting_bytes -= sum(len(found.body) for found in taken)
+        return taken
 
     async def _shredded(self, found: Waiting, group: Group | None = None) -> Shreds:
         """Raises `Unplaceable`. With a group there is no hurry before somebody wants that group."""
@@ -376,7 +397,7 @@ class Tiles:
         for _ in shredder.steps():
             await asyncio.sleep(0)
             while group and group not in self._wanted and self._under_way:  # noqa: ASYNC110 -- a pause, not an event
-                await asyncio.sleep(QUIET_AFTER / 10)
+                await asyncio.sleep(PAUSE)
         shreds = shredder.shreds
         customs.learn(shreds)
         return shreds
@@ -386,20 +407,20 @@ class Tiles:
         kept = await self._load(caller, shreds.cut, list(tiles))
         every, rules, now = shreds.cut.every, self._upstream.rules, self._upstream.clock()
         entries = []
-        for place, part in tiles.items():
+        for entry_key, (place, part) in zip(_keys(caller, shreds.cut, list(tiles)), tiles.items(), strict=True):
             tile = merged(kept.get(place), part)
             runs = runs_of(tile.runs)
             until = max(run.fresh_until(run.first, every, rules) for run in runs)
             entry = Entry(
                 body=encode(tile),
                 content_type="application/msgpack",
-                # A tile is as much the caller's to read as its oldest run is.
-                as_of=min(run.as_of for run in runs),
+                # Who may read it is told by when the upstream last took the caller's token.
+                as_of=max(run.as_of for run in runs),
                 fresh_until=until,
                 settled_until=None,
                 partial=True,
             )
-            entries.append((_key(caller, shreds.cut, place), entry, until - now))
+            entries.append((entry_key, entry, until - now))
         await self._upstream.keep_many(entries, caller)
 
     def _customs_of(self, group: Group) -> Customs:
@@ -410,9 +431,9 @@ class Tiles:
         return customs
 
 
-def _key(caller: Caller, cut: Cut, place: Place) -> str:
-    asset, stretch = place
-    return key(caller.scope, f"{cut.call}-tile", b"%b %d %b" % (cut.group, stretch, asset.encode()))
+def _keys(caller: Caller, cut: Cut, places: Sequence[Place]) -> list[str]:
+    group = key(caller.scope, f"{cut.call}-tile", cut.group)
+    return [f"{group}:{stretch}:{asset}" for asset, stretch in places]
 
 
 def _of(cut: Cut, ids: Sequence[str], pieces: int) -> Cut | None:

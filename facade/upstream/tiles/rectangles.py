@@ -24,6 +24,8 @@ class Rectangle(NamedTuple):
 
 def rectangles(missing: Mapping[str, Sequence[Stretch]], cells: int) -> list[Rectangle] | None:
     """Cover the stretches of windows that each id lacks, of `cells` in all; None where to ask for all is as well."""
+    if not missing:
+        return []
     best = min(_by_asset(missing), _by_time(missing), key=lambda found: (len(found), sum(one.cells for one in found)))
     if len(best) > MOST or sum(one.cells for one in best) > NEARLY_ALL * cells:
         return None

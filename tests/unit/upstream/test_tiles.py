@@ -416,6 +416,34 @@ async def test_what_one_process_kept_another_reads(bench):
     assert ledger.status == "HIT"
 
 
+async def test_what_nobody_asks_for_again_is_cut_in_a_quiet_moment(bench, settle):
+    over, body = bench(), report(SETTLED, SETTLED + DAY, rooms=ROOMS)
+    first = Tiles(over.upstream, quiet_after=0)
+    await Reports(over.upstream, tiles=first).whole(body, over.caller, Ledger())
+    await settle()
+    await first.aclose()
+    body = report(SETTLED + 3600, SETTLED + 7200, rooms=ROOMS)
+    assert await over.report(body) == over.model.answer(body)
+    assert over.ledger.status == "HIT"
+
+
+async def test_what_is_read_anew_behind_a_stale_answer_is_what_is_missing(bench):
+    over = bench()
+    over.upstream = Upstream(over.upstream.butlr, over.store, clock=over.model, stale_while_revalidate=600)
+    over.reports = Reports(over.upstream, tiles=Tiles(over.upstream))
+    body = report(over.model.now // 300 * 300 - DAY, None, rooms=ROOMS)
+    older = await over.report(body)
+    over.model.now += 300
+    assert await over.report(body) == older
+    assert over.ledger.status == "STALE"
+    async with asyncio.timeout(10):
+        while over.ledger.status != "HIT":
+            await asyncio.sleep(0)
+            newer = await over.report(body)
+    assert newer["data"] == over.model.answer(body)["data"]
+    assert [over.model.points(body) for body in over.model.asked[1:]] == [6 * 5]
+
+
 async def test_another_token_gets_nothing_of_it(bench):
     over, body = bench(), report(SETTLED, SETTLED + DAY, rooms=ROOMS)
     await over.report(body)
