@@ -60,7 +60,7 @@ class TieredStore:
         return self._near.peek(key)
 
     def put_local(self, key: str, entry: Entry, ttl: float) -> None:
-        if self._is_known(key, entry):
+        if self._still_holds(key, entry):
             self._near.put_local(key, entry, min(ttl, HEARING if self._news.on_air else DEAF))
 
     async def get(self, key: str) -> Entry | None:
@@ -68,7 +68,8 @@ class TieredStore:
         near = self._near.peek(key)
         if near is not None and near.fresh_until > self._wall():
             return near
-        return await self._read(key) or near
+        # Looked up anew: it may have been dropped meanwhile.
+        return await self._read(key) or self._near.peek(key)
 
     async def get_many(self, keys: Sequence[str]) -> list[Entry | None]:
         self._news.start()
@@ -79,7 +80,7 @@ class TieredStore:
             epoch = self._epoch
             read = await self._shared.get_many([keys[at] for at in asked])
             for at, entry in zip(asked, read, strict=True):
-                found[at] = self._taken(keys[at], entry, epoch) or found[at]
+                found[at] = self._taken(keys[at], entry, epoch) or self._near.peek(keys[at])
         return found
 
     async def set(self, key: str, entry: Entry, ttl: float) -> None:
@@ -87,7 +88,7 @@ class TieredStore:
 
     async def set_many(self, items: Sequence[tuple[str, Entry, float]]) -> None:
         self._news.start()
-        kept = [item for item in items if self._is_known(item[0], item[1])]
+        kept = [item for item in items if self._still_holds(item[0], item[1])]
         for key, entry, ttl in kept:
             self.put_local(key, entry, ttl)
         await self._shared.set_many(kept)
@@ -131,13 +132,17 @@ class TieredStore:
         return self._taken(key, await self._shared.get(key), epoch)
 
     def _taken(self, key: str, entry: Entry | None, epoch: int) -> Entry | None:
-        if entry is None or not self._is_known(key, entry):
+        if entry is None or not self._still_holds(key, entry):
             return None
+        near = self._near.peek(key)
+        if near is not None and near.as_of > entry.as_of:
+            # Put here meanwhile, or Redis would not take it.
+            return near
         if epoch == self._epoch:
             self.put_local(key, entry, math.inf)
         return entry
 
-    def _is_known(self, key: str, entry: Entry) -> bool:
+    def _still_holds(self, key: str, entry: Entry) -> bool:
         """Whether it was asked for after its scope was last dropped."""
         return not self._dropped or entry.as_of > self._dropped.get(prefix_of(key), -math.inf)
 

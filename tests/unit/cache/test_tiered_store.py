@@ -116,6 +116,17 @@ async def test_what_is_past_its_freshness_is_had_without_redis_too(replicas, wal
     assert await first.get(A) == make_entry()
 
 
+async def test_an_older_one_in_redis_does_not_take_the_place_of_a_newer(replicas, wall, redis_server, make_entry):
+    first, second = replicas
+    await second.set(A, make_entry(b"old"), 600)
+    redis_server.command("CONFIG", "SET", "maxmemory", "1")
+    newer = make_entry(b"new", as_of=1010.0)
+    await first.set(A, newer, 600)
+    wall.now = 1061.0
+    assert await second.get(A) == make_entry(b"old")
+    assert await first.get(A) == (await first.get_many([A]))[0] == first.peek(A) == newer
+
+
 async def test_memory_looks_at_redis_again_after_a_minute(replicas, clock, redis_server, make_entry):
     first, _ = replicas
     await first.set(A, make_entry(), 600)
@@ -168,6 +179,22 @@ async def test_what_redis_gives_late_after_a_drop_is_no_answer(replicas, redis_s
     first._drop_here(scope_prefix("t-a"))
     assert await first.get(A) is None
     assert await first.get_many([A]) == [None]
+
+
+async def test_what_is_dropped_while_redis_is_asked_for_a_newer_one_is_not_given(
+    replicas, redis_server, wall, make_entry
+):
+    first, _ = replicas
+    wall.now = 1061.0
+    for ask in (lambda: first.get(A), lambda: first.get_many([A])):
+        await first.set(A, make_entry(as_of=wall.now, fresh_until=wall.now), 60)
+        redis_server.command("DEL", f"facade:{A}")
+        asking = asyncio.create_task(ask())
+        await asyncio.sleep(0)
+        wall.now += 1
+        first._hear("scope", scope_prefix("t-a"))
+        assert await asking in (None, [None])
+        wall.now += 1
 
 
 @pytest.mark.parametrize(("start", "left"), [("", []), ("t-", []), ("t-a", [OTHER]), ("j-", [A, OTHER])])
