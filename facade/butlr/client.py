@@ -70,7 +70,12 @@ class Butlr:
         return await self._session(CLIENT_LOGIN_PATH, body)
 
     async def reporting(self, body: bytes, token: str) -> Reply:
+        """The one call whose answer may come packed."""
         return await self.http.call("POST", REPORTING_PATH, body=body, token=token, packs=True)
+
+    async def reporting_csv(self, body: bytes, token: str) -> Reply:
+        """The same call where the body asks for CSV, which is not read here and comes as it is."""
+        return await self.http.call("POST", REPORTING_PATH, body=body, token=token)
 
     async def detections(self, body: bytes, token: str) -> Reply:
         return await self.http.call("POST", DETECTIONS_PATH, body=body, token=token)

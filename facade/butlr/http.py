@@ -161,6 +161,7 @@ class Http:
         request = self._client.build_request(method, self._prefix + path, content=body, headers=headers)
         response = await self._client.send(request, stream=True)
         try:
+            packs = packs and response.is_success
             most = MOST_PACKED * self._max_body_bytes if packs else self._max_body_bytes
             chunks: list[bytes] = []
             size = waiting = 0

@@ -117,7 +117,7 @@ class _Probes:
         }
 
         async def ask() -> Reporting:
-            return decode_reporting((await self._butlr.reporting(orjson.dumps(body), token)).body)
+            return decode_reporting((await self._butlr.reporting(orjson.dumps(body), token)).content)
 
         def say(reporting: Reporting) -> str:
             if reporting.is_empty_object:

@@ -112,7 +112,7 @@ class BulkExecutor(StrawberryGraphQLCoreExecutionContext):
     ) -> Any:
         """As graphql-core does, but for a field that is resolved already, whose value is only completed."""
         outcome = self._resolved.get((id(field_details_list), id(source)), Undefined) if self._resolved else Undefined
-        if outcome is Undefined:
+        if outcome is Undefined or position_context is not None:
             return super().execute_field(parent_type, source, field_details_list, path, position_context)
         node = field_details_list[0].node
         definition = self.schema.get_field(parent_type, node.name.value)

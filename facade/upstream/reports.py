@@ -250,7 +250,8 @@ async def read_csv(upstream: Upstream, body: Body, caller: Caller, ledger: Ledge
     return await upstream.read(
         Call(
             name="reporting",
-            send=upstream.butlr.reporting,
+            send=upstream.butlr.reporting_csv,
+            path=REPORTING_PATH,
             asked=body,
             decode=bytes,
             span=span_of(body),

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facade.butlr import Butlr, Http, InvalidResponse, Row, decode_reporting
+from facade.butlr import BadInput, Butlr, Http, InvalidResponse, Row, decode_reporting
 from facade.butlr.packed import Packed, arrays, is_array
 
 FIELDS = frozenset({"time", "value", "room_id"})
@@ -135,10 +135,20 @@ async def test_a_large_report_comes_packed_and_nothing_else_does() -> None:
     transport = httpx.MockTransport(lambda _request: httpx.Response(200, content=body))
     async with Http("http://butlr.test", transport=transport, packed_from=100) as http:
         butlr = Butlr(http)
-        report, other = await butlr.reporting(b"{}", "token"), await butlr.detections(b"{}", "token")
+        report = await butlr.reporting(b"{}", "token")
         assert isinstance(report.content, Packed)
         assert (bytes(report.content), report.body) == (body, b"")
-        assert (other.content, other.body, other.packed) == (body, body, None)
+        for call in (butlr.reporting_csv, butlr.detections, butlr.stats, butlr.native):
+            other = await call(b"{}", "token")
+            assert (other.content, other.body, other.packed) == (body, body, None)
+
+
+async def test_what_is_said_of_an_error_is_not_packed() -> None:
+    body = json.dumps({"message": "x" * 200}).encode()
+    transport = httpx.MockTransport(lambda _request: httpx.Response(400, content=body))
+    async with Http("http://butlr.test", transport=transport, packed_from=100) as http:
+        with pytest.raises(BadInput, match="xxx"):
+            await Butlr(http).reporting(b"{}", "token")
 
 
 async def test_what_is_not_large_comes_as_it_is() -> None:
