@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Self
 
 import msgspec
@@ -49,11 +49,11 @@ class Detections:
         return cls({key: memoryview(orjson.dumps(value)) for key, value in data.items()}, body=orjson.dumps(data))
 
     @classmethod
-    def from_entries(cls, entries: Mapping[str, list[Entry]], parsed: Mapping[str, Any]) -> Self:
-        """From parts of another answer: decoded entries by data type, and parsed heat maps."""
+    def from_entries(cls, entries: dict[str, list[Entry] | None], parsed: dict[str, Any]) -> Self:
+        """From parts of another answer: decoded entries by data type, and parsed heat maps. Both are its own then."""
         made = cls({}, body=b"")
-        made._entries = dict(entries)
-        made._parsed = dict(parsed)
+        made._entries = entries
+        made._parsed = parsed
         return made
 
     @property

@@ -121,7 +121,9 @@ def merged(answers: Sequence[DetectionsAnswer], types: frozenset[str]) -> Detect
     """One answer of several sensors' own."""
     if len(answers) == 1:
         return answers[0]
-    entries = {type_: [entry for a in answers for entry in a.detections.entries(type_) or ()] for type_ in types}
+    entries: dict[str, list[DetectionRecord] | None] = {
+        type_: [entry for a in answers for entry in a.detections.entries(type_) or ()] for type_ in types
+    }
     return DetectionsAnswer(Detections.from_entries(entries, {}), oldest([answer.entry for answer in answers]))
 
 
