@@ -292,6 +292,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         rate_limit=rate_limit,
         forward_unknown=settings.forward_unknown,
         shadow=shadow,
+        cors_origins=settings.cors_origins,
     )
     v2 = V2(
         facade.engine,

@@ -116,7 +116,7 @@ def _call(path: str, operation: str, asked: str, answered: str, summary: str, ex
     content: Schema = {JSON: {"schema": ref(answered)}}
     if path == REPORTING_PATH:
         content["text/csv"] = {"schema": STRING}
-    headers = () if login else ("X-Cache", "Age", "Cache-Control")
+    headers = () if login else ("X-Cache", "Age", "Cache-Control", "Vary")
     return {
         "operationId": operation,
         "summary": summary,
@@ -227,6 +227,7 @@ _HEADERS = {
     "X-Cache": _header("HIT: no call was made upstream.", enum=["HIT", "MISS", "STALE", "BYPASS"]),
     "Age": _header("Seconds since its oldest part was read.", type="integer"),
     "Cache-Control": _header("How long a private cache may keep it."),
+    "Vary": _header("Which headers of the request the answer depends on."),
     "ETag": _header("For `If-None-Match`."),
     "Retry-After": _header("Seconds.", type="integer"),
     "Deprecation": _header("RFC 9745: when the call ended."),

@@ -6,7 +6,7 @@ GraphQL shares the upstream call.
 
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 import orjson
@@ -34,14 +34,20 @@ from .audit import LONGEST_NAME, note, note_caller
 from .caching import cache_headers, is_fresh
 from .callers import Callers
 from .departure import CLIENT_GONE, Departure
+from .guard import is_forged
 from .params import JSON_TYPE, BadRequest, read_body
 from .rates import RateLimit, rate_key
+from .rest_bodies import detections_body, report_body, stats_body
 from .shadow import Replay, Shadow
 from .usage import NOTED, noted
 
 PREFIX = "/api"
 
+VARY = "Authorization, X-API-Key, Accept-Encoding"
+
 Read = Callable[[Services, Body, Caller, Ledger], Awaitable[tuple[bytes, str]]]
+# The body as an object, or None for one that the upstream shall judge.
+Parse = Callable[[bytes], dict[str, Any] | None]
 
 
 class LegacyRest:
@@ -58,6 +64,7 @@ class LegacyRest:
         rate_limit: RateLimit | None = None,
         forward_unknown: bool = False,
         shadow: Shadow | None = None,
+        cors_origins: Collection[str] = (),
     ) -> None:
         self._services = services
         self._callers = callers
@@ -67,13 +74,15 @@ class LegacyRest:
         self._rate_limit = rate_limit
         self._forward_unknown = forward_unknown
         self._shadow = shadow
+        self._cors_origins = cors_origins
 
     def routes(self) -> list[BaseRoute]:
         handlers: dict[str, Callable[[Request], Awaitable[Response]]] = {
             path: self._login(path) for path in (LOGIN_PATH, CLIENT_LOGIN_PATH, self._refresh_path)
         }
-        for path, read in ((REPORTING_PATH, _reporting), (DETECTIONS_PATH, _detections), (STATS_PATH, _stats)):
-            handlers[path] = self._read(path, read)
+        handlers[REPORTING_PATH] = self._read(REPORTING_PATH, report_body, _reporting)
+        handlers[DETECTIONS_PATH] = self._read(DETECTIONS_PATH, detections_body, _detections)
+        handlers[STATS_PATH] = self._read(STATS_PATH, stats_body, _stats)
         calls = living(self._refresh_path)
         return [
             Route(spelt, noted(handler, calls[path]), methods=["POST"])
@@ -110,7 +119,9 @@ class LegacyRest:
             return _failed(error, request)
 
     async def _caller(self, request: Request) -> Caller:
-        """Who asks. Raises `Unauthenticated`, or `RateLimited` where they have asked too often."""
+        """Who asks. Raises `BadRequest`, `Unauthenticated`, or `RateLimited` where they have asked too often."""
+        if is_forged(request.headers, self._cors_origins):
+            raise BadRequest(403, "A page of another site made this request. Send an Authorization header with it.")
         caller = await self._callers().of(request.headers)
         note_caller(request.scope, caller)
         if self._rate_limit:
@@ -125,6 +136,8 @@ class LegacyRest:
         async def login(request: Request) -> Response:
             note(request.scope, type="login", operation=f"POST {path}")
             try:
+                if self._rate_limit:
+                    await self._rate_limit.check(rate_key(request, None))
                 body = await read_body(request, self._max_body_bytes)
                 return _verbatim(await self._services().upstream.butlr.http.send("POST", path, body=body))
             except BadRequest as refused:
@@ -134,13 +147,13 @@ class LegacyRest:
 
         return login
 
-    def _read(self, path: str, read: Read) -> Callable[[Request], Awaitable[Response]]:
+    def _read(self, path: str, parse: Parse, read: Read) -> Callable[[Request], Awaitable[Response]]:
         async def call(request: Request) -> Response:
             note(request.scope, type="rest", operation=f"POST {path}")
             try:
                 caller = await self._caller(request)
                 given = await read_body(request, self._max_body_bytes)
-                body = _readable(given, read)
+                body = parse(given)
                 if body is None:
                     # Not a body we can tell anything of: the upstream says what is wrong with it.
                     return _verbatim(await self._as_it_came(path, given, caller))
@@ -165,7 +178,7 @@ class LegacyRest:
             )
             request.scope["facade.ledger"] = ledger
             content, content_type = await read(self._services(), body, caller, ledger)
-            return Response(content, 200, cache_headers(ledger), media_type=content_type)
+            return Response(content, 200, {**cache_headers(ledger), "Vary": VARY}, media_type=content_type)
         return Response(status_code=CLIENT_GONE)
 
     async def _as_it_came(self, path: str, body: bytes, caller: Caller) -> Reply:
@@ -203,29 +216,6 @@ def _format(body: Body) -> object:
     return options.get("format") if isinstance(options, dict) else None
 
 
-def _readable(body: bytes, read: Read) -> dict[str, Any] | None:
-    """The body of a call as an object of the shape that `read` takes; None where it is something else."""
-    try:
-        parsed = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
-    if not isinstance(parsed, dict):
-        return None
-    if read is _stats:
-        return parsed if isinstance(parsed.get("items"), list) else None
-    within = parsed.get("filter")
-    if not isinstance(within, dict):
-        return None
-    if read is _detections and not (_are_texts(parsed.get("data_types")) and _are_texts(within.get("mac_addresses"))):
-        return None
-    return parsed
-
-
-def _are_texts(value: object) -> bool:
-    """Whether it is a list of texts, or not given."""
-    return value is None or (isinstance(value, list) and all(isinstance(item, str) for item in value))
-
-
 def _verbatim(reply: Reply) -> Response:
     return Response(reply.body, reply.status, {"Cache-Control": "no-store"}, media_type=reply.content_type or JSON_TYPE)
 
@@ -239,6 +229,8 @@ def _failed(error: ButlrError, request: Request) -> Response:
     if error.status is not None and error.body:
         return Response(error.body, error.status, headers, media_type=error.content_type or JSON_TYPE)
     status = error.status or _STATUS.get(type(error), 502)
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
     return _message(status, str(error), headers)
 
 

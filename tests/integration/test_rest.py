@@ -174,3 +174,30 @@ def test_an_unknown_path_is_passed_on_where_a_setting_allows_it(launch, sandbox,
     answer = facade.request("GET", "/api/v1/client?x=1", headers={"Authorization": f"Bearer {token}"})
     direct = sandbox.request("GET", "/api/v1/client?x=1", headers={"Authorization": f"Bearer {token}"})
     assert (answer.status_code, answer.content) == (direct.status_code, direct.content)
+
+
+def test_logins_count_against_the_rate_limit(launch, sandbox):
+    facade = launch.facade(sandbox.url, FACADE_RATE_LIMIT="2/minute")
+    body = {"username": "demo@example.com", "password": "wrong"}
+    answers = [facade.request("POST", path, json=body) for path in ("/api/v2/login", "/v2/login", "/api/v2/login")]
+    assert [answer.status_code for answer in answers] == [401, 401, 429]
+    assert int(answers[-1].headers["retry-after"]) > 0
+    facade.stop()
+
+
+def test_a_page_of_another_site_may_not_spend(launch, sandbox, at_work):
+    facade = launch.facade(
+        sandbox.url, FACADE_AUTH="service", BUTLR_CLIENT_ID="demo-client", BUTLR_CLIENT_SECRET="demo-secret"
+    )
+    path, body = bodies(sandbox, at_work)["flat"]
+    foreign = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site", "Content-Type": "text/plain"}
+    assert facade.request("POST", path, content=json.dumps(body), headers=foreign).status_code == 403
+    assert facade.request("POST", path, content=json.dumps(body)).status_code == 200
+    facade.stop()
+
+
+def test_an_answer_says_what_it_depends_on_and_a_401_how_to_ask(rest, sandbox, at_work):
+    path, body = bodies(sandbox, at_work)["flat"]
+    assert "Authorization" in rest(path, body).headers["vary"]
+    refused = rest(path, body, token=None)
+    assert (refused.status_code, refused.headers["www-authenticate"]) == (401, "Bearer")
