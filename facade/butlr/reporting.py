@@ -109,12 +109,17 @@ class Reporting:
         return self._page_info
 
     @property
+    def is_packed(self) -> bool:
+        """Whether it is so large that only its `parts` should be looked at: all else has it unpacked whole."""
+        return self._packed is not None and self._unpacked is None
+
+    @property
     def parts(self) -> Callable[[frozenset[str]], Iterator[list[Any]]] | None:
         """Gives the rows as `rows_with` does, in parts, each of which may be let go of; None where they are few.
 
         It raises ValueError where the rows cannot be cut into parts.
         """
-        return None if self._packed is None or self._unpacked is not None else self._in_parts
+        return self._in_parts if self.is_packed else None
 
     def _in_parts(self, fields: frozenset[str]) -> Iterator[list[Any]]:
         assert self._packed is not None  # noqa: S101 -- see `parts`

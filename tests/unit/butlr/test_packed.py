@@ -101,9 +101,11 @@ def test_a_packed_report_says_all_that_the_bytes_say() -> None:
     body = json.dumps({"data": data, "page_info": {"page": 2}}).encode()
     report, same = decode_reporting(packed(body, 100)), decode_reporting(body)
     assert (report.is_flat, report.is_empty, report.is_empty_object, report.leaves) == (True, False, False, [])
+    assert report.is_packed
     assert parts_of(report) == [(None, "2025-10-14T00:00:00Z", float(at)) for at in range(50)]
     assert report.page_info == {"page": 2}
     assert (report.data, report.body, report.rows, report.items) == (same.data, body, same.rows, same.items)
+    assert not same.is_packed
     # Once it is there as a whole there is nothing to be gained by parts.
     assert report.parts is None
 
