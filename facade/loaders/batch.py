@@ -25,16 +25,13 @@ class Batch(Generic[K, V]):
         self._waiting: list[K] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def load(self, key: K) -> V:
-        # A field's error cancels its siblings: shielded, the others that wait for this key are not.
-        return await asyncio.shield(self._future(key))
-
     async def load_many(self, keys: Sequence[K]) -> list[V | Exception]:
         """Return for each key its value, or the exception that it failed with."""
         futures = [self._future(key) for key in keys]
         for future in futures:
             if not future.done():
-                # Those that are loaded together are done together; and this, unlike to await it, cancels nothing.
+                # Those that are loaded together are done together. A field's error cancels its siblings: this, unlike
+                # to await the future, does not take it from the others that wait for the key.
                 await asyncio.wait((future,))
         return [_outcome(future) for future in futures]
 

@@ -22,28 +22,28 @@ async def test_loads_made_a_few_turns_apart_are_one_batch():
     async def late(key, turns):
         for _ in range(turns):
             await asyncio.sleep(0)
-        return await batch.load(key)
+        return await batch.load_many([key])
 
-    assert await asyncio.gather(late("a", 0), late("b", 3), late("c", 7)) == ["aa", "bb", "cc"]
+    assert await asyncio.gather(late("a", 0), late("b", 3), late("c", 7)) == [["aa"], ["bb"], ["cc"]]
     assert calls == [["a", "b", "c"]]
 
 
 async def test_a_key_is_loaded_once_however_often_it_is_asked():
     calls = []
     batch = Batch(counting(calls))
-    assert await asyncio.gather(*(batch.load("a") for _ in range(5))) == ["aa"] * 5
-    assert await batch.load("a") == "aa"
+    assert await asyncio.gather(*(batch.load_many(["a", "a"]) for _ in range(5))) == [["aa", "aa"]] * 5
+    assert await batch.load_many(["a"]) == ["aa"]
     assert calls == [["a"]]
 
 
 async def test_a_failed_key_fails_alone_and_is_tried_again():
     calls = []
     batch = Batch(counting(calls, fail={"a"}))
-    first, second = await asyncio.gather(batch.load("a"), batch.load("b"), return_exceptions=True)
+    first, second = await batch.load_many(["a", "b"])
     assert isinstance(first, ValueError)
     assert second == "bb"
-    with pytest.raises(ValueError, match="a"):
-        await batch.load("a")
+    [again] = await batch.load_many(["a"])
+    assert isinstance(again, ValueError)
     assert calls == [["a", "b"], ["a"]]
 
 
@@ -52,16 +52,16 @@ async def test_a_load_that_raises_fails_every_key_of_its_batch():
         raise RuntimeError("down")
 
     batch = Batch(load)
-    results = await asyncio.gather(batch.load("a"), batch.load("b"), return_exceptions=True)
+    results = await batch.load_many(["a", "b"])
     assert [str(result) for result in results] == ["down", "down"]
 
 
 async def test_one_waiter_that_is_cancelled_does_not_take_the_others_with_it():
     batch = Batch(counting([]))
-    first, second = (asyncio.create_task(batch.load("a")) for _ in range(2))
+    first, second = (asyncio.create_task(batch.load_many(["a"])) for _ in range(2))
     await asyncio.sleep(0)
     first.cancel()
-    assert await second == "aa"
+    assert await second == ["aa"]
 
 
 async def test_cancel_stops_what_is_under_way():
@@ -75,7 +75,7 @@ async def test_cancel_stops_what_is_under_way():
             stopped.set()
 
     batch = Batch(load)
-    waiting = asyncio.create_task(batch.load("a"))
+    waiting = asyncio.create_task(batch.load_many(["a"]))
     await started.wait()
     batch.cancel()
     await stopped.wait()
