@@ -31,8 +31,7 @@ Group = tuple[str, bytes]
 # What is worth looking up for one ask.
 MOST_TILES = 4096
 # Answers that wait to be cut are held beside the cache.
-MOST_WAITING_BYTES = 64 << 20
-MOST_BODY_BYTES = 32 << 20
+MOST_WAITING_BYTES = 32 << 20
 # What is remembered of how the upstream orders and labels rows.
 MOST_GROUPS = 256
 # After so many asks in parts that ended in one for the whole, a group is asked for whole at once.
@@ -342,7 +341,7 @@ class Tiles:
         for ids, answer in answers:
             part = _of(ask.cut, ids, len(pieces))
             body = answer.entry.body or answer.value.body
-            if part and len(body) <= MOST_BODY_BYTES and not _is_overload(answer):
+            if part and len(body) <= MOST_WAITING_BYTES and not _is_overload(answer):
                 self._wait(ask.group, Waiting(part, ask.caller, body, answer.entry.as_of))
 
     def _wait(self, group: Group, found: Waiting) -> None:

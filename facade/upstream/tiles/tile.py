@@ -161,7 +161,7 @@ def merged(old: Tile | None, new: Tile) -> Tile:
     kept = [part for run in before for part in without(run, taken)]
     strands = _woven([*_within(old, kept), *_within(new, taken)])
     newest = new if new.told_at >= old.told_at else old
-    return Tile.of([*kept, *taken], strands, newest.envelope, newest.layouts & (old.layouts & new.layouts or ~0))
+    return Tile.of([*kept, *taken], strands, newest.envelope, old.layouts & new.layouts or newest.layouts)
 
 
 def _within(tile: Tile, runs: Sequence[Run]) -> list[Strand]:
