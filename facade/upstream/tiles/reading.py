@@ -248,7 +248,7 @@ class Tiles:
         if not rows.is_sure(by_id=ask.by_id):
             return None
         told = max(tiles.values(), key=lambda tile: tile.told_at)
-        body = written(cut, rows, told.envelope, echo(cut, now))
+        body = written(cut, rows, told.envelope, echo(cut, self._habits_of(cut), now))
         entry = self._entry(cut, last, segments, body)
         ledger.read(entry)
         if not failed and not ledger.stale:
@@ -390,9 +390,8 @@ class Tiles:
         """Raises `Unplaceable`. With a group there is no hurry before somebody wants that group."""
         if found.shreds is not None:
             return found.shreds
-        habits = self._habits.setdefault(found.cut.topic, Habits())
         customs = self._customs_of((found.caller.scope, found.cut.group))
-        shredder = Shredder(found.cut, found.body, found.as_of, habits, customs.layouts)
+        shredder = Shredder(found.cut, found.body, found.as_of, self._habits_of(found.cut), customs.layouts)
         for _ in shredder.steps():
             await asyncio.sleep(0)
             while group and group not in self._wanted and self._under_way:  # noqa: ASYNC110 -- a pause, not an event
@@ -421,6 +420,9 @@ class Tiles:
             )
             entries.append((entry_key, entry, until - now))
         await self._upstream.keep_many(entries, caller)
+
+    def _habits_of(self, cut: Cut) -> Habits:
+        return self._habits.setdefault(cut.topic, Habits())
 
     def _customs_of(self, group: Group) -> Customs:
         customs = self._customs.setdefault(group, Customs())

@@ -13,6 +13,7 @@ from typing import Any
 from zlib import crc32
 
 import msgspec
+import orjson
 
 from ...butlr import format_rfc3339, from_epoch, parse_rfc3339
 from .cuts import Cut, moment
@@ -65,6 +66,8 @@ class Habits:
     """Whether a row's time is its window's start, and not its stop."""
     echoes: bool | None = None
     """Whether `start` and `stop` of a row are the ask's, and not its own."""
+    verbatim: bool = False
+    """Whether they are then as the ask spells them, and not in one spelling."""
 
 
 @dataclass(slots=True)
@@ -417,8 +420,12 @@ class Shredder:
             return False
         if name == "stop" and self._cut.stop is None:
             return at.timestamp() > (self._last - 1) * self._cut.every
-        asked = self._cut.first * self._cut.every if name == "start" else self._cut.stop
-        return at.timestamp() == asked and text == format_rfc3339(at)
+        asked = self._cut.body["filter"][name]
+        if at != parse_rfc3339(asked) or text not in (asked, format_rfc3339(at)):
+            return False
+        if asked != format_rfc3339(at):
+            self._habits.verbatim = text == asked
+        return True
 
 
 def _strand(form: _Form, shift: int, echoes: bool, rank: tuple[int, int, int]) -> Strand:
@@ -501,7 +508,10 @@ def _moment(raw: bytes) -> float | None:
     return found.timestamp() if found else None
 
 
-def echo(cut: Cut, now: float) -> dict[str, bytes]:
+def echo(cut: Cut, habits: Habits, now: float) -> dict[str, bytes]:
     """What rows that echo the ask have in its place."""
     stop = int(now) if cut.stop is None else cut.stop
-    return {"=start": b'"%b"' % moment(cut.first * cut.every).encode(), "=stop": b'"%b"' % moment(stop).encode()}
+    texts = {"start": moment(cut.first * cut.every), "stop": moment(stop)}
+    if habits.verbatim:
+        texts |= {name: text for name in ECHO if (text := cut.body["filter"].get(name)) not in (None, "now")}
+    return {f"={name}": orjson.dumps(text) for name, text in texts.items()}

@@ -519,6 +519,27 @@ async def test_overload_is_halved_and_never_taken_for_emptiness(bench):
     assert len(over.model.asked) == asked + 1
 
 
+@pytest.mark.parametrize("verbatim", [True, False])
+async def test_the_span_that_rows_echo_is_spelt_as_the_upstream_spells_it(bench, verbatim):
+    over = bench()
+    plain = over.model.rows
+
+    def rows(body: dict[str, Any], now: float) -> Any:
+        asked = {name: body["filter"][name] for name in ("start", "stop")} if verbatim else {}
+        return [row | asked for row in plain(body, now)]
+
+    over.model.rows = rows
+
+    def body(start: float, stop: float) -> dict[str, Any]:
+        made = report(start, stop, rooms=ROOMS)
+        made["filter"] |= {name: made["filter"][name].replace("Z", ".000Z") for name in ("start", "stop")}
+        return made
+
+    for start, stop in ((SETTLED, SETTLED + DAY), (SETTLED + 3600, SETTLED + 7200), (SETTLED, SETTLED + DAY + 600)):
+        assert await over.report(body(start, stop)) == over.model.answer(body(start, stop))
+    assert len(over.model.asked) == 2
+
+
 async def test_a_room_with_another_name_than_before_is_asked_for_whole(bench):
     over, body = bench(), report(SETTLED, SETTLED + DAY, rooms=ROOMS)
     await over.report(body)
