@@ -5,11 +5,11 @@ from heapq import merge
 from itertools import pairwise
 from operator import itemgetter
 
-import msgspec
-
 from .cuts import Cut
+from .envelopes import page_info
+from .layouts import ANY_LAYOUT, Layout
 from .orders import Order
-from .shreds import ANY_LAYOUT, COUNTS, Layout, Shreds
+from .shreds import Shreds
 from .tile import STRETCH, Series, Strand, Tile, filled
 
 SINGLE = (Layout.BY_SERIES, Layout.BY_TIME, Layout.BY_ASSET)
@@ -156,17 +156,8 @@ def written(cut: Cut, rows: Rows, envelope: bytes, echo: Mapping[str, bytes]) ->
         some[-1] += b"]"
         parts += some
     if cut.call == "reporting" and envelope:
-        parts.append(b'"page_info":%b' % _page_info(envelope, rows.count))
+        parts.append(b'"page_info":%b' % page_info(envelope, rows.count))
     opening, closing = (b'{"data":{', b"}}") if cut.call == "detections" and envelope else (b"{", b"}")
     parts[0] = opening + parts[0]
     parts[-1] += closing
     return b",".join(parts)
-
-
-def _page_info(envelope: bytes, rows: int) -> bytes:
-    said = msgspec.json.decode(envelope, type=dict[str, object] | None)
-    if said is None:
-        return envelope
-    return msgspec.json.encode(
-        {name: rows if value == -1 and name in COUNTS else value for name, value in said.items()}
-    )

@@ -18,8 +18,9 @@ from ..pieces import Piece
 from ..reader import Answer, Call, Upstream, out_of_time
 from .assembly import Customs, Rows, written
 from .cuts import MOST_CELLS, Cut
+from .forms import Unplaceable
 from .rectangles import Rectangle, Stretch, rectangles
-from .shreds import Habits, Shredder, Shreds, Unplaceable, echo
+from .shreds import Habits, Shredder, Shreds, echo
 from .tile import STRETCH, Run, Tile, decode, encode, merged, runs_of, without
 
 log = structlog.get_logger(__name__)

@@ -4,12 +4,9 @@ What is not certain is not guessed: an answer with a row that cannot be placed i
 """
 
 import math
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import IntFlag
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 from zlib import crc32
 
 import msgspec
@@ -17,45 +14,17 @@ import orjson
 
 from ...butlr import format_rfc3339, from_epoch, parse_rfc3339
 from .cuts import Cut, moment
+from .envelopes import opened
+from .forms import ECHO, TIME, Form, Unplaceable, proven, taken_apart
+from .layouts import ANY_LAYOUT, Layout, Seen
 from .orders import Order
 from .tile import STRETCH, Run, Series, Strand, Tile
 
 # Between two turns of the event loop.
 ROWS_A_STEP = 500
 
-_SCALAR = rb'(?:"(?:[^"\\]|\\.)*"|-?[0-9][0-9.eE+-]*|null|true|false)'
-_NUMBERS = rb"\[[\[\]0-9eE+., \n\r\t-]*\]"
-_VALUE = re.compile(rb"%b|%b" % (_SCALAR, _NUMBERS))
-_OPEN = {
-    "reporting": ("time", "value", "start", "stop", "timezone_offset"),
-    "detections": ("start_time", "sample_time", "value"),
-}
-_OPEN_FIELD = {
-    call: re.compile(rb'(?<!\\)("(?:%b)"\s*:\s*)(%b|%b)' % ("|".join(names).encode(), _SCALAR, _NUMBERS))
-    for call, names in _OPEN.items()
-}
-_TIME = {"reporting": "time", "detections": "start_time"}
-ECHO = ("start", "stop")
 # Seconds that the upstream's clock may be ahead.
 SKEW = 5.0
-
-_items = msgspec.json.Decoder(list[msgspec.Raw])
-_object = msgspec.json.Decoder(dict[str, msgspec.Raw])
-
-
-class Unplaceable(Exception):  # noqa: N818 -- named for what it says
-    """Something in the answer cannot be told apart: it is not cut."""
-
-
-class Layout(IntFlag):
-    """The orders that rows come in."""
-
-    BY_SERIES = 1
-    BY_TIME = 2
-    BY_ASSET = 4  # and by time within
-
-
-ANY_LAYOUT = Layout.BY_SERIES | Layout.BY_TIME | Layout.BY_ASSET
 
 
 @dataclass(slots=True)
@@ -99,113 +68,6 @@ class Shreds:
                 yield (asset, stretch), Tile.of([run], parts, self.envelope, self.layouts)
 
 
-class _Form:
-    """Rows of one series, and a way to take apart the next one that looks like the last."""
-
-    def __init__(self, array: str, asset: str, literals: Sequence[bytes], names: tuple[str, ...]) -> None:
-        self.array = array
-        self.asset = asset
-        self.names = names
-        self.literals = literals
-        self.values: list[list[bytes]] = [[] for _ in names]
-        self.windows: list[int] = []
-        # Fields that have been the same so far are looked for as they are.
-        self.still = set(range(len(names)))
-        self.quick: list[bytes] = []
-        self.after: _Form | None = None
-
-    def add(self, window: int, slots: Sequence[bytes]) -> None:
-        self.windows.append(window)
-        for column, value in zip(self.values, slots, strict=True):
-            column.append(value)
-        moved = {at for at in self.still if slots[at] != self.values[at][0]}
-        if moved or not self.quick:
-            self.still -= moved
-            self.quick = self._quick()
-
-    def _quick(self) -> list[bytes]:
-        """The literals around the fields that move."""
-        made = [self.literals[0]]
-        for at, literal in enumerate(self.literals[1:]):
-            if at in self.still and len(self.windows) > 1:
-                made[-1] += self.values[at][0] + literal
-            else:
-                made.append(literal)
-        return made
-
-    def parse(self, item: bytes, good: set[bytes]) -> list[bytes] | None:
-        """The values of the open fields, if this is a row of the series."""
-        literals = self.quick
-        at = len(literals[0])
-        if not item.startswith(literals[0]) or not item.endswith(literals[-1]):
-            return None
-        found = []
-        for literal in literals[1:-1]:
-            end = item.find(literal, at)
-            if end < 0:
-                return None
-            found.append(item[at:end])
-            at = end + len(literal)
-        if len(literals) > 1:
-            found.append(item[at : len(item) - len(literals[-1])])
-        for value in found:
-            if value not in good:
-                if not _VALUE.fullmatch(value):
-                    return None
-                good.add(value)
-        if len(found) == len(self.names):
-            return found
-        moving = iter(found)
-        still = self.still
-        return [self.values[n][0] if n in still else next(moving) for n in range(len(self.names))]
-
-
-@dataclass(slots=True)
-class _Seen:
-    """What the order of rows rules out."""
-
-    layouts: Layout = ANY_LAYOUT
-    series: dict[int, str] = field(default_factory=dict)
-    assets: dict[str, None] = field(default_factory=dict)
-    slices: dict[tuple[int, int], None] = field(default_factory=dict)
-    form: _Form | None = None
-    window: int = 0
-
-    def row(self, form: _Form, window: int) -> None:
-        last = self.form
-        if form is not last:
-            if id(form) in self.series:
-                self.layouts &= ~Layout.BY_SERIES
-            self.series[id(form)] = form.asset
-            if last is None or form.asset != last.asset:
-                if form.asset in self.assets:
-                    self.layouts &= ~Layout.BY_ASSET
-                self.assets[form.asset] = None
-            elif window < self.window:
-                self.layouts &= ~Layout.BY_ASSET
-            if last is not None and window == self.window:
-                self.slices[id(last), id(form)] = None
-        elif window < self.window:
-            self.layouts &= Layout(0)
-        if last is not None and window < self.window:
-            self.layouts &= ~Layout.BY_TIME
-        self.form, self.window = form, window
-
-    def neighbours(self, layouts: Layout) -> Iterable[tuple[int, int]]:
-        """Series that follow each other, as far as that is so in each of the orders that these may be."""
-        if Layout.BY_SERIES not in layouts:
-            return self.slices
-        first_seen = list(pairwise(self.series))
-        if layouts == Layout.BY_SERIES:
-            return first_seen
-        apart = Layout.BY_TIME not in layouts
-        return [
-            (before, after)
-            for before, after in first_seen
-            if (before, after) in self.slices or (apart and self.series[before] != self.series[after])
-        ]
-
-
 class Shredder:
     """Takes one answer apart, some rows at a time. Every method may raise `Unplaceable`."""
 
@@ -216,19 +78,19 @@ class Shredder:
         self._as_of = as_of
         self._habits = habits
         self._last = cut.last(as_of)
-        self._by_id = {cut.normal(id_): id_ for id_ in cut.ids}
-        self._forms: dict[tuple[str, tuple[bytes, ...]], _Form] = {}
+        self._assets = {cut.normal(id_) for id_ in cut.ids}
+        self._forms: dict[tuple[str, tuple[bytes, ...]], Form] = {}
         self._windows: dict[bytes, int] = {}
         self._good: set[bytes] = set()
         self._within = False
-        self._seen: dict[str, _Seen] = {}
-        self._arrays, self._envelope = _arrays(cut, body)
+        self._seen: dict[str, Seen] = {}
+        self._arrays, self._envelope = opened(cut, body)
 
     def steps(self) -> Iterator[None]:
         """Go on to the next step at each turn; once through, `shreds` is the outcome."""
         for array, items in self._arrays.items():
-            seen = self._seen[array] = _Seen()
-            form: _Form | None = None
+            seen = self._seen[array] = Seen()
+            form: Form | None = None
             for at, raw in enumerate(items):
                 if at % ROWS_A_STEP == 0:
                     yield
@@ -236,7 +98,7 @@ class Shredder:
         if self._windows:
             self._learn_labels()
 
-    def _row(self, array: str, item: bytes, last: _Form | None, seen: _Seen) -> _Form:
+    def _row(self, array: str, item: bytes, last: Form | None, seen: Seen) -> Form:
         form = last
         slots = form.parse(item, self._good) if form else None
         if slots is None and last and last.after:
@@ -246,41 +108,29 @@ class Shredder:
             form, slots = self._parse(array, item)
         if form is not last and last:
             last.after = form
-        window = self._window(slots[form.names.index(_TIME[self._cut.call])])
+        window = self._window(slots[form.names.index(TIME[self._cut.call])])
         form.add(window, slots)
         seen.row(form, window)
         return form
 
-    def _parse(self, array: str, item: bytes) -> tuple[_Form, list[bytes]]:
-        parts = _OPEN_FIELD[self._cut.call].split(item)
-        slots = parts[2::3]
-        del parts[2::3]
-        literals = (*(a + b for a, b in zip(parts[:-1:2], parts[1::2], strict=True)), parts[-1])
+    def _parse(self, array: str, item: bytes) -> tuple[Form, list[bytes]]:
+        literals, slots = taken_apart(self._cut.call, item)
         form = self._forms.get((array, literals))
         if form is None:
-            form = self._forms[array, literals] = self._new_form(array, item, literals, slots)
+            names, fields = proven(self._cut.call, item, literals, slots)
+            form = self._forms[array, literals] = Form(array, self._asset(fields), literals, names)
             if len(self._forms) > 64 and sum(len(form.windows) for form in self._forms.values()) < 2 * len(self._forms):
                 raise Unplaceable("rows differ in more than is known to")
         return form, slots
 
-    def _new_form(self, array: str, item: bytes, literals: tuple[bytes, ...], slots: Sequence[bytes]) -> _Form:
-        """That the fields left open are the row's own, and whole, is proven once a form."""
-        try:
-            fields = {name: bytes(value) for name, value in _object.decode(item).items()}
-        except msgspec.DecodeError as error:
-            raise Unplaceable("not a row") from error
-        names = tuple(name for name in (_name(literal) for literal in literals[:-1]))
-        if len(set(names)) < len(names) or any(fields.get(n) != slot for n, slot in zip(names, slots, strict=True)):
-            raise Unplaceable("fields within fields")
-        if _TIME[self._cut.call] not in names:
-            raise Unplaceable("a row without a time")
-        asset = ""
-        if self._cut.id_field:
-            id_ = _text(fields.get(self._cut.id_field))
-            asset = self._cut.normal(id_) if id_ else ""
-            if asset not in self._by_id:
-                raise Unplaceable("a row of something else")
-        return _Form(array, asset, literals, names)
+    def _asset(self, fields: Mapping[str, bytes]) -> str:
+        if not self._cut.id_field:
+            return ""
+        id_ = _text(fields.get(self._cut.id_field))
+        asset = self._cut.normal(id_) if id_ else ""
+        if asset not in self._assets:
+            raise Unplaceable("a row of something else")
+        return asset
 
     def _window(self, label: bytes) -> int:
         """The number of the window that begins with this moment, or else of the one after the one it is in."""
@@ -347,7 +197,7 @@ class Shredder:
                 # Of neighbours that were not seen as such, the places are not next to each other.
                 place += 1 if near else 2
                 form = forms[key]
-                strand = _strand(form, shift, echoes, (len(forms), number, place))
+                strand = form.strand(shift, echoes, (len(forms), number, place))
                 if earlier and near:
                     neighbours.append((earlier[1], strand.series))
                 earlier = key, strand.series
@@ -394,7 +244,7 @@ class Shredder:
             raise Unplaceable("rows whose span is who knows which")
         return habits.echoes
 
-    def _are_own(self, forms: Iterable[_Form]) -> bool:
+    def _are_own(self, forms: Iterable[Form]) -> bool:
         """Whether the span that each row names is within its window."""
         every, shift = self._cut.every, 0 if self._habits.starts else 1
         named = {
@@ -426,70 +276,6 @@ class Shredder:
         if asked != format_rfc3339(at):
             self._habits.verbatim = text == asked
         return True
-
-
-def _strand(form: _Form, shift: int, echoes: bool, rank: tuple[int, int, int]) -> Strand:
-    order = sorted(range(len(form.windows)), key=form.windows.__getitem__)
-    sorted_already = order == list(range(len(order)))
-    columns: list[list[bytes]] = []
-    for name, values in zip(form.names, form.values, strict=True):
-        if echoes and name in ECHO:
-            columns.append([])
-        elif len(set(values)) == 1:
-            columns.append(values[:1])
-        else:
-            columns.append(values if sorted_already else [values[at] for at in order])
-    return Strand(
-        array=form.array,
-        form=b"%b".join(literal.replace(b"%", b"%%") for literal in form.literals),
-        names=tuple(f"={name}" if echoes and name in ECHO else name for name in form.names),
-        rank=rank,
-        windows=[form.windows[at] - shift for at in order],
-        columns=tuple(columns),
-    )
-
-
-def _arrays(cut: Cut, body: bytes) -> tuple[dict[str, list[msgspec.Raw]], bytes]:
-    """The lists that the answer has, and what it has beside them, as far as that can be written again."""
-    try:
-        fields = _object.decode(body)
-        if cut.call == "detections":
-            wrapped = fields.keys() == {"data"}
-            if wrapped:
-                fields = _object.decode(fields["data"])
-            if fields.keys() != set(cut.arrays):
-                raise Unplaceable("other lists than were asked for")
-            return {name: _items.decode(value) for name, value in fields.items()}, b"data" if wrapped else b""
-        if not {"data"} <= fields.keys() <= {"data", "page_info"}:
-            raise Unplaceable("more than rows")
-        items = _items.decode(fields["data"])
-        return {"data": items}, _page_info(fields.get("page_info"), len(items))
-    except msgspec.DecodeError as error:
-        raise Unplaceable("no list of rows") from error
-
-
-COUNTS = ("page_item_count", "total_item_count")
-
-
-def _page_info(raw: msgspec.Raw | None, rows: int) -> bytes:
-    """What a report that was not paged says of its one page: counts are 0, or the number of its rows."""
-    if raw is None:
-        return b""
-    said: Mapping[str, Any] | None = msgspec.json.decode(raw, type=dict[str, Any] | None)
-    if said is None:
-        return b"null"
-    made: dict[str, Any] = dict(said)
-    for name in COUNTS:
-        if made.get(name, 0) not in (0, rows):
-            raise Unplaceable("counts of something else")
-        if made.get(name):
-            made[name] = -1
-    return msgspec.json.encode(made)
-
-
-def _name(literal: bytes) -> str:
-    """The field that a literal ends with: `…"name":`."""
-    return literal.rstrip().removesuffix(b":").rstrip()[:-1].rpartition(b'"')[2].decode()
 
 
 def _text(raw: bytes | None) -> str | None:
