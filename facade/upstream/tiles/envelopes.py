@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from .cuts import Cut
-from .forms import Unplaceable
+from .forms import UNREADABLE, Unplaceable
 
 COUNTS = ("page_item_count", "total_item_count")
 
@@ -32,7 +32,7 @@ def opened(cut: Cut, body: bytes) -> tuple[dict[str, list[msgspec.Raw]], bytes]:
             raise Unplaceable("more than rows")
         items = _items.decode(fields["data"])
         return {"data": items}, _page_info(fields.get("page_info"), len(items))
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise Unplaceable("no list of rows") from error
 
 

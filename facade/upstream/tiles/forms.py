@@ -22,6 +22,8 @@ TIME = {"reporting": "time", "detections": "start_time"}
 # Fields that may echo the ask.
 ECHO = ("start", "stop")
 
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
 _object = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -125,7 +127,7 @@ def proven(
     """The names of the open fields, and all fields of a row. Raises `Unplaceable` where they are not the row's own."""
     try:
         fields = {name: bytes(value) for name, value in _object.decode(item).items()}
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise Unplaceable("not a row") from error
     names = tuple(_name(literal) for literal in literals[:-1])
     if len(set(names)) < len(names) or any(fields.get(n) != slot for n, slot in zip(names, slots, strict=True)):

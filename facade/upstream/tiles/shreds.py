@@ -15,7 +15,7 @@ import orjson
 from ...butlr import format_rfc3339, from_epoch, parse_rfc3339
 from .cuts import Cut, moment
 from .envelopes import opened
-from .forms import ECHO, TIME, Form, Unplaceable, proven, taken_apart
+from .forms import ECHO, TIME, UNREADABLE, Form, Unplaceable, proven, taken_apart
 from .layouts import ANY_LAYOUT, Layout, Seen
 from .orders import Order
 from .tile import STRETCH, Run, Series, Strand, Tile
@@ -281,14 +281,14 @@ class Shredder:
 def _text(raw: bytes | None) -> str | None:
     try:
         return msgspec.json.decode(raw, type=str) if raw else None
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None
 
 
 def _moment(raw: bytes) -> float | None:
     try:
         value = msgspec.json.decode(raw, type=str | int | float)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None
     found = parse_rfc3339(value) if isinstance(value, str) else from_epoch(value)
     return found.timestamp() if found else None

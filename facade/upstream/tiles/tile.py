@@ -17,6 +17,10 @@ from ...cache import Rules
 STRETCH = 256
 
 
+Place = tuple[str, int]
+"""An asset's normal id, and the number of a stretch."""
+
+
 class Run(NamedTuple):
     """Windows [first, last), asked for at one time. `empty`: the whole answer had no row."""
 
@@ -116,7 +120,7 @@ def decode(data: bytes) -> Tile | None:
     try:
         tile = _decoder.decode(data)
         runs_of(tile.runs)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     return tile
 

@@ -562,6 +562,8 @@ async def test_a_room_with_another_name_than_before_is_asked_for_whole(bench):
         {"time": "2016-09-12T16:00:07Z"},
         {"time": "2015-09-12T16:00:00Z"},
         {"more": {"time": "2016-09-12T16:00:00Z"}},
+        {"time": 1e300},
+        {"time": [1]},
         {"start": "2016-09-12T16:00:01Z"},
     ],
 )
