@@ -55,8 +55,8 @@ def wall(clock):
 async def open_replica(redis_server, wall, make_entry):
     opened = []
 
-    def open_replica(lease=None, timeout=1.0, url=redis_server.url):
-        shared = RedisStore(url, timeout=timeout)
+    def open_replica(lease=None, timeout=1.0):
+        shared = RedisStore(redis_server.url, timeout=timeout)
         replica = Replica(TieredStore(shared, 1 << 20, wall=wall), make_entry, wall)
         if lease is not None:
             replica.leases = RedisLeases(shared, read=replica.store.get, lease=lease, wall=wall)
@@ -265,40 +265,3 @@ async def test_undisputed_it_is_one_round_trip_before_and_one_after(replicas, re
 
 async def fails_quietly():
     return None
-
-
-@pytest.fixture
-async def breaking(redis_server):
-    """The port of a way to Redis that breaks once: when Redis has answered to the first who asks for a lease."""
-    cut = []
-
-    async def relay(reader, writer):
-        of_redis, to_redis = await asyncio.open_connection("127.0.0.1", redis_server.port)
-
-        async def answers():
-            while data := await of_redis.read(65_536):
-                if cut == ["next"]:
-                    cut.append("done")
-                    return
-                writer.write(data)
-
-        answering = asyncio.create_task(answers())
-        answering.add_done_callback(lambda _: writer.close())
-        while data := await reader.read(65_536):
-            if not cut and b"lease:" in data:
-                cut.append("next")
-            to_redis.write(data)
-        to_redis.close()
-        await answering
-
-    server = await asyncio.start_server(relay, "127.0.0.1", 0)
-    yield server.sockets[0].getsockname()[1]
-    assert cut == ["next", "done"]
-    server.close()
-
-
-async def test_a_lease_that_was_given_over_a_connection_that_broke_is_known_to_be_ones_own(breaking, open_replica):
-    replica = open_replica(url=f"redis://127.0.0.1:{breaking}/0")
-    async with asyncio.timeout(5):
-        await replica.ask()
-    assert replica.made == 1
