@@ -168,7 +168,7 @@ class Tiles:
                     failed |= dict.fromkeys(piece.ids, piece.error or UpstreamUnavailable("Butlr gave no answer."))
                     continue
                 of = _of(part, piece.ids, len(pieces))
-                if of is None or _is_overload(piece.answer):
+                if of is None or _is_overload(piece.answer) or _is_packed(piece.answer):
                     raise Unplaceable("parts of who knows what")
                 body = piece.answer.entry.body or piece.answer.value.body
                 shreds = await self._cutter.shredded(Waiting(of, ask.caller, body, piece.answer.entry.as_of))
@@ -209,6 +209,8 @@ class Tiles:
         if all(ask.call.empty(answer.value) for _, answer in answers):
             return
         for ids, answer in answers:
+            if _is_packed(answer):
+                continue
             part = _of(ask.cut, ids, len(pieces))
             body = answer.entry.body or answer.value.body
             if part and len(body) <= MOST_WAITING_BYTES and not _is_overload(answer):
@@ -224,3 +226,8 @@ def _of(cut: Cut, ids: Sequence[str], pieces: int) -> Cut | None:
 
 def _is_overload(answer: Answer[Any]) -> bool:
     return bool(getattr(answer.value, "is_empty_object", False))
+
+
+def _is_packed(answer: Answer[Any]) -> bool:
+    """Whether the body was too large to be held as it came: it must not be unpacked here."""
+    return bool(getattr(answer.value, "is_packed", False))
