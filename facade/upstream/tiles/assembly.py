@@ -23,6 +23,8 @@ class Customs:
 
     def __init__(self) -> None:
         self.layouts = ANY_LAYOUT
+        # Whether an answer was in another order than its ids were asked in.
+        self.own_order = False
         # How often in a row an answer was asked for in parts in vain.
         self.doubts = 0
         self.series: Order[int] = Order()
@@ -34,6 +36,7 @@ class Customs:
         if self.layouts != shreds.layouts:
             self.doubts = 0
         self.layouts = shreds.layouts
+        self.own_order |= not shreds.as_asked
         self.series.learn(_hashed(shreds.neighbours))
         self.assets.learn(shreds.assets)
 
@@ -60,6 +63,7 @@ class Rows:
 
     def __init__(self, cut: Cut, last: int, tiles: Mapping[tuple[str, int], Tile], customs: Customs) -> None:
         self._customs = customs
+        self._asked = {cut.normal(id_): at for at, id_ in enumerate(cut.ids)}
         self._parts: dict[Series, list[Strand]] = {}
         self._asset: dict[Series, str] = {}
         for (asset, stretch), tile in sorted(tiles.items(), key=lambda item: item[0][1]):
@@ -84,7 +88,15 @@ class Rows:
             groups.setdefault((series[0], self._asset[series] if by_asset else ""), []).append(series)
         if not by_id and by_asset and not self._customs.assets.sort(list({*self._asset.values()}))[1]:
             return False
-        return all(self._is_one(some) and self._is_sorted(some) for some in groups.values())
+        return all(
+            self._is_one(some) and self._is_sorted(some) and (by_id or self._is_as_asked(some))
+            for some in groups.values()
+        )
+
+    def _is_as_asked(self, group: Sequence[Series]) -> bool:
+        """An upstream that was never seen to have an order of its own may follow the ask's."""
+        places = [self._asked[self._asset[series]] for series in self._sorted(group)[0]]
+        return self._customs.own_order or places == sorted(places)
 
     def _is_sorted(self, group: Sequence[Series]) -> bool:
         line, sure = self._sorted(group)

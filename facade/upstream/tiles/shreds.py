@@ -51,6 +51,8 @@ class Shreds:
     neighbours: list[tuple[Series, Series]]
     """Of which series it is known that one comes right before the other."""
     assets: list[tuple[str, str]]
+    as_asked: bool
+    """Whether the order may be the one that the ids were asked in."""
     kept: int
     """The window from which on what is shown depends on the stop: true of this ask, and not to be kept."""
 
@@ -186,6 +188,8 @@ class Shredder:
         number = (int(self._as_of * 1000) << 20) | (crc32(repr((self._cut.ids, self._cut.first)).encode()) & 0xFFFFF)
         strands: dict[str, list[Strand]] = {}
         neighbours: list[tuple[Series, Series]] = []
+        asked = {self._cut.normal(id_): at for at, id_ in enumerate(self._cut.ids)}
+        as_asked = True
         place = 0
         for seen in self._seen.values():
             order: Order[int] = Order()
@@ -200,6 +204,7 @@ class Shredder:
                 strand = form.strand(shift, echoes, (len(forms), number, place))
                 if earlier and near:
                     neighbours.append((earlier[1], strand.series))
+                    as_asked &= asked[forms[earlier[0]].asset] <= asked[form.asset]
                 earlier = key, strand.series
                 strands.setdefault(form.asset, []).append(strand)
         end = self._last
@@ -211,6 +216,7 @@ class Shredder:
             layouts=layouts,
             neighbours=neighbours,
             assets=[pair for seen in self._seen.values() for pair in pairwise(seen.assets)],
+            as_asked=as_asked,
             kept=self._kept(echoes),
         )
 

@@ -48,6 +48,7 @@ class Model:
     counts: bool | None = None
     fields: tuple[str, ...] = ("in", "out")
     order: list[str] = field(default_factory=lambda: list(ROOMS))
+    as_asked: bool = False
     bears: int | None = None
     spaced: bool = False
     now: float = EDGE + 137
@@ -76,6 +77,12 @@ class Model:
         filter_ = body["filter"]
         return filter_["rooms"]["eq"] if "rooms" in filter_ else filter_.get("mac_addresses", ROOMS)
 
+    def in_order(self, body: dict[str, Any]) -> list[str]:
+        rooms = self.rooms(body)
+        return (
+            [room for room in rooms if room in self.order] if self.as_asked else [r for r in self.order if r in rooms]
+        )
+
     @staticmethod
     def span(body: dict[str, Any], now: float) -> tuple[float, float]:
         filter_ = body["filter"]
@@ -97,7 +104,7 @@ class Model:
         start, stop = self.span(body, now)
         every = every_of(body)
         keyed = []
-        for place, room in enumerate(name for name in self.order if name in self.rooms(body)):
+        for place, room in enumerate(self.in_order(body)):
             for number, name in enumerate(self.fields):
                 for window in range(int(start) // every, math.ceil(min(stop, now) / every)):
                     value = self.value(room, name, every, window, stop, now)
@@ -275,6 +282,7 @@ asks = st.builds(
     order=st.permutations(ROOMS),
     fields=st.sampled_from([("in", "out"), ("occupancy",)]),
     spaced=st.booleans(),
+    as_asked=st.booleans(),
     bears=st.sampled_from([None, None, 60, 200]),
 )
 @settings(
@@ -327,7 +335,7 @@ def check(model: Model, body: dict[str, Any], answer: dict[str, Any]) -> None:
                 if moment == now or now - moment <= fresh_for((window + 1) * every, moment, every)
             ]
             assert dealt.get((room, window), []) in allowed
-    ranks = {room: at for at, room in enumerate(model.order)}
+    ranks = {room: at for at, room in enumerate(model.in_order(body))}
     keys = [
         model.key(ranks[room], model.fields.index(row["field"]), window)
         for row in rows
@@ -602,7 +610,7 @@ async def test_detections_share_what_they_overlap_in_however_the_addresses_are_s
 
     first = body(SETTLED, SETTLED + DAY, ROOMS)
     assert await over.detections(first) == undivided(first)
-    part = body(SETTLED + 3600, SETTLED + 7200, [ROOMS[2].upper(), ROOMS[1]])
+    part = body(SETTLED + 3600, SETTLED + 7200, [ROOMS[1], ROOMS[2].upper()])
     assert await over.detections(part) == undivided(part)
     assert len(over.model.asked) == 1
     later = body(SETTLED + 3600, SETTLED + DAY + 600, ROOMS)
