@@ -145,7 +145,7 @@ class Cutter:
             runs = runs_of(tile.runs)
             until = max(run.fresh_until(run.first, every, rules) for run in runs)
             entry = Entry(
-                body=encode(tile),
+                body=encode(tile, packed=runs[-1].last * every <= now - rules.late_after),
                 content_type="application/msgpack",
                 # Who may read it is told by when the upstream last took the caller's token.
                 as_of=max(run.as_of for run in runs),

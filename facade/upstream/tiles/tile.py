@@ -1,9 +1,10 @@
 """A tile: the rows of one asset in one stretch of time, and which of its windows are covered.
 
 Rows of one series are one form, in which the fields that differ from row to row are left open, and a column for each
-of those: a tenth to a twentieth of the rows' own JSON, and put together again faster than a compressor would undo it.
+of those: a twelfth of the rows' own JSON, from which they are put together faster than they would be parsed.
 """
 
+import zlib
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -100,6 +101,8 @@ class Tile(msgspec.Struct, array_like=True, frozen=True, gc=False):
         return cls(_runs_encoder.encode(joined(runs)), list(strands), envelope, layouts)
 
 
+# What zlib begins with, and MessagePack's arrays do not.
+_PACKED = b"x"
 _runs_encoder = msgspec.msgpack.Encoder()
 _runs_decoder = msgspec.msgpack.Decoder(list[Run])
 _decoder = msgspec.msgpack.Decoder(Tile)
@@ -111,16 +114,18 @@ def runs_of(encoded: bytes) -> tuple[Run, ...]:
     return tuple(_runs_decoder.decode(encoded))
 
 
-def encode(tile: Tile) -> bytes:
-    return _runs_encoder.encode(tile)
+def encode(tile: Tile, *, packed: bool) -> bytes:
+    """`packed`: to a quarter, which takes longer; for what is not written again soon."""
+    data = _runs_encoder.encode(tile)
+    return zlib.compress(data, 1) if packed else data
 
 
 def decode(data: bytes) -> Tile | None:
     """None for what another version wrote."""
     try:
-        tile = _decoder.decode(data)
+        tile = _decoder.decode(zlib.decompress(data) if data[:1] == _PACKED else data)
         runs_of(tile.runs)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, zlib.error):
         return None
     return tile
 

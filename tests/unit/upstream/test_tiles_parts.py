@@ -29,8 +29,8 @@ def tile(first: int, last: int, as_of: float, rows: list[int]) -> Tile:
 runs = st.tuples(st.integers(0, 20), st.integers(1, 12), st.integers(1, 9), st.lists(st.integers(0, 32), unique=True))
 
 
-@given(st.lists(runs, min_size=1, max_size=8))
-def test_each_window_is_what_was_asked_for_last_whatever_came_when(asked):
+@given(st.lists(runs, min_size=1, max_size=8), st.booleans())
+def test_each_window_is_what_was_asked_for_last_whatever_came_when(asked, packed):
     made: Tile | None = None
     expected: dict[int, tuple[int, bool]] = {}
     for first, length, as_of, rows in asked:
@@ -38,7 +38,7 @@ def test_each_window_is_what_was_asked_for_last_whatever_came_when(asked):
         for window in range(first, first + length):
             if as_of >= expected.get(window, (0, False))[0]:
                 expected[window] = as_of, window in rows
-    made = decode(encode(made))
+    made = decode(encode(made, packed=packed))
     covered = {window: run.as_of for run in runs_of(made.runs) for window in range(run.first, run.last)}
     assert covered == {window: as_of for window, (as_of, _) in expected.items()}
     shown = {
@@ -53,9 +53,11 @@ def test_each_window_is_what_was_asked_for_last_whatever_came_when(asked):
 
 
 def test_what_another_version_wrote_is_nothing():
-    whole = encode(tile(0, 3, 1, [1]))
-    assert decode(whole) is not None
-    assert decode(whole[:-1]) is decode(b"") is decode(b"\x93\x01\x02\x03") is None
+    for packed in (True, False):
+        whole = encode(tile(0, 3, 1, [1]), packed=packed)
+        assert decode(whole) is not None
+        assert decode(whole[:-1]) is None
+    assert decode(b"") is decode(b"x") is decode(b"\x93\x01\x02\x03") is None
 
 
 @given(as_of=st.integers(0, 20_000), later=st.integers(0, 100_000))
