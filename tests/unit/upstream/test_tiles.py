@@ -548,6 +548,21 @@ async def test_the_span_that_rows_echo_is_spelt_as_the_upstream_spells_it(bench,
     assert len(over.model.asked) == 2
 
 
+@pytest.mark.parametrize("layout", ["series", "time", "asset"])
+async def test_answers_that_do_not_show_in_which_order_rows_come_are_not_put_together(bench, layout):
+    over = bench(layout=layout, echo=None)
+    # One window each: by series and by time, that is the same.
+    for start in (SETTLED, SETTLED + 300):
+        await over.report(report(start, start + 300, rooms=ROOMS))
+    both = report(SETTLED, SETTLED + 600, rooms=ROOMS)
+    assert await over.report(both) == over.model.answer(both)
+    await over.report(report(SETTLED, SETTLED + 1200, rooms=ROOMS))
+    asked = len(over.model.asked)
+    later = report(SETTLED + 300, SETTLED + 900, rooms=ROOMS)
+    assert await over.report(later) == over.model.answer(later)
+    assert len(over.model.asked) == asked
+
+
 async def test_a_room_with_another_name_than_before_is_asked_for_whole(bench):
     over, body = bench(), report(SETTLED, SETTLED + DAY, rooms=ROOMS)
     await over.report(body)
