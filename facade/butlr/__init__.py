@@ -26,6 +26,7 @@ from .errors import (
     UpstreamUnavailable,
 )
 from .http import Http, Reply, error_for
+from .packed import Packed, arrays
 from .reporting import Leaf, Reporting, Row, Statistics, flatten, name_levels, unflatten
 from .reporting import decode as decode_reporting
 from .stats import decode as decode_stats
@@ -65,6 +66,7 @@ __all__ = [
     "InvalidResponse",
     "Leaf",
     "NotFound",
+    "Packed",
     "RateLimited",
     "Reply",
     "Reporting",
@@ -77,6 +79,7 @@ __all__ = [
     "UpstreamUnavailable",
     "Vault",
     "WorldEntry",
+    "arrays",
     "decode_detections",
     "decode_reporting",
     "decode_stats",

@@ -34,6 +34,11 @@ class Packed:
     def __len__(self) -> int:
         return self._size
 
+    @property
+    def held(self) -> int:
+        """How many bytes it takes."""
+        return sum(map(len, self._parts))
+
     def __bytes__(self) -> bytes:
         return b"".join(self.pieces())
 

@@ -114,6 +114,11 @@ class Reporting:
         return self._packed is not None and self._unpacked is None
 
     @property
+    def held(self) -> bytes | Packed:
+        """The whole answer as it is held: packed where it is so large."""
+        return self._packed if self._packed is not None and self._unpacked is None else self.body
+
+    @property
     def parts(self) -> Callable[[frozenset[str]], Iterator[list[Any]]] | None:
         """Gives the rows as `rows_with` does, in parts, each of which may be let go of; None where they are few.
 

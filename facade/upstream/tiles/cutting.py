@@ -9,6 +9,7 @@ from weakref import WeakValueDictionary
 
 import structlog
 
+from ...butlr import Packed
 from ...cache import Entry, key
 from ..callers import Caller
 from ..reader import Upstream
@@ -36,9 +37,13 @@ class Waiting:
 
     cut: Cut
     caller: Caller
-    body: bytes
+    body: bytes | Packed
     as_of: float
     shreds: Shreds | None = None
+
+    @property
+    def held(self) -> int:
+        return self.body.held if isinstance(self.body, Packed) else len(self.body)
 
     def overlaps(self, cut: Cut) -> bool:
         own = self.cut
@@ -81,10 +86,10 @@ class Cutter:
 
     def wait(self, group: Group, found: Waiting) -> None:
         self._waiting.setdefault(group, []).append(found)
-        self._waiting_bytes += len(found.body)
+        self._waiting_bytes += found.held
         while self._waiting_bytes > MOST_WAITING_BYTES:
             _, lost = self._waiting.popitem(last=False)
-            self._waiting_bytes -= sum(len(one.body) for one in lost)
+            self._waiting_bytes -= sum(one.held for one in lost)
         if self._quiet is None or self._quiet.done():
             self._quiet = asyncio.create_task(self._cut_when_quiet())
 
@@ -118,7 +123,7 @@ class Cutter:
         left = [found for found in waiting if found not in taken] if len(taken) < len(waiting) else []
         if left:
             self._waiting[group] = left
-        self._waiting_bytes -= sum(len(found.body) for found in taken)
+        self._waiting_bytes -= sum(found.held for found in taken)
         return taken
 
     async def shredded(self, found: Waiting, group: Group | None = None) -> Shreds:

@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 
-from ...butlr import ButlrError, Forbidden, Unauthenticated, UpstreamUnavailable
+from ...butlr import ButlrError, Forbidden, Packed, Reporting, Unauthenticated, UpstreamUnavailable
 from ...cache import FlightCancelled, SingleFlight, canonical, key
 from ..callers import Caller
 from ..ledger import Ledger
@@ -16,7 +16,7 @@ from ..reader import Answer, Call, Upstream, out_of_time
 from .ages import entry_of, missing_of, segments_of
 from .assembly import Rows, written
 from .cuts import MOST_CELLS, Cut
-from .cutting import MOST_WAITING_BYTES, Cutter, Group, Waiting
+from .cutting import Cutter, Group, Waiting
 from .forms import Unplaceable
 from .rectangles import Rectangle, rectangles
 from .shreds import echo
@@ -27,6 +27,8 @@ log = structlog.get_logger(__name__)
 
 # What is worth looking up for one ask.
 MOST_TILES = 4096
+# Bytes. A larger answer is put together anew each time: its tiles take a tenth of its room.
+MOST_KEPT = 4 << 20
 # After so many asks in parts that ended in one for the whole, a group is asked for whole at once.
 MOST_DOUBTS = 3
 
@@ -168,9 +170,9 @@ class Tiles:
                     failed |= dict.fromkeys(piece.ids, piece.error or UpstreamUnavailable("Butlr gave no answer."))
                     continue
                 of = _of(part, piece.ids, len(pieces))
-                if of is None or _is_overload(piece.answer) or _is_packed(piece.answer):
+                if of is None or _is_overload(piece.answer):
                     raise Unplaceable("parts of who knows what")
-                body = piece.answer.entry.body or piece.answer.value.body
+                body = _body_of(piece.answer)
                 shreds = await self._cutter.shredded(Waiting(of, ask.caller, body, piece.answer.entry.as_of))
                 self._cutter.wait(ask.group, Waiting(of, ask.caller, b"", shreds.run.as_of, shreds))
                 for place, tile in shreds.tiles(kept=False):
@@ -198,7 +200,7 @@ class Tiles:
         body = written(cut, rows, told.envelope, echo(cut, self._cutter.habits_of(cut), now))
         entry = entry_of(cut, last, segments, body, self._upstream.rules)
         ledger.read(entry)
-        if not failed and not ledger.stale:
+        if not failed and not ledger.stale and len(body) <= MOST_KEPT:
             await self._upstream.keep(ask.call, entry, ask.caller)
         return [Piece(ids, Answer(ask.call.decode(body), entry)), *pieces]
 
@@ -209,12 +211,9 @@ class Tiles:
         if all(ask.call.empty(answer.value) for _, answer in answers):
             return
         for ids, answer in answers:
-            if _is_packed(answer):
-                continue
             part = _of(ask.cut, ids, len(pieces))
-            body = answer.entry.body or answer.value.body
-            if part and len(body) <= MOST_WAITING_BYTES and not _is_overload(answer):
-                self._cutter.wait(ask.group, Waiting(part, ask.caller, body, answer.entry.as_of))
+            if part and not _is_overload(answer):
+                self._cutter.wait(ask.group, Waiting(part, ask.caller, _body_of(answer), answer.entry.as_of))
 
 
 def _of(cut: Cut, ids: Sequence[str], pieces: int) -> Cut | None:
@@ -228,6 +227,10 @@ def _is_overload(answer: Answer[Any]) -> bool:
     return bool(getattr(answer.value, "is_empty_object", False))
 
 
-def _is_packed(answer: Answer[Any]) -> bool:
-    """Whether the body was too large to be held as it came: it must not be unpacked here."""
-    return bool(getattr(answer.value, "is_packed", False))
+def _body_of(answer: Answer[Any]) -> bytes | Packed:
+    """What came, packed where it is too large to be held as it came."""
+    if answer.entry.body:
+        return answer.entry.body
+    value = answer.value
+    body: bytes | Packed = value.held if isinstance(value, Reporting) else value.body
+    return body

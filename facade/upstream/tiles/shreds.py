@@ -12,9 +12,9 @@ from zlib import crc32
 import msgspec
 import orjson
 
-from ...butlr import format_rfc3339, from_epoch, parse_rfc3339
+from ...butlr import Packed, format_rfc3339, from_epoch, parse_rfc3339
 from .cuts import Cut, moment
-from .envelopes import opened
+from .envelopes import Opened
 from .forms import ECHO, TIME, UNREADABLE, Form, Unplaceable, proven, taken_apart
 from .layouts import ANY_LAYOUT, Layout, Seen
 from .orders import Order
@@ -22,6 +22,8 @@ from .tile import STRETCH, Run, Series, Strand, Tile
 
 # Between two turns of the event loop.
 ROWS_A_STEP = 500
+# Of rows that are unlike all before them: in an answer of several windows so many mean that there is no form to rows.
+MOST_NEW, SEVERAL = 64, 8
 
 # Seconds that the upstream's clock may be ahead.
 SKEW = 5.0
@@ -73,7 +75,7 @@ class Shreds:
 class Shredder:
     """Takes one answer apart, some rows at a time. Every method may raise `Unplaceable`."""
 
-    def __init__(self, cut: Cut, body: bytes, as_of: float, habits: Habits, known: Layout) -> None:
+    def __init__(self, cut: Cut, body: bytes | Packed, as_of: float, habits: Habits, known: Layout) -> None:
         """`known` are the orders that the answers of the group so far may have."""
         self._cut = cut
         self._known = known
@@ -86,11 +88,11 @@ class Shredder:
         self._good: set[bytes] = set()
         self._within = False
         self._seen: dict[str, Seen] = {}
-        self._arrays, self._envelope = opened(cut, body)
+        self._opened = Opened(cut, body)
 
     def steps(self) -> Iterator[None]:
         """Go on to the next step at each turn; once through, `shreds` is the outcome."""
-        for array, items in self._arrays.items():
+        for array, items in self._opened.lists.items():
             seen = self._seen[array] = Seen()
             form: Form | None = None
             for at, raw in enumerate(items):
@@ -121,9 +123,12 @@ class Shredder:
         if form is None:
             names, fields = proven(self._cut.call, item, literals, slots)
             form = self._forms[array, literals] = Form(array, self._asset(fields), literals, names)
-            if len(self._forms) > 64 and sum(len(form.windows) for form in self._forms.values()) < 2 * len(self._forms):
+            if len(self._forms) > MOST_NEW and len(self._windows) > SEVERAL and self._rows() < 2 * len(self._forms):
                 raise Unplaceable("rows differ in more than is known to")
         return form, slots
+
+    def _rows(self) -> int:
+        return sum(len(form.windows) for form in self._forms.values())
 
     def _asset(self, fields: Mapping[str, bytes]) -> str:
         if not self._cut.id_field:
@@ -212,7 +217,7 @@ class Shredder:
             cut=self._cut,
             run=Run(self._cut.first, end, self._as_of, not forms),
             strands=strands,
-            envelope=self._envelope,
+            envelope=self._opened.envelope,
             layouts=layouts,
             neighbours=neighbours,
             assets=[pair for seen in self._seen.values() for pair in pairwise(seen.assets)],

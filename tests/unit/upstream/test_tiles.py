@@ -389,6 +389,15 @@ async def test_a_later_span_is_asked_for_its_new_windows_alone(bench):
     assert over.ledger.status == "HIT"
 
 
+async def test_many_rooms_share_though_a_part_has_but_one_row_of_each(bench):
+    rooms = [f"room_{number:03}" for number in range(200)]
+    over = bench(order=rooms, fields=("in",))
+    await over.report(report(SETTLED, SETTLED + 7200, rooms=rooms))
+    body = report(SETTLED + 300, SETTLED + 7500, rooms=rooms)
+    assert await over.report(body) == over.model.answer(body)
+    assert [asked_of(asked)[:2] for asked in over.model.asked[1:]] == [(rfc(SETTLED + 7200), rfc(SETTLED + 7500))]
+
+
 @pytest.mark.parametrize("stop", ["open", "now", "edge"])
 @pytest.mark.parametrize("starts", [True, False])
 async def test_a_dashboard_that_polls_costs_what_is_new_or_not_yet_settled(bench, stop, starts):
