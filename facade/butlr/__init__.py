@@ -29,6 +29,7 @@ from .http import Http, Reply, error_for
 from .packed import Packed, arrays
 from .reporting import Leaf, Reporting, Row, Statistics, flatten, name_levels, unflatten
 from .reporting import decode as decode_reporting
+from .splitting import Splitter, split_rows
 from .stats import decode as decode_stats
 from .times import (
     DURATION_FORM,
@@ -73,6 +74,7 @@ __all__ = [
     "Row",
     "ServiceTokens",
     "Session",
+    "Splitter",
     "Statistics",
     "Unauthenticated",
     "UpstreamTimeout",
@@ -94,6 +96,7 @@ __all__ = [
     "parse_relative",
     "parse_rfc3339",
     "resolve",
+    "split_rows",
     "to_rfc3339",
     "unflatten",
 ]

@@ -11,7 +11,7 @@ import orjson
 
 from ._loose import integer, number, text
 from .errors import Unauthenticated, undecodable
-from .http import Http, Reply
+from .http import Hear, Http, Reply
 from .tokens import jwt_expiry
 
 LOGIN_PATH = "/api/v2/login"
@@ -69,9 +69,9 @@ class Butlr:
         }
         return await self._session(CLIENT_LOGIN_PATH, body)
 
-    async def reporting(self, body: bytes, token: str) -> Reply:
-        """The one call whose answer may come packed."""
-        return await self.http.call("POST", REPORTING_PATH, body=body, token=token, packs=True)
+    async def reporting(self, body: bytes, token: str, hear: Hear | None = None) -> Reply:
+        """The one call whose answer may come packed. `hear` is told of its chunks as they come."""
+        return await self.http.call("POST", REPORTING_PATH, body=body, token=token, packs=True, hear=hear)
 
     async def reporting_csv(self, body: bytes, token: str) -> Reply:
         """The same call where the body asks for CSV, which is not read here and comes as it is."""

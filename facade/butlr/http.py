@@ -31,6 +31,9 @@ MOST_PACKED = 4
 # Parsing a URL takes a fifth of the time of sending a request.
 MOST_URLS = 64
 
+# Is told of each chunk of an answer's body as it comes.
+Hear = Callable[[bytes], None]
+
 try:
     _VERSION = metadata.version("butlr-graphql-facade")
 except metadata.PackageNotFoundError:  # run from a source tree
@@ -109,8 +112,9 @@ class Http:
         token: str | None = None,
         headers: Mapping[str, str] | None = None,
         packs: bool = False,
+        hear: Hear | None = None,
     ) -> Reply:
-        """The answer, whatever its status; with `packs` a large one may come packed.
+        """The answer, whatever its status; with `packs` a large one may come packed. Of a 2xx `hear` is told as it comes.
 
         Raises UpstreamTimeout, UpstreamUnavailable or InvalidResponse for faults of the wire, and
         Unauthenticated for a token that cannot stand in a header.
@@ -124,7 +128,7 @@ class Http:
             sent_headers.update(headers)
         try:
             async with asyncio.timeout(self._timeout):
-                return await self._exchange(method, path, body, sent_headers, packs)
+                return await self._exchange(method, path, body, sent_headers, packs, hear)
         except TimeoutError as exc:
             raise self._too_slow(path) from exc
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, httpx.CookieConflict) as exc:
@@ -142,9 +146,10 @@ class Http:
         token: str | None = None,
         headers: Mapping[str, str] | None = None,
         packs: bool = False,
+        hear: Hear | None = None,
     ) -> Reply:
         """As `send`, with a status other than 2xx raised as the error that it stands for."""
-        reply = await self.send(method, path, body=body, token=token, headers=headers, packs=packs)
+        reply = await self.send(method, path, body=body, token=token, headers=headers, packs=packs, hear=hear)
         if 200 <= reply.status < 300:
             return reply
         raise error_for(reply, path)
@@ -160,7 +165,7 @@ class Http:
         await self.aclose()
 
     async def _exchange(
-        self, method: str, path: str, body: bytes | None, headers: dict[str, str], packs: bool
+        self, method: str, path: str, body: bytes | None, headers: dict[str, str], packs: bool, hear: Hear | None
     ) -> Reply:
         request = self._client.build_request(method, self._url(path), content=body, headers=headers)
         response = await self._client.send(request, stream=True)
@@ -176,6 +181,8 @@ class Http:
                 if size > most:
                     raise too_large(path, most, response.status_code)
                 chunks.append(chunk)
+                if hear and response.is_success:
+                    hear(chunk)
                 if packs and waiting > (self._packed_from if packed is None else PACKED_AT_ONCE):
                     packed = packed or Packed()
                     await packed.add(chunks)
