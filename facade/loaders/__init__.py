@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ..assets import Assets, AssetSource
 from ..assets.webhooks import WebhookRecord, read_webhooks
-from ..upstream import Caller, Ledger, Reports, Sightings, Upstream
+from ..upstream import Caller, Ledger, Reports, RowStream, Sightings, Upstream
 from .budget import Budget, TooComplex
 from .detections import DetectionsAnswer, DetectionsLoader, DetectionsOf
 from .reports import ReportAnswer, ReportLoader, ReportOf
@@ -19,6 +19,7 @@ __all__ = [
     "ReportAnswer",
     "ReportLoader",
     "ReportOf",
+    "RowStream",
     "Services",
     "StatsOf",
     "TooComplex",

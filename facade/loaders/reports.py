@@ -10,7 +10,7 @@ import orjson
 
 from ..butlr import Leaf, Reporting, name_levels, unflatten
 from ..cache import Entry, canonical
-from ..upstream import KEY_OF_FILTER, Body, Caller, Ledger, Piece, Reports, order_of
+from ..upstream import KEY_OF_FILTER, Body, Caller, Ledger, Piece, Reports, RowStream, order_of
 from .batch import Batch
 from .budget import Budget, TooComplex
 
@@ -45,13 +45,29 @@ class ReportLoader:
         self._ledger = ledger
         self._batch: Batch[ReportOf, ReportAnswer] = Batch(self._load)
         self.load_many = self._batch.load_many
-        self.cancel = self._batch.cancel
+        self._streams: list[RowStream] = []
 
     async def whole(self, body: Body) -> ReportAnswer:
         """Return the answer to a body as the client wrote it. Raises `ButlrError` and `TooComplex`."""
         self._budget.report(body, 1)
         answer = await self._reports.whole(body, self._caller, self._ledger)
         return ReportAnswer(answer.value, answer.entry)
+
+    async def streamed(self, body: Body) -> RowStream | ReportAnswer:
+        """As `whole`, but where the rows of a flat report are still to come, their stream."""
+        self._budget.report(body, 1)
+        stream = self._reports.streamed(body, self._caller, self._ledger)
+        self._streams.append(stream)
+        if await stream.comes_in_rows():
+            return stream
+        answer = await self._reports.borne(await stream.answer(), body, self._caller, self._ledger)
+        return ReportAnswer(answer.value, answer.entry)
+
+    def cancel(self) -> None:
+        """Stop what is under way: nobody waits for it any more."""
+        self._batch.cancel()
+        for stream in self._streams:
+            stream.close()
 
     async def _load(self, keys: Sequence[ReportOf]) -> Mapping[ReportOf, ReportAnswer | Exception]:
         alike: dict[tuple[str, bytes], list[str]] = defaultdict(list)

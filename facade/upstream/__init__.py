@@ -10,6 +10,7 @@ from .reader import Answer, Call, Upstream
 from .reports import Reports, read_csv
 from .sightings import Sightings
 from .statistics import Stats, read_stats
+from .streaming import RowStream
 from .tiles import Tiles
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Passthrough",
     "Piece",
     "Reports",
+    "RowStream",
     "Service",
     "Sightings",
     "Stats",

@@ -15,6 +15,7 @@ from .ledger import Ledger
 from .pieces import Piece, oldest
 from .reader import Answer, Call, Upstream
 from .spans import halves, stitched
+from .streaming import RowStream
 from .tiles import Ask, Cut, Tiles, cut_report
 
 
@@ -74,11 +75,23 @@ class Reports:
                 ),
                 ledger,
             )
-        return pieces[0].unwrap() if len(pieces) == 1 else _merged(pieces)
+        return _put_together(pieces)
+
+    def streamed(self, body: Body, caller: Caller, ledger: Ledger) -> RowStream:
+        """Ask a flat report, to take its rows as they come. What it ends with needs to be `borne`."""
+        return RowStream(self._upstream, self._call(body), caller, ledger)
+
+    async def borne(self, answer: Answer[Reporting], body: Body, caller: Caller, ledger: Ledger) -> Answer[Reporting]:
+        """Return the answer, or where the upstream did not bear the call, one put together from parts."""
+        return _put_together(await self._pieces(answer, body, caller, ledger))
 
     async def _whole(self, body: Body, caller: Caller, ledger: Ledger) -> list[Piece[Reporting]]:
+        return await self._pieces(await self._once(body, caller, ledger), body, caller, ledger)
+
+    async def _pieces(
+        self, answer: Answer[Reporting], body: Body, caller: Caller, ledger: Ledger
+    ) -> list[Piece[Reporting]]:
         dimension, ids = widest(body, at_least=2)
-        answer = await self._once(body, caller, ledger)
         if not answer.value.is_empty_object or "paginate" in body:
             return [Piece(tuple(ids), answer)]
         if dimension is None or not _separable(body, dimension):
@@ -220,6 +233,10 @@ def _too_much(body: Body) -> UpstreamTimeout:
         f"Ask for fewer assets, a shorter span or a wider window (asked: {', '.join(sorted(body['filter']))}).",
         path=REPORTING_PATH,
     )
+
+
+def _put_together(pieces: Sequence[Piece[Reporting]]) -> Answer[Reporting]:
+    return pieces[0].unwrap() if len(pieces) == 1 else _merged(pieces)
 
 
 def _merged(pieces: Sequence[Piece[Reporting]]) -> Answer[Reporting]:
