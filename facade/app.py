@@ -59,7 +59,7 @@ class Facade:
         self.settings = settings
         self.metrics = metrics
         self.engine = Engine(
-            build_schema(settings.extra_measurements),
+            build_schema(settings.extra_measurements, incremental=settings.incremental),
             limits=Limits(
                 depth=settings.max_depth,
                 aliases=settings.max_aliases,
@@ -282,6 +282,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         rate_limit=rate_limit,
         cors_origins=settings.cors_origins,
         metrics=metrics,
+        draining=draining,
     )
     rest = LegacyRest(
         facade.opened_services,

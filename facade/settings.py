@@ -142,6 +142,7 @@ class Settings(BaseSettings):
     max_cost: int = setting("FACADE_MAX_COST", 1_000_000, ge=1)
     max_body_bytes: Bytes = setting("FACADE_MAX_BODY_BYTES", 1024**2)
     rate_limit: Annotated[str | None, AfterValidator(_rate)] = setting("FACADE_RATE_LIMIT", None)
+    incremental: bool = setting("FACADE_INCREMENTAL", False)
     introspection: bool = setting("FACADE_INTROSPECTION", True)
     graphiql: bool = setting("FACADE_GRAPHIQL", True)
     forward_unknown: bool = setting("FACADE_FORWARD_UNKNOWN", False)

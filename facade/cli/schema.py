@@ -11,4 +11,5 @@ def schema() -> None:
 
     from ..schema import build_schema
 
-    typer.echo(print_schema(build_schema(configured().extra_measurements)).rstrip("\n"))
+    settings = configured()
+    typer.echo(print_schema(build_schema(settings.extra_measurements, incremental=settings.incremental)).rstrip("\n"))

@@ -3,6 +3,7 @@
 from .build import build_schema
 from .context import Context
 from .engine import Engine, Outcome
+from .incremental import Later
 from .limits import Limits
 
-__all__ = ["Context", "Engine", "Limits", "Outcome", "build_schema"]
+__all__ = ["Context", "Engine", "Later", "Limits", "Outcome", "build_schema"]

@@ -40,12 +40,14 @@ FEDERATION_TYPES = {
 
 
 @cache
-def _build(extra_measurements: tuple[str, ...]) -> GraphQLSchema:
+def _build(extra_measurements: tuple[str, ...], incremental: bool) -> GraphQLSchema:
     schema = federation.Schema(
         query=Query,
         mutation=Mutation,
         types=[Sensor, Hive, Site, Building, Floor, Room, Zone, Tag],
-        config=StrawberryConfig(auto_camel_case=False, scalar_map=SCALARS),
+        config=StrawberryConfig(
+            auto_camel_case=False, scalar_map=SCALARS, enable_experimental_incremental_execution=incremental
+        ),
     )
     core = schema._schema  # noqa: SLF001 -- execution is ours, see engine.py
     add_measurements(core, extra_measurements)
@@ -54,9 +56,12 @@ def _build(extra_measurements: tuple[str, ...]) -> GraphQLSchema:
     return core
 
 
-def build_schema(extra_measurements: Iterable[str] = ()) -> GraphQLSchema:
-    """Return the schema, with values that Butlr has added to `Measurement` since."""
-    return _build(tuple(extra_measurements))
+def build_schema(extra_measurements: Iterable[str] = (), *, incremental: bool = False) -> GraphQLSchema:
+    """Return the schema, with values that Butlr has added to `Measurement` since.
+
+    `incremental`: with `@defer` and `@stream`.
+    """
+    return _build(tuple(extra_measurements), incremental)
 
 
 async def _entities(_root: object, info: ResolveInfo, representations: Sequence[Mapping[str, Any]]) -> list[object]:

@@ -115,12 +115,7 @@ def _costs(
         for definition in document.definitions
         if isinstance(definition, FragmentDefinitionNode)
     }
-    defaults = {
-        definition.variable.name.value: value_from_ast_untyped(definition.default_value)
-        for definition in operation.variable_definitions or ()
-        if definition.default_value is not None
-    }
-    values = {**defaults, **variables}
+    values = values_of(operation, variables)
     waiting = [[operation.selection_set]]
     while waiting:
         for nodes in _selected(waiting.pop(), fragments, values):
@@ -130,6 +125,16 @@ def _costs(
             if price := COSTS.get(nodes[0].name.value):
                 below = [fields[0] for fields in _selected(sets, fragments, values)]
                 yield nodes[0], _priced(price, nodes[0], below, values, now)
+
+
+def values_of(operation: OperationDefinitionNode, variables: Values) -> dict[str, Any]:
+    """The variables as given, and the defaults of those that are not."""
+    defaults = {
+        definition.variable.name.value: value_from_ast_untyped(definition.default_value)
+        for definition in operation.variable_definitions or ()
+        if definition.default_value is not None
+    }
+    return {**defaults, **variables}
 
 
 def _priced(
@@ -155,7 +160,7 @@ def _selected(
     waiting = list(sets)
     while waiting:
         for selection in waiting.pop().selections:
-            if not _included(selection, values):
+            if not included(selection, values):
                 continue
             if isinstance(selection, FieldNode):
                 fields.setdefault((selection.alias or selection.name).value, []).append(selection)
@@ -169,7 +174,7 @@ def _selected(
     return list(fields.values())
 
 
-def _included(selection: SelectionNode, values: Values) -> bool:
+def included(selection: SelectionNode, values: Values) -> bool:
     for directive in selection.directives or ():
         name = directive.name.value
         if name in ("skip", "include") and directive.arguments:

@@ -21,6 +21,8 @@ class Document:
     errors: tuple[GraphQLError, ...] = ()
     # Whether a field of it costs upstream calls, so that what it costs has to be told.
     costly: bool = False
+    # Whether it has `@defer` or `@stream`.
+    puts_off: bool = False
 
     def operation(self, name: str | None) -> OperationDefinitionNode | None:
         return get_operation_ast(self.ast, name) if self.ast else None

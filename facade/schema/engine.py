@@ -2,17 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from inspect import isawaitable
 from typing import Any
 
 import orjson
 from graphql import (
     DocumentNode,
-    ExecutionResult,
     GraphQLError,
     GraphQLSchema,
     OperationDefinitionNode,
-    execute,
     parse,
     specified_rules,
     validate,
@@ -24,6 +21,7 @@ from .context import Context
 from .cost import excess, is_costly
 from .documents import Document, Documents
 from .errors import formatted
+from .incremental import Later, comes_in_parts, execute_in_parts, has_directives
 from .introspection import NoIntrospection
 from .large import Large
 from .limits import Limits, exceeded, too_long
@@ -40,6 +38,8 @@ class Outcome:
     data: dict[str, Any] | None
     errors: list[GraphQLError]
     large: Large | None = None
+    # Where this is but the first part. Whoever gets it closes it.
+    later: Later | None = None
 
     def chunks(self) -> list[bytes]:
         """The response map as JSON, in one chunk but for what is large."""
@@ -53,6 +53,8 @@ class Outcome:
             answer["errors"] = [error.formatted for error in self.errors]
         if self.executed:
             answer["data"] = self.data
+        if self.later:
+            answer |= self.later.announced()
         return answer
 
 
@@ -65,6 +67,8 @@ class Engine:
         self._introspection = introspection
         self._rules = specified_rules if introspection else (*specified_rules, NoIntrospection)
         self.document = Documents(self._document)
+        # Whether the schema has `@defer` and `@stream`.
+        self.has_parts = schema.get_directive("stream") is not None
 
     def _document(self, query: str) -> Document:
         try:
@@ -80,7 +84,15 @@ class Engine:
             ast,
             tuple(formatted(error, request_id="", default="GRAPHQL_VALIDATION_FAILED") for error in errors),
             costly=not errors and is_costly(ast),
+            puts_off=not errors and has_directives(ast),
         )
+
+    def comes_in_parts(self, document: Document, variables: Mapping[str, Any] | None, operation: str | None) -> bool:
+        """Whether `run` may come to an outcome that has more `later`."""
+        chosen = document.operation(operation)
+        if not document.puts_off or document.ast is None or chosen is None:
+            return False
+        return comes_in_parts(document.ast, chosen, variables)
 
     async def run(
         self,
@@ -105,19 +117,21 @@ class Engine:
             now, limit = context.budget.now(), self._limits.cost
             if refusal := excess(document.ast, chosen, variables, limit=limit, now=now):
                 return Outcome(False, None, [refusal])
-        result = execute(
+        executor_class = WritingExecutor if written and not document.puts_off else BulkExecutor
+        executor = executor_class.build(
             self.schema,
             document.ast,
-            variable_values=dict(variables) if variables else None,
-            operation_name=operation,
             context_value=context,
-            executor_class=WritingExecutor if written else BulkExecutor,
+            raw_variable_values=dict(variables) if variables else None,
+            operation_name=operation,
             hide_suggestions=not self._introspection,
+            # The items of a stream are resolved a hundred at a time, and not one after another.
+            enable_early_execution=True,
         )
-        if isawaitable(result):
-            result = await result
-        assert isinstance(result, ExecutionResult)  # noqa: S101 -- incremental delivery is not enabled
+        result, later = await execute_in_parts(executor, context)
         if context.budget.overdrawn:
+            if later:
+                await later.aclose()
             refused = context.budget.overdrawn
             return Outcome(True, None, [GraphQLError(str(refused), extensions=refused.extensions)])
         errors = result.errors or []
@@ -129,7 +143,7 @@ class Engine:
                 [formatted(error, request_id=context.request_id, default="BAD_USER_INPUT") for error in errors],
             )
         formatted_ = [formatted(error, request_id=context.request_id) for error in errors]
-        return Outcome(True, result.data, formatted_, context.large)
+        return Outcome(True, result.data, formatted_, context.large, later)
 
 
 def _no_operation(ast: DocumentNode, name: str | None) -> GraphQLError:

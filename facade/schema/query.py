@@ -10,6 +10,7 @@ from strawberry import ID, UNSET
 from ..assets import normal_mac
 from ..assets.records import Record, SensorRecord, TagRecord
 from ..assets.webhooks import WebhookRecord
+from ..loaders import RowStream
 from .context import Info
 from .detection import DetectionSet, Source, detection_set
 from .fields import counted
@@ -44,6 +45,7 @@ from .report import Report, ReportRecord, needs_whole
 from .scalars import bad_input
 from .sensor import Sensor, Sensors
 from .stats import AssetStats, root_stats
+from .streamed import StreamedReport, streams_rows
 from .webhook import Webhook
 
 # Which of a caller's assets an id names, by its prefix.
@@ -203,8 +205,12 @@ async def _report(
             'options.format takes "json" here. For CSV call POST /api/v3/reporting with the same body, '
             "or run `facade export`."
         )
-    answer = await loaders.reports.whole(body) if needs_whole(info) else None
-    return ReportRecord(answer, body)
+    if not needs_whole(info):
+        return ReportRecord(None, body)
+    if streams_rows(info._raw_info, body):  # noqa: SLF001 -- as in detection.py
+        streamed = await loaders.reports.streamed(body)
+        return StreamedReport(streamed, body) if isinstance(streamed, RowStream) else ReportRecord(streamed, body)
+    return ReportRecord(await loaders.reports.whole(body), body)
 
 
 async def _detections(info: Info, filter: DetectionFilter, window: DetectionWindow | None = UNSET) -> Any:

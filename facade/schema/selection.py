@@ -1,5 +1,6 @@
 """Which fields a selection asks for: what decides the upstream call before it is made."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from graphql import (
@@ -17,7 +18,11 @@ ResolveInfo = GraphQLResolveInfo[Any]
 
 def selected(info: ResolveInfo) -> set[str]:
     """Return the names of the fields selected below this one, fragments opened, `@skip` and `@include` obeyed."""
-    names: set[str] = set()
+    return {node.name.value for node in nodes(info)}
+
+
+def nodes(info: ResolveInfo) -> Iterator[FieldNode]:
+    """The same fields as they are written."""
     # Opened once each: a fragment that opens another twice, and so on, would else take for ever.
     opened: set[str] = set()
     waiting = [node.selection_set for node in info.field_nodes if node.selection_set]
@@ -26,7 +31,7 @@ def selected(info: ResolveInfo) -> set[str]:
             if not _included(selection, info):
                 continue
             if isinstance(selection, FieldNode):
-                names.add(selection.name.value)
+                yield selection
             elif isinstance(selection, FragmentSpreadNode):
                 if selection.name.value not in opened:
                     opened.add(selection.name.value)
@@ -34,7 +39,6 @@ def selected(info: ResolveInfo) -> set[str]:
             else:
                 assert isinstance(selection, InlineFragmentNode)  # noqa: S101 -- there are three kinds of selection
                 waiting.append(selection.selection_set)
-    return names
 
 
 def _included(selection: SelectionNode, info: ResolveInfo) -> bool:

@@ -25,6 +25,7 @@ class Draining:
         self.begun = False
         self.under_way = 0
         self._most = most
+        self._told: set[Callable[[], None]] = set()
         self._idle = asyncio.Event()
         self._ending: asyncio.Task[None] | None = None
 
@@ -52,6 +53,17 @@ class Draining:
             for number, handler in servers.items():
                 signal.signal(number, handler)
 
+    @contextmanager
+    def told(self, hear: Callable[[], None]) -> Iterator[None]:
+        """Call `hear` if the end begins, or has begun, while this is entered."""
+        if self.begun:
+            hear()
+        self._told.add(hear)
+        try:
+            yield
+        finally:
+            self._told.discard(hear)
+
     def arrived(self) -> None:
         self.under_way += 1
 
@@ -64,6 +76,8 @@ class Draining:
         if not self.under_way:
             stop(number, None)
             return
+        for hear in tuple(self._told):
+            hear()
         self._ending = asyncio.get_running_loop().create_task(self._stop_when_idle(stop, number))
 
     async def _stop_when_idle(self, stop: Handler, number: int) -> None:

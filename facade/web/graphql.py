@@ -1,7 +1,7 @@
 """The GraphQL endpoint: the GraphQL-over-HTTP specification, and what the cache says of an answer."""
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import orjson
@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from ..butlr import RateLimited, Unauthenticated
 from ..loaders import Services
-from ..schema import Context, Engine, Outcome
+from ..schema import Context, Engine, Later, Outcome
 from ..upstream import Caller, Ledger
 from .audit import codes, note, note_caller, note_document, noted
 from .caching import NEVER_KEPT, cache_headers, etag_of, is_fresh, known_tags
@@ -20,13 +20,15 @@ from .callers import Callers
 from .chunked import ChunkedResponse
 from .departure import CLIENT_GONE, Departure
 from .documents import NotFound, Persisted, Trusted
+from .draining import Draining
 from .encoding import IDENTITY, LEAST, coding_of, encoded
 from .graphiql import GraphiQL
 from .guard import is_forged
 from .hot import Offer
 from .hot_layer import OFFERED
+from .incremental import NEEDS_PARTS, PartsResponse
 from .metrics import Metrics
-from .params import HTML_TYPE, JSON_TYPE, RESPONSE_TYPE, BadRequest, Params, accepted, read_params
+from .params import HTML_TYPE, JSON_TYPE, RESPONSE_TYPE, BadRequest, Params, accepted, read_params, takes_parts
 from .rates import RateLimit, rate_key
 
 # What of a GET makes it an operation and not a visit of GraphiQL's page.
@@ -55,6 +57,7 @@ class GraphQLEndpoint:
         rate_limit: RateLimit | None = None,
         cors_origins: Collection[str] = (),
         metrics: Metrics | None = None,
+        draining: Draining | None = None,
     ) -> None:
         self._engine = engine
         self._services = services
@@ -66,6 +69,7 @@ class GraphQLEndpoint:
         self._rate_limit = rate_limit
         self._cors_origins = cors_origins
         self._metrics = metrics
+        self._draining = draining
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -97,6 +101,8 @@ class GraphQLEndpoint:
         """Return the media type to answer in. Raises `BadRequest` for what is not answered, whatever it asks."""
         if request.method not in ("GET", "POST"):
             raise BadRequest(405, "Use GET or POST.", {"Allow": "GET, POST"})
+        if media is None and self._engine.has_parts and takes_parts(request.headers.get("accept")):
+            media = JSON_TYPE
         if media is None:
             raise BadRequest(406, f"Accept {RESPONSE_TYPE} or {JSON_TYPE}.")
         if request.method == "GET" and is_forged(request.headers, self._cors_origins):
@@ -115,6 +121,10 @@ class GraphQLEndpoint:
                 BadRequest(405, f"A {operation.value} needs POST; GET runs queries only.", {"Allow": "POST"}),
                 media,
             )
+        needs_parts = self._engine.comes_in_parts(document, params.variables, params.operation_name)
+        if needs_parts and not takes_parts(request.headers.get("accept")):
+            note(request.scope, outcome="refused", codes=["BAD_USER_INPUT"])
+            return _refusal(BadRequest(406, NEEDS_PARTS), media)
         deadline = None if self._operation_timeout is None else time.monotonic() + self._operation_timeout
         with Departure(request.receive) as departure:
             ledger = Ledger(
@@ -123,18 +133,23 @@ class GraphQLEndpoint:
                 on_call=departure.watch,
             )
             context = Context(self._services(), caller, ledger, request.scope.get("request_id", ""))
+            outcome: Outcome | None = None
             try:
                 outcome = await self._engine.run(
                     document, params.variables, params.operation_name, context, written=True
                 )
             finally:
-                context.close()
-        if departure.gone:
+                if outcome is None or outcome.later is None:
+                    context.close()
+        if departure.gone or outcome is None:
+            await _close(outcome, context)
             note(request.scope, outcome="left", cost=context.budget.spent)
             return Response(status_code=CLIENT_GONE)
-        note(request.scope, outcome=_ended(outcome), codes=codes(outcome.errors), cost=context.budget.spent)
         request.scope["facade.ledger"] = ledger
         kind = operation.value if operation else "-"
+        if outcome.later:
+            return self._in_parts(request, outcome, outcome.later, context, kind)
+        note(request.scope, outcome=_ended(outcome), codes=codes(outcome.errors), cost=context.budget.spent)
         if self._metrics:
             self._metrics.operation(kind, _ended(outcome), context.budget.spent)
         status = 200 if outcome.executed else _request_error(media)
@@ -156,6 +171,21 @@ class GraphQLEndpoint:
         if cacheable and not outcome.errors and caller is not None:
             request.scope[OFFERED] = Offer(caller, ledger, kind, context.budget.spent, noted(request.scope))
         return Response(body, status, headers, media_type=media_type)
+
+    def _in_parts(self, request: Request, outcome: Outcome, later: Later, context: Context, kind: str) -> PartsResponse:
+        def ended(errors: Sequence[GraphQLError], gone: bool) -> None:
+            ended = "left" if gone else "partial" if errors else "ok"
+            note(request.scope, outcome=ended, codes=codes(errors), cost=context.budget.spent)
+            if self._metrics and not gone:
+                self._metrics.operation(kind, ended, context.budget.spent)
+
+        return PartsResponse(outcome, later, context, ended, draining=self._draining)
+
+
+async def _close(outcome: Outcome | None, context: Context) -> None:
+    context.close()
+    if outcome and outcome.later:
+        await outcome.later.aclose()
 
 
 def _request_error(media: str) -> int:

@@ -10,6 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 JSON_TYPE = "application/json"
 RESPONSE_TYPE = "application/graphql-response+json"
 HTML_TYPE = "text/html"
+PARTS_TYPE = "multipart/mixed"
 
 
 class BadRequest(Exception):  # noqa: N818 -- named as the status is
@@ -50,6 +51,15 @@ def accepted(header: str | None) -> str | None:
         if ours and quality > best_quality:
             best, best_quality = ours, quality
     return best
+
+
+def takes_parts(header: str | None) -> bool:
+    """Whether an answer may come in parts. A client has to say so: `*/*` has always meant one."""
+    for part in (header or "").split(","):
+        media, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        if media == PARTS_TYPE and _quality(parameters) > 0:
+            return True
+    return False
 
 
 def _quality(parameters: list[str]) -> float:

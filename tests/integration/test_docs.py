@@ -100,7 +100,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def servers(folder: Path) -> Iterator[Servers]:
     options: dict[str, Any] = {"env": environment(folder), "cwd": folder, "text": True}
     with (
-        subprocess.Popen(["facade", "serve", "--sandbox", "--port", "0"], stderr=subprocess.PIPE, **options) as facade,
+        subprocess.Popen(
+            ["facade", "serve", "--sandbox", "--port", "0"],
+            stderr=subprocess.PIPE,
+            # Off unless set, and shown.
+            **{**options, "env": {**options["env"], "FACADE_INCREMENTAL": "true"}},
+        ) as facade,
         subprocess.Popen(["facade", "sandbox", "--port", "0"], stdout=subprocess.PIPE, **options) as sandbox,
     ):
         try:
