@@ -1,9 +1,9 @@
 """Answers in parts: what is there is sent, and the rest when it comes."""
 
 import json
-import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -37,21 +37,35 @@ class Cut:
     """Where the connection breaks."""
 
 
+Pieces = list[bytes | Wait | Cut]
+
+
 class Upstream:
     """Answers the reporting call with the pieces that a test lays out, each sent when its turn comes."""
 
     def __init__(self) -> None:
         self.asked: list[dict[str, Any]] = []
         self.left = threading.Event()
-        self.pieces: list[bytes | Wait | Cut] = []
+        self.pieces: Pieces = []
         self.status = 200
         self.url = ""
+        self._later: list[tuple[Pieces, int]] = []
 
     def answers(self, *pieces: bytes | Wait | Cut, status: int = 200) -> None:
         self.pieces = list(pieces)
         self.status = status
         self.asked.clear()
         self.left.clear()
+        self._later.clear()
+
+    def then(self, *pieces: bytes | Wait | Cut, status: int = 200) -> None:
+        """What the next call gets, if the one before has been made."""
+        self._later.append((list(pieces), status))
+
+    def called(self, body: dict[str, Any]) -> None:
+        if self.asked and self._later:
+            self.pieces, self.status = self._later.pop(0)
+        self.asked.append(body)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -60,7 +74,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        self.upstream.asked.append(body)
+        self.upstream.called(body)
         self.send_response(self.upstream.status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Transfer-Encoding", "chunked")
@@ -123,7 +137,7 @@ def facade_in_parts(launch: Any, dripping_server: Upstream, tmp_path_factory: py
     facade = launch.facade(
         dripping_server.url,
         FACADE_INCREMENTAL="true",
-        FACADE_UPSTREAM_RETRIES="1",
+        FACADE_UPSTREAM_RETRIES="2",
         FACADE_AUDIT_LOG=str(audit),
         FACADE_ASSETS="discovery",
     )
@@ -207,9 +221,11 @@ def parts_of(
 ) -> Iterator[Parts]:
     body = {"query": query, "variables": variables or {}}
     sent = {"Accept": PARTS, "Authorization": f"Bearer {token}", **headers}
-    with httpx.Client(timeout=PATIENCE, trust_env=False) as client:
-        with client.stream("POST", f"{facade.url}/graphql", json=body, headers=sent) as answer:
-            yield Parts(answer)
+    with (
+        httpx.Client(timeout=PATIENCE, trust_env=False) as client,
+        client.stream("POST", f"{facade.url}/graphql", json=body, headers=sent) as answer,
+    ):
+        yield Parts(answer)
 
 
 def rows(count: int, begin: int = 0) -> list[dict[str, Any]]:
@@ -230,7 +246,7 @@ def body_of(rows_: list[Any], **around: Any) -> bytes:
     return json.dumps({**around, "data": rows_, "page_info": {"page": 1}}).encode()
 
 
-def halves(body: bytes, wait: Wait | Cut) -> list[bytes | Wait | Cut]:
+def halves(body: bytes, wait: Wait | Cut) -> Pieces:
     return [body[: len(body) // 2], wait, body[len(body) // 2 :]]
 
 
@@ -292,3 +308,283 @@ def test_its_headers_say_that_it_is_in_parts_and_nobodys_to_keep(
         assert len(headers["X-Request-Id"]) == 32
     # The second was streamed from the cache.
     assert len(upstream.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "before",
+    [b"", b'  {\n "page_info" : {"page": 1, "data": [1, {"data": []}]} , ', b'{"note": "\\"data\\": [", '],
+    ids=["at once", "after other keys", "after what looks like it"],
+)
+def test_rows_are_found_wherever_they_stand(
+    facade_in_parts: Any, upstream: Upstream, any_token: str, before: bytes
+) -> None:
+    wait = Wait()
+    begin = before or b"{"
+    row = json.dumps(rows(1)[0]).encode()
+    upstream.answers(begin, b'"data" :\n[', row, b"\n, ", row, b",", wait, row, b"]}")
+
+    with parts_of(facade_in_parts, REPORT, token=any_token) as parts:
+        assert len(next(parts)["data"]["report"]["rows"]) == 2
+        wait.go.set()
+        assert len(parts.to_the_end().data["report"]["rows"]) == 3
+
+
+def test_other_fields_of_a_streamed_report_come_when_it_is_whole(
+    facade_in_parts: Any, upstream: Upstream, any_token: str
+) -> None:
+    wait = Wait()
+    upstream.answers(*halves(body_of(rows(400)), wait))
+    query = REPORT.replace("}\n    }\n", '} ... @defer(label: "rest") { freshness { partial } series { values } } }\n')
+
+    with parts_of(facade_in_parts, query, token=any_token) as parts:
+        first = next(parts)
+        assert {pending.get("label") for pending in first["pending"]} == {None, "rest"}
+        assert "freshness" not in first["data"]["report"]
+        while len(parts.data["report"]["rows"]) < 100:
+            next(parts)
+        wait.go.set()
+        parts.to_the_end()
+
+    report = parts.data["report"]
+    assert parts.errors == []
+    assert report["freshness"] == {"partial": False}
+    assert sum(len(series["values"]) for series in report["series"]) == len(report["rows"]) == 400
+    assert len(upstream.asked) == 1
+
+
+def test_rows_may_be_asked_for_twice(facade_in_parts: Any, upstream: Upstream, any_token: str) -> None:
+    upstream.answers(*halves(body_of(rows(300)), Wait()))
+    query = REPORT.replace("rows @stream", "again: rows @stream(initialCount: 0) { value } rows @stream")
+
+    with parts_of(facade_in_parts, query, token=any_token) as parts:
+        next(parts)
+        upstream.pieces[1].go.set()  # type: ignore[union-attr]
+        report = parts.to_the_end().data["report"]
+
+    assert [row["value"] for row in report["again"]] == [row["value"] for row in report["rows"]] == list(range(300))
+    assert len(upstream.asked) == 1
+
+
+def test_what_is_switched_off_comes_at_once_to_whoever_asks(
+    facade_in_parts: Any, upstream: Upstream, any_token: str
+) -> None:
+    upstream.answers(body_of(rows(5)))
+
+    answer = facade_in_parts.post(REPORT, {"if": False}, token=any_token)
+
+    assert answer.headers["content-type"].startswith("application/graphql-response+json")
+    assert len(answer.json()["data"]["report"]["rows"]) == 5
+
+
+@pytest.mark.parametrize("accept", ["*/*", "application/json", "application/json, multipart/mixed;q=0"])
+def test_who_takes_no_parts_is_told_what_to_accept(
+    facade_in_parts: Any, upstream: Upstream, any_token: str, accept: str
+) -> None:
+    answer = facade_in_parts.post(REPORT, token=any_token, headers={"Accept": accept})
+
+    [error] = answer.json()["errors"]
+    assert answer.status_code == 406
+    assert error["extensions"]["code"] == "BAD_USER_INPUT"
+    assert "Accept: multipart/mixed, application/graphql-response+json" in error["message"]
+    assert upstream.asked == []
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "multipart/mixed",
+        "application/json;q=0.9, Multipart/Mixed; deferSpec=20220824",
+        "multipart/mixed;incrementalSpec=v0.2,application/graphql-response+json",
+    ],
+)
+def test_parts_are_for_who_takes_them_however_it_is_written(
+    facade_in_parts: Any, upstream: Upstream, any_token: str, accept: str
+) -> None:
+    upstream.answers(body_of(rows(5)))
+
+    with parts_of(facade_in_parts, REPORT, token=any_token, Accept=accept) as parts:
+        assert len(parts.to_the_end().data["report"]["rows"]) == 5
+
+
+@pytest.mark.parametrize("accept", [PARTS, "multipart/mixed"])
+def test_what_puts_nothing_off_is_answered_as_ever(
+    facade_in_parts: Any, upstream: Upstream, any_token: str, accept: str
+) -> None:
+    upstream.answers(body_of(rows(5)))
+
+    first, again = (facade_in_parts.post(WHOLE, token=any_token, headers={"Accept": accept}) for _ in range(2))
+
+    assert first.headers["content-type"].split(";")[0] in ("application/graphql-response+json", "application/json")
+    assert len(first.json()["data"]["report"]["rows"]) == 5
+    assert first.headers["X-Cache"] == "MISS"
+    assert again.headers["X-Cache"] == "HIT"
+
+
+def test_a_break_is_an_error_in_a_later_part_and_what_has_come_stays(
+    facade_in_parts: Any, upstream: Upstream, any_token: str
+) -> None:
+    wait = Wait()
+    body = body_of(rows(400))
+    upstream.answers(body[: len(body) // 2], wait, Cut())
+
+    with parts_of(facade_in_parts, REPORT, token=any_token) as parts:
+        while len(next(parts) and parts.data["report"]["rows"]) < 150:
+            pass
+        assert parts.errors == []
+        wait.go.set()
+        parts.to_the_end()
+
+    [error] = parts.errors
+    assert error["extensions"]["code"] == "UPSTREAM_UNAVAILABLE"
+    assert error["path"] == ["report", "rows"]
+    assert parts.seen[-1]["hasNext"] is False
+    assert [row["value"] for row in parts.data["report"]["rows"]] == list(range(len(parts.data["report"]["rows"])))
+    # Nothing of it was kept.
+    upstream.answers(body_of(rows(3)))
+    assert len(facade_in_parts.data(WHOLE, token=any_token)["report"]["rows"]) == 3
+
+
+def test_a_break_before_the_first_row_is_tried_again(facade_in_parts: Any, upstream: Upstream, any_token: str) -> None:
+    upstream.answers(b'{"da', Cut())
+    upstream.then(b"{}", status=503)
+    upstream.then(body_of(rows(3)))
+
+    with parts_of(facade_in_parts, REPORT, token=any_token) as parts:
+        assert len(parts.to_the_end().data["report"]["rows"]) == 3
+
+    assert parts.errors == []
+    assert len(upstream.asked) == 3
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [(401, "UNAUTHENTICATED"), (403, "FORBIDDEN"), (400, "BAD_USER_INPUT"), (429, "RATE_LIMITED"), (200, None)],
+)
+def test_an_error_before_the_first_row_is_that_of_the_report(
+    facade_in_parts: Any, upstream: Upstream, any_token: str, status: int, code: str | None
+) -> None:
+    upstream.answers(b'{"message": "no"}' if code else b"<html>[{}]</html>", status=status)
+
+    error = facade_in_parts.error(REPORT, token=any_token, headers={"Accept": PARTS})
+
+    assert error["extensions"]["code"] == (code or "UPSTREAM_INVALID_RESPONSE")
+    assert error["path"] == ["report"]
+
+
+def test_a_report_that_was_too_much_is_asked_in_parts_as_ever(
+    facade_in_parts: Any, upstream: Upstream, any_token: str
+) -> None:
+    upstream.answers(b'{"data": {}, "page_info": {"page": 0}}')
+    upstream.then(body_of(rows(2)))
+    upstream.then(body_of(rows(2, 2)))
+    query = REPORT.replace("measurements: [traffic]", 'measurements: [traffic], rooms: { eq: ["room_1", "room_2"] }')
+
+    with parts_of(facade_in_parts, query, token=any_token) as parts:
+        assert len(parts.to_the_end().data["report"]["rows"]) == 4
+
+    assert [asked["filter"]["rooms"]["eq"] for asked in upstream.asked] == [
+        ["room_1", "room_2"],
+        ["room_1"],
+        ["room_2"],
+    ]
+
+
+def test_a_client_that_leaves_takes_its_call_with_it(facade_in_parts: Any, upstream: Upstream, any_token: str) -> None:
+    wait = Wait()
+    upstream.answers(*halves(body_of(rows(400)), wait))
+
+    with parts_of(facade_in_parts, REPORT, token=any_token, **{"X-Request-Id": f"left-{any_token}"}) as parts:
+        next(parts)
+        assert wait.reached.wait(PATIENCE)
+        assert not upstream.left.is_set()
+
+    assert upstream.left.wait(PATIENCE)
+    assert audited(facade_in_parts, f"left-{any_token}")["outcome"] == "left"
+
+
+def audited(facade: Any, request_id: str) -> dict[str, Any]:
+    return said(facade.audit.read_text, request_id)
+
+
+def said(log: Callable[[], str], request_id: str) -> dict[str, Any]:
+    """The line of a log on a request, once it is there."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        for line in log().splitlines():
+            if request_id in line:
+                record: dict[str, Any] = json.loads(line)
+                return record
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_the_logs_have_their_line_when_the_last_part_is_sent(
+    facade_in_parts: Any, upstream: Upstream, any_token: str
+) -> None:
+    body = body_of(rows(300))
+    for pieces, outcome, codes in (
+        ([body], "ok", []),
+        ([body[: len(body) // 2], Cut()], "partial", ["UPSTREAM_UNAVAILABLE"]),
+    ):
+        upstream.answers(*pieces)
+        name = f"{outcome}-{any_token}"
+        variables = {"start": "2024-04-30T00:00:00Z"} if codes else {}
+        with parts_of(facade_in_parts, REPORT, variables, token=any_token, **{"X-Request-Id": name}) as parts:
+            parts.to_the_end()
+
+        record = audited(facade_in_parts, name)
+        assert (record["outcome"], record["codes"], record["calls"]) == (outcome, codes, 1)
+        assert record["cost"] > 1000
+        assert said(facade_in_parts.log, name)["calls"] == 1
+    counted = facade_in_parts.request("GET", "/metrics").text
+    assert 'facade_operations_total{outcome="partial",type="query"}' in counted
+
+
+def test_limits_are_those_of_every_operation(facade_in_parts: Any, any_token: str) -> None:
+    many = " ".join(f'... @defer(label: "{n}") {{ hive(id: "h") {{ id }} }}' for n in range(101))
+    for query in (
+        f"{{ {many} }}",
+        "{ " + " ".join(f"a{n}: hives {{ data @stream {{ id }} }}" for n in range(101)) + " }",
+        "{ sites { data @stream { buildings { " + "site { buildings { " * 8 + "id" + " } }" * 8 + " } } } }",
+        REPORT.replace("2024-05-01", "1924-05-01").replace('"2024-05-02', '"2124-05-02'),
+    ):
+        error = facade_in_parts.error(
+            query,
+            {"start": "1924-05-01T00:00:00Z"} if "$start" in query else None,
+            token=any_token,
+            headers={"Accept": PARTS},
+        )
+        assert error["extensions"]["code"] == "QUERY_TOO_COMPLEX"
+
+
+def test_a_stream_of_assets_asks_for_many_at_once(
+    facade_over_sandbox: Any, sandbox: Any, token: str, at_work: Any
+) -> None:
+    span = at_work()
+    query = """
+      query ($start: Time!, $stop: Time!) {
+        sensors {
+          data STREAM {
+            id
+            room { name }
+            ... DEFER { detections(start: $start, stop: $stop) { detections_local { value } } }
+          }
+        }
+      }
+    """
+    plain = query.replace("STREAM", "").replace("DEFER", "")
+    with parts_of(
+        facade_over_sandbox, query.replace("STREAM", "@stream").replace("DEFER", "@defer"), span, token=token
+    ) as parts:
+        parts.to_the_end()
+    calls = sandbox.calls(token)
+
+    assert parts.errors == []
+    assert len(parts.data["sensors"]["data"]) == 200
+    assert parts.data == facade_over_sandbox.data(plain, span, token=token, headers={"Cache-Control": "no-cache"})
+    assert len(calls) <= 5
+
+
+@pytest.fixture(scope="session")
+def facade_over_sandbox(launch: Any, sandbox_process: Any) -> Any:
+    return launch.facade(sandbox_process.url, FACADE_INCREMENTAL="true")
