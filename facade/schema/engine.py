@@ -25,6 +25,7 @@ from .incremental import Later, comes_in_parts, execute_in_parts, has_directives
 from .introspection import NoIntrospection
 from .large import Large
 from .limits import Limits, exceeded, too_long
+from .streams import PartsExecutor
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ class Engine:
             now, limit = context.budget.now(), self._limits.cost
             if refusal := excess(document.ast, chosen, variables, limit=limit, now=now):
                 return Outcome(False, None, [refusal])
-        executor_class = WritingExecutor if written and not document.puts_off else BulkExecutor
+        executor_class = PartsExecutor if document.puts_off else WritingExecutor if written else BulkExecutor
         executor = executor_class.build(
             self.schema,
             document.ast,
@@ -125,8 +126,6 @@ class Engine:
             raw_variable_values=dict(variables) if variables else None,
             operation_name=operation,
             hide_suggestions=not self._introspection,
-            # The items of a stream are resolved a hundred at a time, and not one after another.
-            enable_early_execution=True,
         )
         result, later = await execute_in_parts(executor, context)
         if context.budget.overdrawn:

@@ -84,12 +84,9 @@ def comes_in_parts(
 
 
 class Later:
-    """What of an answer comes after its first part. It has to be closed, taken or not."""
+    """What of an answer comes after its first part. Nothing of it begins before that is asked for."""
 
-    def __init__(
-        self, executor: Executor[Any], results: ExperimentalIncrementalExecutionResults, context: Context
-    ) -> None:
-        self._executor = executor
+    def __init__(self, results: ExperimentalIncrementalExecutionResults, context: Context) -> None:
         self._results = results.subsequent_results
         self._context = context
         self._pending = [each.formatted for each in results.initial_result.pending]
@@ -119,8 +116,6 @@ class Later:
 
     async def aclose(self) -> None:
         await self._results.aclose()
-        # What is closed before it began does not clean up by itself.
-        await self._executor.cancel_incremental_work()
 
     def _part(self, result: SubsequentIncrementalExecutionResult) -> dict[str, Any]:
         part: dict[str, Any] = dict(result.formatted)
@@ -146,16 +141,11 @@ async def execute_in_parts(
     """Return the first part, and those to come where there are any."""
     if isinstance(executor, list):
         return ExecutionResult(None, errors=executor), None
-    try:
-        result = executor.execute_operation()
-        if executor.is_awaitable(result):
-            result = await result
-    except BaseException:
-        # Cancelled, say: what has been put off may be under way already.
-        await executor.cancel_incremental_work()
-        raise
+    result = executor.execute_operation()
+    if executor.is_awaitable(result):
+        result = await result
     if isinstance(result, ExecutionResult):
         return result, None
     assert isinstance(result, ExperimentalIncrementalExecutionResults)  # noqa: S101 -- there are two kinds
     first = result.initial_result
-    return ExecutionResult(first.data, first.errors), Later(executor, result, context)
+    return ExecutionResult(first.data, first.errors), Later(result, context)

@@ -1,0 +1,59 @@
+"""How lists that are streamed are executed."""
+
+from asyncio import ensure_future
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from typing import Any
+
+from graphql import GraphQLOutputType, located_error
+from graphql.execution.collect_fields import FieldDetailsList
+from graphql.execution.incremental import StreamItemQueue, WorkResult
+from graphql.pyutils import Path
+
+from .bulk import BulkExecutor
+from .selection import ResolveInfo
+
+
+class PartsExecutor(BulkExecutor):
+    """Completes the items of a stream together, as many as its queue holds, so that what they load is loaded at once.
+
+    graphql-core does so with `enable_early_execution` alone, which starts what is put off ahead of the first part, and
+    of what it has started it leaves some running when the parts are closed before their end.
+    """
+
+    def build_stream_item_queue(
+        self,
+        initial_index: int,
+        stream_path: Path,
+        iterator: Iterator[Any] | AsyncIterator[Any],
+        field_details_list: FieldDetailsList,
+        info: ResolveInfo,
+        item_type: GraphQLOutputType,
+        is_async: bool,  # noqa: ARG002 -- told by the iterator
+    ) -> StreamItemQueue:
+        async def produce(queue: StreamItemQueue) -> None:
+            index = initial_index
+            try:
+                async for item in _each(iterator):
+                    path = stream_path.add_key(index, None)
+                    executor = self.create_sub_executor()
+                    result = executor.complete_stream_item(path, item, field_details_list, info, item_type)
+                    await queue.push(result if isinstance(result, WorkResult) else ensure_future(result))
+                    index += 1
+            except Exception as error:
+                nodes = [details.node for details in field_details_list]
+                raise located_error(error, nodes, stream_path.as_list()) from error
+
+        async def close(_reason: BaseException | None) -> None:
+            if isinstance(iterator, AsyncGenerator):
+                await iterator.aclose()
+
+        return StreamItemQueue(produce, close)
+
+
+async def _each(items: Iterator[Any] | AsyncIterator[Any]) -> AsyncIterator[Any]:
+    if isinstance(items, AsyncIterator):
+        async for item in items:
+            yield item
+    else:
+        for item in items:
+            yield item
