@@ -4,12 +4,13 @@ from asyncio import ensure_future
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import Any
 
-from graphql import GraphQLOutputType, located_error
+from graphql import GraphQLNonNull, GraphQLObjectType, GraphQLOutputType, located_error
 from graphql.execution.collect_fields import FieldDetailsList
-from graphql.execution.incremental import StreamItemQueue, WorkResult
+from graphql.execution.incremental import StreamItemQueue, StreamItemValue, WorkResult
 from graphql.pyutils import Path
 
 from .bulk import BulkExecutor
+from .plans import Plan
 from .selection import ResolveInfo
 
 
@@ -30,10 +31,17 @@ class PartsExecutor(BulkExecutor):
         item_type: GraphQLOutputType,
         is_async: bool,  # noqa: ARG002 -- told by the iterator
     ) -> StreamItemQueue:
+        plan = self._plan_of_all(item_type, field_details_list)
+
         async def produce(queue: StreamItemQueue) -> None:
             index = initial_index
             try:
                 async for item in _each(iterator):
+                    projected = self._projected(plan, (item,)) if plan else None
+                    if projected:
+                        await queue.push(WorkResult(StreamItemValue(projected[0])))
+                        index += 1
+                        continue
                     path = stream_path.add_key(index, None)
                     executor = self.create_sub_executor()
                     result = executor.complete_stream_item(path, item, field_details_list, info, item_type)
@@ -48,6 +56,13 @@ class PartsExecutor(BulkExecutor):
                 await iterator.aclose()
 
         return StreamItemQueue(produce, close)
+
+    def _plan_of_all(self, item_type: GraphQLOutputType, details: FieldDetailsList) -> Plan | None:
+        """The plan for items that are records with nothing to resolve in them."""
+        if isinstance(item_type, GraphQLNonNull):
+            item_type = item_type.of_type
+        plan = self._plans.below(item_type, details) if isinstance(item_type, GraphQLObjectType) else None
+        return plan if plan and not plan.left else None
 
 
 async def _each(items: Iterator[Any] | AsyncIterator[Any]) -> AsyncIterator[Any]:

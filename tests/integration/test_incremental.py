@@ -1,9 +1,11 @@
 """Answers in parts: what is there is sent, and the rest when it comes."""
 
 import json
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -500,6 +502,59 @@ def test_a_client_that_leaves_takes_its_call_with_it(facade_in_parts: Any, upstr
 
     assert upstream.left.wait(PATIENCE)
     assert audited(facade_in_parts, f"left-{any_token}")["outcome"] == "left"
+
+
+def test_who_asks_the_same_meanwhile_joins_the_call(facade_in_parts: Any, upstream: Upstream, any_token: str) -> None:
+    wait = Wait()
+    upstream.answers(*halves(body_of(rows(400)), wait))
+
+    def in_parts() -> Any:
+        with parts_of(facade_in_parts, REPORT, token=any_token) as parts:
+            return parts.to_the_end().data
+
+    with parts_of(facade_in_parts, REPORT, token=any_token) as first, ThreadPoolExecutor(4) as pool:
+        next(first)
+        others = [pool.submit(in_parts) for _ in range(2)]
+        others += [pool.submit(facade_in_parts.data, WHOLE, token=any_token) for _ in range(2)]
+        wait.go.set()
+        data = first.to_the_end().data
+        assert [other.result(PATIENCE) for other in others] == [data] * 4
+
+    assert len(upstream.asked) == 1
+
+
+@pytest.fixture(scope="session")
+def hurried(launch: Any, dripping_server: Upstream) -> Any:
+    return launch.facade(dripping_server.url, FACADE_INCREMENTAL="true", FACADE_OPERATION_TIMEOUT="0.5")
+
+
+def test_the_time_limit_of_an_operation_is_that_of_all_its_parts(
+    hurried: Any, upstream: Upstream, any_token: str
+) -> None:
+    upstream.answers(*halves(body_of(rows(400)), Wait()))
+
+    with parts_of(hurried, REPORT, token=any_token) as parts:
+        parts.to_the_end()
+
+    assert [error["extensions"]["code"] for error in parts.errors] == ["UPSTREAM_TIMEOUT"]
+    assert len(parts.data["report"]["rows"]) > 150
+    assert upstream.left.wait(PATIENCE)
+
+
+@pytest.mark.slow
+def test_an_answer_ends_when_the_process_is_to_end(launch: Any, upstream: Upstream, any_token: str) -> None:
+    facade = launch.facade(upstream.url, FACADE_INCREMENTAL="true")
+    upstream.answers(*halves(body_of(rows(400)), Wait()))
+
+    with parts_of(facade, REPORT, token=any_token) as parts:
+        next(parts)
+        facade.process.send_signal(signal.SIGTERM)
+        parts.to_the_end()
+
+    [error] = parts.errors
+    assert error["extensions"]["code"] == "UPSTREAM_UNAVAILABLE"
+    assert "shutting down" in error["message"]
+    assert facade.process.wait(PATIENCE) in (0, -signal.SIGTERM)
 
 
 def audited(facade: Any, request_id: str) -> dict[str, Any]:
