@@ -114,7 +114,7 @@ class Http:
         packs: bool = False,
         hear: Hear | None = None,
     ) -> Reply:
-        """The answer, whatever its status; with `packs` a large one may come packed. `hear` is told of a 2xx as it comes.
+        """The answer, whatever its status; with `packs` a large one may come packed. `hear` hears a 2xx as it comes.
 
         Raises UpstreamTimeout, UpstreamUnavailable or InvalidResponse for faults of the wire, and
         Unauthenticated for a token that cannot stand in a header.

@@ -146,9 +146,14 @@ class GraphQLEndpoint:
             note(request.scope, outcome="left", cost=context.budget.spent)
             return Response(status_code=CLIENT_GONE)
         request.scope["facade.ledger"] = ledger
-        kind = operation.value if operation else "-"
         if outcome.later:
-            return self._in_parts(request, outcome, outcome.later, context, kind)
+            return self._in_parts(request, outcome, outcome.later, context, operation)
+        return await self._whole(request, outcome, context, operation, media)
+
+    async def _whole(
+        self, request: Request, outcome: Outcome, context: Context, operation: OperationType | None, media: str
+    ) -> Response:
+        ledger, caller, kind = context.ledger, context.caller, operation.value if operation else "-"
         note(request.scope, outcome=_ended(outcome), codes=codes(outcome.errors), cost=context.budget.spent)
         if self._metrics:
             self._metrics.operation(kind, _ended(outcome), context.budget.spent)
@@ -172,12 +177,14 @@ class GraphQLEndpoint:
             request.scope[OFFERED] = Offer(caller, ledger, kind, context.budget.spent, noted(request.scope))
         return Response(body, status, headers, media_type=media_type)
 
-    def _in_parts(self, request: Request, outcome: Outcome, later: Later, context: Context, kind: str) -> PartsResponse:
+    def _in_parts(
+        self, request: Request, outcome: Outcome, later: Later, context: Context, operation: OperationType | None
+    ) -> PartsResponse:
         def ended(errors: Sequence[GraphQLError], gone: bool) -> None:
             ended = "left" if gone else "partial" if errors else "ok"
             note(request.scope, outcome=ended, codes=codes(errors), cost=context.budget.spent)
             if self._metrics and not gone:
-                self._metrics.operation(kind, ended, context.budget.spent)
+                self._metrics.operation(operation.value if operation else "-", ended, context.budget.spent)
 
         return PartsResponse(outcome, later, context, ended, draining=self._draining)
 
