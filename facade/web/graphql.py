@@ -186,6 +186,8 @@ class GraphQLEndpoint:
             if self._metrics and not gone:
                 self._metrics.operation(operation.value if operation else "-", ended, context.budget.spent)
 
+        # Until it has all been sent.
+        note(request.scope, outcome="left")
         return PartsResponse(outcome, later, context, ended, draining=self._draining)
 
 

@@ -1,7 +1,7 @@
 """Answers in parts over HTTP: `multipart/mixed`, as GraphQL over HTTP's incremental delivery has it."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -51,6 +51,9 @@ class PartsResponse(Response):
         self._context = context
         self._ended = ended
         self._draining = draining
+        # By the event loop's clock; and what holds the part that is waited for to it.
+        self._until: float | None = None
+        self._limit: asyncio.Timeout | None = None
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         last: dict[str, Any] = {}
@@ -68,25 +71,38 @@ class PartsResponse(Response):
             await send(_body(_written(orjson.dumps(last)) + b"--\r\n", more=False))
 
     async def _send_all_but_last(self, send: Send) -> dict[str, Any]:
-        try:
-            async with asyncio.timeout(self._context.ledger.time_left()) as limit:
-                with self._draining.told(lambda: _end_soon(limit)) if self._draining else nullcontext():
-                    async for part in self._later.parts():
-                        if not part["hasNext"]:
-                            return part
-                        await send(_body(_written(orjson.dumps(part))))
-        except TimeoutError:
-            if not limit.expired():
-                raise
+        if (left := self._context.ledger.time_left()) is not None:
+            self._until = asyncio.get_running_loop().time() + left
+        parts = self._later.parts()
+        with self._draining.told(self._end_soon) if self._draining else nullcontext():
+            # A part that is being sent is sent: cut off there, it might be lost.
+            while (part := await self._in_time(parts)) and part["hasNext"]:
+                await send(_body(_written(orjson.dumps(part))))
+        if part:
+            return part
         if self._draining and self._draining.begun:
             return self._later.cut_short(_error("UPSTREAM_UNAVAILABLE", "The facade is shutting down. Ask once more."))
         return self._later.cut_short(_error("UPSTREAM_TIMEOUT", "The operation's time limit ended. Ask for less."))
 
+    async def _in_time(self, parts: AsyncIterator[dict[str, Any]]) -> dict[str, Any] | None:
+        """The next part; None where it is too late for one."""
+        try:
+            async with asyncio.timeout_at(self._until) as limit:
+                self._limit = limit
+                try:
+                    return await anext(parts)
+                finally:
+                    self._limit = None
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            return None
 
-def _end_soon(limit: asyncio.Timeout) -> None:
-    soon = asyncio.get_running_loop().time() + AT_THE_END
-    if not limit.expired():
-        limit.reschedule(soon if (until := limit.when()) is None else min(until, soon))
+    def _end_soon(self) -> None:
+        soon = asyncio.get_running_loop().time() + AT_THE_END
+        self._until = soon if self._until is None else min(self._until, soon)
+        if self._limit and not self._limit.expired():
+            self._limit.reschedule(self._until)
 
 
 def _written(part: bytes) -> bytes:
