@@ -13,9 +13,12 @@ from .bulk import BulkExecutor
 from .plans import Plan
 from .selection import ResolveInfo
 
+# Items of a list that are completed at once, and wait to be sent.
+TOGETHER = 1000
+
 
 class PartsExecutor(BulkExecutor):
-    """Completes the items of a stream together, as many as its queue holds, so that what they load is loaded at once.
+    """Completes many items of a stream at once, so that what they load is loaded together.
 
     graphql-core does so with `enable_early_execution` alone, which starts what is put off ahead of the first part, and
     of what it has started it leaves some running when the parts are closed before their end.
@@ -55,7 +58,7 @@ class PartsExecutor(BulkExecutor):
             if isinstance(iterator, AsyncGenerator):
                 await iterator.aclose()
 
-        return StreamItemQueue(produce, close)
+        return StreamItemQueue(produce, close, capacity=TOGETHER)
 
     def _plan_of_all(self, item_type: GraphQLOutputType, details: FieldDetailsList) -> Plan | None:
         """The plan for items that are records with nothing to resolve in them."""
