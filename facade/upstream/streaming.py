@@ -1,30 +1,46 @@
 """A report's rows while its answer still comes.
 
 The call is made as any other is: cache, single flight, rights, retries, breaker and slots are those of
-`Upstream.read`. What is more is an ear at the wire. Its chunks wait here for who takes the rows, without a bound of
-their own: the answer as a whole is held anyway, for whoever else waits for it and for the cache, and a client that
-reads slowly so holds no slot and no connection upstream.
+`Upstream.read`. What is more is an ear at the wire. Its chunks wait here for who takes the rows, so that a client that
+reads slowly holds no slot and no connection upstream; of one that is too far behind no more is heard, and it has the
+rest of the rows from the whole answer.
 """
 
 import asyncio
 import dataclasses
 from collections.abc import AsyncIterator
+from itertools import islice
 
 from ..butlr import REPORTING_PATH, ButlrError, Reply, Reporting, Row, UpstreamTimeout, split_rows
 from .callers import Caller
 from .ledger import Ledger
 from .reader import Answer, Call, Upstream
 
+# Bytes heard and not yet taken.
+MOST_WAITING = 32 * 1024**2
+
 
 class RowStream:
     """One reporting call and its rows. It has to be closed."""
 
-    def __init__(self, upstream: Upstream, call: Call[Reporting], caller: Caller, ledger: Ledger) -> None:
+    def __init__(
+        self,
+        upstream: Upstream,
+        call: Call[Reporting],
+        caller: Caller,
+        ledger: Ledger,
+        *,
+        most_waiting: int = MOST_WAITING,
+    ) -> None:
         self._butlr = upstream.butlr
         self._splitter = split_rows()
         self._chunks: list[bytes] = []
+        self._waiting = 0
+        self._most_waiting = most_waiting
         self._first: list[Row] = []
+        self._split_off = 0
         self._heard = False
+        self._missed = False
         self._ended = False
         self._broken: ButlrError | None = None
         self._taken = False
@@ -62,11 +78,11 @@ class RowStream:
             if self._read.done():
                 break
             await self._wait()
-        await self.answer()
+        whole = (await self.answer()).value
         if not self._ended:
             # The answer is an older one, which stands in for what was too late.
             raise UpstreamTimeout("The operation's time limit ended before Butlr had sent all rows.")
-        for row in self._splitter.rest().rows:
+        for row in islice(whole.rows, self._split_off, None) if self._missed else self._splitter.rest().rows:
             yield row
 
     async def answer(self) -> Answer[Reporting]:
@@ -96,14 +112,19 @@ class RowStream:
 
     def _hear(self, chunk: bytes) -> None:
         self._heard = True
-        self._chunks.append(chunk)
-        self._news.set()
+        self._missed = self._missed or self._waiting + len(chunk) > self._most_waiting
+        if not self._missed:
+            self._waiting += len(chunk)
+            self._chunks.append(chunk)
+            self._news.set()
 
     def _split(self) -> list[Row]:
         if not self._chunks:
             return []
-        chunks, self._chunks = self._chunks, []
-        return self._splitter.feed(b"".join(chunks))
+        chunks, self._chunks, self._waiting = self._chunks, [], 0
+        rows = self._splitter.feed(b"".join(chunks))
+        self._split_off += len(rows)
+        return rows
 
     async def _wait(self) -> None:
         await self._news.wait()
