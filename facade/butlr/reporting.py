@@ -12,7 +12,7 @@ import orjson
 
 from ._loose import integer, is_empty, number
 from .client import REPORTING_PATH
-from .errors import undecodable
+from .errors import InvalidResponse, undecodable
 from .http import MAX_BODY_BYTES, too_large
 from .levels import name_levels
 from .packed import Packed, arrays, is_array
@@ -126,17 +126,23 @@ class Reporting:
         """
         return self._in_parts if self.is_packed else None
 
+    def each_row(self) -> Iterator[Row]:
+        """The rows one after another, of a packed answer too without having them all at once.
+
+        Raises InvalidResponse where they cannot be read.
+        """
+        if self._packed is None or not self.is_packed:
+            yield from self.rows
+            return
+        try:
+            for array in _arrays(self._packed):
+                yield from decode_rows(array)
+        except ValueError as exc:
+            raise InvalidResponse("Butlr's answer is no report that can be read row by row.", path=self._path) from exc
+
     def _in_parts(self, fields: frozenset[str]) -> Iterator[list[Any]]:
         assert self._packed is not None  # noqa: S101 -- see `parts`
-        for array in arrays(self._packed):
-            if not array.startswith(b"{"):
-                yield decode_fields(array, fields)
-                continue
-            end = memoryview(_envelope.decode(array).data)
-            # Of a name that comes twice the last counts, and a comma has an item after it.
-            if array.find(end, 0, len(end) + 8) != 8 or is_empty(end):
-                raise ValueError("not one array as data")
-            yield decode_fields(end, fields)
+        return (decode_fields(array, fields) for array in _arrays(self._packed))
 
     @property
     def body(self) -> bytes:
@@ -264,6 +270,19 @@ def _opened(body: bytes, path: str) -> tuple[memoryview, dict[str, Any] | None]:
     if not raw or raw[0] not in b"{[n":
         raise undecodable(body, path, "a report with its data")
     return raw, envelope.page_info if isinstance(envelope.page_info, dict) else None
+
+
+def _arrays(body: Packed) -> Iterator[bytes | memoryview]:
+    """The rows of a packed body, in arrays. Raises ValueError where they cannot be cut so."""
+    for array in arrays(body):
+        if not array.startswith(b"{"):
+            yield array
+            continue
+        end = memoryview(_envelope.decode(array).data)
+        # Of a name that comes twice the last counts, and a comma has an item after it.
+        if array.find(end, 0, len(end) + 8) != 8 or is_empty(end):
+            raise ValueError("not one array as data")
+        yield end
 
 
 def flatten(data: Any) -> list[Leaf]:

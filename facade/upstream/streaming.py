@@ -82,7 +82,7 @@ class RowStream:
         if not self._ended:
             # The answer is an older one, which stands in for what was too late.
             raise UpstreamTimeout("The operation's time limit ended before Butlr had sent all rows.")
-        for row in islice(whole.rows, self._split_off, None) if self._missed else self._splitter.rest().rows:
+        for row in islice(whole.each_row(), self._split_off, None) if self._missed else self._splitter.rest().rows:
             yield row
 
     async def answer(self) -> Answer[Reporting]:

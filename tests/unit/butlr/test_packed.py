@@ -103,6 +103,8 @@ def test_a_packed_report_says_all_that_the_bytes_say() -> None:
     assert (report.is_flat, report.is_empty, report.is_empty_object, report.leaves) == (True, False, False, [])
     assert report.is_packed
     assert parts_of(report) == [(None, "2025-10-14T00:00:00Z", float(at)) for at in range(50)]
+    assert list(report.each_row()) == list(same.each_row()) == same.rows
+    assert report.is_packed
     assert report.page_info == {"page": 2}
     assert (report.data, report.body, report.rows, report.items) == (same.data, body, same.rows, same.items)
     assert not same.is_packed
@@ -115,6 +117,7 @@ def test_a_dirty_part_is_read_as_tolerantly_as_ever() -> None:
     body = json.dumps({"data": data}).encode()
     found = parts_of(decode_reporting(packed(body, 80)))
     assert found == [(row.room_id, row.time, row.value) for row in decode_reporting(body).rows]
+    assert list(decode_reporting(packed(body, 80)).each_row()) == decode_reporting(body).rows
     assert any(type(row) is Row for part in decode_reporting(packed(body, 80)).parts(FIELDS) for row in part)  # type: ignore[misc]
 
 

@@ -32,10 +32,10 @@ class Pieces(httpx.AsyncByteStream):
 
 
 class World:
-    def __init__(self, *breaks: int) -> None:
+    def __init__(self, *breaks: int, packed_from: int = 2**25) -> None:
         self.breaks: list[int | None] = [*breaks]
         self.calls = 0
-        self.http = Http("http://butlr.test", transport=httpx.MockTransport(self.handle))
+        self.http = Http("http://butlr.test", transport=httpx.MockTransport(self.handle), packed_from=packed_from)
         self.store = open_store("memory://", 2**24)
         self.upstream = Upstream(Butlr(self.http), self.store, exchange=Exchange(retries=1))
 
@@ -77,9 +77,12 @@ async def test_rows_come_before_the_answer_is_whole() -> None:
     assert world.calls == 1
 
 
+@pytest.mark.parametrize("packed_from", [2**25, 2000], ids=["held as it came", "packed"])
 @pytest.mark.parametrize("most_waiting", [1000, 3000, 10_000])
-async def test_who_falls_behind_has_all_rows_once_and_no_more_waits_than_may(most_waiting: int) -> None:
-    async with World() as world:
+async def test_who_falls_behind_has_all_rows_once_and_no_more_waits_than_may(
+    most_waiting: int, packed_from: int
+) -> None:
+    async with World(packed_from=packed_from) as world:
         stream = world.stream(most_waiting=most_waiting)
         assert await stream.comes_in_rows()
         rows = stream.rows()
