@@ -1,5 +1,6 @@
 """How this process logs: one line an event, to stderr, as text or as JSON."""
 
+import asyncio
 import logging
 import sys
 from collections.abc import Callable
@@ -30,12 +31,13 @@ class AccessLog:
     """Writes a line a request, with what is given of it, in the form of all other lines.
 
     Not by way of structlog, unless someone is looking: its four processors take as long as a whole answer that is
-    given again.
+    given again. And all lines of one turn of the event loop in one write.
     """
 
     def __init__(self, log_format: str) -> None:
         self._line: Callable[[dict[str, Any]], str] = _json if log_format == "json" else _text
         self._write = sys.stderr.write
+        self._lines: list[str] = []
         self._shown = structlog.get_logger() if _is_watched(log_format) else None
 
     def __call__(self, **fields: Any) -> None:
@@ -43,7 +45,13 @@ class AccessLog:
             self._shown.info("request", **fields)
             return
         now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-        self._write(self._line({"timestamp": now, "level": "info", "event": "request", **fields}) + "\n")
+        self._lines.append(self._line({"timestamp": now, "level": "info", "event": "request", **fields}))
+        if len(self._lines) == 1:
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        lines, self._lines = self._lines, []
+        self._write("\n".join([*lines, ""]))
 
 
 def _is_watched(log_format: str) -> bool:

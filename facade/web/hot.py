@@ -223,8 +223,7 @@ class Hot:
             calls=0,
         )
         if self._metrics:
-            self._metrics.request(asked.path, asked.method, status, seconds, "HIT")
-            self._metrics.operation(kept.type, "ok", kept.cost)
+            self._metrics.repeated(asked.path, asked.method, status, seconds, kept.type, kept.cost)
         if self._audit and kept.noted:
             self._audit.write(record(kept.noted, request_id, status=status, calls=0))
         return Repeated(kept, is_unchanged, own)

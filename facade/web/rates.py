@@ -32,38 +32,41 @@ class Windows:
     That is the sliding window that the library counts in Redis. Its own counter in memory starts a task a request.
     """
 
-    def __init__(self, *, clock: Callable[[], float] = time.time, most: int = MOST_CALLERS) -> None:
+    def __init__(
+        self, item: RateLimitItem, *, clock: Callable[[], float] = time.time, most: int = MOST_CALLERS
+    ) -> None:
+        self._amount, self._length = item.amount, item.get_expiry()
         self._clock = clock
         self._most = most
         # Number of the window, what was counted in it, and in the one before.
-        self._counted: OrderedDict[tuple[RateLimitItem, str], tuple[int, int, int]] = OrderedDict()
+        self._counted: OrderedDict[str, tuple[int, int, int]] = OrderedDict()
 
-    def hit(self, item: RateLimitItem, caller: str) -> bool:
+    def hit(self, caller: str) -> bool:
         """Count a request unless it is one too many, and say whether it was counted."""
-        now, length = self._clock(), item.get_expiry()
-        number, counted, before = self._window(item, caller, now)
-        if before * (1 - now % length / length) + counted + 1 > item.amount:
+        now, length = self._clock(), self._length
+        number, counted, before = self._window(caller, now)
+        if before * (1 - now % length / length) + counted + 1 > self._amount:
             return False
-        self._counted[item, caller] = number, counted + 1, before
-        self._counted.move_to_end((item, caller))
+        self._counted[caller] = number, counted + 1, before
+        self._counted.move_to_end(caller)
         if len(self._counted) > self._most:
             self._counted.popitem(last=False)
         return True
 
-    def wait(self, item: RateLimitItem, caller: str) -> float:
+    def wait(self, caller: str) -> float:
         """Return the seconds until there is room for another request."""
-        now, length = self._clock(), item.get_expiry()
-        _, counted, before = self._window(item, caller, now)
+        now, length = self._clock(), self._length
+        _, counted, before = self._window(caller, now)
         into = now % length
-        room = item.amount - 1 - counted
+        room = self._amount - 1 - counted
         if room >= 0 and before:
             return max(0.0, length * (1 - room / before) - into)
         # Only in the next window, and there as soon as what is counted now has slid out far enough.
-        return length - into + max(0.0, length * (1 - (item.amount - 1) / max(counted, 1)))
+        return length - into + max(0.0, length * (1 - (self._amount - 1) / max(counted, 1)))
 
-    def _window(self, item: RateLimitItem, caller: str, now: float) -> tuple[int, int, int]:
-        number = int(now // item.get_expiry())
-        last, counted, before = self._counted.get((item, caller), (number, 0, 0))
+    def _window(self, caller: str, now: float) -> tuple[int, int, int]:
+        number = int(now // self._length)
+        last, counted, before = self._counted.get(caller, (number, 0, 0))
         if last == number:
             return number, counted, before
         return number, 0, counted if last == number - 1 else 0
@@ -80,7 +83,7 @@ class RateLimit:
         self._items: list[RateLimitItem] = parse_many(rates)
         self._storage = shared
         self._shared = SlidingWindowCounterRateLimiter(shared) if shared else None
-        self._own = Windows()
+        self._own = [Windows(item) for item in self._items]
         self._down_until = 0.0
 
     @classmethod
@@ -104,34 +107,34 @@ class RateLimit:
 
     async def check(self, caller: str) -> None:
         """Count a request. Raises `RateLimited` where it is one too many."""
-        for item in self._items:
-            if not await self._hit(item, caller):
+        for item, own in zip(self._items, self._own, strict=True):
+            if not await self._hit(item, own, caller):
                 # At the most a whole window; the counter slides, so it is seldom that long.
-                wait = float(max(1, math.ceil(await self._wait(item, caller))))
+                wait = float(max(1, math.ceil(await self._wait(item, own, caller))))
                 raise RateLimited(
                     f"This facade allows {item} to each caller. Try again in {wait:.0f} seconds.", retry_after=wait
                 )
 
     def check_at_once(self, caller: str) -> bool:
         """Count a request without waiting; false where that cannot be, or it is one too many: `check` tells which."""
-        return self._shared is None and all(self._own.hit(item, caller) for item in self._items)
+        return self._shared is None and all(own.hit(caller) for own in self._own)
 
-    async def _hit(self, item: RateLimitItem, caller: str) -> bool:
+    async def _hit(self, item: RateLimitItem, own: Windows, caller: str) -> bool:
         if self._shared and time.monotonic() >= self._down_until:
             try:
                 return await self._shared.hit(item, caller)
             except StorageError as error:
                 self._down_until = time.monotonic() + DOWN_FOR
                 log.warning("rates are counted in this process alone", error=str(error.storage_error))
-        return self._own.hit(item, caller)
+        return own.hit(caller)
 
-    async def _wait(self, item: RateLimitItem, caller: str) -> float:
+    async def _wait(self, item: RateLimitItem, own: Windows, caller: str) -> float:
         if self._shared and time.monotonic() >= self._down_until:
             try:
                 return (await self._shared.get_window_stats(item, caller)).reset_time - time.time()
             except StorageError:
                 return 1.0
-        return self._own.wait(item, caller)
+        return own.wait(caller)
 
 
 def rate_key(request: Request, caller: Caller | None) -> str:

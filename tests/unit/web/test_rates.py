@@ -106,11 +106,10 @@ class TestWindows:
     )
     def test_in_no_length_of_time_are_there_many_more_than_the_rate(self, amount, steps, start):
         now = start
-        windows = Windows(clock=lambda: now)
-        item, taken = parse(f"{amount}/10 seconds"), []
+        windows, taken = Windows(parse(f"{amount}/10 seconds"), clock=lambda: now), []
         for step in steps:
             now += step
-            if windows.hit(item, "one"):
+            if windows.hit("one"):
                 taken.append(now)
         # The window before is taken to have been filled evenly: at worst twice the rate lies in one length.
         assert all(sum(moment <= other < moment + 10 for other in taken) <= 2 * amount for moment in taken)
@@ -118,24 +117,22 @@ class TestWindows:
     @given(amount=st.integers(1, 20), start=st.floats(0, 100), tries=st.lists(st.floats(0, 5), min_size=1, max_size=40))
     def test_who_waits_as_told_is_let_in_and_no_rate_makes_wait_longer_than_two_lengths(self, amount, start, tries):
         now = start
-        windows = Windows(clock=lambda: now)
-        item = parse(f"{amount}/10 seconds")
+        windows = Windows(parse(f"{amount}/10 seconds"), clock=lambda: now)
         for step in tries:
             now += step
-            if not windows.hit(item, "one"):
-                wait = windows.wait(item, "one")
+            if not windows.hit("one"):
+                wait = windows.wait("one")
                 assert 0 <= wait <= 20
                 now += wait + 1e-6
-                assert windows.hit(item, "one")
+                assert windows.hit("one")
 
     def test_the_callers_remembered_are_bounded(self):
-        windows = Windows(most=2)
-        item = parse("1/hour")
-        assert windows.hit(item, "first")
-        assert windows.hit(item, "second")
-        assert not windows.hit(item, "first")
-        assert windows.hit(item, "third")
-        assert windows.hit(item, "first"), "who has not been heard of for longest is forgotten"
+        windows = Windows(parse("1/hour"), most=2)
+        assert windows.hit("first")
+        assert windows.hit("second")
+        assert not windows.hit("first")
+        assert windows.hit("third")
+        assert windows.hit("first"), "who has not been heard of for longest is forgotten"
 
 
 class TestCallers:
