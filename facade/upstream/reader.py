@@ -4,7 +4,8 @@ import asyncio
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
@@ -212,19 +213,9 @@ class Upstream:
 
     async def _in_time(self, entry_key: str, call: Call[T], caller: Caller, ledger: Ledger) -> Answer[T]:
         """One flight, however many wait, and each only until its own operation's deadline."""
-        left = ledger.time_left()
-        if left is not None and left <= 0:
-            raise out_of_time()
         since = self.clock() if ledger.fresh else None
-        try:
-            async with asyncio.timeout(left) as limit:
-                return await self._flown(entry_key, call, caller, deadline=ledger.deadline, since=since)
-        except TimeoutError:
-            if not limit.expired():
-                raise
-            raise out_of_time() from None
-        except FlightCancelled:
-            raise UpstreamUnavailable("The facade is shutting down. Try again.", sent=False) from None
+        async with awaited(ledger):
+            return await self._flown(entry_key, call, caller, deadline=ledger.deadline, since=since)
 
     async def _flown(
         self, entry_key: str, call: Call[T], caller: Caller, *, deadline: float | None, since: float | None
@@ -401,7 +392,24 @@ def _remember(times: OrderedDict[str, float], scope: str, time_: float) -> None:
         times.popitem(last=False)
 
 
-def out_of_time() -> UpstreamTimeout:
+@asynccontextmanager
+async def awaited(ledger: Ledger) -> AsyncIterator[None]:
+    """Wait for a flight, for as long as the operation may. Raises `ButlrError` where it does not end in time."""
+    left = ledger.time_left()
+    if left is not None and left <= 0:
+        raise _out_of_time()
+    try:
+        async with asyncio.timeout(left) as limit:
+            yield
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        raise _out_of_time() from None
+    except FlightCancelled:
+        raise UpstreamUnavailable("The facade is shutting down. Try again.", sent=False) from None
+
+
+def _out_of_time() -> UpstreamTimeout:
     return UpstreamTimeout(
         "The operation's time limit ended before Butlr had answered this part. Ask for less in one operation, or ask "
         "again: what has been answered by now is kept.",

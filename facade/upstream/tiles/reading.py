@@ -8,11 +8,11 @@ from typing import Any
 import structlog
 
 from ...butlr import ButlrError, Forbidden, Packed, Reporting, Unauthenticated, UpstreamUnavailable
-from ...cache import FlightCancelled, SingleFlight, canonical, key
+from ...cache import SingleFlight, canonical, key
 from ..callers import Caller
 from ..ledger import Ledger
 from ..pieces import Piece
-from ..reader import Answer, Call, Upstream, out_of_time
+from ..reader import Answer, Call, Upstream, awaited
 from .ages import entry_of, missing_of, segments_of
 from .assembly import Rows, written
 from .cuts import MOST_CELLS, Cut
@@ -90,9 +90,6 @@ class Tiles:
 
     async def _together(self, ask: Ask, ledger: Ledger) -> list[Piece[Any]] | None:
         """Assembled once, however many ask the same at the same time."""
-        left = ledger.time_left()
-        if left is not None and left <= 0:
-            raise out_of_time()
 
         async def assemble() -> tuple[list[Piece[Any]] | ButlrError | None, Ledger]:
             own = Ledger(deadline=ledger.deadline, on_call=ledger.on_call)
@@ -103,15 +100,8 @@ class Tiles:
                 return error, own
 
         name = f"{ask.caller.flight} {ask.by_id} {key(ask.caller.scope, ask.call.name, canonical(ask.call.asked))}"
-        try:
-            async with asyncio.timeout(left) as limit:
-                outcome, notes = await self._flights.run(name, assemble)
-        except TimeoutError:
-            if not limit.expired():
-                raise
-            raise out_of_time() from None
-        except FlightCancelled:
-            raise UpstreamUnavailable("The facade is shutting down. Try again.", sent=False) from None
+        async with awaited(ledger):
+            outcome, notes = await self._flights.run(name, assemble)
         ledger.add(notes)
         if isinstance(outcome, ButlrError):
             raise outcome.with_traceback(None)
