@@ -183,3 +183,16 @@ class Redis:
 def new_redis(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Redis]:
     """Makes servers; whoever starts one kills it."""
     return lambda password="": Redis(tmp_path_factory.mktemp("redis"), password)
+
+
+@pytest.fixture(scope="module")
+def own_sandbox(launch: Any) -> Any:
+    """A module's own, where even logins can be counted: nobody else logs in there."""
+    return launch.sandbox(sensors=40)
+
+
+@pytest.fixture
+def upstream(own_sandbox: Any) -> Iterator[Any]:
+    own_sandbox.forget_calls()
+    yield own_sandbox
+    own_sandbox.reset()

@@ -41,18 +41,6 @@ def redis(new_redis):
 
 
 @pytest.fixture(scope="module")
-def own_sandbox(launch):
-    return launch.sandbox(sensors=40)
-
-
-@pytest.fixture
-def upstream(own_sandbox):
-    own_sandbox.forget_calls()
-    yield own_sandbox
-    own_sandbox.reset()
-
-
-@pytest.fixture(scope="module")
 def fleet_process(launch, own_sandbox, redis):
     return [launch.facade(own_sandbox.url, FACADE_CACHE_URL=redis.url) for _ in range(3)]
 

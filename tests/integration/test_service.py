@@ -11,19 +11,6 @@ LOGIN = "/api/v2/clients/login"
 SERVICE = {"FACADE_AUTH": "service", "BUTLR_CLIENT_ID": "demo-client", "BUTLR_CLIENT_SECRET": "demo-secret"}
 
 
-@pytest.fixture(scope="module")
-def own_sandbox(launch):
-    """Its logins are counted, so nobody else may log in there."""
-    return launch.sandbox(sensors=40)
-
-
-@pytest.fixture
-def upstream(own_sandbox):
-    own_sandbox.forget_calls()
-    yield own_sandbox
-    own_sandbox.reset()
-
-
 @pytest.fixture
 def service(launch, upstream):
     """Fresh for each test: it has not logged in yet."""

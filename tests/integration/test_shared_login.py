@@ -22,19 +22,6 @@ def redis(new_redis):
     redis.kill()
 
 
-@pytest.fixture(scope="module")
-def own_sandbox(launch):
-    """Its logins are counted, so nobody else may log in there."""
-    return launch.sandbox(sensors=20)
-
-
-@pytest.fixture
-def upstream(own_sandbox):
-    own_sandbox.forget_calls()
-    yield own_sandbox
-    own_sandbox.reset()
-
-
 @pytest.fixture
 def replicas(launch, upstream, redis):
     replicas = [launch.facade(upstream.url, **SERVICE, FACADE_CACHE_URL=redis.url) for _ in range(2)]
