@@ -32,19 +32,15 @@ class Caller(Protocol):
     def renew(self, refused: str) -> bool: ...
 
 
-class Passthrough:
+class _Bearer:
     """A caller with a bearer token of their own, which goes upstream as it is."""
-
-    # Nobody has checked the token but the upstream, so what it may read from the cache is limited in time.
-    verified = False
 
     def __init__(self, token: str) -> None:
         self._token = token
         self.scope = self.flight = token_scope(token)
-        self.expires = jwt_expiry(token)
 
     def __repr__(self) -> str:
-        return f"Passthrough({self.scope})"
+        return f"{type(self).__name__}({self.scope})"
 
     async def token(self) -> str:
         return self._token
@@ -53,8 +49,18 @@ class Passthrough:
         return False
 
 
-class Verified:
-    """A caller whose bearer token's signature and claims have been verified; it goes upstream as it is.
+class Passthrough(_Bearer):
+    """A caller whose token nobody has checked but the upstream: what it may read from the cache is limited in time."""
+
+    verified = False
+
+    def __init__(self, token: str) -> None:
+        super().__init__(token)
+        self.expires = jwt_expiry(token)
+
+
+class Verified(_Bearer):
+    """A caller whose token's signature and claims have been verified.
 
     Callers whom the same issuer gave the same permissions of the same tenant read the same cache, so that a token's
     successor finds it warm.
@@ -64,21 +70,12 @@ class Verified:
 
     def __init__(self, token: str, claims: Mapping[str, Any], *, tenant_claim: str) -> None:
         """`claims` are verified ones, `exp` among them."""
-        self._token = token
-        self.flight = token_scope(token)
+        super().__init__(token)
         self.expires = float(claims["exp"])
         tenant = claims.get(tenant_claim)
         self.tenant = tenant if isinstance(tenant, str) and tenant else None
-        self.scope = self.flight if self.tenant is None else _tenant_scope(self.tenant, claims)
-
-    def __repr__(self) -> str:
-        return f"Verified({self.scope})"
-
-    async def token(self) -> str:
-        return self._token
-
-    def renew(self, refused: str) -> bool:  # noqa: ARG002 -- the caller's token is the only one there is
-        return False
+        if self.tenant is not None:
+            self.scope = _tenant_scope(self.tenant, claims)
 
 
 def tenant_scopes(tenant: str) -> str:

@@ -231,6 +231,6 @@ def _refusal(refused: BadRequest, media: str, *, code: str = "BAD_USER_INPUT", *
     return Response(
         orjson.dumps(answer),
         refused.status,
-        {**refused.headers, "Cache-Control": "no-store"},
+        {**refused.headers, **NEVER_KEPT},
         media_type=f"{media}; charset=utf-8",
     )

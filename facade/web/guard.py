@@ -7,6 +7,8 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from .caching import NEVER_KEPT
+
 # What a page can only send after a preflight that CORS answers: proof that the page may.
 PREFLIGHTED = ("authorization", "x-api-key", "x-apollo-operation-name", "apollo-require-preflight", "x-requested-with")
 SIMPLE_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-data", "text/plain"})
@@ -44,7 +46,7 @@ class LocalHosts:
                 "This facade answers to localhost alone, for its callers need no credentials. "
                 "Set FACADE_API_KEYS, or FACADE_ALLOW_ANONYMOUS=true, to serve it under a name.\n",
                 421,
-                {"Cache-Control": "no-store"},
+                NEVER_KEPT,
             )
             await refusal(scope, receive, send)
             return

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ..loaders import Services
+from .answers import fleeting
 from .draining import Draining
 
 
@@ -22,19 +22,15 @@ class Health:
 
     async def live(self, _request: Request) -> Response:
         services = self._services()
-        return _json({"status": "ok", "upstream": services.upstream.state if services else "unknown"}, 200)
+        return fleeting(200, {"status": "ok", "upstream": services.upstream.state if services else "unknown"})
 
     async def ready(self, _request: Request) -> Response:
         services = self._services()
         if services is None:
-            return _json({"status": "starting"}, 503)
+            return fleeting(503, {"status": "starting"})
         cache = await services.upstream.store.ping()
         status = "draining" if self._draining.begun else "ready"
-        return _json(
-            {"status": status, "upstream": services.upstream.state, "cache": cache},
+        return fleeting(
             503 if self._draining.begun else 200,
+            {"status": status, "upstream": services.upstream.state, "cache": cache},
         )
-
-
-def _json(answer: object, status: int) -> Response:
-    return Response(orjson.dumps(answer), status, {"Cache-Control": "no-store"}, media_type="application/json")

@@ -16,6 +16,8 @@ from prometheus_client import (
 from starlette.requests import Request
 from starlette.responses import Response
 
+from .caching import NEVER_KEPT
+
 Labelled = TypeVar("Labelled", Counter, Histogram)
 
 METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH"})
@@ -148,6 +150,4 @@ class Metrics:
 
     async def endpoint(self, _request: Request) -> Response:
         self._count_repeated()
-        return Response(
-            generate_latest(self.registry), headers={"Cache-Control": "no-store"}, media_type=CONTENT_TYPE_LATEST
-        )
+        return Response(generate_latest(self.registry), headers=NEVER_KEPT, media_type=CONTENT_TYPE_LATEST)

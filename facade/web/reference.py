@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute, Route
 
 from ..legacy.collection import collection
 from ..legacy.openapi import document
+from .answers import fleeting
 from .params import JSON_TYPE
 
 OPENAPI_PATH = "/api/openapi.json"
@@ -31,4 +32,4 @@ class Reference:
     async def _postman(self, request: Request) -> Response:
         # It names the facade by the address that it was asked at, so it is that asker's own.
         made = collection(self._document, str(request.base_url))
-        return Response(orjson.dumps(made), 200, {"Cache-Control": "no-store"}, media_type=JSON_TYPE)
+        return fleeting(200, made)

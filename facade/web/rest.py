@@ -9,7 +9,6 @@ import time
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -30,8 +29,9 @@ from ..legacy import RestRequest
 from ..legacy.successors import LegacyCall, living
 from ..loaders import Services
 from ..upstream import Answer, Body, Caller, Ledger, read_csv, read_stats
+from .answers import message
 from .audit import LONGEST_NAME, note, note_caller
-from .caching import cache_headers, is_fresh
+from .caching import NEVER_KEPT, cache_headers, is_fresh
 from .callers import Callers
 from .departure import CLIENT_GONE, Departure
 from .guard import is_forged
@@ -99,7 +99,7 @@ class LegacyRest:
         path = request.url.path
         note(request.scope, type="rest", operation=f"{request.method} {path[:LONGEST_NAME]}")
         if not self._forward_unknown:
-            return _message(
+            return message(
                 404,
                 f"{path} is not served here. The graph is at /graphql; `facade translate` says which operation "
                 "takes a REST call's place. FACADE_FORWARD_UNKNOWN=true passes such calls on to Butlr.",
@@ -114,7 +114,7 @@ class LegacyRest:
                 )
             )
         except BadRequest as refused:
-            return _message(refused.status, str(refused))
+            return message(refused.status, str(refused))
         except ButlrError as error:
             return _failed(error, request)
 
@@ -141,7 +141,7 @@ class LegacyRest:
                 body = await read_body(request, self._max_body_bytes)
                 return _verbatim(await self._services().upstream.butlr.http.send("POST", path, body=body))
             except BadRequest as refused:
-                return _message(refused.status, str(refused))
+                return message(refused.status, str(refused))
             except ButlrError as error:
                 return _failed(error, request)
 
@@ -159,7 +159,7 @@ class LegacyRest:
                     return _verbatim(await self._as_it_came(path, given, caller))
                 response = await self._answer(request, read, body, caller)
             except BadRequest as refused:
-                return _message(refused.status, str(refused))
+                return message(refused.status, str(refused))
             except ButlrError as error:
                 return _failed(error, request)
             if self._shadow and response.status_code == 200:
@@ -217,13 +217,13 @@ def _format(body: Body) -> object:
 
 
 def _verbatim(reply: Reply) -> Response:
-    return Response(reply.body, reply.status, {"Cache-Control": "no-store"}, media_type=reply.content_type or JSON_TYPE)
+    return Response(reply.body, reply.status, NEVER_KEPT, media_type=reply.content_type or JSON_TYPE)
 
 
 def _failed(error: ButlrError, request: Request) -> Response:
     """The upstream's own answer where there was one; else a status that says how it failed."""
     note(request.scope, codes=[error.code])
-    headers = {"Cache-Control": "no-store"}
+    headers = dict(NEVER_KEPT)
     if error.retry_after is not None:
         headers["Retry-After"] = str(math.ceil(error.retry_after))
     if error.status is not None and error.body:
@@ -231,13 +231,7 @@ def _failed(error: ButlrError, request: Request) -> Response:
     status = error.status or _STATUS.get(type(error), 502)
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    return _message(status, str(error), headers)
+    return message(status, str(error), headers)
 
 
 _STATUS: dict[type[ButlrError], int] = {Unauthenticated: 401, RateLimited: 429, UpstreamTimeout: 504}
-
-
-def _message(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
-    return Response(
-        orjson.dumps({"message": message}), status, headers or {"Cache-Control": "no-store"}, media_type=JSON_TYPE
-    )

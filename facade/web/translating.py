@@ -11,11 +11,11 @@ from starlette.routing import BaseRoute, Route
 from ..butlr import RateLimited
 from ..legacy import Unreadable, translate_one
 from ..schema import Engine
+from .answers import fleeting
 from .params import JSON_TYPE, BadRequest, read_body
 from .rates import RateLimit, rate_key
 
 PATH = "/graphiql/translate"
-NO_STORE = {"Cache-Control": "no-store"}
 # Variables of the logins. The page has a dialog of its own for these.
 SECRETS = ("password", "client_secret", "refresh_token")
 
@@ -81,12 +81,8 @@ class TranslateEndpoint:
         secrets = [name for name in SECRETS if variables.get(name)]
         variables.update(dict.fromkeys(secrets, ""))
         left_out = [*(["authorization"] if found.authorized else []), *secrets]
-        return _json(200, {"query": found.query, "variables": variables, "left_out": left_out})
-
-
-def _json(status: int, answer: dict[str, Any], headers: Any = None) -> Response:
-    return Response(orjson.dumps(answer), status, {**(headers or {}), **NO_STORE}, media_type=JSON_TYPE)
+        return fleeting(200, {"query": found.query, "variables": variables, "left_out": left_out})
 
 
 def _refusal(status: int, code: str, message: str, headers: Any = None) -> Response:
-    return _json(status, {"code": code, "message": message}, headers)
+    return fleeting(status, {"code": code, "message": message}, headers)

@@ -4,7 +4,6 @@ import hmac
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
 
-import orjson
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,14 +12,13 @@ from starlette.routing import BaseRoute, Route
 from ..butlr import jwt_claims
 from ..legacy.successors import LegacyCall
 from ..legacy.usage import KEPT_DAYS, Usage, UsageUnavailableError, summary
+from .answers import fleeting, message
 from .metrics import Metrics
-from .params import JSON_TYPE
 
 PATH = "/api/usage"
 # Where a call is noted for whoever counts requests.
 NOTED = "facade.legacy"
 LONGEST_NAME = 100
-NO_STORE = {"Cache-Control": "no-store"}
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -77,21 +75,17 @@ class UsageEndpoint:
 
     async def _answer(self, request: Request) -> Response:
         if not self._is_operator(request.headers):
-            return _message(401, "Send FACADE_USAGE_KEY as `Authorization: Bearer …`.")
+            return message(401, "Send FACADE_USAGE_KEY as `Authorization: Bearer …`.")
         written = request.query_params.get("days", "7")
         if not (written.isascii() and written.isdigit() and 1 <= int(written[:4]) <= KEPT_DAYS):
-            return _message(400, f"`days` must be a number from 1 to {KEPT_DAYS}.")
+            return message(400, f"`days` must be a number from 1 to {KEPT_DAYS}.")
         try:
             answer = summary(await self._usage.counted(int(written)), int(written))
         except UsageUnavailableError as exc:
-            return _message(503, str(exc))
-        return Response(orjson.dumps(answer), 200, NO_STORE, media_type=JSON_TYPE)
+            return message(503, str(exc))
+        return fleeting(200, answer)
 
     def _is_operator(self, headers: Headers) -> bool:
         scheme, _, key = headers.get("authorization", "").partition(" ")
         given = sha256(key.strip().encode()).digest()
         return scheme.lower() == "bearer" and hmac.compare_digest(given, self._key)
-
-
-def _message(status: int, message: str) -> Response:
-    return Response(orjson.dumps({"message": message}), status, NO_STORE, media_type=JSON_TYPE)

@@ -31,6 +31,7 @@ from ..legacy.successors import LegacyCall
 from ..loaders import Services
 from ..schema import Context, Engine, Outcome
 from ..upstream import Caller, Ledger
+from .answers import message
 from .audit import codes, note, note_caller, note_document
 from .caching import cache_headers, etag_of, is_fresh, known_tags
 from .callers import Callers
@@ -43,7 +44,6 @@ from .usage import NOTED
 
 ALLOW = "GET, HEAD"
 VARY = "Authorization, X-API-Key, Accept-Encoding"
-NO_STORE = {"Cache-Control": "no-store", "Vary": VARY}
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -182,5 +182,5 @@ def _failed(errors: Collection[GraphQLError]) -> Response:
     return _message(status, error.message, headers)
 
 
-def _message(status: int, message: str, headers: dict[str, str] | None = None) -> Response:
-    return Response(orjson.dumps({"message": message}), status, {**NO_STORE, **(headers or {})}, media_type=JSON_TYPE)
+def _message(status: int, text: str, headers: dict[str, str] | None = None) -> Response:
+    return message(status, text, {"Vary": VARY, **(headers or {})})
