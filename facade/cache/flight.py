@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, TypeVar
@@ -18,10 +19,11 @@ class FlightCancelled(Exception):  # noqa: N818 - named for what happened
 
 
 class _Flight:
-    __slots__ = ("task", "traceback", "waiters")
+    __slots__ = ("began", "task", "traceback", "waiters")
 
     def __init__(self, task: asyncio.Task[Any]) -> None:
         self.task = task
+        self.began = time.monotonic()
         self.waiters = 0
         self.traceback: TracebackType | None = None
 
@@ -42,9 +44,13 @@ class SingleFlight:
     def __len__(self) -> int:
         return len(self._flights)
 
-    async def run(self, key: str, work: Callable[[], Awaitable[T]]) -> T:
+    async def run(self, key: str, work: Callable[[], Awaitable[T]], *, since: float | None = None) -> T:
+        """Return what `work` gives, or what such work that is under way will give.
+
+        `since` is a time of `time.monotonic`: work that began earlier is not joined. Raises what the work raises.
+        """
         flight = self._flights.get(key)
-        if flight is None or flight.task.done():
+        if flight is None or flight.task.done() or (since is not None and flight.began < since):
             flight = self._start(key, work)
         task: asyncio.Task[T] = flight.task
         flight.waiters += 1

@@ -16,7 +16,7 @@ from ..assets.records import FloorRecord, HiveRecord, RoomRecord, SensorRecord
 from ..butlr import Detections, WorldEntry
 from ..butlr import Entry as DetectionRecord
 from ..loaders import DetectionsAnswer, DetectionsOf, Loaders
-from ..upstream import Body, oldest
+from ..series import Body, oldest
 from .context import Info
 from .fields import described, one
 from .geometry import view_of

@@ -7,9 +7,8 @@ from typing import Any
 import strawberry
 from strawberry import UNSET
 
-from ..butlr import Row
-from ..loaders import ReportAnswer, ReportLoader
-from ..upstream import Body
+from ..loaders import Points, ReportLoader
+from ..series import Body
 from .fields import described
 from .scalars import bad_input
 
@@ -28,7 +27,7 @@ class RowsPageInfo:
 @dataclass(slots=True)
 class EdgeRecord:
     cursor: str
-    node: Row
+    node: Any
 
 
 @dataclass(slots=True)
@@ -70,13 +69,13 @@ async def read_page(reports: ReportLoader, body: Body, first: Any, after: Any) -
         raise bad_input("rows_connection pages flat reports: leave out group_by and paginate.")
     start = position_of(after) + 1 if after else 0
     page, skipped = divmod(start, limit)
-    rows: list[Row] = []
+    rows: list[Any] = []
     total: int | None = None
     more = False
     for number in (page + 1, page + 2) if skipped else (page + 1,):
         answer = await reports.whole({**body, "paginate": {"page": number, "limit": limit}})
         total, more = _extent(answer, number, limit)
-        rows += answer.reporting.rows
+        rows += answer.rows()
         if not more:
             break
     kept = rows[skipped : skipped + limit]
@@ -90,9 +89,9 @@ async def read_page(reports: ReportLoader, body: Body, first: Any, after: Any) -
     return ConnectionRecord(edges, info, total)
 
 
-def _extent(answer: ReportAnswer, page: int, limit: int) -> tuple[int | None, bool]:
+def _extent(answer: Points, page: int, limit: int) -> tuple[int | None, bool]:
     """How many rows there are in all, where the upstream says, and whether pages follow this one."""
-    info = answer.reporting.page_info or {}
+    info = (answer.reporting.page_info if answer.reporting is not None else None) or {}
     total, pages = info.get("total_item_count"), info.get("total_pages")
     known = total if isinstance(total, int) and total > 0 else None
     if known is not None:
@@ -100,4 +99,4 @@ def _extent(answer: ReportAnswer, page: int, limit: int) -> tuple[int | None, bo
     if isinstance(pages, int) and pages > 1:
         return None, page < pages
     # Counts of zero beside rows are no counts: a full page may have one after it.
-    return None, len(answer.reporting.rows) >= limit
+    return None, len(answer.rows()) >= limit

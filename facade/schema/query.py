@@ -10,7 +10,7 @@ from strawberry import ID, UNSET
 from ..assets import normal_mac
 from ..assets.records import Record, SensorRecord, TagRecord
 from ..assets.webhooks import WebhookRecord
-from ..loaders import RowStream
+from ..loaders import Points
 from .context import Info
 from .detection import DetectionSet, Source, detection_set
 from .fields import counted
@@ -41,7 +41,7 @@ from .place import (
     Zone,
     Zones,
 )
-from .report import Report, ReportRecord, needs_whole
+from .report import Report, ReportRecord, is_verbatim, needs_whole
 from .scalars import bad_input
 from .sensor import Sensor, Sensors
 from .stats import AssetStats, root_stats
@@ -209,8 +209,10 @@ async def _report(
         return ReportRecord(None, body)
     if streams_rows(info._raw_info, body):  # noqa: SLF001 -- as in detection.py
         streamed = await loaders.reports.streamed(body)
-        return StreamedReport(streamed, body) if isinstance(streamed, RowStream) else ReportRecord(streamed, body)
-    return ReportRecord(await loaders.reports.whole(body), body)
+        if isinstance(streamed, Points):
+            return ReportRecord(streamed, body)
+        return StreamedReport(*streamed, loaders.reports, body)
+    return ReportRecord(await loaders.reports.whole(body, verbatim=is_verbatim(info)), body)
 
 
 async def _detections(info: Info, filter: DetectionFilter, window: DetectionWindow | None = UNSET) -> Any:

@@ -1,24 +1,21 @@
 """Stats calls."""
 
 from ..butlr import decode_stats
-from .bodies import Body, absolute, span_of
-from .callers import Caller
-from .ledger import Ledger
-from .reader import Answer, Call, Upstream
+from ..upstream import Answer, Call, Caller, Ledger, Upstream
+from .query import Query
 
 Stats = dict[str, dict[str, float | None]]
 
 
-async def read_stats(upstream: Upstream, body: Body, caller: Caller, ledger: Ledger) -> Answer[Stats]:
+async def read_stats(upstream: Upstream, query: Query, caller: Caller, ledger: Ledger) -> Answer[Stats]:
     """Return statistics by item and measurement. Raises `ButlrError`."""
     return await upstream.read(
         Call(
             name="stats",
             send=upstream.butlr.stats,
-            asked=body,
-            body=absolute,
+            asked=query.body,
             decode=decode_stats,
-            span=span_of(body),
+            span=query.bounds,
             empty=lambda value: not any(value.values()),
         ),
         caller,

@@ -12,9 +12,7 @@ from collections.abc import AsyncIterator
 from itertools import islice
 
 from ..butlr import REPORTING_PATH, ButlrError, Reply, Reporting, Row, UpstreamTimeout, split_rows
-from .callers import Caller
-from .ledger import Ledger
-from .reader import Answer, Call, Upstream
+from ..upstream import Answer, Call, Caller, Ledger, Upstream
 
 # Bytes heard and not yet taken.
 MOST_WAITING = 32 * 1024**2

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 from ..butlr import ButlrError
 from ..cache import Entry
-from .reader import Answer
+from ..upstream import Answer
 
 T = TypeVar("T")
 

@@ -11,7 +11,8 @@ import pytest
 
 from facade.butlr import Butlr, Http, UpstreamUnavailable, decode_reporting
 from facade.cache import open_store
-from facade.upstream import Call, Exchange, Ledger, Passthrough, RowStream, Upstream
+from facade.series import RowStream
+from facade.upstream import Call, Exchange, Ledger, Passthrough, Upstream
 
 ROWS = 500
 BODY = json.dumps({"data": [{"value": n, "sensor_id": f"sensor_{n}"} for n in range(ROWS)], "page_info": {}}).encode()

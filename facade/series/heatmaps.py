@@ -2,23 +2,21 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from ..butlr import DETECTIONS_PATH, BadInput, Detections, format_rfc3339, resolve
-from .bodies import Body
-from .callers import Caller
-from .ledger import Ledger
+from ..butlr import DETECTIONS_PATH, BadInput, Detections
+from ..upstream import Answer, Caller, Ledger
+from .detections import DetectionsReader
 from .pieces import oldest
-from .reader import Answer
-from .sightings import Sightings
+from .query import Query
 
 MOST = timedelta(days=7)
 
 
 async def read_heatmap_v2(
-    sightings: Sightings, body: Body, now: datetime, caller: Caller, ledger: Ledger
+    reader: DetectionsReader, query: Query, now: datetime, caller: Caller, ledger: Ledger
 ) -> Answer[Detections]:
     """Return the answer to a body whose `data_types` is heatmap_v2 alone. Raises `ButlrError`.
 
@@ -26,28 +24,26 @@ async def read_heatmap_v2(
     place (`x`, `y` or the like); else, and for normalised maps, whose cells cannot be added, a span of more than
     seven days is `BadInput`.
     """
-    bodies = [{**body, "filter": {**body["filter"], **span}} for span in _spans(body, now)]
-    if len(bodies) <= 1:
-        return await sightings.whole(body, caller, ledger)
-    options = (body.get("window") or {}).get("heatmap_v2_options") or {}
+    parts = _parts(query, now)
+    if len(parts) <= 1:
+        return await reader.whole(query, caller, ledger)
+    options = (query.body.get("window") or {}).get("heatmap_v2_options") or {}
     if options.get("normalize"):
         raise _too_long("normalised maps cannot be added up")
-    answers = await asyncio.gather(*(sightings.whole(part, caller, ledger) for part in bodies))
+    answers = await asyncio.gather(*(reader.whole(part, caller, ledger) for part in parts))
     cells = added([answer.value.raw("heatmap_v2") for answer in answers])
     return Answer(Detections.from_entries({}, {"heatmap_v2": cells}), oldest([answer.entry for answer in answers]))
 
 
-def _spans(body: Body, now: datetime) -> list[dict[str, str]]:
-    start = resolve(body["filter"]["start"], now)
-    stop = resolve(body["filter"].get("stop") or "now", now)
-    edges = [start]
+def _parts(query: Query, now: datetime) -> list[Query]:
+    if query.start is None:
+        return [query]
+    stop = query.stop or now
+    edges = [query.start]
     while edges[-1] + MOST < stop:
         edges.append(edges[-1] + MOST)
     edges.append(stop)
-    return [
-        {"start": format_rfc3339(first.astimezone(UTC)), "stop": format_rfc3339(last.astimezone(UTC))}
-        for first, last in pairwise(edges)
-    ]
+    return [query.between(first, last) for first, last in pairwise(edges)]
 
 
 def added(maps: Sequence[Any]) -> list[dict[str, Any]]:
