@@ -4,11 +4,17 @@ import os
 import signal
 import sys
 import threading
+from enum import Enum
 from typing import Annotated
 
 import typer
 
 from .serving import address_of, listen, run
+
+
+class Era(Enum):
+    today = "today"
+    influx = "influx"
 
 
 def sandbox(
@@ -20,12 +26,26 @@ def sandbox(
         float, typer.Option(min=0, max=1, metavar="R", help="The share of data calls that fail.")
     ] = 0,
     seed: Annotated[int, typer.Option(help="What the campus and its people are made from.")] = 1,
+    era: Annotated[
+        Era, typer.Option(help="Which of Butlr's backends answers reports: today's, or the one until August 2026.")
+    ] = Era.today,
+    clock: Annotated[
+        str | None, typer.Option(metavar="TIME", help="The time it starts at, in RFC 3339; it runs on from there.")
+    ] = None,
     until_eof: Annotated[bool, typer.Option("--until-eof", hidden=True)] = False,
 ) -> None:
     """Run the simulated Butlr REST API. Prints its base URL once it listens."""
-    from ..sandbox import SandboxConfig, create_app
+    from ..sandbox import SandboxConfig, create_app, read_time
 
-    app = create_app(SandboxConfig(sensors=sensors, latency_ms=latency, fault_rate=fault_rate, seed=seed))
+    try:
+        starts_at = None if clock is None else read_time(clock)
+    except ValueError as exc:
+        raise typer.BadParameter(str(exc), param_hint="'--clock'") from exc
+    app = create_app(
+        SandboxConfig(
+            sensors=sensors, latency_ms=latency, fault_rate=fault_rate, seed=seed, era=era.value, starts_at=starts_at
+        )
+    )
     listener = listen(host, port)
     typer.echo(address_of(listener))
     if until_eof:

@@ -14,6 +14,7 @@ from starlette.routing import Route
 from . import detections, native, reporting, stats
 from .auth import DEMO_TENANT, OTHER_TENANT, Auth, Refused, jwks
 from .campus import Campus
+from .clock import SandboxClock
 from .config import SandboxConfig
 from .construction import build_campus
 from .control import control_routes
@@ -38,11 +39,12 @@ def create_app(config: SandboxConfig | None = None) -> Starlette:
     auth = Auth(config.clock)
     calls = CallLog()
     script = Script()
-    upstream = _Upstream(config, auth)
+    clock = SandboxClock(config.clock, config.starts_at)
+    upstream = _Upstream(config, auth, clock)
     return Starlette(
         routes=[
             *upstream.routes(),
-            *control_routes(config, calls, script, upstream.campus),
+            *control_routes(config, clock, calls, script, upstream.campus),
         ],
         middleware=[Middleware(Gate, config=config, auth=auth, calls=calls, script=script)],
         exception_handlers={Invalid: _invalid, Refused: _refused, HTTPException: _http_error},
@@ -50,9 +52,10 @@ def create_app(config: SandboxConfig | None = None) -> Starlette:
 
 
 class _Upstream:
-    def __init__(self, config: SandboxConfig, auth: Auth) -> None:
+    def __init__(self, config: SandboxConfig, auth: Auth, clock: SandboxClock) -> None:
         self._config = config
         self._auth = auth
+        self._clock = clock
         self._people = lru_cache(maxsize=None)(self._populate)
 
     def campus(self, tenant: str) -> Campus:
@@ -74,7 +77,7 @@ class _Upstream:
 
     async def report(self, request: Request) -> Response:
         people = self._people_of(request)
-        query = parse_report(read_body(await request.body()), self._config.clock())
+        query = parse_report(read_body(await request.body()), self._clock(), self._config.era)
         reply = reporting.answer(
             query,
             people,
@@ -88,12 +91,12 @@ class _Upstream:
 
     async def detect(self, request: Request) -> Response:
         people = self._people_of(request)
-        query = detections.parse_detections(read_body(await request.body()), self._config.clock())
+        query = detections.parse_detections(read_body(await request.body()), self._clock())
         return json_reply(detections.answer(query, people, max_points=self._config.max_points))
 
     async def stats(self, request: Request) -> Response:
         people = self._people_of(request)
-        query = stats.parse_stats(read_body(await request.body()), people.campus, self._config.clock())
+        query = stats.parse_stats(read_body(await request.body()), people.campus, self._clock())
         return json_reply(stats.answer(query, people, max_points=self._config.max_points))
 
     async def graphql(self, request: Request) -> Response:
@@ -104,7 +107,7 @@ class _Upstream:
             return json_reply(native.failure("UNAUTHENTICATED", exc.message))
         if not caller.may_read("spaces"):
             return json_reply(native.failure("FORBIDDEN", "Insufficient scope: read:spaces is needed"))
-        context = native.Context(self.campus(caller.tenant), caller.tenant, self._config.clock())
+        context = native.Context(self.campus(caller.tenant), caller.tenant, self._clock())
         status, reply = native.execute(read_body(await request.body()), context)
         return json_reply(reply, status)
 

@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from .auth import DEMO_TENANT
 from .campus import Campus
+from .clock import SandboxClock
 from .config import SandboxConfig
 from .faults import Script, ScriptedFault
 from .gate import CallLog
@@ -16,7 +17,7 @@ from .replies import json_reply
 
 
 def control_routes(
-    config: SandboxConfig, calls: CallLog, script: Script, campus_of: Callable[[str], Campus]
+    config: SandboxConfig, clock: SandboxClock, calls: CallLog, script: Script, campus_of: Callable[[str], Campus]
 ) -> list[Route]:
     async def read_calls(_: Request) -> Response:
         return json_reply(calls.record())
@@ -45,6 +46,16 @@ def control_routes(
             return json_reply({"message": str(exc)}, 400)
         return Response(status_code=204)
 
+    async def read_clock(_: Request) -> Response:
+        return json_reply(clock.record())
+
+    async def set_clock(request: Request) -> Response:
+        try:
+            clock.change(orjson.loads(await request.body()))
+        except ValueError as exc:
+            return json_reply({"message": str(exc)}, 400)
+        return json_reply(clock.record())
+
     async def read_campus(request: Request) -> Response:
         campus = campus_of(request.query_params.get("tenant", DEMO_TENANT))
         return json_reply(campus.inventory())
@@ -55,5 +66,7 @@ def control_routes(
         Route("/_sandbox/faults", set_faults, methods=["PUT"]),
         Route("/_sandbox/faults", clear_faults, methods=["DELETE"]),
         Route("/_sandbox/config", set_config, methods=["PUT"]),
+        Route("/_sandbox/clock", read_clock, methods=["GET"]),
+        Route("/_sandbox/clock", set_clock, methods=["PUT"]),
         Route("/_sandbox/campus", read_campus, methods=["GET"]),
     ]

@@ -22,7 +22,7 @@ NO_CROSSINGS = Crossings([], [])
 class People:
     def __init__(self, campus: Campus, seed: int) -> None:
         self.campus = campus
-        self._seed = seed
+        self.seed = seed
         self._zones = {floor.id: ZoneInfo(floor.timezone) for floor in campus.floors}
         self._life = lru_cache(maxsize=None)(self._draw_life)
         self._day = lru_cache(maxsize=DAYS_KEPT)(self._draw_day)
@@ -83,7 +83,7 @@ class People:
                 return merge_steps(day.sensors.get(sensor.id, NOBODY) for sensor in sensors)
 
     def _draw_life(self, floor_id: str) -> FloorLife:
-        return FloorLife(self.campus, self.campus.floor[floor_id], self._seed)
+        return FloorLife(self.campus, self.campus.floor[floor_id], self.seed)
 
     def _draw_day(self, floor_id: str, day: date) -> FloorDay:
         return self._life(floor_id).day(day)

@@ -106,7 +106,9 @@ def servers(folder: Path) -> Iterator[Servers]:
             # Off unless set, and shown.
             **{**options, "env": {**options["env"], "FACADE_INCREMENTAL": "true"}},
         ) as facade,
-        subprocess.Popen(["facade", "sandbox", "--port", "0"], stdout=subprocess.PIPE, **options) as sandbox,
+        subprocess.Popen(
+            ["facade", "sandbox", "--port", "0", "--era", "influx"], stdout=subprocess.PIPE, **options
+        ) as sandbox,
     ):
         try:
             assert facade.stderr is not None
