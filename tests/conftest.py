@@ -177,8 +177,8 @@ class Launcher:
         self._servers: list[Server] = []
 
     def sandbox(self, **config: Any) -> Sandbox:
-        """Start a sandbox; of the era `DEFAULT_ERA` unless the configuration says another."""
-        return self._start(Sandbox, "sandbox", {}, json.dumps({"era": DEFAULT_ERA, **config}))
+        """Start a sandbox; of one site and the era `DEFAULT_ERA` unless the configuration says otherwise."""
+        return self._start(Sandbox, "sandbox", {}, json.dumps({"sites": 1, "era": DEFAULT_ERA, **config}))
 
     def facade(self, upstream: str, *, elsewhere: bool = False, **settings: str) -> Facade:
         """A facade in front of `upstream`, with settings by their names in the environment.

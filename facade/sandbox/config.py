@@ -13,7 +13,8 @@ class SandboxConfig:
 
     Attributes:
         sensors: Sensors of the demo tenant's campus.
-        sites: Sites its buildings are spread over; each next one lies in another time zone.
+        sites: Sites its buildings are spread over; each next one lies in another time zone, and the fourth never
+            sleeps. Fewer where there are too few sensors.
         unplaced: Further sensors that hang nowhere: no floor, room or hive, offline, never any data.
         seed: Together with the present it decides everything that is answered.
         latency_ms: Added to every call under `/api`.
@@ -32,7 +33,7 @@ class SandboxConfig:
     """
 
     sensors: int = 200
-    sites: int = 1
+    sites: int = 4
     unplaced: int = 0
     seed: int = 1
     latency_ms: float = 0

@@ -1,7 +1,9 @@
 """One floor on one local day: who comes, where each sits when, when each leaves.
 
 Nothing is stored: a day is drawn from a generator seeded with (seed, floor, date), so any day can be had at
-any time and is always the same. Nobody is on a floor at local midnight, which keeps days independent.
+any time and is always the same. Nobody is on a floor at local midnight, which keeps days independent; but for floors
+with a lounge, which are open around the clock: there a day is that of its three shifts, and the last of them ends on
+the morning after.
 """
 
 from collections.abc import Iterator
@@ -23,6 +25,12 @@ MIDNIGHT = time()
 ATTENDANCE = (0.6, 0.78, 0.8, 0.74, 0.5, 0.05, 0.03)
 PEOPLE_PER_SENSOR = 1.2
 LOBBY_VISITORS = 30
+# Around the clock: hours after midnight at which each shift begins, how long one is, who comes on any day.
+SHIFTS = (6, 14, 22)
+SHIFT_HOURS = 8
+SHIFT_ATTENDANCE = 0.85
+# How far into the next day the last shift reaches, at most.
+OVERHANG = 7 * HOUR
 
 
 class Seat(NamedTuple):
@@ -100,7 +108,8 @@ class FloorLife:
         self._meeting_rooms = [room for room in rooms if room.roomType in ("meeting", "boardroom")]
         self._cafes = [room for room in rooms if room.roomType == "cafe"]
         self._focus_rooms = [room for room in rooms if room.roomType == "focus"]
-        homes = [room for room in rooms if room.roomType in ("open", "auditorium")] or rooms
+        self.around_the_clock = any(room.roomType == "lounge" for room in rooms)
+        homes = [room for room in rooms if room.roomType in ("open", "auditorium", "lounge")] or rooms
         seeing = sum(sensor.mode == "presence" for sensor in sensors)
         people = max(1, round(PEOPLE_PER_SENSOR * seeing)) if seeing else LOBBY_VISITORS
         random = seeded(self._seed)
@@ -112,8 +121,13 @@ class FloorLife:
         # Counted from noon, for a clock change lies between midnight and the first arrival.
         noon = int(datetime(day.year, day.month, day.day, 12, tzinfo=self._zone).timestamp())
         midnight = noon - 12 * HOUR
-        diaries = self._diaries(day, midnight, random)
-        self._arrange_meetings(diaries, midnight, random)
+        if self.around_the_clock:
+            diaries = self._shift_diaries(midnight, random)
+            first, last = SHIFTS[0] * HOUR, (SHIFTS[0] + 24) * HOUR
+        else:
+            diaries = self._diaries(day, midnight, random)
+            first, last = 9 * HOUR, 17 * HOUR
+        self._arrange_meetings(diaries, midnight + first, midnight + last, random)
         stays: list[Stay] = []
         crossings = {sensor.id: Crossings([], []) for sensor in self._traffic}
         for diary in diaries:
@@ -153,10 +167,35 @@ class FloorLife:
             diaries.append(diary)
         return diaries
 
-    def _arrange_meetings(self, diaries: "list[_Diary]", midnight: int, random: Random) -> None:
+    def _shift_diaries(self, midnight: int, random: Random) -> "list[_Diary]":
+        diaries = []
+        for person, desk in enumerate(self._desks):
+            # The first of each shift is on duty: always there, and never out of the building.
+            on_duty = person < len(SHIFTS)
+            if not on_duty and random.random() >= SHIFT_ATTENDANCE:
+                continue
+            begins = midnight + SHIFTS[person % len(SHIFTS)] * HOUR
+            arrival = begins - random.randrange(5, 25) * MINUTE
+            departure = begins + SHIFT_HOURS * HOUR + random.randrange(5, 25) * MINUTE
+            diary = _Diary(person, desk, arrival, departure)
+            meal = begins + random.randrange(150, 300) * MINUTE
+            seat = self._seat(random.choice(self._cafes), random) if self._cafes else None
+            if seat or not on_duty:
+                diary.block(meal, meal + random.randrange(20, 45) * MINUTE, seat)
+            if self._focus_rooms and random.random() < 0.3:
+                quiet = begins + random.randrange(20, 400) * MINUTE
+                diary.block(
+                    quiet,
+                    quiet + random.randrange(20, 50) * MINUTE,
+                    self._seat(random.choice(self._focus_rooms), random),
+                )
+            diaries.append(diary)
+        return diaries
+
+    def _arrange_meetings(self, diaries: "list[_Diary]", first: int, last: int, random: Random) -> None:
         for room in self._meeting_rooms:
-            slot = midnight + 9 * HOUR
-            while slot < midnight + 17 * HOUR:
+            slot = first
+            while slot < last:
                 if random.random() < 0.6:
                     slot += 30 * MINUTE
                     continue
