@@ -5,9 +5,9 @@ import math
 import string
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from .campus import Building, Campus, Floor, Hive, Point, Polygon, Room, RoomKind, Sensor, Site, Tag, Zone
+from .plans import BUILDINGS, EQUIPMENT, FLOOR_PLAN, TAGS, TERMINAL_PLAN, SitePlan, site_plan
 from .seeding import seeded
 
 SENSORS_PER_FLOOR = 40
@@ -18,47 +18,6 @@ TILE_METRES = 4.0
 SHELF_METRES = 40.0
 # Below so many a further site gets no floor of its own.
 SENSORS_PER_SITE = 10
-
-
-class SitePlan(NamedTuple):
-    name: str
-    timezone: str
-    country: str
-    sleeps: bool = True
-
-
-SITES = (
-    SitePlan("Bay Campus", "America/Los_Angeles", "US"),
-    SitePlan("Spree Campus", "Europe/Berlin", "DE"),
-    SitePlan("Yamuna Campus", "Asia/Kolkata", "IN"),
-    SitePlan("Harbour Terminal", "Australia/Sydney", "AU", sleeps=False),
-    SitePlan("Thames Campus", "Europe/London", "GB"),
-)
-BUILDINGS = ("Alder", "Birch", "Cedar", "Dogwood", "Elm", "Fir", "Ginkgo", "Hazel", "Ironwood", "Juniper")
-FLOOR_PLAN: tuple[RoomKind, ...] = (
-    *("open", "meeting", "meeting", "boardroom", "focus", "focus", "cafe"),
-    *("open", "meeting", "meeting", "boardroom", "focus", "open", "meeting", "meeting", "boardroom"),
-)
-# What never sleeps: a floor with a lounge is open around the clock.
-TERMINAL_PLAN: tuple[RoomKind, ...] = ("lounge", "cafe", "lounge", "boardroom", "focus", "lounge", "meeting")
-# Presence sensors and door (traffic) sensors of a room.
-EQUIPMENT: dict[RoomKind, tuple[int, int]] = {
-    "open": (6, 0),
-    "meeting": (1, 0),
-    "boardroom": (2, 1),
-    "focus": (1, 0),
-    "cafe": (2, 0),
-    "auditorium": (0, 2),
-    "lounge": (6, 0),
-}
-TAGS: dict[str, tuple[RoomKind, ...]] = {
-    "Collaboration": ("meeting", "boardroom"),
-    "Executive": ("boardroom",),
-    "Quiet": ("focus",),
-    "Desks": ("open", "focus"),
-    "Amenity": ("cafe", "auditorium", "lounge"),
-    "Public": (),
-}
 FIRST_INSTALLED = 1_672_531_200  # 2023-01-01
 
 
@@ -99,10 +58,11 @@ class _Builder:
         if lobby:
             # A floor known by its traffic alone: what asks for presence there hears nothing.
             budgets.insert(0, 0)
-        buildings = min(len(budgets), max(sites, math.ceil(math.sqrt(len(budgets)))))
+        places = floors if sites > 1 else len(budgets)
+        buildings = min(places, max(sites, math.ceil(math.sqrt(len(budgets)))))
         # What never sleeps comes first: the first sensors of the campus see somebody at any hour, and a campus of
         # few sensors is busy too.
-        plans = sorted((_plan(i) for i in range(sites)), key=lambda plan: plan.sleeps)
+        plans = sorted((site_plan(i) for i in range(sites)), key=lambda plan: plan.sleeps)
         for i, plan in enumerate(plans[: max(buildings, 1)]):
             self._site(i, plan)
         shares = [
@@ -312,12 +272,6 @@ class _Builder:
         for i in range(1 << 24):
             ending = (base + i * 0x9E3779) & 0xFFFFFF
             yield f"00-17-0d-00-00-{ending >> 16:02x}-{ending >> 8 & 0xFF:02x}-{ending & 0xFF:02x}"
-
-
-def _plan(index: int) -> SitePlan:
-    plan = SITES[index % len(SITES)]
-    again = index // len(SITES)
-    return plan._replace(name=f"{plan.name} {again + 1}") if again else plan
 
 
 def _rectangle(corner: Point, columns: int, rows: int) -> Polygon:
