@@ -17,6 +17,11 @@ class Era(Enum):
     influx = "influx"
 
 
+class WebhookAuth(Enum):
+    api_key = "api-key"
+    basic = "basic"
+
+
 def sandbox(
     host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 9000,
@@ -32,6 +37,15 @@ def sandbox(
     clock: Annotated[
         str | None, typer.Option(metavar="TIME", help="The time it starts at, in RFC 3339; it runs on from there.")
     ] = None,
+    webhooks: Annotated[
+        str | None, typer.Option(metavar="URL", help="Post the campus's events there as they happen.")
+    ] = None,
+    webhook_secret: Annotated[
+        str | None, typer.Option(metavar="SECRET", envvar="FACADE_WEBHOOK_SECRET", help="Goes with each event.")
+    ] = None,
+    webhook_auth: Annotated[
+        WebhookAuth, typer.Option(help="How it goes: as X-API-Key, or as the password of the basic user butlr.")
+    ] = WebhookAuth.api_key,
     until_eof: Annotated[bool, typer.Option("--until-eof", hidden=True)] = False,
 ) -> None:
     """Run the simulated Butlr REST API. Prints its base URL once it listens."""
@@ -41,9 +55,19 @@ def sandbox(
         starts_at = None if clock is None else read_time(clock)
     except ValueError as exc:
         raise typer.BadParameter(str(exc), param_hint="'--clock'") from exc
+    if webhooks is not None and not webhooks.startswith(("http://", "https://")):
+        raise typer.BadParameter("must be a URL that begins with http:// or https://", param_hint="'--webhooks'")
     app = create_app(
         SandboxConfig(
-            sensors=sensors, latency_ms=latency, fault_rate=fault_rate, seed=seed, era=era.value, starts_at=starts_at
+            sensors=sensors,
+            latency_ms=latency,
+            fault_rate=fault_rate,
+            seed=seed,
+            era=era.value,
+            starts_at=starts_at,
+            webhooks=webhooks,
+            webhook_secret=webhook_secret,
+            webhook_auth=webhook_auth.value,
         )
     )
     listener = listen(host, port)

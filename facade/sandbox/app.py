@@ -1,7 +1,7 @@
 """The routes, and what lies behind them."""
 
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -17,13 +17,15 @@ from .campus import Campus
 from .clock import SandboxClock
 from .config import SandboxConfig
 from .construction import build_campus
-from .control import control_routes
+from .control import control_routes, time_routes
+from .events import Events
 from .faults import Script
 from .gate import CallLog, Gate
 from .people import People
 from .replies import json_reply
 from .report_query import parse_report
 from .validation import Invalid, read_body
+from .webhooks import Webhooks
 
 TENANTS = (DEMO_TENANT, OTHER_TENANT)
 # Further apart than seeds that one is likely to try side by side.
@@ -41,13 +43,26 @@ def create_app(config: SandboxConfig | None = None) -> Starlette:
     script = Script()
     clock = SandboxClock(config.clock, config.starts_at)
     upstream = _Upstream(config, auth, clock)
+    webhooks = _webhooks(config, upstream, clock)
     return Starlette(
+        lifespan=webhooks.running if webhooks else None,
         routes=[
             *upstream.routes(),
-            *control_routes(config, clock, calls, script, upstream.campus),
+            *control_routes(config, calls, script, upstream.campus),
+            *time_routes(clock, webhooks),
         ],
         middleware=[Middleware(Gate, config=config, auth=auth, calls=calls, script=script)],
         exception_handlers={Invalid: _invalid, Refused: _refused, HTTPException: _http_error},
+    )
+
+
+def _webhooks(config: SandboxConfig, upstream: "_Upstream", clock: SandboxClock) -> Webhooks | None:
+    if not config.webhooks:
+        return None
+    # Not built before the first minute is told: a campus of many sensors takes a second.
+    events = cache(lambda: Events(upstream.people(DEMO_TENANT)))
+    return Webhooks(
+        config.webhooks, events, clock, seed=config.seed, secret=config.webhook_secret, auth=config.webhook_auth
     )
 
 
@@ -56,10 +71,10 @@ class _Upstream:
         self._config = config
         self._auth = auth
         self._clock = clock
-        self._people = lru_cache(maxsize=None)(self._populate)
+        self.people = lru_cache(maxsize=None)(self._populate)
 
     def campus(self, tenant: str) -> Campus:
-        return self._people(tenant).campus
+        return self.people(tenant).campus
 
     def routes(self) -> list[Route]:
         post = partial(Route, methods=["POST"])
@@ -127,7 +142,7 @@ class _Upstream:
         caller = self._auth.caller(request.headers.get("authorization"))
         if not caller.may_read("sensors"):
             raise Refused(403, "Insufficient scope: read:sensors is needed")
-        return self._people(caller.tenant)
+        return self.people(caller.tenant)
 
     def _populate(self, tenant: str) -> People:
         if tenant not in TENANTS:

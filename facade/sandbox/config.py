@@ -1,8 +1,9 @@
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
+WebhookAuth = Literal["api-key", "basic"]
 Era = Literal["today", "influx"]
 ERAS: tuple[Era, ...] = ("today", "influx")
 
@@ -29,6 +30,9 @@ class SandboxConfig:
         era: Which backend answers reporting: `today` is the one since 3 August 2026, `influx` the one before.
         starts_at: The present at the start, as epoch seconds, from where it runs on; None: that of `clock`. There
             is no data after the present.
+        webhooks: Where the demo tenant's events are posted as they happen; None: nowhere.
+        webhook_secret: Goes with each post, by `webhook_auth` as the header X-API-Key or as the password of the basic
+            user `butlr`.
         clock: The time of day, as epoch seconds. Tokens end and rates are counted by it, wherever the present is.
     """
 
@@ -46,6 +50,9 @@ class SandboxConfig:
     shallow_groups: bool = False
     era: Era = "today"
     starts_at: float | None = None
+    webhooks: str | None = None
+    webhook_secret: str | None = field(default=None, repr=False)
+    webhook_auth: WebhookAuth = "api-key"
     clock: Callable[[], float] = time.time
 
     def change(self, settings: dict[str, Any]) -> None:

@@ -154,6 +154,13 @@ def _sightings(
         yield window.start, sampled, [_local(stay, sampled) for stay in here]
 
 
+def points_at(people: People, sensor: Sensor, time: int) -> tuple[list[Point], list[Point]]:
+    """Return where a sensor sees people at this second: in its own view, and on the floor."""
+    here = [stay for stay in people.stays(sensor, time, time + 1) if stay.start <= time]
+    local = [_local(stay, time) for stay in sorted(here, key=lambda stay: stay.person)]
+    return local, _value("detections_world", sensor, local)
+
+
 def _pick(function: str, seen: Step, window: Window) -> float:
     """The time of the sample that stands for the window; of several alike the first."""
     if function in ("first", "last") or window.samples == 1:
