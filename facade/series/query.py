@@ -180,8 +180,8 @@ def _resolved(body: Body, now: datetime, *, adds_stop: bool) -> Query:
         written = within.get(name)
         if moment is not None and (moves or not (isinstance(written, str) and is_rfc3339(written))):
             changed[name] = format_rfc3339(moment)
-    if absent and "start" not in within:
-        # Not even a start: the upstream says what is missing.
+    if absent and start is None and _about(within.get("start"), timedelta()) is None:
+        # Not even a start: the upstream says what is missing, or wrong with it.
         changed.pop("stop", None)
     if not changed:
         return Query(body, start, None if absent and not adds_stop else stop)
@@ -193,7 +193,7 @@ def _resolved(body: Body, now: datetime, *, adds_stop: bool) -> Query:
 def _end(written: object, now: datetime) -> tuple[datetime | None, bool]:
     """The moment of an end, and whether it may be moved to an edge; None for what names no moment for certain."""
     if isinstance(written, int) and not isinstance(written, bool):
-        return from_epoch(written), False
+        return from_epoch(written) if is_epoch(str(abs(written))[:20]) else None, False
     if not isinstance(written, str):
         return None, False
     if written == "now" or parse_relative(written) is not None:

@@ -56,6 +56,8 @@ def span(asked):
         # What is no time is the upstream's to judge.
         (body("yesterday", "2025-10-14T13:00:00Z"), ("yesterday", "2025-10-14T13:00:00Z")),
         (body("-999999999w", "2025-10-14T13:00:00Z"), ("-999999999w", "2025-10-14T13:00:00Z")),
+        (body("yesterday"), ("yesterday", None)),
+        (body("2025-10-14T12:00:00Z", 5), ("2025-10-14T12:00:00Z", 5)),
         (body(), (None, None)),
     ],
 )
