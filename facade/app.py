@@ -20,8 +20,8 @@ from .cache import Store, open_store
 from .legacy.usage import Usage
 from .loaders import Reports, Services
 from .schema import Engine, Limits, build_schema
-from .settings import Settings, SettingsError, load
 from .series import DetectionsReader, Labels
+from .settings import Settings, SettingsError, load
 from .upstream import Exchange, Service, Upstream
 from .upstream.jwks import Keys
 from .upstream.vault import SharedVault

@@ -109,8 +109,8 @@ def test_rows_come_in_the_same_order_however_they_were_read(facade, sandbox, tok
         for room in watched:
             mine = [place for place in of_room if place[0] == room]
             assert mine == sorted(mine)
-        assert len({place[0] for place in of_room}) == len([
-            place for before, place in zip([[None]], of_room, strict=False) if before[0] != place[0]
-        ]) + sum(before[0] != after[0] for before, after in pairwise(of_room))
+        assert len({place[0] for place in of_room}) == len(
+            [place for before, place in zip([[None]], of_room, strict=False) if before[0] != place[0]]
+        ) + sum(before[0] != after[0] for before, after in pairwise(of_room))
     assert answers[1] == answers[3]
     assert [row for row in answers[0] if row in answers[2]] == answers[2]
