@@ -14,9 +14,9 @@ from ..butlr import RateLimited, Unauthenticated
 from ..loaders import Services
 from ..schema import Context, Engine, Later, Outcome
 from ..upstream import Caller, Ledger
-from .audit import codes, note, note_caller, note_document, noted
+from .admission import Admission
+from .audit import codes, note, note_document, noted
 from .caching import NEVER_KEPT, cache_headers, etag_of, is_fresh, known_tags
-from .callers import Callers
 from .chunked import ChunkedResponse
 from .departure import CLIENT_GONE, Departure
 from .documents import NotFound, Persisted, Trusted
@@ -29,7 +29,6 @@ from .hot_layer import OFFERED
 from .incremental import NEEDS_PARTS, PartsResponse
 from .metrics import Metrics
 from .params import HTML_TYPE, JSON_TYPE, RESPONSE_TYPE, BadRequest, Params, accepted, read_params, takes_parts
-from .rates import RateLimit, rate_key
 
 # What of a GET makes it an operation and not a visit of GraphiQL's page.
 NAMES_A_DOCUMENT = {"query", "extensions", "documentId", "id"}
@@ -48,25 +47,23 @@ class GraphQLEndpoint:
         self,
         engine: Engine,
         services: Callable[[], Services],
-        callers: Callable[[], Callers],
+        admission: Admission,
         *,
         graphiql: GraphiQL | None,
         max_body_bytes: int,
         operation_timeout: float | None = None,
         documents: Trusted | Persisted | None = None,
-        rate_limit: RateLimit | None = None,
         cors_origins: Collection[str] = (),
         metrics: Metrics | None = None,
         draining: Draining | None = None,
     ) -> None:
         self._engine = engine
         self._services = services
-        self._callers = callers
+        self._admission = admission
         self._graphiql = graphiql
         self._max_body_bytes = max_body_bytes
         self._operation_timeout = operation_timeout
         self._documents = documents or Persisted()
-        self._rate_limit = rate_limit
         self._cors_origins = cors_origins
         self._metrics = metrics
         self._draining = draining
@@ -86,10 +83,7 @@ class GraphQLEndpoint:
         note(request.scope, type="graphql")
         try:
             media = self._answerable(request, media)
-            caller = await self._callers().of(request.headers)
-            note_caller(request.scope, caller)
-            if self._rate_limit:
-                await self._rate_limit.check(rate_key(request, caller))
+            caller = await self._admission.caller(request)
             params = await read_params(request, self._max_body_bytes)
             text = self._documents.text(params)
         except (BadRequest, NotFound, RateLimited, Unauthenticated) as error:
@@ -126,7 +120,7 @@ class GraphQLEndpoint:
             note(request.scope, outcome="refused", codes=["BAD_USER_INPUT"])
             return _refusal(BadRequest(406, NEEDS_PARTS), media)
         deadline = None if self._operation_timeout is None else time.monotonic() + self._operation_timeout
-        with Departure(request.receive) as departure:
+        async with Departure(request.receive) as departure:
             ledger = Ledger(
                 fresh=is_fresh(request.headers.get("cache-control", "")),
                 deadline=deadline,
