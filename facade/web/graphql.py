@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ..butlr import RateLimited, Unauthenticated
-from ..loaders import Services
+from ..loaders import Budget, Services
 from ..schema import Context, Engine, Later, Outcome
 from ..upstream import Caller, Ledger
 from .admission import Admission
@@ -32,6 +32,8 @@ from .params import HTML_TYPE, JSON_TYPE, RESPONSE_TYPE, BadRequest, Params, acc
 
 # What of a GET makes it an operation and not a visit of GraphiQL's page.
 NAMES_A_DOCUMENT = {"query", "extensions", "documentId", "id"}
+# Where what an operation cost is noted.
+_BUDGET = "facade.budget"
 VARY = "Authorization, X-API-Key, Accept, Accept-Encoding"
 
 
@@ -72,6 +74,10 @@ class GraphQLEndpoint:
         request = Request(scope, receive)
         response = await self._respond(request)
         response.headers.setdefault("Vary", VARY)
+        if not response.headers.get("content-type", "").startswith(HTML_TYPE):
+            budget: Budget | None = scope.get(_BUDGET)
+            response.headers["X-Cost"] = str(budget.cost if budget else 0)
+            response.headers["X-Cost-Limit"] = str(self._engine.cost_limit)
         await response(scope, receive, send)
 
     async def _respond(self, request: Request) -> Response:
@@ -135,9 +141,10 @@ class GraphQLEndpoint:
             finally:
                 if outcome is None or outcome.later is None:
                     context.close()
+        request.scope[_BUDGET] = context.budget
         if departure.gone or outcome is None:
             await _close(outcome, context)
-            note(request.scope, outcome="left", cost=context.budget.spent)
+            note(request.scope, outcome="left", cost=context.budget.cost)
             return Response(status_code=CLIENT_GONE)
         request.scope["facade.ledger"] = ledger
         if outcome.later:
@@ -148,9 +155,9 @@ class GraphQLEndpoint:
         self, request: Request, outcome: Outcome, context: Context, operation: OperationType | None, media: str
     ) -> Response:
         ledger, caller, kind = context.ledger, context.caller, operation.value if operation else "-"
-        note(request.scope, outcome=_ended(outcome), codes=codes(outcome.errors), cost=context.budget.spent)
+        note(request.scope, outcome=_ended(outcome), codes=codes(outcome.errors), cost=context.budget.cost)
         if self._metrics:
-            self._metrics.operation(kind, _ended(outcome), context.budget.spent)
+            self._metrics.operation(kind, _ended(outcome), context.budget.cost)
         status = 200 if outcome.executed else _request_error(media)
         media_type = f"{media}; charset=utf-8"
         cacheable = operation is OperationType.QUERY and outcome.executed
@@ -168,7 +175,7 @@ class GraphQLEndpoint:
             headers["Content-Encoding"] = coding
             body = await encoded(body, coding)
         if cacheable and not outcome.errors and caller is not None:
-            request.scope[OFFERED] = Offer(caller, ledger, kind, context.budget.spent, noted(request.scope))
+            request.scope[OFFERED] = Offer(caller, ledger, kind, context.budget.cost, noted(request.scope))
         return Response(body, status, headers, media_type=media_type)
 
     def _in_parts(
@@ -176,9 +183,9 @@ class GraphQLEndpoint:
     ) -> PartsResponse:
         def ended(errors: Sequence[GraphQLError], gone: bool) -> None:
             ended = "left" if gone else "partial" if errors else "ok"
-            note(request.scope, outcome=ended, codes=codes(errors), cost=context.budget.spent)
+            note(request.scope, outcome=ended, codes=codes(errors), cost=context.budget.cost)
             if self._metrics and not gone:
-                self._metrics.operation(operation.value if operation else "-", ended, context.budget.spent)
+                self._metrics.operation(operation.value if operation else "-", ended, context.budget.cost)
 
         # Until it has all been sent.
         note(request.scope, outcome="left")
