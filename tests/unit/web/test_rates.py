@@ -134,7 +134,6 @@ class TestWindows:
         assert windows.hit("third")
         assert windows.hit("first"), "who has not been heard of for longest is forgotten"
 
-
     @pytest.mark.parametrize("rates", ["2/minute;100/hour", "100/hour;2/minute"])
     async def test_what_one_rate_refuses_does_not_count_in_another(self, rates):
         limit = RateLimit(rates)
