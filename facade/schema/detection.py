@@ -184,8 +184,9 @@ class DetectionSet:
     heatmap_v2 = strawberry.field(
         resolver=_heatmap_v2,
         graphql_type=JSON | None,
-        description="The heat map by cells, as the upstream gives it; a call of its own, for its window differs. "
-        "`grid_resolution` is 0.25, 0.5 or 1.0 metres; at most 7 days a call.",
+        description="The heat map by cells, `[x, y, value]` in `array_cells`, as the upstream gives it; a call of its "
+        "own, for its window differs. `grid_resolution` is 0.25, 0.5 or 1.0 metres. A span of more than 7 days is "
+        "several calls whose cells are added up; with `normalize` the sum is divided by its greatest cell.",
     )
 
 

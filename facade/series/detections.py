@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from ..butlr import ButlrError, Detections, decode_detections
 from ..upstream import Answer, Call, Caller, Ledger, Upstream
+from .cells import added, map_in
 from .pieces import Piece, oldest
 from .query import Query
 
@@ -24,7 +25,9 @@ class DetectionsReader:
             return pieces[0].unwrap()
         answers = [piece.unwrap() for piece in pieces]
         merged = {
-            name: [entry for answer in answers for entry in answer.value.raw(name) or ()]
+            name: added([map_in(answer.value) for answer in answers])
+            if name == "heatmap_v2"
+            else [entry for answer in answers for entry in answer.value.raw(name) or ()]
             for name in query.body.get("data_types") or ()
         }
         return Answer(Detections.from_data(merged), oldest([answer.entry for answer in answers]))

@@ -1,14 +1,13 @@
 """heatmap_v2 over more than the upstream gives in one call: cut by time, and the cells added up."""
 
 import asyncio
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Any
 
-from ..butlr import DETECTIONS_PATH, BadInput, Detections
+from ..butlr import Detections
 from ..upstream import Answer, Caller, Ledger
-from .detections import DetectionsReader
+from .cells import added, map_in
+from .detections import MACS_A_CALL, DetectionsReader
 from .pieces import oldest
 from .query import Query
 
@@ -20,19 +19,29 @@ async def read_heatmap_v2(
 ) -> Answer[Detections]:
     """Return the answer to a body whose `data_types` is heatmap_v2 alone. Raises `ButlrError`.
 
-    Butlr's docs do not show a cell. Cells of parts are added up where each is an object with one number beside its
-    place (`x`, `y` or the like); else, and for normalised maps, whose cells cannot be added, a span of more than
-    seven days is `BadInput`.
+    A span of more than seven days, and more sensors than go into a call, are several calls. A normalised map is then
+    asked for as it is, added up, and divided by its greatest cell.
     """
     parts = _parts(query, now)
-    if len(parts) <= 1:
-        return await reader.whole(query, caller, ledger)
-    options = (query.body.get("window") or {}).get("heatmap_v2_options") or {}
-    if options.get("normalize"):
-        raise _too_long("normalised maps cannot be added up")
-    answers = await asyncio.gather(*(reader.whole(part, caller, ledger) for part in parts))
-    cells = added([answer.value.raw("heatmap_v2") for answer in answers])
-    return Answer(Detections.from_entries({}, {"heatmap_v2": cells}), oldest([answer.entry for answer in answers]))
+    if len(parts) <= 1 and len(query.body["filter"].get("mac_addresses") or ()) <= MACS_A_CALL:
+        answer = await reader.whole(query, caller, ledger)
+        return Answer(_of_map(map_in(answer.value)), answer.entry)
+    query, normalize = _not_normalized(query)
+    answers = await asyncio.gather(*(reader.whole(part, caller, ledger) for part in _parts(query, now)))
+    total = added([map_in(answer.value) for answer in answers], normalize=normalize)
+    return Answer(_of_map(total), oldest([answer.entry for answer in answers]))
+
+
+def _of_map(heatmap: object) -> Detections:
+    return Detections.from_entries({}, {"heatmap_v2": heatmap})
+
+
+def _not_normalized(query: Query) -> tuple[Query, bool]:
+    window = query.body.get("window") or {}
+    options = dict(window.get("heatmap_v2_options") or {})
+    if not options.pop("normalize", False):
+        return query, False
+    return query.with_body(window={**window, "heatmap_v2_options": options}), True
 
 
 def _parts(query: Query, now: datetime) -> list[Query]:
@@ -44,36 +53,3 @@ def _parts(query: Query, now: datetime) -> list[Query]:
         edges.append(edges[-1] + MOST)
     edges.append(stop)
     return [query.between(first, last) for first, last in pairwise(edges)]
-
-
-def added(maps: Sequence[Any]) -> list[dict[str, Any]]:
-    """One map of several. Raises `BadInput` where their cells are not such as can be added."""
-    totals: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for cells in maps:
-        if not isinstance(cells, list):
-            raise _too_long("the upstream's map is no list of cells")
-        for cell in cells:
-            value = _value_of(cell)
-            place = tuple(sorted((name, repr(item)) for name, item in cell.items() if name != value))
-            if place in totals:
-                totals[place][value] += cell[value]
-            else:
-                totals[place] = dict(cell)
-    return list(totals.values())
-
-
-PLACES = {"x", "y", "lat", "lng", "center_x", "center_y", "row", "column", "col"}
-
-
-def _value_of(cell: Any) -> str:
-    if isinstance(cell, dict):
-        numbers: list[str] = [
-            name for name, item in cell.items() if name not in PLACES and isinstance(item, int | float)
-        ]
-        if len(numbers) == 1:
-            return numbers[0]
-    raise _too_long("the upstream's cells do not say which number is theirs")
-
-
-def _too_long(reason: str) -> BadInput:
-    return BadInput(f"heatmap_v2 covers 7 days a call, and {reason}: ask for at most 7 days.", path=DETECTIONS_PATH)
