@@ -26,6 +26,7 @@ from .upstream import Exchange, Service, Upstream
 from .upstream.jwks import Keys
 from .upstream.vault import SharedVault
 from .upstream.verifying import Verifier
+from .web.admission import Admission
 from .web.audit import Audited, AuditLog
 from .web.callers import Callers
 from .web.documents import Trusted, read_manifest
@@ -274,37 +275,38 @@ def create_app(settings: Settings | None = None) -> Starlette:
             await rate_limit.aclose()
 
     graphiql = GraphiQL() if settings.graphiql else None
+    admission = Admission(
+        lambda: callers[0],
+        lambda caller: facade.opened_services().upstream.accepted(caller),  # noqa: PLW0108 -- not open yet
+        rate_limit=rate_limit,
+        cors_origins=settings.cors_origins,
+    )
     graphql = GraphQLEndpoint(
         facade.engine,
         facade.opened_services,
-        lambda: callers[0],
+        admission,
         graphiql=graphiql,
         max_body_bytes=settings.max_body_bytes,
         operation_timeout=settings.operation_timeout,
         documents=_trusted(settings),
-        rate_limit=rate_limit,
         cors_origins=settings.cors_origins,
         metrics=metrics,
         draining=draining,
     )
     rest = LegacyRest(
         facade.opened_services,
-        lambda: callers[0],
+        admission,
         refresh_path=settings.refresh_path,
         max_body_bytes=settings.max_body_bytes,
         operation_timeout=settings.operation_timeout,
-        rate_limit=rate_limit,
         forward_unknown=settings.forward_unknown,
         shadow=shadow,
-        cors_origins=settings.cors_origins,
     )
     v2 = V2(
         facade.engine,
         facade.opened_services,
-        lambda: callers[0],
+        admission,
         operation_timeout=settings.operation_timeout,
-        rate_limit=rate_limit,
-        cors_origins=settings.cors_origins,
         shadow=shadow,
     )
     health = Health(lambda: facade.services, draining)

@@ -5,7 +5,7 @@ import logging
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO, cast
 
 import orjson
 import structlog
@@ -20,11 +20,11 @@ def configure(log_format: str) -> None:
             *_rendered(log_format),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", STDERR)),
         cache_logger_on_first_use=True,
     )
     # uvicorn's own messages, in one handler that says no secrets: it logs no headers.
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=logging.WARNING, stream=STDERR, format="%(levelname)s %(name)s: %(message)s")
 
 
 class AccessLog:
@@ -36,7 +36,6 @@ class AccessLog:
 
     def __init__(self, log_format: str) -> None:
         self._line: Callable[[dict[str, Any]], str] = _json if log_format == "json" else _text
-        self._write = sys.stderr.write
         self._lines: list[str] = []
         self._shown = structlog.get_logger() if _is_watched(log_format) else None
 
@@ -51,7 +50,31 @@ class AccessLog:
 
     def _flush(self) -> None:
         lines, self._lines = self._lines, []
-        self._write("\n".join([*lines, ""]))
+        write_line("\n".join([*lines, ""]))
+
+
+class _Stderr:
+    """stderr for logs: a disk that is full, or a reader that has gone, costs lines and nothing else."""
+
+    def write(self, text: str) -> int:
+        try:
+            return sys.stderr.write(text)
+        except (OSError, ValueError):
+            return 0
+
+    def flush(self) -> None:
+        try:
+            sys.stderr.flush()
+        except (OSError, ValueError):
+            return
+
+
+STDERR = _Stderr()
+
+
+def write_line(text: str) -> None:
+    """Write to the log. Never raises: what cannot be logged must not cost an answer."""
+    STDERR.write(text)
 
 
 def _is_watched(log_format: str) -> bool:

@@ -171,17 +171,18 @@ class Hot:
         """Count a request without waiting; false where it is one too many, or that cannot be told so."""
         if self._rate_limit is None:
             return True
-        if not any(asked.who) and b"x-forwarded-for" in asked.later:
+        counted = self._counted_as(kept)
+        if counted is None and b"x-forwarded-for" in asked.later:
             # Whose address counts, a layer above this one knows.
             return False
-        return self._rate_limit.check_at_once(_counted_as(asked, kept, host))
+        return self._rate_limit.check_at_once(counted or host or "-")
 
-    async def is_counted(self, asked: Asked, kept: Repeatable, host: str | None) -> bool:
+    async def is_counted(self, kept: Repeatable, host: str | None) -> bool:
         """Count a request; false where it is one too many."""
         if self._rate_limit is None:
             return True
         try:
-            await self._rate_limit.check(_counted_as(asked, kept, host))
+            await self._rate_limit.check(self._counted_as(kept) or host or "-")
         except RateLimited:
             return False
         return True
@@ -249,8 +250,6 @@ class Hot:
             self._callers.popitem(last=False)
         services.upstream.store.put_local(prefix + asked.digest, kept, ttl)
 
-
-def _counted_as(asked: Asked, kept: Repeatable, host: str | None) -> str:
-    authorization, api_key = asked.who
-    given = {"authorization": authorization.decode("latin-1"), "x-api-key": api_key.decode("latin-1")}
-    return counted_as(given, host, kept.caller)
+    def _counted_as(self, kept: Repeatable) -> str | None:
+        services = self._services()
+        return counted_as(kept.caller, proven=services is not None and services.upstream.accepted(kept.caller))
