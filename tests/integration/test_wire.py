@@ -200,3 +200,30 @@ def test_an_answer_without_length_is_not_chunked_for_http_1_0(wired, connect):
     assert status == 200
     assert "transfer-encoding" not in headers
     assert body.rstrip().endswith(b"</html>")
+
+
+def test_an_empty_header_is_not_an_absent_one(launch, sandbox, connect):
+    """What guards refuse is refused though the answer for who does not send that header is kept."""
+    service = launch.facade(
+        sandbox.url,
+        FACADE_AUTH="service",
+        BUTLR_CLIENT_ID="demo-client",
+        BUTLR_CLIENT_SECRET="demo-secret",
+    )
+    get = "GET /graphql?query=%7Bsensors%7Bdata%7Bid%7D%7D%7D HTTP/1.1\r\nHost: localhost\r\n{}\r\n"
+    plain, foreign = get.format("").encode(), get.format("Sec-Fetch-Site:\r\n").encode()
+    connection = connect(service).send(plain)
+    assert connection.answer()[0] == 200
+    assert "HIT" in [connection.send(plain).answer()[1]["x-cache"] for _ in range(3)]
+    assert connection.send(foreign).answer()[0] == 403
+    for host, status in (("[::1]", 200), ("[::1]:80", 200), ("[::1]evil", 421), ("[::1", 421)):
+        named = plain.replace(b"localhost", host.encode())
+        assert connect(service).send(named).answer()[0] == status, host
+
+
+@pytest.mark.parametrize("given", ["*", '"other" , W/{}'])
+def test_an_answer_known_by_any_tag_is_not_sent_again(facade, token, given):
+    ask = {"params": {"query": "{ sensors { data { id } } }"}, "headers": {"Authorization": f"Bearer {token}"}}
+    etag = facade.request("GET", "/graphql", **ask).headers["ETag"]
+    ask["headers"]["If-None-Match"] = given.format(etag)
+    assert facade.request("GET", "/graphql", **ask).status_code == 304
