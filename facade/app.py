@@ -27,6 +27,7 @@ from .upstream.jwks import Keys
 from .upstream.vault import SharedVault
 from .upstream.verifying import Verifier
 from .web.admission import Admission
+from .web.arrival import Arrival
 from .web.audit import Audited, AuditLog
 from .web.callers import Callers
 from .web.documents import Trusted, read_manifest
@@ -269,7 +270,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
             async with _under_way(*behind):
                 with draining.heard():
                     # For the server's connections, which may answer ahead of the app.
-                    yield {"hot": hot}
+                    yield {"hot": hot, "arrival": Arrival(settings.max_head_bytes, settings.request_timeout)}
         await usage.aclose()
         if rate_limit:
             await rate_limit.aclose()

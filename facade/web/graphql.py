@@ -16,7 +16,7 @@ from ..schema import Context, Engine, Later, Outcome
 from ..upstream import Caller, Ledger
 from .admission import Admission
 from .audit import codes, note, note_document, noted
-from .caching import NEVER_KEPT, cache_headers, etag_of, is_fresh, known_tags
+from .caching import NEVER_KEPT, cache_headers, etag_of, is_fresh, is_known
 from .chunked import ChunkedResponse
 from .departure import CLIENT_GONE, Departure
 from .documents import NotFound, Persisted, Trusted
@@ -169,7 +169,7 @@ class GraphQLEndpoint:
         if request.method == "GET" and outcome.executed and not outcome.errors:
             etag = etag_of(media.encode(), coding.encode(), body)
             headers["ETag"] = etag
-            if etag in known_tags(request.headers.get("if-none-match", "")):
+            if is_known(etag, request.headers.get("if-none-match", "")):
                 return Response(status_code=304, headers=headers)
         if coding != IDENTITY:
             headers["Content-Encoding"] = coding

@@ -20,7 +20,7 @@ from ..loaders import Services
 from ..logs import AccessLog
 from ..upstream import Caller, Ledger
 from .audit import AuditLog, record
-from .caching import ages, is_fresh, known_tags
+from .caching import ages, is_fresh, is_known
 from .encoding import coding_of
 from .guard import PREFLIGHTED
 from .metrics import Metrics
@@ -191,8 +191,8 @@ class Hot:
         """Return what to send for a request that came at `began` (`time.perf_counter`), and note that it was."""
         later = asked.later
         request_id = id_of(later[b"x-request-id"].decode("latin-1") if b"x-request-id" in later else "")
-        tags = known_tags(later[b"if-none-match"].decode("latin-1")) if b"if-none-match" in later else ()
-        is_unchanged = kept.etag is not None and kept.etag in tags
+        asks = later.get(b"if-none-match", b"").decode("latin-1")
+        is_unchanged = bool(asks) and kept.etag is not None and is_known(kept.etag, asks)
         status = 304 if is_unchanged else 200
         age, most = ages(kept.as_of, kept.fresh_until, self._clock())
         own = (

@@ -34,7 +34,7 @@ from ..upstream import Caller, Ledger
 from .admission import Admission
 from .answers import message
 from .audit import codes, note, note_document
-from .caching import cache_headers, etag_of, is_fresh, known_tags
+from .caching import cache_headers, etag_of, is_fresh, is_known
 from .departure import CLIENT_GONE, Departure
 from .params import JSON_TYPE, BadRequest
 from .shadow import Replay, Shadow
@@ -144,7 +144,7 @@ def _answered(request: Request, resolved: Resolved, outcome: Outcome, ledger: Le
     body = orjson.dumps(answer)
     etag = etag_of(body)
     headers = {**cache_headers(ledger), "ETag": etag, "Vary": VARY}
-    if known_tags(request.headers.get("if-none-match", "")) & {etag, "*"}:
+    if is_known(etag, request.headers.get("if-none-match", "")):
         return Response(status_code=304, headers=headers)
     return Response(body, 200, headers, media_type=JSON_TYPE)
 
