@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from graphql import GraphQLEnumType, GraphQLObjectType, GraphQLSchema
 from strawberry import federation
@@ -28,7 +28,11 @@ ENTITIES = {
     "Zone": "zones",
     "Hive": "hives",
     "Sensor": "sensors",
+    "Tag": "tags",
 }
+
+# The least that serves: not every composer knows the newest.
+FEDERATION: Final = "2.3"
 
 FEDERATION_TYPES = {
     "_Any": "A representation of an entity: its type and its key.",
@@ -48,6 +52,7 @@ def _build(extra_measurements: tuple[str, ...], incremental: bool) -> GraphQLSch
         config=StrawberryConfig(
             auto_camel_case=False, scalar_map=SCALARS, enable_experimental_incremental_execution=incremental
         ),
+        federation_version=FEDERATION,
     )
     core = schema._schema  # noqa: SLF001 -- execution is ours, see engine.py
     add_measurements(core, extra_measurements)

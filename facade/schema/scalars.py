@@ -21,6 +21,9 @@ TIME_TAKES = (
 )
 DURATION_TAKES = "one or more numbers with a unit of s m h d w M (30s, 5m, 1h30m, 1w)"
 
+# In this project's documentation, wherever that is kept.
+SPECIFIED = "docs/clients.md"
+
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _EPOCH_MS = re.compile(r"\d{10,16}")
@@ -75,12 +78,14 @@ SCALARS: dict[object, ScalarDefinition] = {
         description=f"A time: {TIME_TAKES}. What the endpoint takes goes up as given, else as RFC 3339; "
         "`stop: now` is left out. Serialised as RFC 3339 in UTC with Z: milliseconds as three digits, "
         "none where they are zero.",
+        specified_by_url=f"{SPECIFIED}#time",
         serialize=serialize_time,
         parse_value=parse_time,
     ),
     Duration: strawberry.scalar(
         name="Duration",
         description=f"A length of time: {DURATION_TAKES}.",
+        specified_by_url=f"{SPECIFIED}#duration",
         serialize=str,
         parse_value=parse_duration_text,
     ),
