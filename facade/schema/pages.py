@@ -23,6 +23,11 @@ LAST = f"How many of the rows ahead of `before`, 1 to {MOST}."
 BEFORE = "A cursor, with `last`: what comes ahead of it."
 
 
+def numbered(text: str) -> Any:
+    """A field of ours: a supergraph leaves it out, for no other subgraph's `PageInfo` has it."""
+    return federation.field(description=text, inaccessible=True)
+
+
 @federation.type(
     shareable=True,
     description="Which page an answer is: by cursors (the Relay cursor connections specification) and by numbers.",
@@ -32,10 +37,10 @@ class PageInfo:
     hasPreviousPage: bool = described("Whether rows come before these.")
     startCursor: str | None = described("The cursor of the first row: give it as `before` for what precedes.")
     endCursor: str | None = described("The cursor of the last row: give it as `after` for what follows.")
-    page: int | None = described("The page, from 1; null for rows that begin within one.")
-    page_item_count: int | None = described("Rows on this page.")
-    total_item_count: int | None = described("Rows in all, where the upstream says.")
-    total_pages: int | None = described("Pages in all, where the upstream says.")
+    page: int | None = numbered("The page, from 1; null for rows that begin within one.")
+    page_item_count: int | None = numbered("Rows on this page.")
+    total_item_count: int | None = numbered("Rows in all, where the upstream says.")
+    total_pages: int | None = numbered("Pages in all, where the upstream says.")
 
 
 @dataclass(slots=True)

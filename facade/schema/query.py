@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import strawberry
-from strawberry import ID, UNSET, federation
+from strawberry import ID, UNSET
 
 from ..assets import normal_mac
 from ..assets.records import Record, SensorRecord, TagRecord
@@ -299,12 +299,7 @@ class Query:
     webhooks = _field(
         _webhooks, list[Webhook] | None, "Webhooks; null unless FACADE_ASSETS has `native`: only that API knows them."
     )
-    node = federation.field(
-        resolver=counted(_node),
-        graphql_type=Node | None,
-        description="Anything with an id; null where there is none. Shareable, for every Relay-style subgraph has one.",
-        shareable=True,
-    )
+    node = _assets(_node, Node | None, "Anything with an id; null where there is none.")
     report = _field(
         _report,
         Report | None,
