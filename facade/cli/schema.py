@@ -8,7 +8,9 @@ from .configured import configured
 
 
 def schema(
-    api: Annotated[bool, typer.Option("--api", help="Without what federation adds: for clients' code generators.")] = False,
+    api: Annotated[
+        bool, typer.Option("--api", help="Without what federation adds: for clients' code generators.")
+    ] = False,
 ) -> None:
     """Print the schema (SDL)."""
     from graphql import print_schema

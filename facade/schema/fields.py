@@ -45,9 +45,7 @@ def described(text: str, *, deprecated: str | None = None) -> Any:
     return strawberry.field(description=text, deprecation_reason=deprecated)
 
 
-def alias_of(
-    attribute: str, type_: Any, text: str, *, name: str | None = None, deprecated: str | None = None
-) -> Any:
+def alias_of(attribute: str, type_: Any, text: str, *, name: str | None = None, deprecated: str | None = None) -> Any:
     """A field that the record has under another name."""
 
     @reads(attribute)

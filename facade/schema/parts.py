@@ -13,7 +13,9 @@ class MetaData:
     deleted_at: Time | None = described("When it was deleted.")
 
 
-@federation.type(shareable=True, description="How many people a place takes. The native API says 0 where it is not set.")
+@federation.type(
+    shareable=True, description="How many people a place takes. The native API says 0 where it is not set."
+)
 class Capacity:
     max: int | None = described("The most.")
     mid: int | None = described("From how many on it counts as half full.")

@@ -63,9 +63,7 @@ def test_a_gateway_joins_both(composed, composer, node, facade, token):
     ids = [room["id"] for room in rooms]
     given = composed[composer]["supergraph"]
 
-    desks, paged = json.loads(
-        _run(node, "query.js", facade.url, token, *ids, given=given, QUERIES=json.dumps(QUERIES))
-    )
+    desks, paged = json.loads(_run(node, "query.js", facade.url, token, *ids, given=given, QUERIES=json.dumps(QUERIES)))
 
     assert "errors" not in desks
     assert [edge["node"]["room"] for edge in desks["data"]["desks"]["edges"]] == rooms
