@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from graphql import get_introspection_query
 
 ROOT = Path(__file__).parents[2]
 CLIENTS = ROOT / "tests" / "clients"
@@ -26,7 +27,11 @@ PLAIN = "{ rooms { data { __typename id name floor { __typename id name } } } }"
 
 def block(language: str, begins: str) -> str:
     """The one block of the page in a language that begins so."""
-    found = [text for text in re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.M | re.S) if text.startswith(begins)]
+    found = [
+        text
+        for text in re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+        if text.startswith(begins)
+    ]
     assert len(found) == 1, (language, begins)
     return str(found[0])
 
@@ -63,7 +68,13 @@ def generated(node: str, launch: Any, sandbox_process: Any) -> Any:
 
 def run(command: list[str], folder: Path = CLIENTS, **environment: str) -> str:
     done = subprocess.run(
-        command, cwd=folder, env={**os.environ, **environment}, capture_output=True, text=True, timeout=PATIENCE
+        command,
+        check=False,
+        cwd=folder,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     return done.stdout
@@ -148,8 +159,6 @@ asyncio.run(main())
 
 
 def test_sgqlc_reads_the_schema_and_asks(deferring: Any, token: str, tmp_path: Path) -> None:
-    from graphql import get_introspection_query
-
     schema = deferring.data(get_introspection_query(), token=token)
     (tmp_path / "schema.json").write_text(json.dumps({"data": schema}))
     run([str(OWN / "sgqlc-codegen"), "schema", "schema.json", "butlr_schema.py"], tmp_path)
