@@ -29,10 +29,11 @@ from facade.assets import Assets
 from facade.assets.records import FloorRecord, RoomRecord, SensorRecord
 from facade.butlr import Entry, Row, decode_reporting
 from facade.cache import Entry as Kept
-from facade.loaders import ReportAnswer
+from facade.loaders import Points
 from facade.schema import Context, build_schema
 from facade.schema.bulk import BulkExecutor, WritingExecutor
 from facade.schema.report import ReportRecord, columns
+from facade.series import Label, Query
 from facade.upstream import Ledger, Passthrough
 
 ROUNDS = 5
@@ -184,7 +185,8 @@ def _by_hand(body: bytes) -> bytes:
 
 async def _answered(schema: GraphQLSchema, document: Any, body: bytes) -> bytes:
     kept = Kept(b"", "application/json", as_of=0.0, fresh_until=0.0, settled_until=None, partial=False)
-    report = ReportRecord(ReportAnswer(decode_reporting(body), kept), {"filter": {}})
+    query = Query({"filter": {}}, None, None)
+    report = ReportRecord(Points(query, Label.STOP, kept, decode_reporting(body)), query.body)
     result = execute(schema, document, SimpleNamespace(report=report), executor_class=WritingExecutor)
     if not isinstance(result, ExecutionResult):
         result = await result

@@ -18,10 +18,11 @@ from .assets import AssetSource, build_source, part_of
 from .butlr import Butlr, Http, ServiceTokens
 from .cache import Store, open_store
 from .legacy.usage import Usage
-from .loaders import Services
+from .loaders import Reports, Services
 from .schema import Engine, Limits, build_schema
+from .series import DetectionsReader, Labels
 from .settings import Settings, SettingsError, load
-from .upstream import Exchange, Reports, Service, Sightings, Tiles, Upstream
+from .upstream import Exchange, Service, Upstream
 from .upstream.jwks import Keys
 from .upstream.vault import SharedVault
 from .upstream.verifying import Verifier
@@ -103,13 +104,14 @@ class Facade:
                 stale_while_revalidate=settings.stale_while_revalidate,
             )
             stack.push_async_callback(upstream.aclose)
-            source = self._source(upstream)
-            tiles = Tiles(upstream)
-            stack.push_async_callback(tiles.aclose)
+            labels = Labels(settings.window_label)
+            source = self._source(upstream, labels)
+            reports = Reports.create(upstream, labels, calibration_key=settings.calibration_key)
+            stack.push_async_callback(reports.aclose)
             self.services = Services(
                 upstream=upstream,
-                reports=Reports(upstream, calibration_key=settings.calibration_key, tiles=tiles),
-                sightings=Sightings(upstream, tiles=tiles),
+                reports=reports,
+                detections=DetectionsReader(upstream),
                 assets=source,
                 native=part_of(source, "native"),
             )
@@ -118,12 +120,13 @@ class Facade:
             finally:
                 self.services = None
 
-    def _source(self, upstream: Upstream) -> AssetSource:
+    def _source(self, upstream: Upstream, labels: Labels) -> AssetSource:
         settings = self.settings
         try:
             return build_source(
                 settings.assets,
                 upstream=upstream,
+                labels=labels,
                 discovery_span=timedelta(seconds=settings.discovery_span),
                 inventory_path=settings.inventory,
             )

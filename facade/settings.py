@@ -130,6 +130,8 @@ class Settings(BaseSettings):
     calibration_key: Literal["calibration_points", "calibrationPoints"] = setting(
         "FACADE_CALIBRATION_KEY", "calibration_points"
     )
+    # Which end of its window a row's `time` is: set, or learnt from answers.
+    window_label: Literal["auto", "start", "stop"] = setting("FACADE_WINDOW_LABEL", "auto")
 
     upstream_timeout: Seconds = setting("FACADE_UPSTREAM_TIMEOUT", 30.0)
     upstream_concurrency: int = setting("FACADE_UPSTREAM_CONCURRENCY", 16, ge=1)

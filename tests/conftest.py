@@ -23,6 +23,14 @@ import pytest
 CHILD = Path(__file__).parent / "child.py"
 # A process that starts imports for a second or two; on a busy machine for many.
 PATIENCE = 60.0
+# The backends that the sandbox can be; tests marked `both_eras` run in front of each.
+ERAS = ("today", "influx")
+DEFAULT_ERA = "influx"
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if metafunc.definition.get_closest_marker("both_eras") and "era" in metafunc.fixturenames:
+        metafunc.parametrize("era", ERAS, indirect=True)
 
 
 class Server:
@@ -169,7 +177,8 @@ class Launcher:
         self._servers: list[Server] = []
 
     def sandbox(self, **config: Any) -> Sandbox:
-        return self._start(Sandbox, "sandbox", {}, json.dumps(config))
+        """Start a sandbox; of one site and the era `DEFAULT_ERA` unless the configuration says otherwise."""
+        return self._start(Sandbox, "sandbox", {}, json.dumps({"sites": 1, "era": DEFAULT_ERA, **config}))
 
     def facade(self, upstream: str, *, elsewhere: bool = False, **settings: str) -> Facade:
         """A facade in front of `upstream`, with settings by their names in the environment.
@@ -222,9 +231,15 @@ def launch(tmp_path_factory: pytest.TempPathFactory, http: httpx.Client) -> Iter
 
 
 @pytest.fixture(scope="session")
-def sandbox_process(launch: Launcher) -> Sandbox:
+def era(request: pytest.FixtureRequest) -> str:
+    """Which of Butlr's backends the sandbox is: `today` or `influx`."""
+    return getattr(request, "param", DEFAULT_ERA)
+
+
+@pytest.fixture(scope="session")
+def sandbox_process(launch: Launcher, era: str) -> Sandbox:
     """200 sensors."""
-    return launch.sandbox()
+    return launch.sandbox(era=era)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import structlog
 
 from ..butlr import ButlrError, Forbidden, Unauthenticated
 from ..cache import SingleFlight
+from ..series import Labels
 from ..upstream import Caller, Ledger, Upstream
 from .discovery import Discovery
 from .graph import Assets
@@ -70,23 +71,27 @@ class Composed:
 
     async def _merge(self, parts: list[Assets]) -> Assets:
         key = tuple(map(id, parts))
-        if key not in self._merged:
-            await self._flights.run(str(key), lambda: self._put_together(key, parts))
+        known = self._merged.get(key)
+        if known is None:
+            # Returned and not looked up again: others may have pushed it out by then.
+            return await self._flights.run(str(key), lambda: self._put_together(key, parts))
         self._merged.move_to_end(key)
-        return self._merged[key][1]
+        return known[1]
 
-    async def _put_together(self, key: tuple[int, ...], parts: list[Assets]) -> None:
+    async def _put_together(self, key: tuple[int, ...], parts: list[Assets]) -> Assets:
         # In a thread: ten thousand records take a tenth of a second.
         merged = await asyncio.to_thread(reduce, Assets.filled_from, parts)
         self._merged[key] = (parts, merged)
         if len(self._merged) > MERGES_KEPT:
             self._merged.popitem(last=False)
+        return merged
 
 
 def build_source(
     names: Iterable[str],
     *,
     upstream: Upstream,
+    labels: Labels | None = None,
     discovery_span: timedelta = timedelta(days=7),
     inventory_path: Path | str | None = None,
 ) -> AssetSource:
@@ -99,7 +104,7 @@ def build_source(
     sources: list[AssetSource] = []
     for name in wanted:
         if name == "discovery":
-            sources.append(Discovery(upstream, span=discovery_span))
+            sources.append(Discovery(upstream, labels or Labels(), span=discovery_span))
         elif name == "inventory" and inventory_path:
             sources.append(Inventory(inventory_path, Proof(upstream)))
         else:

@@ -1,12 +1,25 @@
 """Assets as seen in reporting rows: Butlr's REST API has no other place left that names them."""
 
-from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
-from ..butlr import REPORTING_PATH, Reporting, Row, UpstreamTimeout, decode_reporting, format_rfc3339
+from cachetools import LRUCache, TTLCache
+
+from ..butlr import (
+    REPORTING_PATH,
+    Duration,
+    Reporting,
+    Row,
+    UpstreamTimeout,
+    Windows,
+    decode_reporting,
+    format_rfc3339,
+)
+from ..series import Labels, Query
 from ..upstream import Answer, Call, Caller, Ledger, Upstream
 from .graph import Assets
 from .records import (
@@ -20,10 +33,17 @@ from .records import (
 )
 
 MEASUREMENTS = ("presence", "traffic")
+# Windows of half a day tell of the past in few rows. They land late, so shorter ones tell of the hours since.
+OLD, NEW = Windows(Duration(seconds=12 * 3600)), Windows(Duration(seconds=1800))
+# How long after its end a window of half a day may still come.
+LANDING = timedelta(hours=2)
 # A span is halved this often before discovery gives up: a week comes down to less than six hours.
 HALVINGS = 5
-
-_UNITS = (("w", 604800), ("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
+# For how long it is remembered that a caller's week was too much.
+NARROWED_FOR = 3600.0
+CALLERS_KEPT = 1000
+# Of what was learnt for callers, in assets.
+MOST_ASSETS = 200_000
 
 R = TypeVar("R", bound=Record)
 
@@ -34,15 +54,22 @@ class _Plan:
 
     span: timedelta
     together: bool = True
+    halvings: int = 0
 
-    def next(self) -> "_Plan":
-        return _Plan(self.span, together=False) if self.together else _Plan(self.span / 2, together=False)
+    def next(self) -> "_Plan | None":
+        """A plan that asks for less at once; None where there is none."""
+        if self.together:
+            return _Plan(self.span, together=False)
+        if self.halvings == HALVINGS:
+            return None
+        return _Plan(self.span / 2, together=False, halvings=self.halvings + 1)
 
 
 class Discovery:
     """Sensors, hives and the places they stand in, learnt from a week's rows of presence and traffic.
 
-    One window as long as the span makes a row a sensor and field of it, not a row a minute.
+    Butlr gives windows once they are closed and have landed, so one window as long as the span would give nothing. Two
+    calls find all that reported: windows of half a day up to the last that has landed, and half hours from there on.
     """
 
     name = "discovery"
@@ -52,17 +79,23 @@ class Discovery:
     def __init__(
         self,
         upstream: Upstream,
+        labels: Labels,
         *,
         span: timedelta = timedelta(days=7),
         kept_for: timedelta = timedelta(minutes=10),
         refresh_after: timedelta = timedelta(minutes=5),
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._upstream = upstream
+        self._labels = labels
         self._kept_for = kept_for
         self._refresh_after = refresh_after
-        self._plan = _Plan(span)
-        self._halvings_left = HALVINGS + 1
-        self._known: OrderedDict[str, tuple[tuple[float, ...], Assets]] = OrderedDict()
+        self._span = span
+        # By the caller's scope: one tenant's overload narrows no other's week, and is forgotten after an hour.
+        self._plans: TTLCache[str, _Plan] = TTLCache(CALLERS_KEPT, NARROWED_FOR, timer=clock)
+        self._known: LRUCache[str, tuple[tuple[float, ...], Assets]] = LRUCache(
+            MOST_ASSETS, getsizeof=lambda known: len(known[1])
+        )
 
     async def assets(self, caller: Caller, ledger: Ledger) -> Assets:
         answers = await self._rows(caller, ledger)
@@ -70,62 +103,80 @@ class Discovery:
         known = self._known.get(caller.scope)
         if known and known[0] == as_of:
             return known[1]
-        assets = learn(row for answer in answers for row in answer.value.rows)
-        self._known[caller.scope] = (as_of, assets)
-        self._known.move_to_end(caller.scope)
-        if len(self._known) > 100:
-            self._known.popitem(last=False)
+        assets = learn(row for answer in answers for row in answer.value.rows_with(LEARNT_FROM))
+        if len(assets) <= MOST_ASSETS:
+            self._known[caller.scope] = (as_of, assets)
         return assets
 
     async def _rows(self, caller: Caller, ledger: Ledger) -> list[Answer[Reporting]]:
         while True:
-            plan = self._plan
+            plan = self._plans.get(caller.scope) or _Plan(self._span)
             asks = [MEASUREMENTS] if plan.together else [(measurement,) for measurement in MEASUREMENTS]
-            answers = [await self._ask(plan, ask, caller, ledger) for ask in asks]
+            queries = [query for measurements in asks for query in self._queries(plan, measurements)]
+            answers = await asyncio.gather(*(self._ask(query, caller, ledger) for query in queries))
             if not any(answer.value.is_empty_object for answer in answers):
                 return answers
-            if self._halvings_left == 0:
+            narrower = plan.next()
+            if narrower is None:
                 raise UpstreamTimeout(
-                    f"Butlr could not list the sensors seen in {_as_duration(plan.span)}. Set "
-                    "FACADE_DISCOVERY_SPAN to less, or name the assets in an inventory (FACADE_ASSETS=inventory).",
+                    f"Butlr could not list the sensors seen in {plan.span}. Set FACADE_DISCOVERY_SPAN to less, or name "
+                    "the assets in an inventory (FACADE_ASSETS=inventory).",
                     path=REPORTING_PATH,
                 )
-            if self._plan is plan:
-                self._plan = plan.next()
-                self._halvings_left -= 1
+            self._plans[caller.scope] = narrower
 
-    async def _ask(
-        self, plan: _Plan, measurements: tuple[str, ...], caller: Caller, ledger: Ledger
-    ) -> Answer[Reporting]:
-        every = _as_duration(plan.span)
+    def _queries(self, plan: _Plan, measurements: tuple[str, ...]) -> list[Query]:
+        """The calls that hold the plan's span, the older windows first."""
+        now = self._upstream.now()
+        start, landed, stop = now - plan.span, OLD.floor(now - LANDING), NEW.floor(now)
+        if start >= landed:
+            return [_query(measurements, NEW.floor(start), stop, "30m")]
+        return [
+            _query(measurements, OLD.floor(start), landed, "12h"),
+            _query(measurements, landed, stop, "30m"),
+        ]
 
-        def body(_asked: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
-            stop = now.astimezone(UTC).replace(second=0, microsecond=0)
-            return {
-                "filter": {
-                    "start": format_rfc3339(stop - plan.span),
-                    "stop": format_rfc3339(stop),
-                    "measurements": list(measurements),
-                    # Rows of zero are kept only when asked for, and an empty room has its sensor all the same.
-                    "value": {"gte": 0},
-                },
-                "window": {"every": every, "function": "last"},
-            }
-
-        return await self._upstream.read(
+    async def _ask(self, query: Query, caller: Caller, ledger: Ledger) -> Answer[Reporting]:
+        is_new = query.windows == NEW
+        answer = await self._upstream.read(
             Call(
                 name="discovery",
                 send=self._upstream.butlr.reporting,
-                asked={"measurements": measurements, "every": every},
-                body=body,
+                # The newer windows are one question, whatever the time.
+                asked={"measurements": query.body["filter"]["measurements"], "since": query.within["start"]}
+                if is_new
+                else query.body,
+                body=lambda _asked: query.body,
                 decode=decode_reporting,
-                kept_for=self._kept_for.total_seconds(),
-                refresh_after=self._refresh_after.total_seconds(),
+                span=query.bounds,
+                windows=query.windows,
+                empty=lambda value: value.is_empty,
+                kept_for=self._kept_for.total_seconds() if is_new else None,
+                refresh_after=self._refresh_after.total_seconds() if is_new else None,
             ),
             caller,
             ledger,
         )
+        self._labels.learn(query, {row.time for row in answer.value.rows_with(LEARNT_FROM) if row.time is not None})
+        return answer
 
+
+def _query(measurements: tuple[str, ...], start: datetime, stop: datetime, every: str) -> Query:
+    body = {
+        "filter": {
+            "start": format_rfc3339(start),
+            "stop": format_rfc3339(stop),
+            "measurements": list(measurements),
+            # Rows of zero are kept only when asked for, and an empty room has its sensor all the same.
+            "value": {"gte": 0},
+        },
+        "window": {"every": every, "function": "last"},
+    }
+    return Query(body, start, stop)
+
+
+# What of a row tells of assets.
+LEARNT_FROM = frozenset(Row.__struct_fields__) - {"value", "start", "stop", "preprocessed", "timezone_offset", "tag_id"}
 
 _OF_SENSOR = ("id", "mac_address", "floor_id", "room_id", "hive_id", "hive_serial", "zone_ids", "mode", "last_seen")
 
@@ -193,10 +244,3 @@ class _Learnt(Generic[R]):
                 tuple(new if old is None else old for old, new in zip(before, said, strict=True)) if before else said
             )
         return {id_: self._made(**dict(zip(self._fields, known[id_], strict=True))) for id_ in sorted(known)}
-
-
-def _as_duration(span: timedelta) -> str:
-    """A span in the largest unit that divides it: `1w`, not `604800s`."""
-    seconds = int(span.total_seconds())
-    unit, size = next((unit, size) for unit, size in _UNITS if seconds % size == 0)
-    return f"{seconds // size}{unit}"

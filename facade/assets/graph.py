@@ -72,6 +72,23 @@ class Assets:
         self.hives = hives or {}
         self.tags = tags or {}
 
+    def __len__(self) -> int:
+        """How many assets there are."""
+        kinds: tuple[Mapping[str, Record], ...] = (
+            self.sites,
+            self.buildings,
+            self.floors,
+            self.rooms,
+            self.zones,
+            self.sensors,
+            self.hives,
+        )
+        return sum(map(len, kinds)) + len(self.tags)
+
+    def __bool__(self) -> bool:
+        # No assets are a snapshot too.
+        return True
+
     def filled_from(self, other: "Assets") -> "Assets":
         """Return these assets with what they do not know taken from `other`."""
         return Assets(

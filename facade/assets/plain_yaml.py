@@ -69,10 +69,19 @@ def line(text: str, steps: tuple[str | int, ...]) -> int:
     return int(node.start_mark.line) + 1 if node is not None else 1
 
 
+# Of lists and mappings in one another. An inventory has four.
+MOST_DEEP = 64
+# Values, with what aliases stand for counted each time: a few lines of aliases of aliases are otherwise billions.
+MOST_VALUES = 2_000_000
+
+
 class _Builder:
     def __init__(self, text: str) -> None:
         self._next = _Loader(text).get_event
-        self._anchored: dict[str, Any] = {}
+        # Each with how many values it holds.
+        self._anchored: dict[str, tuple[Any, int]] = {}
+        self._depth = 0
+        self._values = 0
 
     def document(self) -> Any:
         self._next()  # the stream begins
@@ -88,21 +97,36 @@ class _Builder:
     def _value(self, event: Any) -> Any:
         kind = type(event)
         value: Any
+        before = self._values
+        self._count(1, event)
         if kind is yaml.ScalarEvent:
             value = _scalar(event)
         elif kind is yaml.AliasEvent:
             if event.anchor not in self._anchored:
                 raise NotYAML(f"*{event.anchor} is not defined", event.start_mark)
-            return self._anchored[event.anchor]
-        elif kind is yaml.MappingStartEvent:
-            value = self._mapping()
+            value, values = self._anchored[event.anchor]
+            self._count(values, event)
+            return value
         else:
-            value = []
-            while type(item := self._next()) is not yaml.SequenceEndEvent:
-                value.append(self._value(item))
+            self._depth += 1
+            if self._depth > MOST_DEEP:
+                raise NotYAML(f"more than {MOST_DEEP} lists and mappings in one another", event.start_mark)
+            value = self._mapping() if kind is yaml.MappingStartEvent else self._list()
+            self._depth -= 1
         if event.anchor is not None:
-            self._anchored[event.anchor] = value
+            self._anchored[event.anchor] = value, self._values - before
         return value
+
+    def _count(self, values: int, event: Any) -> None:
+        self._values += values
+        if self._values > MOST_VALUES:
+            raise NotYAML(f"more than {MOST_VALUES:,} values, with those that aliases stand for", event.start_mark)
+
+    def _list(self) -> list[Any]:
+        items: list[Any] = []
+        while type(item := self._next()) is not yaml.SequenceEndEvent:
+            items.append(self._value(item))
+        return items
 
     def _mapping(self) -> dict[str, Any]:
         mapping: dict[str, Any] = {}

@@ -39,10 +39,17 @@ class Proof:
             raise Unauthenticated("The token has expired. Log in again for a fresh one.")
         ledger.called()
         await self._upstream.read(
-            Call(name="proof", send=self._report, asked=_CHEAPEST, body=_last_minute, decode=_proven, kept_for=0),
+            Call(
+                name="proof",
+                send=self._report,
+                asked=_CHEAPEST,
+                body=lambda asked: _last_minute(asked, self._upstream.now()),
+                decode=_proven,
+                kept_for=0,
+            ),
             caller,
             # Not the operation's own: that its caller was proven makes no answer older.
-            Ledger(fresh=True, deadline=ledger.deadline),
+            Ledger(deadline=ledger.deadline),
         )
 
     async def _report(self, body: bytes, token: str) -> Reply:

@@ -37,6 +37,9 @@ from .times import (
     Duration,
     format_rfc3339,
     from_epoch,
+    is_epoch,
+    is_rfc3339,
+    parse_absolute,
     parse_duration,
     parse_relative,
     parse_rfc3339,
@@ -44,6 +47,7 @@ from .times import (
     to_rfc3339,
 )
 from .tokens import jwt_claims, jwt_expiry
+from .windows import Windows, zone_of
 
 __all__ = [
     "CLIENT_LOGIN_PATH",
@@ -80,6 +84,7 @@ __all__ = [
     "UpstreamTimeout",
     "UpstreamUnavailable",
     "Vault",
+    "Windows",
     "WorldEntry",
     "arrays",
     "decode_detections",
@@ -89,9 +94,12 @@ __all__ = [
     "flatten",
     "format_rfc3339",
     "from_epoch",
+    "is_epoch",
+    "is_rfc3339",
     "jwt_claims",
     "jwt_expiry",
     "name_levels",
+    "parse_absolute",
     "parse_duration",
     "parse_relative",
     "parse_rfc3339",
@@ -99,4 +107,5 @@ __all__ = [
     "split_rows",
     "to_rfc3339",
     "unflatten",
+    "zone_of",
 ]

@@ -56,14 +56,25 @@ class Packed:
 
 
 class _Parts:
-    """Compressed parts, read one after another."""
+    """Compressed parts, read one after another as a file is.
+
+    The decompressor copies what `read` returns into a buffer of the size that it asked for, and does not look whether
+    that is more.
+    """
 
     def __init__(self, parts: list[bytes]) -> None:
         self._left = iter(parts)
+        self._part = memoryview(b"")
 
-    def read(self, _size: int) -> bytes:
+    def read(self, size: int) -> bytes:
         # An empty part is not yet the end.
-        return next((part for part in self._left if part), b"")
+        while not self._part:
+            part = next(self._left, None)
+            if part is None:
+                return b""
+            self._part = memoryview(part)
+        read, self._part = self._part[:size], self._part[size:]
+        return bytes(read)
 
 
 def is_array(body: Packed) -> bool:

@@ -13,6 +13,10 @@ _RFC3339 = re.compile(
     r"(?:[Tt ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]+))?)?"
     r" ?(?:[Zz]|([+-])([0-9]{2}):?([0-9]{2}))?)?"
 )
+_STRICT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+_WITH_OFFSET = re.compile(r".{16,}(?:[Zz]|[+-][0-9]{2}:?[0-9]{2})", re.DOTALL)
 _CANONICAL = re.compile(
     r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"
     r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.(?!000)[0-9]{3})?Z"
@@ -22,12 +26,14 @@ _EPOCH = re.compile(r"[0-9]{9,19}")
 # Told by magnitude: 1e11 seconds are in the year 5138, 1e11 milliseconds in 1973.
 _LEAST_MILLIS, _LEAST_MICROS, _LEAST_NANOS = 10**11, 10**14, 10**17
 _UNITS = ((_LEAST_MILLIS, 1), (_LEAST_MICROS, 1_000), (_LEAST_NANOS, 1_000_000))
-_DURATION = re.compile(r"(?:[0-9]{1,9}[smhdwM])+")
-_DURATION_PART = re.compile(r"([0-9]+)([smhdwM])")
+# No longer than any sensible duration, so that a text of a megabyte costs nothing.
+_LONGEST = 64
+_DURATION = re.compile(r"(?:[0-9]{1,9}(?:mo|ms|[smhdwM]))+")
+_DURATION_PART = re.compile(r"([0-9]+)(mo|ms|[smhdwM])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 DURATION_FORM = "one or more numbers with a unit of s m h d w M: 30s, 5m, 1h30m, 1w"
-TIME_FORM = "RFC 3339, a bare date, epoch milliseconds, or relative to now (-24h, -1M, now)"
+TIME_FORM = "RFC 3339, a bare date, epoch milliseconds or seconds, or relative to now (-24h, -1M, -1mo, now)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,22 +128,43 @@ def from_epoch(value: float) -> datetime | None:
 
 
 def parse_duration(text: str) -> Duration:
-    if not _DURATION.fullmatch(text):
+    """Return the duration. Milliseconds, as a chart's interval may have them, count as the next whole second.
+
+    Raises ValueError for anything else.
+    """
+    if len(text) > _LONGEST or not _DURATION.fullmatch(text):
         raise ValueError(f"{_shown(text)} is not a duration; give {DURATION_FORM}")
-    months = seconds = 0
+    months = seconds = millis = 0
     for count, unit in _DURATION_PART.findall(text):
-        if unit == "M":
+        if unit in ("M", "mo"):
             months += int(count)
+        elif unit == "ms":
+            millis += int(count)
         else:
             seconds += int(count) * _SECONDS[unit]
-    return Duration(months, seconds)
+    return Duration(months, seconds - -millis // 1000)
 
 
 def parse_relative(text: str) -> Duration | None:
-    """How long before now, of "-24h" or "-1M"; None for anything else."""
-    if not text.startswith("-") or not _DURATION.fullmatch(text, 1):
+    """How long before now, of "-24h", "-1M" or "-1mo"; None for anything else."""
+    if not text.startswith("-") or len(text) > _LONGEST or not _DURATION.fullmatch(text, 1):
         return None
     return parse_duration(text[1:])
+
+
+def is_rfc3339(text: str) -> bool:
+    """Whether a text is a time as RFC 3339 has it: with seconds, an offset, and a T between date and time."""
+    return len(text) <= _LONGEST and _STRICT.fullmatch(text) is not None and parse_rfc3339(text) is not None
+
+
+def is_epoch(text: str) -> bool:
+    """Whether a text is seconds, milliseconds, microseconds or nanoseconds since 1970."""
+    return _EPOCH.fullmatch(text) is not None
+
+
+def parse_absolute(text: str) -> datetime | None:
+    """The moment of a time that names its offset; None for a bare date, a time without one, and anything else."""
+    return parse_rfc3339(text) if len(text) <= _LONGEST and _WITH_OFFSET.fullmatch(text) else None
 
 
 def resolve(value: str, now: datetime) -> datetime:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+# Seconds. Requests that come within as long are one burst, and share a call even where each asks for fresh data.
+AT_ONCE = 0.1
 
 
 class FlightCancelled(Exception):  # noqa: N818 - named for what happened
@@ -18,10 +22,11 @@ class FlightCancelled(Exception):  # noqa: N818 - named for what happened
 
 
 class _Flight:
-    __slots__ = ("task", "traceback", "waiters")
+    __slots__ = ("began", "task", "traceback", "waiters")
 
     def __init__(self, task: asyncio.Task[Any]) -> None:
         self.task = task
+        self.began = time.monotonic()
         self.waiters = 0
         self.traceback: TracebackType | None = None
 
@@ -42,9 +47,14 @@ class SingleFlight:
     def __len__(self) -> int:
         return len(self._flights)
 
-    async def run(self, key: str, work: Callable[[], Awaitable[T]]) -> T:
+    async def run(self, key: str, work: Callable[[], Awaitable[T]], *, since: float | None = None) -> T:
+        """Return what `work` gives, or what such work that is under way will give.
+
+        `since` is a time of `time.monotonic`: work that began earlier, by more than what counts as `AT_ONCE`, is not
+        joined. Raises what the work raises.
+        """
         flight = self._flights.get(key)
-        if flight is None or flight.task.done():
+        if flight is None or flight.task.done() or (since is not None and flight.began < since - AT_ONCE):
             flight = self._start(key, work)
         task: asyncio.Task[T] = flight.task
         flight.waiters += 1

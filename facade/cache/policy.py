@@ -1,10 +1,14 @@
 """How long an answer about a span of time is fresh. Pure: no clock, no I/O.
 
-A time series has three zones, told apart by where the span ends:
+A window of a time series goes through three states, told apart by its end and by when it was read:
 
-- unsettled: it reaches into now, and the newest window changes with every reading;
-- late: it has ended, but readings may still come in;
+- open: it has not ended, or the upstream has had no time to land it; what is known changes with every reading;
+- late: it has ended and may be there, but readings may still come in;
 - settled: nothing comes in any more. Kept long, yet not for ever: calibrated traffic is corrected afterwards.
+
+Butlr lands windows of minutes within about ten, and windows of an hour and more up to an hour after their end, sensor
+by sensor. A newest window that is in no row has not landed, whatever the clock says, for as long as `missing_for`
+times its landing time; from then on its absence is the answer.
 """
 
 from __future__ import annotations
@@ -16,13 +20,16 @@ from dataclasses import dataclass
 # should show while the person who mounted it still stands there.
 asset_lifetime = 300.0
 
+HOUR = 3600.0
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Half-open, in epoch seconds; no stop means now."""
+    """Half-open, in epoch seconds; no stop means now. `last` is the end of its last whole window."""
 
     start: float
     stop: float | None = None
+    last: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,21 +38,58 @@ class Rules:
 
     unsettled_least: float = 5.0
     unsettled_most: float = 60.0
-    late_after: float = 15 * 60.0
-    """How long after the end of a span readings may still come in."""
+    landing: float = 15 * 60.0
+    """How long after the end of a window of less than an hour readings may still come in."""
+    landing_of_hours: float = 2 * HOUR
+    """The same of windows of an hour and more."""
+    missing_for: float = 8.0
+    """So many landing times a newest window that is in no row counts as not landed."""
     late_for: float = 60.0
-    settled_for: float = 24 * 3600.0
+    settled_for: float = 24 * HOUR
     empty_unsettled_for: float = 5.0
     empty_settled_for: float = 10 * 60.0
 
     def __post_init__(self) -> None:
         # Spelt so that NaN, which compares with nothing, is refused too.
-        if not self.late_after >= 0:
-            raise ValueError("late_after is a number of seconds from 0 up")
+        if not 0 <= self.landing <= self.landing_of_hours or not self.missing_for >= 1:
+            raise ValueError("landing and landing_of_hours are seconds from 0 up, missing_for a factor from 1 up")
         if not 0 < self.unsettled_least <= self.unsettled_most <= self.late_for <= self.settled_for:
             raise ValueError("lifetimes go up from unsettled_least, unsettled_most and late_for to settled_for")
         if not 0 < self.empty_unsettled_for <= self.empty_settled_for:
             raise ValueError("lifetimes of emptiness go up from empty_unsettled_for to empty_settled_for")
+
+    def landing_of(self, window: float | None) -> float:
+        """How long after its end a window of so many seconds is settled; None: raw readings."""
+        return self.landing_of_hours if window is not None and window >= HOUR else self.landing
+
+    def settled_at(self, end: float, window: float | None, newest: float | None) -> float:
+        """When a window that ends at `end` is settled, where the newest window in the answer ends at `newest`.
+
+        `newest` is None for an answer without rows.
+        """
+        wait = self.landing_of(window)
+        return end + (wait if newest is not None and end <= newest else wait * self.missing_for)
+
+    def fresh_for(self, end: float, window: float | None, as_of: float, newest: float | None) -> float:
+        """How long what was read of a window at `as_of` is fresh."""
+        if as_of >= self.settled_at(end, window, newest):
+            return self.settled_for
+        if as_of >= end:
+            return self.late_for
+        return min(max(window or 0.0, self.unsettled_least), self.unsettled_most)
+
+    def fresh_up_to(self, window: float | None, as_of: float, newest: float | None, now: float) -> float:
+        """Up to which end of a window what was read at `as_of` is still fresh at `now`: `fresh_for`, turned round."""
+        age = now - as_of
+        if age < min(max(window or 0.0, self.unsettled_least), self.unsettled_most):
+            return math.inf
+        if age < self.late_for:
+            return as_of
+        if age >= self.settled_for:
+            return -math.inf
+        wait = self.landing_of(window)
+        landed = -math.inf if newest is None else min(newest, as_of - wait)
+        return max(landed, as_of - wait * self.missing_for)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,33 +111,45 @@ def lifetime(
     *,
     rules: Rules = DEFAULT_RULES,
     empty: bool = False,
+    newest: float | None = None,
 ) -> Lifetime:
-    """`window_seconds` is None for raw readings; `span` is None where it cannot be told, the least sure."""
+    """How long an answer read at `now` is fresh.
+
+    `window_seconds` is None for raw readings; `span` is None where it cannot be told, the least sure. `newest` is the
+    end of the newest window in the answer; None where that is not known, and the clock alone decides.
+    """
     window = window_seconds if window_seconds and window_seconds > 0 else None
-    horizon = now - rules.late_after
-    settled = False
     if span is None or span.stop is None or span.stop > now:
+        settled = False
         fresh_for = min(max(window or 0.0, rules.unsettled_least), rules.unsettled_most)
-    elif span.stop > horizon:
-        fresh_for = rules.late_for
     else:
-        fresh_for, settled = rules.settled_for, True
+        end = span.stop if span.last is None else span.last
+        # Emptiness has no newest window; it is kept briefly for another reason, below.
+        known = end if empty or newest is None else newest
+        settled = now >= rules.settled_at(end, window, known)
+        fresh_for = rules.settled_for if settled else rules.late_for
     if empty:
         # Emptiness is also how an upstream that was asked too much answers: never kept as long as points.
         fresh_for = min(fresh_for, rules.empty_settled_for if settled else rules.empty_unsettled_for)
-    return Lifetime(fresh_for, _settled_until(span, window, horizon), _is_partial(span, window, now))
+    return Lifetime(fresh_for, _settled_until(span, window, now, rules, newest), _is_partial(span, window, now))
 
 
-def _settled_until(span: Span | None, window: float | None, horizon: float) -> float | None:
+def _settled_until(
+    span: Span | None, window: float | None, now: float, rules: Rules, newest: float | None
+) -> float | None:
     if span is None:
         return None
-    if span.stop is not None and span.stop <= horizon:
+    horizon = now - rules.landing_of(window)
+    if newest is not None:
+        # What is missing at the end has not landed, unless it has been missing for long.
+        horizon = min(horizon, max(newest, now - rules.landing_of(window) * rules.missing_for))
+    if span.stop is not None and (span.stop if span.last is None else span.last) <= horizon:
         until = span.stop
     elif window is None:
         until = horizon
     else:
         # A window changes as a whole: it is settled once its end is.
-        until = span.start + math.floor((horizon - span.start) / window) * window
+        until = span.start + (horizon - span.start) // window * window
     return until if until > span.start else None
 
 

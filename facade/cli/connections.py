@@ -37,35 +37,14 @@ class HotConnection(PatientConnection):
     """Gives an answer again as soon as its request is read: no task, no scope, and no event for it.
 
     The app's lifespan gives the answers, as `hot` of its state. A request that may be for one is held back until its
-    body is whole; all else, and what is not found, goes the way of every request. A request whose bytes are all
-    those of one before it is not even parsed.
+    body is whole; all else, and what is not found, goes the way of every request.
     """
 
     # The body so far of a request that is held back, and when its head was read.
     _held: list[bytes] | None = None
     _began = 0.0
-    # Of the bytes that came last: how many requests begin in them, and the one that was answered here.
-    _begun = 0
-    _is_between = True
-    _answered: Asked | None = None
-
-    def data_received(self, data: bytes) -> None:
-        hot: Hot | None = self.app_state.get("hot")
-        if hot is not None and self._is_between and self._is_alone():
-            began = time.perf_counter()
-            asked = hot.known(data)
-            if asked and self._is_answered(hot, asked, began, is_last=False):
-                self._unread = False
-                return
-        self._begun, self._answered = 0, None
-        super().data_received(data)
-        if hot is not None and self._answered and self._begun == 1 and self._is_between:
-            hot.know(data, self._answered)
 
     def on_message_begin(self) -> None:
-        # What began in bytes before these is not whole in them.
-        self._begun += 1 if self._is_between else 2
-        self._is_between = False
         # Set by an answer to a request before it in the same bytes.
         self._unset_keepalive_if_required()
         super().on_message_begin()
@@ -84,7 +63,6 @@ class HotConnection(PatientConnection):
             self._held.append(body)
 
     def on_message_complete(self) -> None:
-        self._is_between = True
         if self._held is not None:
             hot: Hot = self.app_state["hot"]
             path, _, query = self.url.partition(b"?")
@@ -92,7 +70,7 @@ class HotConnection(PatientConnection):
             asked = hot.asked(method, path.decode("latin-1"), query, self.headers, b"".join(self._held))
             is_last = not self.parser.should_keep_alive()
             if asked and self._is_answered(hot, asked, self._began, is_last=is_last):
-                self._held, self._answered = None, None if is_last else asked
+                self._held = None
                 return
             if asked:
                 self.scope[ASKED] = asked  # type: ignore[literal-required]

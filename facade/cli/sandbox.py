@@ -4,11 +4,22 @@ import os
 import signal
 import sys
 import threading
+from enum import Enum
 from typing import Annotated
 
 import typer
 
 from .serving import address_of, listen, run
+
+
+class Era(Enum):
+    today = "today"
+    influx = "influx"
+
+
+class WebhookAuth(Enum):
+    api_key = "api-key"
+    basic = "basic"
 
 
 def sandbox(
@@ -20,12 +31,45 @@ def sandbox(
         float, typer.Option(min=0, max=1, metavar="R", help="The share of data calls that fail.")
     ] = 0,
     seed: Annotated[int, typer.Option(help="What the campus and its people are made from.")] = 1,
+    era: Annotated[
+        Era, typer.Option(help="Which of Butlr's backends answers reports: today's, or the one until August 2026.")
+    ] = Era.today,
+    clock: Annotated[
+        str | None, typer.Option(metavar="TIME", help="The time it starts at, in RFC 3339; it runs on from there.")
+    ] = None,
+    webhooks: Annotated[
+        str | None, typer.Option(metavar="URL", help="Post the campus's events there as they happen.")
+    ] = None,
+    webhook_secret: Annotated[
+        str | None, typer.Option(metavar="SECRET", envvar="FACADE_WEBHOOK_SECRET", help="Goes with each event.")
+    ] = None,
+    webhook_auth: Annotated[
+        WebhookAuth, typer.Option(help="How it goes: as X-API-Key, or as the password of the basic user butlr.")
+    ] = WebhookAuth.api_key,
     until_eof: Annotated[bool, typer.Option("--until-eof", hidden=True)] = False,
 ) -> None:
     """Run the simulated Butlr REST API. Prints its base URL once it listens."""
-    from ..sandbox import SandboxConfig, create_app
+    from ..sandbox import SandboxConfig, create_app, read_time
 
-    app = create_app(SandboxConfig(sensors=sensors, latency_ms=latency, fault_rate=fault_rate, seed=seed))
+    try:
+        starts_at = None if clock is None else read_time(clock)
+    except ValueError as exc:
+        raise typer.BadParameter(str(exc), param_hint="'--clock'") from exc
+    if webhooks is not None and not webhooks.startswith(("http://", "https://")):
+        raise typer.BadParameter("must be a URL that begins with http:// or https://", param_hint="'--webhooks'")
+    app = create_app(
+        SandboxConfig(
+            sensors=sensors,
+            latency_ms=latency,
+            fault_rate=fault_rate,
+            seed=seed,
+            era=era.value,
+            starts_at=starts_at,
+            webhooks=webhooks,
+            webhook_secret=webhook_secret,
+            webhook_auth=webhook_auth.value,
+        )
+    )
     listener = listen(host, port)
     typer.echo(address_of(listener))
     if until_eof:

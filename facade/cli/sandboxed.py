@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, cast
 
-from .configured import override
+from .configured import configured, override
 from .failures import Failure
 
 DEMO_USER, DEMO_PASSWORD = "demo@example.com", "demo-password"
@@ -49,6 +49,7 @@ def sandbox_upstream() -> Iterator[None]:
 
 
 def _point_to(url: str) -> None:
+    """Set what a facade in front of the sandbox needs, and where assets come from unless the operator said it."""
     from ..butlr import REFRESH_PATH
 
     override(
@@ -61,3 +62,5 @@ def _point_to(url: str) -> None:
         # A proxy for everything else has no way to this machine's loopback.
         no_proxy=",".join(filter(None, (os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), "127.0.0.1"))),
     )
+    if "assets" not in configured().model_fields_set:
+        override(FACADE_ASSETS="native,discovery")

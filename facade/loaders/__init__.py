@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from ..assets import Assets, AssetSource
 from ..assets.webhooks import WebhookRecord, read_webhooks
-from ..upstream import Caller, Ledger, Reports, RowStream, Sightings, Upstream
+from ..series import DetectionsReader, Points, RowStream
+from ..upstream import Caller, Ledger, Upstream
 from .budget import Budget, TooComplex
 from .detections import DetectionsAnswer, DetectionsLoader, DetectionsOf
-from .reports import ReportAnswer, ReportLoader, ReportOf
+from .reports import Reading, ReportLoader, ReportOf, Reports
 from .stats import StatsLoader, StatsOf
 
 __all__ = [
@@ -16,9 +17,11 @@ __all__ = [
     "DetectionsAnswer",
     "DetectionsOf",
     "Loaders",
-    "ReportAnswer",
+    "Points",
+    "Reading",
     "ReportLoader",
     "ReportOf",
+    "Reports",
     "RowStream",
     "Services",
     "StatsOf",
@@ -32,7 +35,7 @@ class Services:
 
     upstream: Upstream
     reports: Reports
-    sightings: Sightings
+    detections: DetectionsReader
     assets: AssetSource
     # Butlr's own GraphQL API, where it is among the sources: what only it knows is asked for then.
     native: AssetSource | None = None
@@ -42,9 +45,11 @@ class Loaders:
     """The loaders of one operation of one caller."""
 
     def __init__(self, services: Services, caller: Caller, ledger: Ledger, budget: Budget | None = None) -> None:
-        self.reports = ReportLoader(services.reports, caller, ledger, budget)
-        self.detections = DetectionsLoader(services.sightings, caller, ledger, services.upstream.now, budget)
-        self.stats = StatsLoader(services.upstream, caller, ledger, self.assets, budget)
+        # One moment for the whole operation: what is relative to it means the same everywhere in it.
+        self.now = services.upstream.now()
+        self.reports = ReportLoader(services.reports, caller, ledger, self.now, budget)
+        self.detections = DetectionsLoader(services.detections, caller, ledger, self.now, budget)
+        self.stats = StatsLoader(services.upstream, caller, ledger, self.assets, self.now, budget)
         self._upstream = services.upstream
         self._source = services.assets
         self._caller = caller

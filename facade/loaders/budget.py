@@ -11,9 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..butlr import Duration, parse_duration
-from ..upstream import Body
-from ..upstream.bodies import span_seconds
-from ..upstream.sightings import MACS_A_CALL
+from ..series import MACS_A_CALL, Body, Query, resolve_report, resolve_span
 
 # A call takes the upstream as long as some hundreds to thousands of points do.
 CALL = 1000
@@ -57,7 +55,7 @@ def report_cost(body: Body, now: datetime, *, assets: int = 1, calls: int = 1) -
     measurements = _listed(filter_.get("measurements")) or ("presence", "traffic")
     # Traffic comes as in and out.
     fields = sum(2 if name == "traffic" else 1 for name in measurements)
-    points = fields * max(named, 1) * assets * _windows(body, now)
+    points = fields * max(named, 1) * assets * _windows(resolve_report(body, now), now)
     group = body.get("group_by")
     if isinstance(group, dict) and not group.get("raw") and "time" not in _listed(group.get("order")):
         points = points / READINGS_A_STATISTIC
@@ -73,23 +71,23 @@ def detections_cost(body: Body, now: datetime, *, types: int = 1, sensors: int =
     named = len(_listed(body["filter"].get("mac_addresses")))
     sensors = max(named, sensors)
     calls = math.ceil(sensors / MACS_A_CALL)
-    return calls * CALL + math.ceil(types * sensors * _windows(body, now))
+    return calls * CALL + math.ceil(types * sensors * _windows(resolve_span(body, now), now))
 
 
 def heatmap_cost(body: Body, now: datetime) -> int:
     """What a heat map costs: a call for every week. Raises as `report_cost`."""
-    return CALL * max(1, math.ceil(span_seconds(body, now) / HEATMAP_SPAN))
+    return CALL * max(1, math.ceil(resolve_span(body, now).seconds(now) / HEATMAP_SPAN))
 
 
 def stats_cost(items: int = 1, measurements: int = 1) -> int:
     return CALL + items * measurements
 
 
-def _windows(body: Body, now: datetime) -> float:
-    window = body.get("window")
+def _windows(query: Query, now: datetime) -> float:
+    window = query.body.get("window")
     every = window.get("every") if isinstance(window, dict) else None
     length = seconds(parse_duration(every)) if every else READING_EVERY
-    return max(1.0, span_seconds(body, now) / max(length, 1.0))
+    return max(1.0, query.seconds(now) / max(length, 1.0))
 
 
 def seconds(duration: Duration) -> float:

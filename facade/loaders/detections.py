@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
@@ -13,7 +13,8 @@ from ..assets import normal_mac
 from ..butlr import Detections, Entry
 from ..cache import Entry as CacheEntry
 from ..cache import canonical
-from ..upstream import Body, Caller, Ledger, Piece, Sightings, read_heatmap_v2
+from ..series import Body, DetectionsReader, Piece, read_heatmap_v2, resolve_span
+from ..upstream import Caller, Ledger
 from .batch import Batch
 from .budget import Budget, TooComplex
 
@@ -48,15 +49,15 @@ class DetectionsLoader:
 
     def __init__(
         self,
-        sightings: Sightings,
+        reader: DetectionsReader,
         caller: Caller,
         ledger: Ledger,
-        now: Callable[[], datetime],
+        now: datetime,
         budget: Budget | None = None,
     ) -> None:
         self._budget = budget or Budget()
         self._now = now
-        self._sightings = sightings
+        self._reader = reader
         self._caller = caller
         self._ledger = ledger
         self._batch: Batch[DetectionsOf, DetectionsAnswer] = Batch(self._load)
@@ -66,7 +67,7 @@ class DetectionsLoader:
     async def whole(self, body: Body) -> DetectionsAnswer:
         """Return the answer to a body as the client wrote it. Raises `ButlrError` and `TooComplex`."""
         self._budget.detections(body, 1)
-        answer = await self._sightings.whole(body, self._caller, self._ledger)
+        answer = await self._reader.whole(resolve_span(body, self._now), self._caller, self._ledger)
         return DetectionsAnswer(answer.value, answer.entry)
 
     async def heatmap_v2(self, body: Body) -> DetectionsAnswer:
@@ -76,7 +77,9 @@ class DetectionsLoader:
         """
         self._budget.heatmap(body)
         asked = {"data_types": ["heatmap_v2"], **body}
-        answer = await read_heatmap_v2(self._sightings, asked, self._now(), self._caller, self._ledger)
+        answer = await read_heatmap_v2(
+            self._reader, resolve_span(asked, self._now), self._now, self._caller, self._ledger
+        )
         return DetectionsAnswer(answer.value, answer.entry)
 
     async def _load(self, keys: Sequence[DetectionsOf]) -> Mapping[DetectionsOf, DetectionsAnswer | Exception]:
@@ -107,14 +110,15 @@ class DetectionsLoader:
             self._budget.detections(asked, len(macs))
         except TooComplex as error:
             return dict.fromkeys(macs, error)
-        pieces = await self._sightings.by_macs(asked, macs, self._caller, self._ledger)
+        query = resolve_span(asked, self._now)
+        pieces = await self._reader.by_macs(query, macs, self._caller, self._ledger)
         loaded: dict[str, DetectionsAnswer | Exception] = {}
         for piece in pieces:
             dealt = _deal(piece, types)
             if dealt is None:
                 # What names no sensor cannot be told apart in one answer: a call each.
                 alone = await asyncio.gather(
-                    *(self._sightings.by_macs(asked, [mac], self._caller, self._ledger) for mac in piece.ids)
+                    *(self._reader.by_macs(query, [mac], self._caller, self._ledger) for mac in piece.ids)
                 )
                 dealt = {mac: _alone(some[0]) for mac, some in zip(piece.ids, alone, strict=True)}
             loaded.update(dealt)

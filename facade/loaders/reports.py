@@ -3,16 +3,69 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 import orjson
 
-from ..butlr import Leaf, Reporting, name_levels, unflatten
-from ..cache import Entry, canonical
-from ..upstream import KEY_OF_FILTER, Body, Caller, Ledger, Piece, Reports, RowStream, order_of
+from ..butlr import ButlrError, Leaf, Reporting, name_levels, unflatten
+from ..cache import Entry, Rules, canonical
+from ..series import (
+    KEY_OF_FILTER,
+    Body,
+    Labels,
+    Piece,
+    Points,
+    Query,
+    ReportCalls,
+    RowStream,
+    SeriesReader,
+    Slice,
+    WindowTimes,
+    minutes_of,
+    oldest,
+    order_of,
+    resolve_report,
+    why_whole,
+    with_open,
+)
+from ..upstream import Answer, Caller, Ledger, Upstream
 from .batch import Batch
 from .budget import Budget, TooComplex
+
+
+@dataclass(frozen=True, slots=True)
+class Reports:
+    """What lives as long as the process, and what reports are read through."""
+
+    calls: ReportCalls
+    series: SeriesReader
+    labels: Labels
+    rules: Rules
+
+    @classmethod
+    def create(
+        cls, upstream: Upstream, labels: Labels | None = None, *, calibration_key: str = "calibration_points"
+    ) -> "Reports":
+        labels = labels or Labels()
+        calls = ReportCalls(upstream, labels, calibration_key=calibration_key)
+        return cls(calls, SeriesReader(upstream, calls, labels), labels, upstream.rules)
+
+    async def aclose(self) -> None:
+        await self.series.aclose()
+
+
+class Reading(NamedTuple):
+    """How a report is read.
+
+    `verbatim` gives its `data` exactly as the upstream answers it, `include_open` the windows that are open or have not
+    landed, made from minutes where that is exact.
+    """
+
+    verbatim: bool = False
+    include_open: bool = False
 
 
 class ReportOf(NamedTuple):
@@ -21,47 +74,81 @@ class ReportOf(NamedTuple):
     dimension: str
     id: str
     body: bytes
+    read: Reading
 
     @classmethod
-    def make_many(cls, dimension: str, ids: Iterable[str], body: Body) -> list["ReportOf"]:
+    def make_many(cls, dimension: str, ids: Iterable[str], body: Body, read: Reading | None = None) -> list["ReportOf"]:
         written = canonical(body)
-        return [cls(dimension, id_, written) for id_ in ids]
+        return [cls(dimension, id_, written, read or Reading()) for id_ in ids]
 
 
-class ReportAnswer(NamedTuple):
-    """A report, and the entry that says how fresh it is."""
-
-    reporting: Reporting
-    entry: Entry
+Loaded = dict[str, Points | Exception]
 
 
 class ReportLoader:
     """Asks for reports by asset, and deals the answer back to each."""
 
-    def __init__(self, reports: Reports, caller: Caller, ledger: Ledger, budget: Budget | None = None) -> None:
+    def __init__(
+        self, reports: Reports, caller: Caller, ledger: Ledger, now: datetime, budget: Budget | None = None
+    ) -> None:
+        """`now` is one moment for the whole operation: what is relative to it means the same everywhere in it."""
         self._reports = reports
         self._budget = budget or Budget()
         self._caller = caller
         self._ledger = ledger
-        self._batch: Batch[ReportOf, ReportAnswer] = Batch(self._load)
+        self._now = now
+        self._batch: Batch[ReportOf, Points] = Batch(self._load)
         self.load_many = self._batch.load_many
         self._streams: list[RowStream] = []
 
-    async def whole(self, body: Body) -> ReportAnswer:
+    async def whole(self, body: Body, read: Reading | None = None) -> Points:
         """Return the answer to a body as the client wrote it. Raises `ButlrError` and `TooComplex`."""
-        self._budget.report(body, 1)
-        answer = await self._reports.whole(body, self._caller, self._ledger)
-        return ReportAnswer(answer.value, answer.entry)
+        read = read or Reading()
+        query = self._query(body)
+        self._budget.report(query.body, 1)
+        if read.verbatim or why_whole(query) is not None:
+            return self._points(await self._reports.calls.whole(query, body, self._caller, self._ledger), query)
+        dimension, ids = query.widest(at_least=1)
+        ids = sorted(set(ids)) if dimension else [""]
+        series = self._reports.series
+        minutes = self._minutes(query, len(ids), read)
+        if minutes or self._ledger.fresh or await series.has_some(query, dimension, ids, self._caller):
+            slices = await self._slices(query, minutes, dimension, ids)
+            if slices is not None:
+                return self._put_together(slices, query)
+        answer = await self._reports.calls.whole(query, body, self._caller, self._ledger)
+        if answer.entry.body:
+            series.keep_later(query, dimension, ids, answer, self._caller)
+        return self._points(answer, query)
 
-    async def streamed(self, body: Body) -> RowStream | ReportAnswer:
+    async def streamed(self, body: Body) -> tuple[RowStream, Query] | Points:
         """As `whole`, but where the rows of a flat report are still to come, their stream."""
-        self._budget.report(body, 1)
-        stream = self._reports.streamed(body, self._caller, self._ledger)
+        query = self._query(body)
+        self._budget.report(query.body, 1)
+        stream = self._reports.calls.streamed(query, self._caller, self._ledger)
         self._streams.append(stream)
         if await stream.comes_in_rows():
-            return stream
-        answer = await self._reports.borne(await stream.answer(), body, self._caller, self._ledger)
-        return ReportAnswer(answer.value, answer.entry)
+            return stream, query
+        answer = await self._reports.calls.borne(await stream.answer(), query, self._caller, self._ledger)
+        return self._points(answer, query)
+
+    def _query(self, body: Body) -> Query:
+        query = resolve_report(body, self._now)
+        try:
+            moves_at = query.moves_at
+        except OverflowError:
+            moves_at = None
+        if moves_at is not None:
+            self._ledger.until(moves_at.timestamp())
+        return query
+
+    def windows_of(self, query: Query) -> WindowTimes:
+        """What the times of a query's rows say of their windows."""
+        return WindowTimes(query, self._reports.labels.current)
+
+    def points_of(self, answer: Answer[Reporting], query: Query) -> Points:
+        """The points of an answer of `streamed`."""
+        return self._points(answer, query)
 
     def cancel(self) -> None:
         """Stop what is under way: nobody waits for it any more."""
@@ -69,51 +156,133 @@ class ReportLoader:
         for stream in self._streams:
             stream.close()
 
-    async def _load(self, keys: Sequence[ReportOf]) -> Mapping[ReportOf, ReportAnswer | Exception]:
-        alike: dict[tuple[str, bytes], list[str]] = defaultdict(list)
+    def _points(self, answer: Answer[Reporting], query: Query) -> Points:
+        return Points(
+            query, self._reports.labels.current, answer.entry, answer.value, is_ordered=why_whole(query) is None
+        )
+
+    @staticmethod
+    def _put_together(slices: Mapping[str, Slice | Exception], query: Query) -> Points:
+        """One report of all assets. Raises the first one's error."""
+        good: list[Slice] = []
+        for each in slices.values():
+            if isinstance(each, Exception):
+                raise each
+            good.append(each)
+        columns = sorted((column for each in good for column in each.columns), key=order_of)
+        return Points(query, good[0].label, oldest([each.entry for each in good]), columns=columns)
+
+    async def _load(self, keys: Sequence[ReportOf]) -> Mapping[ReportOf, Points | Exception]:
+        alike: dict[tuple[str, bytes, Reading], list[str]] = defaultdict(list)
         for key in keys:
-            alike[key.dimension, key.body].append(key.id)
+            alike[key.dimension, key.body, key.read].append(key.id)
         found = await asyncio.gather(
-            *(self._load_alike(dimension, orjson.loads(body), sorted(ids)) for (dimension, body), ids in alike.items())
+            *(
+                self._load_alike(dimension, orjson.loads(body), sorted(ids), read)
+                for (dimension, body, read), ids in alike.items()
+            )
         )
         return {
-            ReportOf(dimension, id_, body): answer
-            for (dimension, body), answers in zip(alike, found, strict=True)
+            ReportOf(dimension, id_, body, read): answer
+            for (dimension, body, read), answers in zip(alike, found, strict=True)
             for id_, answer in answers.items()
         }
 
-    async def _load_alike(self, dimension: str, body: Body, ids: Sequence[str]) -> dict[str, ReportAnswer | Exception]:
+    def _minutes(self, query: Query, assets: int, read: Reading) -> Query | None:
+        """The report by the minute that open windows are made from. Raises `TooComplex`."""
+        if read.verbatim or not read.include_open:
+            return None
+        minutes = minutes_of(query, self._now, self._reports.rules)
+        if minutes is not None:
+            self._budget.report(minutes.body, assets)
+        return minutes
+
+    async def _slices(
+        self, query: Query, minutes: Query | None, dimension: str | None, ids: Sequence[str]
+    ) -> dict[str, Slice | ButlrError] | None:
+        series = self._reports.series
+        read = [series.read(each, dimension, ids, self._caller, self._ledger) for each in (query, minutes) if each]
+        slices, *of_minutes = await asyncio.gather(*read)
+        if slices is None or not of_minutes or of_minutes[0] is None:
+            return slices
+        return {id_: _opened(each, of_minutes[0][id_]) for id_, each in slices.items()}
+
+    async def _load_alike(self, dimension: str, body: Body, ids: Sequence[str], read: Reading) -> Loaded:
+        query = self._query(body)
         level = KEY_OF_FILTER.get(dimension)
-        together = len(ids) > 1 and level is not None and _dealable(dimension, body)
+        together = len(ids) > 1 and level is not None and _is_dealable(dimension, body)
         try:
-            self._budget.report(body, len(ids), calls=1 if together else len(ids))
+            self._budget.report(query.body, len(ids), calls=1 if together else len(ids))
+            minutes = self._minutes(query, len(ids), read)
         except TooComplex as error:
             return dict.fromkeys(ids, error)
-        if level is None or not together:
-            return await self._one_by_one(dimension, body, ids)
-        asked = _with_level(body, level)
-        pieces = await self._reports.by_ids(asked, dimension, ids, self._caller, self._ledger)
-        loaded: dict[str, ReportAnswer | Exception] = {}
+        if not together:
+            return await self._one_by_one(query, minutes, dimension, ids, read)
+        if not read.verbatim:
+            slices = await self._slices(query, minutes, dimension, ids)
+            if slices is not None:
+                return {id_: self._of_slice(each, query) for id_, each in slices.items()}
+        assert level is not None  # noqa: S101 -- see `together`
+        asked = _with_level(query, level)
+        pieces = await self._reports.calls.by_ids(asked, dimension, ids, self._caller, self._ledger)
+        loaded: Loaded = {}
         for piece in pieces:
-            dealt = _deal(piece, level, body, asked)
-            loaded.update(dealt if dealt is not None else await self._one_by_one(dimension, body, piece.ids))
+            dealt = self._deal(piece, level, query, asked)
+            if dealt is None:
+                dealt = await self._one_by_one(query, minutes, dimension, piece.ids, read)
+            loaded.update(dealt)
         return loaded
 
-    async def _one_by_one(self, dimension: str, body: Body, ids: Iterable[str]) -> dict[str, ReportAnswer | Exception]:
+    def _of_slice(self, each: Slice | Exception, query: Query) -> Points | Exception:
+        if isinstance(each, Exception):
+            return each
+        return Points(query, each.label, each.entry, columns=each.columns)
+
+    async def _one_by_one(
+        self, query: Query, minutes: Query | None, dimension: str, ids: Iterable[str], read: Reading
+    ) -> Loaded:
         """A call each: for what cannot be told apart in one answer."""
-        answers = await asyncio.gather(
-            *(self._reports.by_ids(body, dimension, [id_], self._caller, self._ledger) for id_ in ids)
-        )
-        pieces = [piece for some in answers for piece in some]
-        return {
-            piece.ids[0]: ReportAnswer(piece.answer.value, piece.answer.entry)
-            if piece.answer
-            else piece.error or RuntimeError("a piece has an answer or an error")
-            for piece in pieces
-        }
+        calls = self._reports.calls
+
+        async def one(id_: str) -> Points | Exception:
+            if not read.verbatim:
+                # Where rows do not say whose they are, all of an answer to an ask of one asset are its own.
+                of_one = query.with_ids(dimension, [id_])
+                named = dimension if dimension in KEY_OF_FILTER and _is_dealable(dimension, query.body) else None
+                by_minute = minutes and minutes.with_ids(dimension, [id_])
+                slices = await self._slices(of_one, by_minute, named, [id_] if named else [""])
+                if slices is not None:
+                    return self._of_slice(next(iter(slices.values())), of_one)
+            pieces = await calls.by_ids(query, dimension, [id_], self._caller, self._ledger)
+            piece = pieces[0]
+            if piece.answer is None:
+                return piece.error or RuntimeError("a piece has an answer or an error")
+            return self._points(piece.answer, query)
+
+        ids = list(ids)
+        return dict(zip(ids, await asyncio.gather(*map(one, ids)), strict=True))
+
+    def _deal(self, piece: Piece[Reporting], level: str, query: Query, asked: Query) -> Loaded | None:
+        """The piece's answer as each asset's own; None where the answer does not say whose a part is."""
+        if piece.answer is None:
+            return dict.fromkeys(piece.ids, piece.error or RuntimeError("a piece has an answer or an error"))
+        whole = piece.answer.value
+        parts = _rows_by_id(whole, level) if whole.is_flat else _leaves_by_id(whole, level, asked.order, query.order)
+        if parts is None or not parts.keys() <= set(piece.ids):
+            return None
+        nothing = Reporting.from_data([] if whole.is_flat else {})
+        entry: Entry = piece.answer.entry
+        return {id_: self._points(Answer(parts.get(id_) or nothing, entry), query) for id_ in piece.ids}
 
 
-def _dealable(dimension: str, body: Body) -> bool:
+def _opened(slice_: Slice | ButlrError, minutes: Slice | ButlrError) -> Slice | ButlrError:
+    if isinstance(slice_, ButlrError) or isinstance(minutes, ButlrError):
+        # Without its minutes there are the windows that have landed.
+        return slice_
+    return with_open(slice_, minutes)
+
+
+def _is_dealable(dimension: str, body: Body) -> bool:
     """A sensor's row names one of its zones only, so sensors' measurements are asked zone by zone."""
     if dimension != "zones":
         return True
@@ -121,24 +290,11 @@ def _dealable(dimension: str, body: Body) -> bool:
     return bool(measurements) and all(name.startswith("zone_") for name in measurements)
 
 
-def _with_level(body: Body, level: str) -> Body:
+def _with_level(query: Query, level: str) -> Query:
     """Group by the asset too where the answer is grouped by something else, so that it can be dealt back."""
-    order = order_of(body)
-    if not body.get("group_by") or level in order:
-        return body
-    return {**body, "group_by": {**body["group_by"], "order": [level, *order]}}
-
-
-def _deal(piece: Piece[Reporting], level: str, body: Body, asked: Body) -> dict[str, ReportAnswer | Exception] | None:
-    """The piece's answer as each asset's own; None where the answer does not say whose a part is."""
-    if piece.answer is None:
-        return dict.fromkeys(piece.ids, piece.error or RuntimeError("a piece has an answer or an error"))
-    whole = piece.answer.value
-    parts = _rows_by_id(whole, level) if whole.is_flat else _leaves_by_id(whole, level, order_of(asked), order_of(body))
-    if parts is None or not parts.keys() <= set(piece.ids):
-        return None
-    nothing: Any = [] if whole.is_flat else {}
-    return {id_: ReportAnswer(parts.get(id_) or Reporting.from_data(nothing), piece.answer.entry) for id_ in piece.ids}
+    if query.is_flat or level in query.order:
+        return query
+    return query.with_body(group_by={**query.body["group_by"], "order": [level, *query.order]})
 
 
 def _rows_by_id(whole: Reporting, level: str) -> dict[str, Reporting] | None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 import orjson
@@ -10,7 +11,8 @@ import orjson
 from ..assets import Assets
 from ..butlr import ButlrError
 from ..cache import canonical
-from ..upstream import Body, Caller, Ledger, Stats, Upstream, read_stats
+from ..series import Body, Stats, read_stats, resolve_span
+from ..upstream import Caller, Ledger, Upstream
 from .batch import Batch
 from .budget import Budget, TooComplex
 
@@ -38,6 +40,7 @@ class StatsLoader:
         caller: Caller,
         ledger: Ledger,
         assets: Callable[[], Awaitable[Assets]],
+        now: datetime,
         budget: Budget | None = None,
     ) -> None:
         self._budget = budget or Budget()
@@ -45,6 +48,7 @@ class StatsLoader:
         self._caller = caller
         self._ledger = ledger
         self._assets = assets
+        self._now = now
         self._batch: Batch[StatsOf, Values | None] = Batch(self._load)
         self.load_many = self._batch.load_many
         self.cancel = self._batch.cancel
@@ -52,7 +56,8 @@ class StatsLoader:
     async def whole(self, body: Body) -> Stats:
         """Return the answer to a body as the client wrote it. Raises `ButlrError` and `TooComplex`."""
         self._budget.stats(len(body["items"]), len(body["measurements"]))
-        answer = await read_stats(self._upstream, body, self._caller, self._ledger)
+        query = resolve_span(body, self._now)
+        answer = await read_stats(self._upstream, query, self._caller, self._ledger)
         return answer.value
 
     async def _load(self, keys: Sequence[StatsOf]) -> Mapping[StatsOf, Values | Exception | None]:

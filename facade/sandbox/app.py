@@ -1,7 +1,7 @@
 """The routes, and what lies behind them."""
 
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -14,15 +14,18 @@ from starlette.routing import Route
 from . import detections, native, reporting, stats
 from .auth import DEMO_TENANT, OTHER_TENANT, Auth, Refused, jwks
 from .campus import Campus
+from .clock import SandboxClock
 from .config import SandboxConfig
 from .construction import build_campus
-from .control import control_routes
+from .control import control_routes, time_routes
+from .events import Events
 from .faults import Script
 from .gate import CallLog, Gate
 from .people import People
 from .replies import json_reply
 from .report_query import parse_report
 from .validation import Invalid, read_body
+from .webhooks import Webhooks
 
 TENANTS = (DEMO_TENANT, OTHER_TENANT)
 # Further apart than seeds that one is likely to try side by side.
@@ -38,25 +41,40 @@ def create_app(config: SandboxConfig | None = None) -> Starlette:
     auth = Auth(config.clock)
     calls = CallLog()
     script = Script()
-    upstream = _Upstream(config, auth)
+    clock = SandboxClock(config.clock, config.starts_at)
+    upstream = _Upstream(config, auth, clock)
+    webhooks = _webhooks(config, upstream, clock)
     return Starlette(
+        lifespan=webhooks.running if webhooks else None,
         routes=[
             *upstream.routes(),
             *control_routes(config, calls, script, upstream.campus),
+            *time_routes(clock, webhooks),
         ],
         middleware=[Middleware(Gate, config=config, auth=auth, calls=calls, script=script)],
         exception_handlers={Invalid: _invalid, Refused: _refused, HTTPException: _http_error},
     )
 
 
+def _webhooks(config: SandboxConfig, upstream: "_Upstream", clock: SandboxClock) -> Webhooks | None:
+    if not config.webhooks:
+        return None
+    # Not built before the first minute is told: a campus of many sensors takes a second.
+    events = cache(lambda: Events(upstream.people(DEMO_TENANT)))
+    return Webhooks(
+        config.webhooks, events, clock, seed=config.seed, secret=config.webhook_secret, auth=config.webhook_auth
+    )
+
+
 class _Upstream:
-    def __init__(self, config: SandboxConfig, auth: Auth) -> None:
+    def __init__(self, config: SandboxConfig, auth: Auth, clock: SandboxClock) -> None:
         self._config = config
         self._auth = auth
-        self._people = lru_cache(maxsize=None)(self._populate)
+        self._clock = clock
+        self.people = lru_cache(maxsize=None)(self._populate)
 
     def campus(self, tenant: str) -> Campus:
-        return self._people(tenant).campus
+        return self.people(tenant).campus
 
     def routes(self) -> list[Route]:
         post = partial(Route, methods=["POST"])
@@ -74,7 +92,7 @@ class _Upstream:
 
     async def report(self, request: Request) -> Response:
         people = self._people_of(request)
-        query = parse_report(read_body(await request.body()), self._config.clock())
+        query = parse_report(read_body(await request.body()), self._clock(), self._config.era)
         reply = reporting.answer(
             query,
             people,
@@ -88,12 +106,12 @@ class _Upstream:
 
     async def detect(self, request: Request) -> Response:
         people = self._people_of(request)
-        query = detections.parse_detections(read_body(await request.body()), self._config.clock())
+        query = detections.parse_detections(read_body(await request.body()), self._clock())
         return json_reply(detections.answer(query, people, max_points=self._config.max_points))
 
     async def stats(self, request: Request) -> Response:
         people = self._people_of(request)
-        query = stats.parse_stats(read_body(await request.body()), people.campus, self._config.clock())
+        query = stats.parse_stats(read_body(await request.body()), people.campus, self._clock())
         return json_reply(stats.answer(query, people, max_points=self._config.max_points))
 
     async def graphql(self, request: Request) -> Response:
@@ -104,7 +122,7 @@ class _Upstream:
             return json_reply(native.failure("UNAUTHENTICATED", exc.message))
         if not caller.may_read("spaces"):
             return json_reply(native.failure("FORBIDDEN", "Insufficient scope: read:spaces is needed"))
-        context = native.Context(self.campus(caller.tenant), caller.tenant, self._config.clock())
+        context = native.Context(self.campus(caller.tenant), caller.tenant, self._clock())
         status, reply = native.execute(read_body(await request.body()), context)
         return json_reply(reply, status)
 
@@ -124,7 +142,7 @@ class _Upstream:
         caller = self._auth.caller(request.headers.get("authorization"))
         if not caller.may_read("sensors"):
             raise Refused(403, "Insufficient scope: read:sensors is needed")
-        return self._people(caller.tenant)
+        return self.people(caller.tenant)
 
     def _populate(self, tenant: str) -> People:
         if tenant not in TENANTS:

@@ -55,7 +55,7 @@ class Floor:
     tag_ids: tuple[str, ...]
 
 
-RoomKind = Literal["open", "meeting", "boardroom", "focus", "cafe", "auditorium"]
+RoomKind = Literal["open", "meeting", "boardroom", "focus", "cafe", "auditorium", "lounge"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,11 @@
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+WebhookAuth = Literal["api-key", "basic"]
+Era = Literal["today", "influx"]
+ERAS: tuple[Era, ...] = ("today", "influx")
 
 
 @dataclass(slots=True)
@@ -10,9 +14,10 @@ class SandboxConfig:
 
     Attributes:
         sensors: Sensors of the demo tenant's campus.
-        sites: Sites its buildings are spread over; each next one lies in another time zone.
+        sites: Sites its buildings are spread over; each next one lies in another time zone, and the fourth never
+            sleeps. Fewer where there are too few sensors.
         unplaced: Further sensors that hang nowhere: no floor, room or hive, offline, never any data.
-        seed: Together with the clock it decides everything that is answered.
+        seed: Together with the present it decides everything that is answered.
         latency_ms: Added to every call under `/api`.
         fault_rate: Share (0 to 1) of reporting, detections and stats calls that answer 500, 502 or 503.
         token_ttl: Life of an access token, seconds.
@@ -22,11 +27,17 @@ class SandboxConfig:
             a floor weighs as 200 points too. Detections of more are refused, stats time out.
         max_ids: So is one that names more ids in a filter; None: no limit.
         shallow_groups: Leave id levels of one id out of nested replies, as one of Butlr's samples does.
-        clock: The present, as epoch seconds. There is no data after it.
+        era: Which backend answers reporting: `today` is the one since 3 August 2026, `influx` the one before.
+        starts_at: The present at the start, as epoch seconds, from where it runs on; None: that of `clock`. There
+            is no data after the present.
+        webhooks: Where the demo tenant's events are posted as they happen; None: nowhere.
+        webhook_secret: Goes with each post, by `webhook_auth` as the header X-API-Key or as the password of the basic
+            user `butlr`.
+        clock: The time of day, as epoch seconds. Tokens end and rates are counted by it, wherever the present is.
     """
 
     sensors: int = 200
-    sites: int = 1
+    sites: int = 4
     unplaced: int = 0
     seed: int = 1
     latency_ms: float = 0
@@ -37,6 +48,11 @@ class SandboxConfig:
     max_points: int = 2_000_000
     max_ids: int | None = None
     shallow_groups: bool = False
+    era: Era = "today"
+    starts_at: float | None = None
+    webhooks: str | None = None
+    webhook_secret: str | None = field(default=None, repr=False)
+    webhook_auth: WebhookAuth = "api-key"
     clock: Callable[[], float] = time.time
 
     def change(self, settings: dict[str, Any]) -> None:
@@ -46,6 +62,8 @@ class SandboxConfig:
                 raise ValueError(f"{name!r} cannot be changed: use one of {', '.join(sorted(CHANGEABLE))}")
             allowed = CHANGEABLE[name]
             # bool is an int to isinstance, and a latency of `true` is a slip.
+            if name == "era" and value not in ERAS:
+                raise ValueError(f"era cannot be {value!r}: use one of {', '.join(ERAS)}")
             if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
                 raise ValueError(f"{name} cannot be {value!r}")
         for name, value in settings.items():
@@ -60,4 +78,5 @@ CHANGEABLE: dict[str, tuple[type, ...]] = {
     "max_points": (int,),
     "max_ids": (int, type(None)),
     "shallow_groups": (bool,),
+    "era": (str,),
 }

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .campus import Building, Campus, Floor, Hive, Point, Polygon, Room, RoomKind, Sensor, Site, Tag, Zone
+from .plans import BUILDINGS, EQUIPMENT, FLOOR_PLAN, TAGS, TERMINAL_PLAN, SitePlan, site_plan
 from .seeding import seeded
 
 SENSORS_PER_FLOOR = 40
@@ -15,35 +16,8 @@ LOBBY_SENSORS = 4
 # Whoever sits under a sensor, however it is turned, is within its tile: wider than the footprint's diagonal.
 TILE_METRES = 4.0
 SHELF_METRES = 40.0
-SITES = (
-    ("Bay Campus", "America/Los_Angeles"),
-    ("Spree Campus", "Europe/Berlin"),
-    ("Harbour Campus", "Australia/Sydney"),
-    ("Thames Campus", "Europe/London"),
-    ("Yamuna Campus", "Asia/Kolkata"),
-)
-BUILDINGS = ("Alder", "Birch", "Cedar", "Dogwood", "Elm", "Fir", "Ginkgo", "Hazel", "Ironwood", "Juniper")
-FLOOR_PLAN: tuple[RoomKind, ...] = (
-    *("open", "meeting", "meeting", "boardroom", "focus", "focus", "cafe"),
-    *("open", "meeting", "meeting", "boardroom", "focus", "open", "meeting", "meeting", "boardroom"),
-)
-# Presence sensors and door (traffic) sensors of a room.
-EQUIPMENT: dict[RoomKind, tuple[int, int]] = {
-    "open": (6, 0),
-    "meeting": (1, 0),
-    "boardroom": (2, 1),
-    "focus": (1, 0),
-    "cafe": (2, 0),
-    "auditorium": (0, 2),
-}
-TAGS: dict[str, tuple[RoomKind, ...]] = {
-    "Collaboration": ("meeting", "boardroom"),
-    "Executive": ("boardroom",),
-    "Quiet": ("focus",),
-    "Desks": ("open", "focus"),
-    "Amenity": ("cafe", "auditorium"),
-    "Public": (),
-}
+# Below so many a further site gets no floor of its own.
+SENSORS_PER_SITE = 10
 FIRST_INSTALLED = 1_672_531_200  # 2023-01-01
 
 
@@ -79,30 +53,45 @@ class _Builder:
     def build(self, sensors: int, sites: int, unplaced: int) -> Campus:
         lobby = sensors >= 5 * LOBBY_SENSORS
         budget = sensors - (LOBBY_SENSORS if lobby else 0)
-        floors = max(1, round(budget / SENSORS_PER_FLOOR)) if budget > 0 else 0
+        floors = max(1, round(budget / SENSORS_PER_FLOOR), min(sites, budget // SENSORS_PER_SITE)) if budget > 0 else 0
         budgets = [budget // floors + (i < budget % floors) for i in range(floors)]
         if lobby:
             # A floor known by its traffic alone: what asks for presence there hears nothing.
             budgets.insert(0, 0)
-        buildings = min(len(budgets), max(sites, math.ceil(math.sqrt(len(budgets)))))
-        for i in range(min(sites, max(buildings, 1))):
-            self._site(i)
-        for i in range(buildings):
-            site = self.campus.sites[i % len(self.campus.sites)]
-            mine = budgets[i * len(budgets) // buildings : (i + 1) * len(budgets) // buildings]
-            self._building(i, site, mine)
+        places = floors if sites > 1 else len(budgets)
+        buildings = min(places, max(sites, math.ceil(math.sqrt(len(budgets)))))
+        # What never sleeps comes first: the first sensors of the campus see somebody at any hour, and a campus of
+        # few sensors is busy too.
+        plans = sorted((site_plan(i) for i in range(sites)), key=lambda plan: plan.sleeps)
+        for i, plan in enumerate(plans[: max(buildings, 1)]):
+            self._site(i, plan)
+        shares = [
+            budgets[i * len(budgets) // buildings : (i + 1) * len(budgets) // buildings] for i in range(buildings)
+        ]
+        if lobby and sites > 1:
+            # The lobby is no site's only floor.
+            shares = [budgets[1:][i * floors // buildings : (i + 1) * floors // buildings] for i in range(buildings)]
+            shares[-1].insert(0, 0)
+        for i, share in enumerate(shares):
+            at = i % len(self.campus.sites)
+            self._building(i, self.campus.sites[at], plans[at], share)
         for i in range(unplaced):
             self._sensor(None, f"Spare {i + 1}", "presence", "", (0.0, 0.0), is_online=False)
         return self.campus
 
-    def _site(self, index: int) -> None:
-        name, timezone = SITES[index % len(SITES)]
-        name += f" {index // len(SITES) + 1}" if index >= len(SITES) else ""
+    def _site(self, index: int, plan: SitePlan) -> None:
         self.campus.sites.append(
-            Site(self._id("site"), name, timezone, self.org, customID=f"SITE-{index + 1}", siteNumber=index + 1)
+            Site(
+                self._id("site"),
+                plan.name,
+                plan.timezone,
+                self.org,
+                customID=f"SITE-{index + 1}",
+                siteNumber=index + 1,
+            )
         )
 
-    def _building(self, index: int, site: Site, budgets: list[int]) -> None:
+    def _building(self, index: int, site: Site, plan: SitePlan, budgets: list[int]) -> None:
         name = BUILDINGS[index % len(BUILDINGS)] + (f" {index // len(BUILDINGS) + 1}" if index >= 10 else "")
         building = Building(
             id=self._id("building"),
@@ -110,14 +99,14 @@ class _Builder:
             site_id=site.id,
             building_number=index + 1,
             capacity={"max": 5 * sum(budgets), "mid": 2 * sum(budgets)},
-            address={"lines": [f"{100 + index} Campus Way"], "country": "US" if index % 2 == 0 else "DE"},
+            address={"lines": [f"{100 + index} Campus Way"], "country": plan.country},
             customID=f"B-{index + 1}",
         )
         self.campus.buildings.append(building)
         for number, budget in enumerate(budgets, start=1):
-            self._floor(building, site, number, budget)
+            self._floor(building, site, plan, number, budget)
 
-    def _floor(self, building: Building, site: Site, number: int, budget: int) -> None:
+    def _floor(self, building: Building, site: Site, plan: SitePlan, number: int, budget: int) -> None:
         lobby = budget == 0
         floor = Floor(
             id=self._id("space"),
@@ -150,7 +139,7 @@ class _Builder:
             return
         left = budget - entrances
         counts: dict[str, int] = {}
-        for kind in itertools.cycle(FLOOR_PLAN):
+        for kind in itertools.cycle(FLOOR_PLAN if plan.sleeps else TERMINAL_PLAN):
             if left <= 0:
                 break
             presence, doors = EQUIPMENT[kind]
@@ -176,7 +165,8 @@ class _Builder:
         columns = math.ceil(tiles / 2) if tiles > 2 else tiles
         rows = math.ceil(tiles / columns)
         corner = shelf.place(columns)
-        seats = 5 * tiles if kind == "open" else 4 * tiles
+        shared = kind in ("open", "lounge")
+        seats = 5 * tiles if shared else 4 * tiles
         room = Room(
             id=self._id("room"),
             name=name,
@@ -189,7 +179,7 @@ class _Builder:
             tag_ids=tuple(self.tags[tag].id for tag, kinds in TAGS.items() if kind in kinds),
         )
         self.campus.rooms.append(room)
-        zones = self._zones(floor, room, corner, columns) if kind == "open" and presence > columns else []
+        zones = self._zones(floor, room, corner, columns) if shared and presence > columns else []
         for i in range(presence):
             column, row = i % columns, i // columns
             self._sensor(

@@ -1,6 +1,7 @@
 """`/_sandbox/…`: what tests read and set. No such thing exists upstream, and it asks for no token."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 
 import orjson
 from starlette.requests import Request
@@ -9,14 +10,19 @@ from starlette.routing import Route
 
 from .auth import DEMO_TENANT
 from .campus import Campus
+from .clock import SandboxClock
 from .config import SandboxConfig
 from .faults import Script, ScriptedFault
 from .gate import CallLog
 from .replies import json_reply
+from .webhooks import Webhooks
 
 
 def control_routes(
-    config: SandboxConfig, calls: CallLog, script: Script, campus_of: Callable[[str], Campus]
+    config: SandboxConfig,
+    calls: CallLog,
+    script: Script,
+    campus_of: Callable[[str], Campus],
 ) -> list[Route]:
     async def read_calls(_: Request) -> Response:
         return json_reply(calls.record())
@@ -56,4 +62,29 @@ def control_routes(
         Route("/_sandbox/faults", clear_faults, methods=["DELETE"]),
         Route("/_sandbox/config", set_config, methods=["PUT"]),
         Route("/_sandbox/campus", read_campus, methods=["GET"]),
+    ]
+
+
+def time_routes(clock: SandboxClock, webhooks: Webhooks | None) -> list[Route]:
+    """The clock, and what was posted as it ran."""
+
+    async def read_clock(_: Request) -> Response:
+        return json_reply(clock.record())
+
+    async def set_clock(request: Request) -> Response:
+        try:
+            clock.change(orjson.loads(await request.body()))
+        except ValueError as exc:
+            return json_reply({"message": str(exc)}, 400)
+        if webhooks:
+            webhooks.clock_moved()
+        return json_reply(clock.record())
+
+    async def read_webhooks(_: Request) -> Response:
+        return json_reply(asdict(webhooks.deliveries) if webhooks else None)
+
+    return [
+        Route("/_sandbox/clock", read_clock, methods=["GET"]),
+        Route("/_sandbox/clock", set_clock, methods=["PUT"]),
+        Route("/_sandbox/webhooks", read_webhooks, methods=["GET"]),
     ]

@@ -6,9 +6,9 @@ number (`mean`, `median`). Without a window it is a minute. Only presence sensor
 sensors detect is told as crossings.
 
 No source shows a heat map's reply. Here `heatmap` has the entries of the others, with `value` a grid of
-8 x 8 counts over the local unit square, row by row; `heatmap_v2` is a list of cells
-`{"x", "y", "value"}`: the centre in metres on the floor and the minutes spent there (normalised: of the
-most visited cell's). Cells without a visit are left out.
+8 x 8 counts over the local unit square, row by row. Of `heatmap_v2` the docs give the cells, `[x, y, value]` in
+`array_cells`: the centre in metres on the floor and, here, the minutes spent there (normalised: of the most visited
+cell's). Cells without a visit are left out. Where the list is in the reply is a guess: an object beside the span.
 """
 
 from collections import Counter
@@ -114,7 +114,12 @@ def answer(query: DetectionQuery, people: People, *, max_points: int) -> dict[st
             for kind in per_window:
                 reply[kind].append({**entry, "value": _value(kind, sensor, points)})
     if "heatmap_v2" in query.data_types:
-        reply["heatmap_v2"] = _cells(query, people, sensors)
+        reply["heatmap_v2"] = {
+            "start_time": round(query.start * 1000),
+            "stop_time": round(query.stop * 1000),
+            "grid_resolution": query.grid_resolution,
+            "array_cells": _cells(query, people, sensors),
+        }
     return reply
 
 
@@ -147,6 +152,13 @@ def _sightings(
         present = [stay for stay in present if stay.stop > sampled]
         here = sorted(present, key=lambda stay: stay.person)
         yield window.start, sampled, [_local(stay, sampled) for stay in here]
+
+
+def points_at(people: People, sensor: Sensor, time: int) -> tuple[list[Point], list[Point]]:
+    """Return where a sensor sees people at this second: in its own view, and on the floor."""
+    here = [stay for stay in people.stays(sensor, time, time + 1) if stay.start <= time]
+    local = [_local(stay, time) for stay in sorted(here, key=lambda stay: stay.person)]
+    return local, _value("detections_world", sensor, local)
 
 
 def _pick(function: str, seen: Step, window: Window) -> float:
@@ -201,7 +213,7 @@ def _rounded(point: Point) -> Point:
     return round(point[0], 2), round(point[1], 2)
 
 
-def _cells(query: DetectionQuery, people: People, sensors: list[Sensor]) -> list[dict[str, float]]:
+def _cells(query: DetectionQuery, people: People, sensors: list[Sensor]) -> list[list[float]]:
     side = query.grid_resolution
     seconds: Counter[tuple[int, int]] = Counter()
     for sensor in sensors:
@@ -211,7 +223,7 @@ def _cells(query: DetectionQuery, people: People, sensors: list[Sensor]) -> list
             seconds[int(x // side), int(y // side)] += round(spent)
     most = max(seconds.values(), default=1) if query.normalize else 60
     return [
-        {"x": (column + 0.5) * side, "y": (row + 0.5) * side, "value": round(spent / most, 3)}
+        [(column + 0.5) * side, (row + 0.5) * side, round(spent / most, 3)]
         for (column, row), spent in sorted(seconds.items())
         if spent
     ]

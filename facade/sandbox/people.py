@@ -7,7 +7,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from .campus import Campus, Floor, Room, Sensor, Zone
-from .schedule import Crossings, FloorDay, FloorLife, Stay, local_days
+from .schedule import OVERHANG, Crossings, FloorDay, FloorLife, Stay, local_days
 from .steps import Step, merge_steps
 
 Watched = Sensor | Room | Zone | Floor
@@ -22,17 +22,19 @@ NO_CROSSINGS = Crossings([], [])
 class People:
     def __init__(self, campus: Campus, seed: int) -> None:
         self.campus = campus
-        self._seed = seed
+        self.seed = seed
         self._zones = {floor.id: ZoneInfo(floor.timezone) for floor in campus.floors}
         self._life = lru_cache(maxsize=None)(self._draw_life)
         self._day = lru_cache(maxsize=DAYS_KEPT)(self._draw_day)
 
     def occupancy(self, asset: Watched, start: float, stop: float) -> Step:
         """Count the people in a place, or seen by a presence sensor."""
+        steps = [self._occupancy_on(day, asset) for day in self._days(asset, start, stop)]
+        if len(steps) > 1 and self._overlaps(asset):
+            return merge_steps(steps)
         times: list[int] = []
         values: list[int] = []
-        for day in self._days(asset, start, stop):
-            step = self._occupancy_on(day, asset)
+        for step in steps:
             times += step.times
             values += step.values
         return Step(times, values)
@@ -48,27 +50,38 @@ class People:
             passed = day.crossings.get(sensor.id, NO_CROSSINGS)
             ins += passed.ins
             outs += passed.outs
+        if self._overlaps(sensor):
+            ins.sort()
+            outs.sort()
         return Crossings(_within(ins, start, stop), _within(outs, start, stop))
 
     def stays(self, sensor: Sensor, start: float, stop: float) -> list[Stay]:
         """Who sat in a presence sensor's view during the span, by time of arrival there."""
-        return [
+        found = [
             stay
             for day in self._days(sensor, start, stop)
             for stay in day.stays_by_sensor.get(sensor.id, ())
             if stay.start < stop and stay.stop > start
         ]
+        return sorted(found, key=lambda stay: stay.start) if self._overlaps(sensor) else found
 
     def effort(self, assets: Iterable[Watched], start: float, stop: float) -> float:
         """What it takes to draw the days of the assets' floors, in points of an answer."""
-        floors = {asset.id if isinstance(asset, Floor) else asset.floor_id for asset in assets}
+        floors = {_floor_id(asset) for asset in assets}
         return POINTS_PER_DAY * len(floors) * max(0, stop - start) / 86_400
 
     def _days(self, asset: Watched, start: float, stop: float) -> list[FloorDay]:
-        floor_id = asset.id if isinstance(asset, Floor) else asset.floor_id
+        floor_id = _floor_id(asset)
         if not floor_id or start >= stop:
             return []
+        if self._overlaps(asset):
+            start -= OVERHANG
         return [self._day(floor_id, day) for day in local_days(self._zones[floor_id], start, stop)]
+
+    def _overlaps(self, asset: Watched) -> bool:
+        """Whether a day of the asset's floor reaches into the next one."""
+        floor_id = _floor_id(asset)
+        return bool(floor_id) and self._life(floor_id).around_the_clock
 
     def _occupancy_on(self, day: FloorDay, asset: Watched) -> Step:
         match asset:
@@ -83,10 +96,14 @@ class People:
                 return merge_steps(day.sensors.get(sensor.id, NOBODY) for sensor in sensors)
 
     def _draw_life(self, floor_id: str) -> FloorLife:
-        return FloorLife(self.campus, self.campus.floor[floor_id], self._seed)
+        return FloorLife(self.campus, self.campus.floor[floor_id], self.seed)
 
     def _draw_day(self, floor_id: str, day: date) -> FloorDay:
         return self._life(floor_id).day(day)
+
+
+def _floor_id(asset: Watched) -> str:
+    return asset.id if isinstance(asset, Floor) else asset.floor_id
 
 
 def _within(times: list[int], start: float, stop: float) -> list[int]:

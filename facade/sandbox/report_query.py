@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC
 from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
+from .config import Era
 from .durations import Duration
 from .series import FUNCTIONS, MEASUREMENTS, Function, Number
 from .validation import Checker
@@ -44,6 +46,8 @@ class ReportWindow:
 
 @dataclass(frozen=True, slots=True)
 class ReportQuery:
+    era: Era
+    now: float
     start: float
     stop: float
     until: float  # there is no data after now
@@ -69,14 +73,16 @@ class ReportQuery:
         return all(COMPARISONS[name](value, bound) for name, bound in self.bounds)
 
 
-def parse_report(body: dict[str, Any], now: float) -> ReportQuery:
+def parse_report(body: dict[str, Any], now: float, era: Era = "today") -> ReportQuery:
     check = Checker(now)
     check.record(body, "", BODY)
     if body.get("filter") is None:
         check.fail("filter", "is required")
         check.finish()
     filters = check.record(body["filter"], "filter", FILTER)
-    start, stop = check.span(filters.get("start"), filters.get("stop"), "filter")
+    window = _window(check, body.get("window"), era)
+    span = (filters.get("start"), filters.get("stop"), "filter")
+    start, stop = check.span(*span) if era == "influx" else check.absolute_span(*span, window.zone or UTC)
     # What is answered when nothing is asked for is a guess; presence rows carry every id.
     measurements = filters.get("measurements", ["presence"])
     ids = {name: check.ids(filters.get(name), f"filter.{name}") for name in ID_FILTERS}
@@ -88,6 +94,8 @@ def parse_report(body: dict[str, Any], now: float) -> ReportQuery:
     if len(set(order)) < len(order):
         check.fail("group_by.order", "names a key twice")
     query = ReportQuery(
+        era=era,
+        now=now,
         start=start,
         stop=stop,
         until=min(stop, now),
@@ -96,7 +104,7 @@ def parse_report(body: dict[str, Any], now: float) -> ReportQuery:
         bounds=_bounds(check, filters.get("value")),
         calibrated=check.choice(filters.get("calibrated"), "filter.calibrated", ("true", "raw", "false")),
         constraints=_constraints(check, filters.get("time_constraints")),
-        window=_window(check, body.get("window")),
+        window=window,
         order=tuple(order),
         raw=check.flag(group.get("raw"), "group_by.raw"),
         grouped=bool(order) or bool(group.get("raw")),
@@ -140,13 +148,15 @@ def _constraints(check: Checker, value: Any) -> TimeConstraints:
     )
 
 
-def _window(check: Checker, value: Any) -> ReportWindow:
+def _window(check: Checker, value: Any, era: Era) -> ReportWindow:
     if value is None:
         return ReportWindow()
     given = check.record(value, "window", WINDOW)
     if given.get("every") is None:
         check.fail("window.every", "is required")
     every = check.duration(given.get("every"), "window.every")
+    if era == "today" and every and every.months and every.seconds:
+        check.fail("window.every", "cannot mix months with other units")
     offset = check.duration(given.get("offset"), "window.offset", negative=True)
     if offset and offset.months:
         check.fail("window.offset", "cannot be in months")

@@ -13,6 +13,7 @@ from .report_query import ReportQuery
 from .rows import ROW_KEYS, utc_offset
 from .series import Number
 from .validation import format_time
+from .wall_clock import clock_windows
 from .windows import SAMPLE_PERIOD, Window, cut, edges
 
 UNPAGED = {"page": 1, "page_item_count": 0, "total_item_count": 0, "total_pages": 1}
@@ -34,7 +35,11 @@ class Leaf:
 
 
 class ReportWindows:
-    """The query's windows, which differ from floor to floor only where time constraints are local."""
+    """The query's windows, which differ from floor to floor only where time constraints are local.
+
+    In the era `today` they lie on the clock, whole within the span, and are named by their end; in `influx` they
+    count from the query's start, are cut to the span, and are named by their start.
+    """
 
     def __init__(self, query: ReportQuery) -> None:
         self._query = query
@@ -49,11 +54,16 @@ class ReportWindows:
         query, window = self._query, self._query.window
         if query.start >= query.until:
             return []
-        return list(edges(query.start, query.until, window.every, window.zone, window.offset))
+        lay = edges if query.era == "influx" else clock_windows
+        return list(lay(query.start, query.until, window.every, window.zone, window.offset))
+
+    @cached_property
+    def _labels(self) -> list[float]:
+        return [start if self._query.era == "influx" else stop for start, stop in self._spans]
 
     @cached_property
     def names(self) -> list[str]:
-        return [format_time(start, self._query.digits) for start, _ in self._spans]
+        return [format_time(label, self._query.digits) for label in self._labels]
 
     def within(self, zone: ZoneInfo) -> list[Window]:
         zone = self._query.window.zone or zone
@@ -67,7 +77,7 @@ class ReportWindows:
 
     def offsets(self, zone: ZoneInfo) -> list[str]:
         if (found := self._offsets.get(zone.key)) is None:
-            found = self._offsets[zone.key] = [utc_offset(start, zone) for start, _ in self._spans]
+            found = self._offsets[zone.key] = [utc_offset(label, zone) for label in self._labels]
         return found
 
 

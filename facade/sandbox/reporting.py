@@ -1,9 +1,12 @@
 """Answer a reporting query: rows, rows in nested maps, or statistics in nested maps.
 
-Known is the shape of the answers; where the sources are silent, the choices are these. A window's bucket is
-named by its start. A window is cut to the span asked for, and to now. Without a `function` it is `sum` for
-traffic and presence times, else `mean`. Rows of one series are in time order, series in the campus's order.
-A room, zone or floor has no sensor: a filter by sensor, hive or MAC leaves none of their rows.
+Known is the shape of the answers; where the sources are silent, the choices are these. Without a `function` it is
+`sum` for traffic and presence times, else `mean`; without a `window` it is one of a minute. Rows of one series are
+in time order, series in the campus's order. A room, zone or floor has no sensor: a filter by sensor, hive or MAC
+leaves none of their rows.
+
+In the era `today` a window that has not landed gives nothing, with `create_empty` too, and groups and statistics are
+those of the windows that have. Every value is made of one sample a minute, on the minute, so minutes add up to hours.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,6 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from .campus import Campus, Floor, Room, Sensor, Zone
+from .landing import Landing
 from .people import People, Watched
 from .report_query import ReportQuery
 from .report_shapes import Point, ReportWindows, Series, csv_text, flat, grouped, plain
@@ -35,7 +39,8 @@ def answer(
     if _too_much(query, people, asked, max_points) or (max_ids is not None and query.ids_asked > max_ids):
         return OVERLOADED
     windows = ReportWindows(query)
-    series = [one for name, assets in asked for one in _series(people, query, windows, name, assets)]
+    landing = Landing(people.seed, query.now) if query.era == "today" else None
+    series = [one for name, assets in asked for one in _series(people, query, windows, landing, name, assets)]
     if query.csv:
         return csv_text(query, windows, series)
     reply = grouped(query, windows, series, shallow=shallow) if query.grouped else flat(query, windows, series)
@@ -87,7 +92,12 @@ def _ids(campus: Campus, asset: Watched, kind: str) -> Sequence[str]:
 
 
 def _series(
-    people: People, query: ReportQuery, windows: ReportWindows, name: str, assets: list[Watched]
+    people: People,
+    query: ReportQuery,
+    windows: ReportWindows,
+    landing: Landing | None,
+    name: str,
+    assets: list[Watched],
 ) -> Iterator[Series]:
     campus = people.campus
     for asset in assets:
@@ -97,8 +107,13 @@ def _series(
         row["start"], row["stop"] = format_time(query.start), format_time(query.stop)
         for field in MEASUREMENTS[name].fields:
             function = query.window.function or _default_function(field)
-            values = measure(people, asset, field, windows.within(zone), function)
-            points = _kept(query, values)
+            spans = windows.within(zone)
+            values = measure(people, asset, field, spans, function, landing)
+            there = [
+                landing is None or landing.landed(asset.id, MEASUREMENTS[name].source, span.start, span.stop)
+                for span in spans
+            ]
+            points = _kept(query, values, there)
             for tag_id in _row_tags(campus, query, asset):
                 labels = _labels(name, field, query.calibrated)
                 yield Series(asset.id, zone, {**row, **labels, "tag_id": tag_id}, points)
@@ -124,12 +139,12 @@ def _row_tags(campus: Campus, query: ReportQuery, asset: Watched) -> Sequence[st
     return tags if "tag_id" in query.order else tags[:1]
 
 
-def _kept(query: ReportQuery, values: list[Number | None]) -> list[Point]:
+def _kept(query: ReportQuery, values: list[Number | None], landed: list[bool]) -> list[Point]:
     window = query.window
     points: list[Point] = []
     previous: Number = 0
     for i, measured in enumerate(values):
-        if measured is None and not window.create_empty:
+        if not landed[i] or (measured is None and not window.create_empty):
             continue
         fill = previous if window.fill_previous else window.fill_value
         previous = value = fill if measured is None else measured

@@ -1,7 +1,9 @@
 """One floor on one local day: who comes, where each sits when, when each leaves.
 
 Nothing is stored: a day is drawn from a generator seeded with (seed, floor, date), so any day can be had at
-any time and is always the same. Nobody is on a floor at local midnight, which keeps days independent.
+any time and is always the same. Nobody is on a floor at local midnight, which keeps days independent; but for floors
+with a lounge, which are open around the clock: there a day is that of its three shifts, and the last of them ends on
+the morning after.
 """
 
 from collections.abc import Iterator
@@ -23,6 +25,11 @@ MIDNIGHT = time()
 ATTENDANCE = (0.6, 0.78, 0.8, 0.74, 0.5, 0.05, 0.03)
 PEOPLE_PER_SENSOR = 1.2
 LOBBY_VISITORS = 30
+# Around the clock: hours after midnight at which each shift begins, and the share that comes on any day.
+SHIFTS = (6, 14, 22)
+SHIFT_ATTENDANCE = 0.85
+# How far into the next day the last shift reaches, at most; an hour of it where clocks are set back.
+OVERHANG = 8 * HOUR
 
 
 class Seat(NamedTuple):
@@ -100,20 +107,25 @@ class FloorLife:
         self._meeting_rooms = [room for room in rooms if room.roomType in ("meeting", "boardroom")]
         self._cafes = [room for room in rooms if room.roomType == "cafe"]
         self._focus_rooms = [room for room in rooms if room.roomType == "focus"]
-        homes = [room for room in rooms if room.roomType in ("open", "auditorium")] or rooms
+        self.around_the_clock = any(room.roomType == "lounge" for room in rooms)
+        homes = [room for room in rooms if room.roomType in ("open", "auditorium", "lounge")] or rooms
         seeing = sum(sensor.mode == "presence" for sensor in sensors)
-        people = max(1, round(PEOPLE_PER_SENSOR * seeing)) if seeing else LOBBY_VISITORS
+        least = len(SHIFTS) if self.around_the_clock else 1
+        people = max(least, round(PEOPLE_PER_SENSOR * seeing)) if seeing else LOBBY_VISITORS
         random = seeded(self._seed)
         weights = [len(self._sensors_in[room.id]) or 1 for room in homes]
         self._desks = [self._seat(room, random) for room in random.choices(homes, weights, k=people)] if homes else []
 
     def day(self, day: date) -> FloorDay:
         random = seeded(self._seed, day)
-        # Counted from noon, for a clock change lies between midnight and the first arrival.
-        noon = int(datetime(day.year, day.month, day.day, 12, tzinfo=self._zone).timestamp())
-        midnight = noon - 12 * HOUR
-        diaries = self._diaries(day, midnight, random)
-        self._arrange_meetings(diaries, midnight, random)
+        midnight = self._midnight(day)
+        if self.around_the_clock:
+            first, last = (self._midnight(day + timedelta(days=n)) + SHIFTS[0] * HOUR for n in (0, 1))
+            diaries = self._shift_diaries([*(midnight + hour * HOUR for hour in SHIFTS), last], random)
+        else:
+            diaries = self._diaries(day, midnight, random)
+            first, last = midnight + 9 * HOUR, midnight + 17 * HOUR
+        self._arrange_meetings(diaries, first, last, random)
         stays: list[Stay] = []
         crossings = {sensor.id: Crossings([], []) for sensor in self._traffic}
         for diary in diaries:
@@ -125,6 +137,11 @@ class FloorLife:
             outs.sort()
         stays.sort(key=lambda stay: (stay.start, stay.person))
         return FloorDay(stays, crossings)
+
+    def _midnight(self, day: date) -> int:
+        # Counted from noon, for a clock change lies between midnight and the first arrival.
+        noon = datetime(day.year, day.month, day.day, 12, tzinfo=self._zone)
+        return int(noon.timestamp()) - 12 * HOUR
 
     def _seat(self, room: Room, random: Random) -> Seat:
         sensors = self._sensors_in[room.id]
@@ -153,10 +170,37 @@ class FloorLife:
             diaries.append(diary)
         return diaries
 
-    def _arrange_meetings(self, diaries: "list[_Diary]", midnight: int, random: Random) -> None:
+    def _shift_diaries(self, changes: list[int], random: Random) -> "list[_Diary]":
+        """Draw the shifts between each change and the next. Whoever is relieved stays a little longer."""
+        shifts = list(pairwise(changes))
+        diaries = []
+        for person, desk in enumerate(self._desks):
+            # The first of each shift is on duty: always there, and never out of the building.
+            on_duty = person < len(SHIFTS)
+            if not on_duty and random.random() >= SHIFT_ATTENDANCE:
+                continue
+            begins, ends = shifts[person % len(shifts)]
+            arrival = begins - random.randrange(5, 25) * MINUTE
+            departure = ends + random.randrange(5, 25) * MINUTE
+            diary = _Diary(person, desk, arrival, departure)
+            meal = begins + random.randrange(150, 300) * MINUTE
+            seat = self._seat(random.choice(self._cafes), random) if self._cafes else None
+            if seat or not on_duty:
+                diary.block(meal, meal + random.randrange(20, 45) * MINUTE, seat)
+            if self._focus_rooms and random.random() < 0.3:
+                quiet = begins + random.randrange(20, 400) * MINUTE
+                diary.block(
+                    quiet,
+                    quiet + random.randrange(20, 50) * MINUTE,
+                    self._seat(random.choice(self._focus_rooms), random),
+                )
+            diaries.append(diary)
+        return diaries
+
+    def _arrange_meetings(self, diaries: "list[_Diary]", first: int, last: int, random: Random) -> None:
         for room in self._meeting_rooms:
-            slot = midnight + 9 * HOUR
-            while slot < midnight + 17 * HOUR:
+            slot = first
+            while slot < last:
                 if random.random() < 0.6:
                     slot += 30 * MINUTE
                     continue

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Literal
 
 from .campus import Campus, Sensor
+from .landing import Landing
 from .people import People, Watched
 from .steps import Step
 from .windows import Window
@@ -63,9 +64,14 @@ def measured_assets(campus: Campus, measurement: Measurement) -> Iterable[Watche
 
 
 def measure(
-    people: People, asset: Watched, field: str, windows: Sequence[Window], function: Function
+    people: People,
+    asset: Watched,
+    field: str,
+    windows: Sequence[Window],
+    function: Function,
+    landing: Landing | None = None,
 ) -> list[Number | None]:
-    """One value a window; None where it holds no sample."""
+    """One value a window; None where it holds no sample. With a `landing`, of the crossings heard by now."""
     sampled = [window for window in windows if window.runs]
     if not sampled:
         return [None] * len(windows)
@@ -74,7 +80,7 @@ def measure(
     if field in ("in", "out"):
         if not isinstance(asset, Sensor):
             raise TypeError(f"{type(asset).__name__} counts no crossings")
-        values = _crossing_values(people, asset, field, span, function)
+        values = _crossing_values(people, asset, field, span, function, landing)
     elif field == "presence_time_secs":
         values = partial(_presence_time, people.occupancy(asset, *span), function)
     elif function in ("first", "last") and sampled[0].stop - sampled[0].start >= DAY:
@@ -111,11 +117,17 @@ def tally(step: Step, window: Window) -> Counter[Number]:
 
 
 def _crossing_values(
-    people: People, sensor: Sensor, field: str, span: tuple[float, float], function: Function
+    people: People,
+    sensor: Sensor,
+    field: str,
+    span: tuple[float, float],
+    function: Function,
+    landing: Landing | None,
 ) -> Callable[[Window], Number]:
     def between(begin: float, end: float) -> list[int]:
         crossings = people.crossings(sensor, begin, end)
-        return crossings.ins if field == "in" else crossings.outs
+        moments = crossings.ins if field == "in" else crossings.outs
+        return landing.heard(sensor.id, moments) if landing else moments
 
     def one_sample(window: Window) -> Number:
         begin = window.first if function == "first" else window.last

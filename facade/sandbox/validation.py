@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,7 +11,8 @@ import orjson
 
 from .durations import Duration, before, parse_duration
 
-RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+WITHOUT_OFFSET = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?")
+RFC3339 = re.compile(WITHOUT_OFFSET.pattern + r"(Z|[+-]\d\d:\d\d)")
 TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|24:00")
 EARLIEST, LATEST = 0, 4_102_444_800  # 1970 and 2100: within it no time zone's arithmetic overflows
 CENTURY = Duration(36_525 * 86_400, 1200)
@@ -124,7 +125,7 @@ class Checker:
         seconds: float | None = None
         try:
             if isinstance(value, str) and RFC3339.fullmatch(value):
-                seconds = _seconds(datetime.fromisoformat(value))
+                seconds = parse_rfc3339(value)
             elif relative and isinstance(value, str) and (duration := parse_duration(value.removeprefix("-"))):
                 seconds = before(int(self.now), duration) if value.startswith("-") else None
         except (ValueError, OverflowError):
@@ -132,7 +133,26 @@ class Checker:
         if seconds is None:
             expected = "RFC 3339 or relative to now, as -1d" if relative else "RFC 3339"
             self.fail(path, f"must be a time: {expected}")
-        elif not EARLIEST <= seconds < LATEST:
+        return self._in_range(seconds, path)
+
+    def absolute_time(self, value: Any, path: str, zone: tzinfo) -> float | None:
+        """Read RFC 3339 as epoch seconds; without an offset it is local time in the zone."""
+        if value is None:
+            return None
+        seconds: float | None = None
+        try:
+            if isinstance(value, str) and RFC3339.fullmatch(value):
+                seconds = parse_rfc3339(value)
+            elif isinstance(value, str) and WITHOUT_OFFSET.fullmatch(value):
+                seconds = _seconds(datetime.fromisoformat(value).replace(tzinfo=zone))
+        except (ValueError, OverflowError):
+            seconds = None
+        if seconds is None:
+            self.fail(path, "must be a time in RFC 3339, as 2026-08-03T09:00:00Z; relative times are not supported")
+        return self._in_range(seconds, path)
+
+    def _in_range(self, seconds: float | None, path: str) -> float | None:
+        if seconds is not None and not EARLIEST <= seconds < LATEST:
             self.fail(path, "must lie between 1970 and 2100")
         return seconds
 
@@ -145,6 +165,16 @@ class Checker:
         if begin is not None and end is not None and stop is not None and end <= begin:
             self.fail(f"{path}.stop", "must be later than start")
         return begin or 0, end or 0
+
+    def absolute_span(self, start: Any, stop: Any, path: str, zone: tzinfo) -> tuple[float, float]:
+        """Read a filter's span as the backend of August 2026 does: without `stop` it is empty."""
+        if start is None:
+            self.fail(f"{path}.start", "is required")
+        begin = self.absolute_time(start, f"{path}.start", zone)
+        end = self.absolute_time(stop, f"{path}.stop", zone)
+        if begin is not None and end is not None and end <= begin:
+            self.fail(f"{path}.stop", "must be later than start")
+        return begin or 0, (begin or 0) if end is None else end
 
     def duration(self, value: Any, path: str, *, negative: bool = False) -> Duration | None:
         if value is None:
@@ -208,6 +238,11 @@ def read_body(raw: bytes) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise Invalid([{"field": "body", "message": "must be an object"}])
     return body
+
+
+def parse_rfc3339(text: str) -> float:
+    """Read what `RFC3339` matches. Raises ValueError where there is no such day or time."""
+    return _seconds(datetime.fromisoformat(text))
 
 
 def _seconds(moment: datetime) -> float:

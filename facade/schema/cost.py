@@ -25,7 +25,7 @@ from graphql import (
 
 from ..loaders.budget import CALL, TooComplex, detections_cost, heatmap_cost, report_cost, stats_cost
 from .pages import DEFAULT_FIRST
-from .scalars import parse_time
+from .scalars import parse_time, rfc3339
 
 Values = Mapping[str, Any]
 Fields = list[FieldNode]
@@ -198,7 +198,9 @@ def _arguments(field: FieldNode, values: Values) -> dict[str, Any]:
 def _timed(body: Values) -> dict[str, Any]:
     """A body with the times of its filter as they will stand in the REST body."""
     times = {
-        name: parse_time(body["filter"][name]) for name in ("start", "stop") if body["filter"].get(name) is not None
+        name: rfc3339(parse_time(body["filter"][name]))
+        for name in ("start", "stop")
+        if body["filter"].get(name) is not None
     }
     return {**body, "filter": {**body["filter"], **times}}
 

@@ -16,7 +16,7 @@ from ..assets.records import FloorRecord, HiveRecord, RoomRecord, SensorRecord
 from ..butlr import Detections, WorldEntry
 from ..butlr import Entry as DetectionRecord
 from ..loaders import DetectionsAnswer, DetectionsOf, Loaders
-from ..upstream import Body, oldest
+from ..series import Body, oldest
 from .context import Info
 from .fields import described, one
 from .geometry import view_of
@@ -184,8 +184,9 @@ class DetectionSet:
     heatmap_v2 = strawberry.field(
         resolver=_heatmap_v2,
         graphql_type=JSON | None,
-        description="The heat map by cells, as the upstream gives it; a call of its own, for its window differs. "
-        "`grid_resolution` is 0.25, 0.5 or 1.0 metres; at most 7 days a call.",
+        description="The heat map by cells, `[x, y, value]` in `array_cells`, as the upstream gives it; a call of its "
+        "own, for its window differs. `grid_resolution` is 0.25, 0.5 or 1.0 metres. A span of more than 7 days is "
+        "several calls whose cells are added up; with `normalize` the sum is divided by its greatest cell.",
     )
 
 

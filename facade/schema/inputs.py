@@ -152,8 +152,8 @@ def without_unset(**arguments: Any) -> dict[str, Any]:
 
 
 def with_times(filter_: dict[str, Any]) -> dict[str, Any]:
-    """Return a reporting or detections filter with its times as upstream takes them; `stop: now` is left out."""
-    written = {**filter_, "start": rfc3339(filter_["start"])}
-    if (stop := written.pop("stop", None)) is not None and stop != "now":
-        written["stop"] = rfc3339(stop)
-    return written
+    """Return a reporting or detections filter with its bare dates as the midnights that they are."""
+    return {
+        name: rfc3339(value) if name in ("start", "stop") and isinstance(value, str) else value
+        for name, value in filter_.items()
+    }

@@ -8,9 +8,9 @@ from typing import Any
 
 from strawberry import UNSET, federation
 
-from ..butlr import Reporting, Row
-from ..loaders import ReportAnswer, ReportLoader
-from ..upstream import Body
+from ..butlr import Reporting
+from ..loaders import Points, ReportLoader
+from ..series import Body
 from .fields import described
 from .scalars import bad_input
 
@@ -46,7 +46,7 @@ class PageInfo:
 @dataclass(slots=True)
 class EdgeRecord:
     cursor: str
-    node: Row
+    node: Any
 
 
 @dataclass(slots=True)
@@ -111,13 +111,13 @@ async def read_page(reports: ReportLoader, body: Body, extent: tuple[int, int]) 
     if limit == 0:
         return ConnectionRecord([], PageInfoRecord(True, False, None, None, None, 0, None, None), None)
     page, skipped = divmod(start, limit)
-    rows: list[Row] = []
+    rows: list[Any] = []
     total: int | None = None
     more = False
     for number in (page + 1, page + 2) if skipped else (page + 1,):
         answer = await reports.whole({**body, "paginate": {"page": number, "limit": limit}})
         total, more = _extent(answer, number, limit)
-        rows += answer.reporting.rows
+        rows += answer.rows()
         if not more:
             break
     kept = rows[skipped : skipped + limit]
@@ -160,9 +160,9 @@ def _whole(value: object) -> int | None:
     return int(value) if isinstance(value, int | float | str) and str(value).isdigit() else None
 
 
-def _extent(answer: ReportAnswer, page: int, limit: int) -> tuple[int | None, bool]:
+def _extent(answer: Points, page: int, limit: int) -> tuple[int | None, bool]:
     """How many rows there are in all, where the upstream says, and whether pages follow this one."""
-    info = answer.reporting.page_info or {}
+    info = (answer.reporting.page_info if answer.reporting is not None else None) or {}
     total, pages = info.get("total_item_count"), info.get("total_pages")
     known = total if isinstance(total, int) and total > 0 else None
     if known is not None:
@@ -170,4 +170,4 @@ def _extent(answer: ReportAnswer, page: int, limit: int) -> tuple[int | None, bo
     if isinstance(pages, int) and pages > 1:
         return None, page < pages
     # Counts of zero beside rows are no counts: a full page may have one after it.
-    return None, len(answer.reporting.rows) >= limit
+    return None, len(answer.rows()) >= limit

@@ -4,6 +4,7 @@ for graphql-core too.
 
 from ..assets import records
 from ..butlr import Entry, Row, Statistics, WorldEntry
+from ..series import FULL_ROW
 from .detection import DetectionSetRecord, PointRecord
 from .occupancy import OccupancyRecord
 from .pages import EdgeRecord, PageInfoRecord
@@ -31,7 +32,7 @@ PLAIN = {
     "Point": Shape((PointRecord,)),
     "Report": Shape((ReportRecord,)),
     "ReportGroup": Shape((GroupRecord,)),
-    "ReportRow": Shape((Row,)),
+    "ReportRow": Shape((Row, FULL_ROW)),
     "ReportRowEdge": Shape((EdgeRecord,)),
     "Room": Shape((records.RoomRecord,), is_type=True),
     "Sensor": Shape((records.SensorRecord,), is_type=True),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import strawberry
 from strawberry import ID, UNSET
@@ -10,7 +10,7 @@ from strawberry import ID, UNSET
 from ..assets import normal_mac
 from ..assets.records import Record, SensorRecord, TagRecord
 from ..assets.webhooks import WebhookRecord
-from ..loaders import RowStream
+from ..loaders import Points
 from .context import Info
 from .detection import DetectionSet, Source, detection_set
 from .fields import counted
@@ -41,7 +41,7 @@ from .place import (
     Zone,
     Zones,
 )
-from .report import Report, ReportRecord, needs_whole
+from .report import INCLUDE_OPEN, Report, ReportRecord, needs_whole, reading_of
 from .scalars import bad_input
 from .sensor import Sensor, Sensors
 from .stats import AssetStats, root_stats
@@ -197,6 +197,7 @@ async def _report(
     options: ReportOptions | None = UNSET,
     paginate: Paginate | None = UNSET,
     calibration_points: list[CalibrationPoint] | None = UNSET,
+    include_open: Annotated[bool | None, INCLUDE_OPEN] = UNSET,
 ) -> Any:
     body = without_unset(
         filter=filter,
@@ -217,8 +218,10 @@ async def _report(
         return ReportRecord(None, body)
     if streams_rows(info._raw_info, body):  # noqa: SLF001 -- as in detection.py
         streamed = await loaders.reports.streamed(body)
-        return StreamedReport(streamed, body) if isinstance(streamed, RowStream) else ReportRecord(streamed, body)
-    return ReportRecord(await loaders.reports.whole(body), body)
+        if isinstance(streamed, Points):
+            return ReportRecord(streamed, body)
+        return StreamedReport(*streamed, loaders.reports, body)
+    return ReportRecord(await loaders.reports.whole(body, reading_of(info, include_open)), body)
 
 
 async def _detections(info: Info, filter: DetectionFilter, window: DetectionWindow | None = UNSET) -> Any:

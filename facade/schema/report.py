@@ -22,11 +22,11 @@ from ..assets.records import (
     SiteRecord,
     ZoneRecord,
 )
-from ..butlr import Leaf, Row, format_rfc3339, name_levels, to_rfc3339
+from ..butlr import Leaf, Reporting, Row, format_rfc3339, name_levels, to_rfc3339
 from ..butlr import Statistics as StatisticsRecord
 from ..cache import Entry
-from ..loaders import ReportAnswer, ReportOf
-from ..upstream import Body, order_of
+from ..loaders import Points, Reading, ReportOf
+from ..series import LABELS, WINDOW_FIELDS, Body, Column, WindowTimes, texts_of
 from .context import Info
 from .enums import Measurement
 from .fields import described, one
@@ -59,7 +59,11 @@ class Freshness:
 
 @strawberry.type(description="One point of a report, as the upstream gives it. Ids that it leaves empty are null.")
 class ReportRow:
-    time: Time | None = described("The window that the value is of.")
+    time: Time | None = described(
+        "The upstream's own label of the window that the value is of: its stop, since August 2026."
+    )
+    window_start: Time | None = described("When the window that the value is of begins; null without a window.")
+    window_stop: Time | None = described("When it ends.")
     start: Time | None = described("From when the report was asked.")
     stop: Time | None = described("Until when the report was asked.")
     field: str | None = described("`in` and `out` for traffic.")
@@ -99,6 +103,7 @@ class Series:
     zone_id: ID | None = described("The zone.")
     space_id: ID | None = described("The floor.")
     times: list[Time] = described("The points' times, in order; a point without a time is left out.")
+    starts: list[Time | None] = described("When the window of each point begins; null without a window.")
     values: list[float | None] = described("Their values.")
     sensor = one("Sensor", sensor_of, "The sensor; null where no source of assets knows it.")
     room = one("Room", room_of, "The room.")
@@ -189,8 +194,13 @@ class SeriesRecord:
     room_id: str | None
     zone_id: str | None
     space_id: str | None
+    windows: WindowTimes
     times: list[str] = dataclasses.field(default_factory=list)
     values: list[float | None] = dataclasses.field(default_factory=list)
+
+    @property
+    def starts(self) -> list[str | None]:
+        return [self.windows[time][0] for time in self.times]
 
 
 @dataclass(slots=True)
@@ -221,58 +231,69 @@ class FreshnessRecord:
 class ReportRecord:
     """A `Report` over an answer; each of its shapes is made when asked for, and once."""
 
-    def __init__(self, answer: ReportAnswer | None, body: Body) -> None:
-        self._whole = answer
+    def __init__(self, points: Points | None, body: Body) -> None:
+        self._whole = points
         self.body = body
 
     @property
-    def _answer(self) -> ReportAnswer:
+    def _points(self) -> Points:
         if self._whole is None:
             raise RuntimeError("nothing that needs the whole answer was selected")
         return self._whole
 
     @property
+    def _reporting(self) -> Reporting:
+        reporting = self._points.reporting
+        return _NO_GROUPS if reporting is None else reporting
+
+    @property
     def data(self) -> Any:
-        return self._answer.reporting.data
+        return self._reporting.data
 
     @property
     def rows(self) -> Unread:
-        reporting = self._answer.reporting
-        parts = reporting.parts
+        points = self._points
+        parts = points.parts
         return Unread(
-            lambda: reporting.rows,
-            lambda fields: reporting.rows_with(fields & ROW_FIELDS),
+            points.rows,
+            lambda fields: points.rows_with(fields & ROW_FIELDS),
             parts and (lambda fields: parts(fields & ROW_FIELDS)),
         )
 
     @cached_property
     def series(self) -> list[SeriesRecord]:
-        reporting = self._answer.reporting
-        if parts := reporting.parts:
+        points = self._points
+        windows = points.windows
+        if points.reporting is None:
+            return [_series_of(column, windows) for column in points.columns]
+        if parts := points.parts:
             with suppress(ValueError):
-                return columns(chain.from_iterable(parts(COLUMNS)))
-        return columns(reporting.rows_with(COLUMNS))
+                return columns(chain.from_iterable(parts(COLUMNS)), windows)
+        return columns(points.rows_with(COLUMNS), windows)
 
     @cached_property
     def groups(self) -> list[GroupRecord]:
-        reporting = self._answer.reporting
+        reporting = self._reporting
         if reporting.is_flat:
             return []
-        body = self.body
-        order = order_of(body)
-        statistic = (body.get("window") or {}).get("function") or "mean"
-        return [_group(leaf, order, statistic) for leaf in reporting.leaves]
+        query = self._points.query
+        statistic = (query.body.get("window") or {}).get("function") or "mean"
+        return [_group(leaf, query.order, statistic) for leaf in reporting.leaves]
 
     @property
     def page_info(self) -> PageInfoRecord | None:
         # Without `paginate` the upstream sends one all the same, whose counts mean nothing.
         if "paginate" not in self.body:
             return None
-        return numbered_page(self._answer.reporting, self.body["paginate"])
+        return numbered_page(self._reporting, self.body["paginate"])
 
     @property
     def freshness(self) -> FreshnessRecord:
-        return freshness_of(self._answer.entry)
+        return freshness_of(self._points.entry)
+
+
+# What was read by segments is flat.
+_NO_GROUPS = Reporting.from_data([])
 
 
 def freshness_of(entry: Entry) -> FreshnessRecord:
@@ -284,12 +305,18 @@ def _moment(epoch: float) -> str:
     return format_rfc3339(datetime.fromtimestamp(epoch, UTC))
 
 
-ROW_FIELDS = frozenset(Row.__struct_fields__)
+ROW_FIELDS = frozenset(Row.__struct_fields__) | WINDOW_FIELDS
 # What of a row stands in a series.
 COLUMNS = frozenset({"time", "value", "measurement", "field", "sensor_id", "room_id", "zone_id", "space_id"})
 
 
-def columns(rows: Iterable[Row]) -> list[SeriesRecord]:
+def _series_of(column: Column, windows: WindowTimes) -> SeriesRecord:
+    said = dict(zip(LABELS, column.labels, strict=True))
+    said_by_all: dict[str, Any] = {name: said[name] for name in COLUMNS if name in said}
+    return SeriesRecord(**said_by_all, windows=windows, times=texts_of(column.times), values=column.read_values())
+
+
+def columns(rows: Iterable[Row], windows: WindowTimes) -> list[SeriesRecord]:
     """Return the rows as columns, in the order in which their assets first come, each ordered by time."""
     series: dict[tuple[str | None, ...], SeriesRecord] = {}
     for row in rows:
@@ -298,7 +325,7 @@ def columns(rows: Iterable[Row]) -> list[SeriesRecord]:
         key = (row.measurement, row.field, row.sensor_id, row.room_id, row.zone_id, row.space_id)
         entry = series.get(key)
         if entry is None:
-            entry = series[key] = SeriesRecord(*key)
+            entry = series[key] = SeriesRecord(*key, windows)
         entry.times.append(row.time if isinstance(row.time, str) else to_rfc3339(row.time) or "")
         entry.values.append(row.value)
     for entry in series.values():
@@ -336,6 +363,18 @@ def needs_whole(info: Info) -> bool:
     return not selected(info._raw_info) <= {"rows_connection", "__typename"}  # noqa: SLF001 -- as in detection.py
 
 
+INCLUDE_OPEN = strawberry.argument(
+    description="True: with the windows that are open or have not landed, made from windows of a minute where that is "
+    "exact (max, min, sum, first, last and mean); `freshness.partial` says that there are such. Not in `data`."
+)
+
+
+def reading_of(info: Info, include_open: bool | None) -> Reading:
+    """How a report is read, by its selection: `data` is as the upstream answers it, byte by byte."""
+    verbatim = "data" in selected(info._raw_info)  # noqa: SLF001 -- as in detection.py
+    return Reading(verbatim=verbatim, include_open=bool(include_open))
+
+
 @together("id")
 async def asset_report(
     roots: strawberry.Parent[Together],
@@ -348,6 +387,7 @@ async def asset_report(
     value: ValueFilter | None = UNSET,
     calibrated: str | None = UNSET,
     time_constraints: TimeConstraints | None = UNSET,
+    include_open: Annotated[bool | None, INCLUDE_OPEN] = UNSET,
 ) -> Any:
     filter_ = with_times(
         without_unset(
@@ -368,7 +408,8 @@ async def asset_report(
     dimension = DIMENSIONS[type(roots.records[0])]
     if not needs_whole(info):
         return [ReportRecord(None, {**body, "filter": {**filter_, dimension: {"eq": [id_]}}}) for id_ in ids]
-    answers = await info.context.loaders.reports.load_many(ReportOf.make_many(dimension, ids, body))
+    asks = ReportOf.make_many(dimension, ids, body, reading_of(info, include_open))
+    answers = await info.context.loaders.reports.load_many(asks)
     return [answer if isinstance(answer, Exception) else ReportRecord(answer, body) for answer in answers]
 
 

@@ -7,7 +7,18 @@ import strawberry
 from graphql import GraphQLError
 from strawberry.types.scalar import ScalarDefinition
 
-from ..butlr import format_rfc3339, parse_duration, parse_relative, parse_rfc3339, to_rfc3339
+from ..butlr import (
+    DURATION_FORM,
+    TIME_FORM,
+    format_rfc3339,
+    is_epoch,
+    is_rfc3339,
+    parse_absolute,
+    parse_duration,
+    parse_relative,
+    parse_rfc3339,
+    to_rfc3339,
+)
 
 Time = NewType("Time", str)
 Duration = NewType("Duration", str)
@@ -15,18 +26,12 @@ JSON = NewType("JSON", object)
 InstallationStatus = NewType("InstallationStatus", str)
 ServiceStatus = NewType("ServiceStatus", str)
 
-TIME_TAKES = (
-    "RFC 3339 (2025-10-14T15:00:00Z), a bare date (2025-10-14), epoch milliseconds (1667888615000), "
-    "or a time relative to now (-24h, -1M, now)"
-)
-DURATION_TAKES = "one or more numbers with a unit of s m h d w M (30s, 5m, 1h30m, 1w)"
-
 # In this project's documentation, wherever that is kept.
 SPECIFIED = "docs/clients.md"
 
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
-_EPOCH_MS = re.compile(r"\d{10,16}")
+# Of a value in an error.
+_SHOWN = 60
 
 
 def bad_input(message: str) -> GraphQLError:
@@ -34,17 +39,25 @@ def bad_input(message: str) -> GraphQLError:
 
 
 def parse_time(value: object) -> str:
-    """Return a time as it may stand in a REST body; epoch milliseconds, which none takes, as RFC 3339."""
+    """Return a time as RFC 3339, as a bare date, or relative to now."""
     if isinstance(value, str):
-        if value == "now" or parse_relative(value) is not None:
+        if value == "now" or parse_relative(value) is not None or is_rfc3339(value):
             return value
-        if (_RFC3339.fullmatch(value) or _DATE.fullmatch(value)) and parse_rfc3339(value) is not None:
+        if _DATE.fullmatch(value) and parse_rfc3339(value) is not None:
             return value
-    if isinstance(value, int | str) and not isinstance(value, bool) and _EPOCH_MS.fullmatch(str(value)):
+        moment = parse_absolute(value)
+        if moment is not None:
+            return format_rfc3339(moment)
+    if isinstance(value, int | str) and not isinstance(value, bool) and is_epoch(str(value)[:20]):
         converted = to_rfc3339(int(value))
         if converted is not None:
             return converted
-    raise bad_input(f"{value!r} is not a Time. It takes {TIME_TAKES}.")
+    raise bad_input(f"{_shown(value)} is not a Time. It takes {TIME_FORM}.")
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def serialize_time(value: Any) -> str | None:
@@ -52,20 +65,21 @@ def serialize_time(value: Any) -> str | None:
 
 
 def rfc3339(value: str) -> str:
-    """Return an absolute or relative input time as the reporting call takes it: a bare date gets its midnight."""
+    """Return an input time with a bare date as the midnight that it is, in UTC."""
     moment = parse_rfc3339(value) if _DATE.fullmatch(value) else None
     return format_rfc3339(moment) if moment else value
 
 
 def parse_duration_text(value: object) -> str:
+    """Return a duration; one with milliseconds, as a chart's interval may have them, in whole seconds."""
     if isinstance(value, str):
         try:
-            parse_duration(value)
+            duration = parse_duration(value)
         except ValueError:
             pass
         else:
-            return value
-    raise bad_input(f"{value!r} is not a Duration. It takes {DURATION_TAKES}.")
+            return f"{duration.seconds}s" if "ms" in value else value
+    raise bad_input(f"{_shown(value)} is not a Duration. It takes {DURATION_FORM}.")
 
 
 def _opaque(name: str, description: str) -> ScalarDefinition:
@@ -75,16 +89,16 @@ def _opaque(name: str, description: str) -> ScalarDefinition:
 SCALARS: dict[object, ScalarDefinition] = {
     Time: strawberry.scalar(
         name="Time",
-        description=f"A time: {TIME_TAKES}. What the endpoint takes goes up as given, else as RFC 3339; "
-        "`stop: now` is left out. Serialised as RFC 3339 in UTC with Z: milliseconds as three digits, "
-        "none where they are zero.",
+        description=f"A time: {TIME_FORM}. Goes up as RFC 3339: what is relative to now is moved to an edge of the "
+        "window, or to a whole minute. Serialised as RFC 3339 in UTC with Z: milliseconds as three digits, none where "
+        "they are zero.",
         specified_by_url=f"{SPECIFIED}#time",
         serialize=serialize_time,
         parse_value=parse_time,
     ),
     Duration: strawberry.scalar(
         name="Duration",
-        description=f"A length of time: {DURATION_TAKES}.",
+        description=f"A length of time: {DURATION_FORM}.",
         specified_by_url=f"{SPECIFIED}#duration",
         serialize=str,
         parse_value=parse_duration_text,

@@ -3,9 +3,8 @@
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
-from ..butlr import Row
-from ..loaders import ReportAnswer, RowStream
-from ..upstream import Body
+from ..loaders import ReportLoader, RowStream
+from ..series import Body, Query, with_windows
 from .incremental import is_on
 from .report import ReportRecord
 from .selection import ResolveInfo, nodes
@@ -26,19 +25,26 @@ def _of_whole(name: str) -> Any:
 class StreamedReport:
     """A `Report` as `ReportRecord` is one."""
 
-    def __init__(self, stream: RowStream, body: Body) -> None:
+    def __init__(self, stream: RowStream, query: Query, reports: ReportLoader, body: Body) -> None:
         self._stream = stream
+        self._query = query
+        self._reports = reports
         self._record: ReportRecord | None = None
         self.body = body
 
     @property
-    def rows(self) -> AsyncIterator[Row]:
-        return self._stream.rows()
+    def rows(self) -> AsyncIterator[Any]:
+        return self._rows()
+
+    async def _rows(self) -> AsyncIterator[Any]:
+        windows = self._reports.windows_of(self._query)
+        async for row in self._stream.rows():
+            yield with_windows([row], windows)[0]
 
     async def whole(self) -> ReportRecord:
         if self._record is None:
-            answer = await self._stream.answer()
-            self._record = ReportRecord(ReportAnswer(answer.value, answer.entry), self.body)
+            points = self._reports.points_of(await self._stream.answer(), self._query)
+            self._record = ReportRecord(points, self.body)
         return self._record
 
     series = _of_whole("series")

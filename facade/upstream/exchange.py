@@ -79,16 +79,31 @@ class Exchange:
             f"open: {breaker.path}, probes again in {math.ceil(breaker.probes_in)} s" for breaker in breakers
         )
 
-    async def send(self, path: str, send: Send, body: bytes, caller: Caller, deadline: float | None = None) -> Reply:
-        """Send one call under the caller's token; on a 401 once more with a new one where there can be one.
-
-        `path` is the endpoint's, a template rather than a URL. `deadline` is a time of the clock past which nothing
-        is tried again. Raises the `ButlrError` of the last attempt, `CircuitOpen`, `Crowded`, or `RateLimited` while
-        the caller has to pause.
-        """
+    def _endpoint(self, path: str) -> _Endpoint:
         endpoint = self._endpoints.get(path)
         if endpoint is None:
             endpoint = self._endpoints[path] = _Endpoint(path, self._clock)
+        return endpoint
+
+    def may_retry(self, path: str) -> bool:
+        """Whether the endpoint's retry budget has a call left; if so, it is taken."""
+        return self._endpoint(path).budget.spend()
+
+    async def send(
+        self,
+        path: str,
+        send: Send,
+        body: bytes,
+        caller: Caller,
+        deadline: Callable[[], float | None] | None = None,
+    ) -> Reply:
+        """Send one call under the caller's token; on a 401 once more with a new one where there can be one.
+
+        `path` is the endpoint's, a template rather than a URL. `deadline` gives the time of the clock past which
+        nothing is tried again; None: there is none. Raises the `ButlrError` of the last attempt, `CircuitOpen`,
+        `Crowded`, or `RateLimited` while the caller has to pause.
+        """
+        endpoint = self._endpoint(path)
         token = await caller.token()
         try:
             return await self._repeated(endpoint, send, body, token, caller.scope, deadline)
@@ -98,7 +113,13 @@ class Exchange:
             return await self._repeated(endpoint, send, body, await caller.token(), caller.scope, deadline)
 
     async def _repeated(
-        self, endpoint: _Endpoint, send: Send, body: bytes, token: str, scope: str, deadline: float | None
+        self,
+        endpoint: _Endpoint,
+        send: Send,
+        body: bytes,
+        token: str,
+        scope: str,
+        deadline: Callable[[], float | None] | None,
     ) -> Reply:
         try:
             return await self._once(endpoint, send, body, token, scope)

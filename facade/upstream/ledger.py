@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..cache import CacheStatus, Entry
 
@@ -11,11 +11,13 @@ from ..cache import CacheStatus, Entry
 class Ledger:
     """One an operation. `fresh` asks for answers no older than the operation itself (`no-cache`).
 
-    `deadline` is the time of `time.monotonic` past which the operation waits for nothing any more.
+    `deadline` is the time of `time.monotonic` past which the operation waits for nothing any more, `began` the one at
+    which it was asked.
     """
 
     fresh: bool = False
     deadline: float | None = None
+    began: float = field(default_factory=time.monotonic)
     calls: int = 0
     oldest: float | None = None
     # As `oldest`, but of what the upstream answered alone: what is known here proves nothing of a token.
@@ -59,6 +61,15 @@ class Ledger:
         self.oldest = now if self.oldest is None else min(self.oldest, now)
         until = now + fresh_for
         self.fresh_until = until if self.fresh_until is None else min(self.fresh_until, until)
+
+    def until(self, moment: float) -> None:
+        """Note when a part will mean something else: a span that is relative to now moves on."""
+        self.fresh_until = moment if self.fresh_until is None else min(self.fresh_until, moment)
+
+    @property
+    def since(self) -> float | None:
+        """Which time of `time.monotonic` what is read has to be younger than; None where what is fresh will do."""
+        return self.began if self.fresh else None
 
     @property
     def status(self) -> CacheStatus | None:

@@ -4,9 +4,9 @@ import asyncio
 import math
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
@@ -26,6 +26,7 @@ from ..butlr import (
     Unauthenticated,
     UpstreamTimeout,
     UpstreamUnavailable,
+    Windows,
 )
 from ..cache import (
     Entry,
@@ -40,7 +41,6 @@ from ..cache import (
     lifetime,
     scope_prefix,
 )
-from .bodies import span_times
 from .callers import Caller, Service
 from .exchange import Exchange, Send
 from .ledger import Ledger
@@ -60,19 +60,22 @@ UPSTREAM_FAILED = (UpstreamTimeout, UpstreamUnavailable, RateLimited, InvalidRes
 class Call(Generic[T]):
     """One ask of the upstream.
 
-    `asked` is the body as the caller wrote it, and the cache's key; `body` makes the one to send from it and the
-    present time. `decode` turns a 2xx body into a value, or raises `InvalidResponse`, which keeps the body out of
-    the cache; `empty` says whether a value is an answer without points.
+    `asked` is the body with its times resolved, and the cache's key; `body` makes the one to send from it. `written` is
+    the body as the caller wrote it, where its times are relative: by it an older answer is found that may stand in.
+    `decode` turns a 2xx body into a value, or raises `InvalidResponse`, which keeps the body out of the cache; `empty`
+    says whether a value is an answer without points, and `newest` the end of the newest window in it.
     """
 
     name: str
     send: Send
     asked: Mapping[str, Any]
     decode: Callable[[bytes], T]
-    span: tuple[str | None, str | None] | None = None
-    window: float | None = None
-    body: Callable[[Mapping[str, Any], datetime], Mapping[str, Any]] | None = None
+    span: tuple[datetime, datetime | None] | None = None
+    windows: Windows | None = None
+    body: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
+    written: Mapping[str, Any] | None = None
     empty: Callable[[T], bool] = lambda _: False
+    newest: Callable[[T], float | None] = lambda _: None
     path: str | None = None
     kept_for: float | None = None
     refresh_after: float | None = None
@@ -121,6 +124,7 @@ class Upstream:
         self._refused_at: OrderedDict[str, float] = OrderedDict()
         # Tokens that were verified, and then refused by the upstream: by `flight`, until it takes them again.
         self._distrusted: OrderedDict[str, float] = OrderedDict()
+        self._patience: dict[str, Patience] = {}
         self._background: set[asyncio.Task[None]] = set()
         self._refreshing: set[str] = set()
 
@@ -141,32 +145,31 @@ class Upstream:
         await asyncio.gather(*self._background, return_exceptions=True)
         await self._flights.aclose()
 
+    def may_retry(self, path: str) -> bool:
+        """Whether the endpoint's retry budget has a call left; if so, it is taken."""
+        return self._exchange.may_retry(path)
+
     async def read(self, call: Call[T], caller: Caller, ledger: Ledger) -> Answer[T]:
         """Return the answer to `call`: cached while fresh, else asked once however many wait for it.
 
         Raises the `ButlrError` of the call where no cached answer may stand in for it.
         """
-        kept = await self.recall(call, caller, ledger)
+        kept = await self._recall(call, caller, ledger)
         if kept is not None:
             return kept
         ledger.called()
         try:
             answer = await self._in_time(_key(call, caller), call, caller, ledger)
         except UPSTREAM_FAILED as error:
-            stale = await self.stale(call, caller, ledger, error)
+            stale = await self._stale(call, caller, ledger, error)
             if stale is None:
                 raise
             return stale
         ledger.read(answer.entry)
         return answer
 
-    async def recall(
-        self, call: Call[T], caller: Caller, ledger: Ledger, *, renew: Callable[[], Awaitable[object]] | None = None
-    ) -> Answer[T] | None:
-        """Return the answer to just this call that is kept, where it may be served without asking.
-
-        Where that is so while it is read anew, `renew` does so, in place of the call.
-        """
+    async def _recall(self, call: Call[T], caller: Caller, ledger: Ledger) -> Answer[T] | None:
+        """Return the answer to just this call that is kept, where it may be served without asking."""
         if ledger.fresh:
             return None
         entry_key = _key(call, caller)
@@ -177,22 +180,35 @@ class Upstream:
             if call.refresh_after is not None and now - kept.as_of > call.refresh_after:
                 self._refresh(entry_key, call, caller)
             return Answer(call.decode(kept.body), kept)
+        if kept is None and self._stale_while_revalidate:
+            kept = await self._earlier(call, caller)
         if kept and kept.partial and now - kept.fresh_until < self._stale_while_revalidate:
-            self._refresh(entry_key, call, caller, renew)
+            self._refresh(entry_key, call, caller)
             ledger.read(kept, stale=True)
             return Answer(call.decode(kept.body), kept)
         return None
 
-    async def stale(self, call: Call[T], caller: Caller, ledger: Ledger, error: ButlrError) -> Answer[T] | None:
+    async def _stale(self, call: Call[T], caller: Caller, ledger: Ledger, error: ButlrError) -> Answer[T] | None:
         """Return the older answer that may stand in for one that the upstream failed to give."""
-        if ledger.fresh or not isinstance(error, UPSTREAM_FAILED):
+        if ledger.fresh:
             return None
-        kept = await self._kept(_key(call, caller), caller)
-        if kept is None or self.clock() - kept.fresh_until > self._stale_if_error:
+        kept = await self._kept(_key(call, caller), caller) or await self._earlier(call, caller)
+        if kept is None or not self.may_stand_in(kept.fresh_until):
             return None
         log.warning("stale answer served", call=call.name, error=error.code)
         ledger.read(kept, stale=True)
         return Answer(call.decode(kept.body), kept)
+
+    def may_stand_in(self, fresh_until: float) -> bool:
+        """Whether what was fresh until then may be served while the upstream fails."""
+        return self.clock() - fresh_until <= self._stale_if_error
+
+    async def _earlier(self, call: Call[T], caller: Caller) -> Entry | None:
+        """The entry of what the same relative times came to before."""
+        if call.written is None:
+            return None
+        pointer = await self._kept(_written_key(call, caller), caller)
+        return await self._kept(pointer.body.decode(), caller) if pointer else None
 
     async def kept_many(self, keys: Sequence[str], caller: Caller) -> list[Entry | None]:
         """The entries, fresh or not, that this caller may read now."""
@@ -201,44 +217,47 @@ class Upstream:
         entries = await self.store.get_many(keys)
         return [entry if entry is not None and self._may_read(caller, entry.as_of) else None for entry in entries]
 
-    async def keep_many(self, entries: Sequence[tuple[str, Entry, float]], caller: Caller) -> None:
-        """Store entries, each for so many seconds, where the caller may still read them."""
-        await self.store.set_many([each for each in entries if self._may_read(caller, each[1].as_of)])
-
-    async def keep(self, call: Call[T], entry: Entry, caller: Caller) -> None:
-        """Keep what was put together as the answer to a call."""
-        fresh_for = entry.fresh_until - self.clock()
-        if fresh_for > 0:
-            await self.keep_many([(_key(call, caller), entry, fresh_for + self._stale_if_error)], caller)
+    async def keep_many(self, entries: Sequence[tuple[str, Entry]], caller: Caller) -> None:
+        """Store entries where the caller may still read them, for as long as they may stand in for newer ones."""
+        ttl = self._rules.settled_for + self._stale_if_error
+        await self.store.set_many([(key, entry, ttl) for key, entry in entries if self._may_read(caller, entry.as_of)])
 
     async def _in_time(self, entry_key: str, call: Call[T], caller: Caller, ledger: Ledger) -> Answer[T]:
         """One flight, however many wait, and each only until its own operation's deadline."""
-        since = self.clock() if ledger.fresh else None
         async with awaited(ledger):
-            return await self._flown(entry_key, call, caller, deadline=ledger.deadline, since=since)
+            return await self._flown(entry_key, call, caller, deadline=ledger.deadline, since=ledger.since)
 
     async def _flown(
         self, entry_key: str, call: Call[T], caller: Caller, *, deadline: float | None, since: float | None
     ) -> Answer[T]:
         """One flight in this process, and one among the replicas that share the store.
 
-        `since`: an answer of another replica's will do that was asked for later; None: any that is fresh.
+        `since` is a time of `time.monotonic`: only a call that was made later will do; None: any answer that is fresh.
         """
         flight = f"{caller.flight} {entry_key}"
         leases = self.store.leases
+        # A flight lives as long as the most patient of those who wait for it.
+        patience = self._patience.setdefault(flight, Patience())
+        patience.add(deadline)
+        asked_at = None if since is None else self.clock() - (time.monotonic() - since)
 
         async def fetch() -> Answer[T]:
             # What is not kept, no other replica could read.
             if leases is None or call.kept_for == 0:
-                return await self._fetch(entry_key, call, caller, deadline)
+                return await self._fetch(entry_key, call, caller, patience)
             async with leases.turn(
-                flight, entry_key, readable=lambda entry: self._may_read(caller, entry.as_of), since=since
+                flight, entry_key, readable=lambda entry: self._may_read(caller, entry.as_of), since=asked_at
             ) as entry:
                 if entry is not None:
                     return Answer(call.decode(entry.body), entry)
-                return await self._fetch(entry_key, call, caller, deadline)
+                return await self._fetch(entry_key, call, caller, patience)
 
-        return await self._flights.run(flight, fetch)
+        try:
+            return await self._flights.run(flight, fetch, since=since)
+        finally:
+            patience.remove(deadline)
+            if not patience and self._patience.get(flight) is patience:
+                del self._patience[flight]
 
     async def exchange(
         self,
@@ -247,7 +266,7 @@ class Upstream:
         caller: Caller,
         *,
         path: str | None = None,
-        deadline: float | None = None,
+        deadline: Callable[[], float | None] | None = None,
         check: Callable[[Reply], object] | None = None,
     ) -> Reply:
         """Send one call, as `Exchange.send` does, and note whether the upstream takes the caller's token.
@@ -267,10 +286,11 @@ class Upstream:
         self._accept(caller, asked_at)
         return reply
 
-    async def _fetch(self, entry_key: str, call: Call[T], caller: Caller, deadline: float | None) -> Answer[T]:
+    async def _fetch(
+        self, entry_key: str, call: Call[T], caller: Caller, deadline: Callable[[], float | None]
+    ) -> Answer[T]:
         asked_at = self.clock()
-        now = datetime.fromtimestamp(asked_at, UTC)
-        body = canonical(call.body(call.asked, now) if call.body else call.asked)
+        body = canonical(call.body(call.asked) if call.body else call.asked)
         values: list[T] = []
         reply = await self.exchange(
             call.send,
@@ -281,7 +301,7 @@ class Upstream:
             check=lambda reply: values.append(call.decode(reply.content)),
         )
         [value] = values
-        kept = self._lifetime(call, call.empty(value), now)
+        kept = self._lifetime(call, value, asked_at)
         entry = Entry(
             body=reply.body,
             content_type=reply.content_type or "application/json",
@@ -291,15 +311,23 @@ class Upstream:
             partial=kept.partial,
         )
         if kept.fresh_for > 0 and reply.packed is None and self._may_read(caller, entry.as_of):
-            await self.store.set(entry_key, entry, ttl=kept.fresh_for + self._stale_if_error)
+            ttl = kept.fresh_for + self._stale_if_error
+            await self.store.set(entry_key, entry, ttl=ttl)
+            if call.written is not None:
+                pointer = replace(entry, body=entry_key.encode(), content_type="text/plain")
+                await self.store.set(_written_key(call, caller), pointer, ttl=ttl)
         return Answer(value, entry)
 
-    def _lifetime(self, call: Call[T], empty: bool, now: datetime) -> Lifetime:
+    def _lifetime(self, call: Call[T], value: T, now: float) -> Lifetime:
         if call.kept_for is not None:
             return Lifetime(fresh_for=call.kept_for, settled_until=None, partial=True)
-        times = span_times(call.span, now) if call.span else None
-        span = Span(times[0].timestamp(), times[1].timestamp() if times[1] else None) if times else None
-        return lifetime(span, call.window, now.timestamp(), rules=self._rules, empty=empty)
+        span = _span(call)
+        window = float(call.windows.seconds) if call.windows else None
+        newest = None
+        if span and span.last and span.last <= now < self._rules.settled_at(span.last, window, None):
+            # Only then does it matter, and to look for it is to decode the answer's times.
+            newest = call.newest(value)
+        return lifetime(span, window, now, rules=self._rules, empty=call.empty(value), newest=newest)
 
     async def _kept(self, entry_key: str, caller: Caller) -> Entry | None:
         """The cached entry, fresh or not, that this caller may read now."""
@@ -356,18 +384,13 @@ class Upstream:
         _remember(self._refused_at, caller.scope, now)
         await self.store.drop(scope_prefix(caller.scope))
 
-    def _refresh(
-        self, entry_key: str, call: Call[T], caller: Caller, renew: Callable[[], Awaitable[object]] | None = None
-    ) -> None:
+    def _refresh(self, entry_key: str, call: Call[T], caller: Caller) -> None:
         if entry_key in self._refreshing:
             return
 
-        async def fetch() -> object:
-            return await self._flown(entry_key, call, caller, deadline=None, since=self.clock())
-
         async def refresh() -> None:
             try:
-                await (renew or fetch)()
+                await self._flown(entry_key, call, caller, deadline=None, since=time.monotonic())
             except (ButlrError, FlightCancelled) as error:
                 log.warning("background refresh failed", call=call.name, error=getattr(error, "code", "cancelled"))
 
@@ -381,8 +404,42 @@ class Upstream:
         task.add_done_callback(done)
 
 
+class Patience:
+    """Until when anybody waits for a flight."""
+
+    def __init__(self) -> None:
+        self._deadlines: list[float | None] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._deadlines)
+
+    def __call__(self) -> float | None:
+        """The latest deadline, of `time.monotonic`; None where somebody has none."""
+        deadlines = [deadline for deadline in self._deadlines if deadline is not None]
+        return max(deadlines) if deadlines and len(deadlines) == len(self._deadlines) else None
+
+    def add(self, deadline: float | None) -> None:
+        self._deadlines.append(deadline)
+
+    def remove(self, deadline: float | None) -> None:
+        self._deadlines.remove(deadline)
+
+
 def _key(call: Call[T], caller: Caller) -> str:
     return key(caller.scope, call.name, canonical(call.asked))
+
+
+def _written_key(call: Call[T], caller: Caller) -> str:
+    return key(caller.scope, f"{call.name}-written", canonical(call.written))
+
+
+def _span(call: Call[T]) -> Span | None:
+    if call.span is None:
+        return None
+    start, stop = call.span
+    # The least time that there is has no time zone before it.
+    last = call.windows.floor(stop).timestamp() if call.windows and stop and stop.year > 1 else None
+    return Span(start.timestamp(), stop.timestamp() if stop else None, last)
 
 
 def _remember(times: OrderedDict[str, float], scope: str, time_: float) -> None:

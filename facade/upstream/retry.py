@@ -75,7 +75,12 @@ class Retries:
     """
 
     def __init__(
-        self, most: int, budget: RetryBudget, backoff: Backoff, deadline: float | None, clock: Callable[[], float]
+        self,
+        most: int,
+        budget: RetryBudget,
+        backoff: Backoff,
+        deadline: Callable[[], float | None] | None,
+        clock: Callable[[], float],
     ) -> None:
         self._left = most
         self._most = most
@@ -105,7 +110,8 @@ class Retries:
             return False
         longest = self._backoff.longest_before(self._most - self._left) if wait is None else wait
         self._left -= 1
-        if self._deadline is not None and self._deadline - self._clock() <= longest:
+        until = self._deadline() if self._deadline else None
+        if until is not None and until - self._clock() <= longest:
             return False
         # What was held back here cost the upstream nothing, so its repetition is none.
         was_call = not (isinstance(error, RateLimited) and not error.sent)

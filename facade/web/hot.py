@@ -33,8 +33,6 @@ LONGEST = 64 * 1024
 # such as a key that its issuer has withdrawn, is noticed then.
 LONGEST_KEPT = 60.0
 MOST_CALLERS = 10_000
-MOST_KNOWN = 1000
-LONGEST_KNOWN = 8 * 1024
 
 # What of a request's headers the endpoint looks at; `Accept-Encoding` and those that ask for a fresh or an unchanged
 # answer are looked at by their meaning.
@@ -127,7 +125,6 @@ class Hot:
         self._clock = clock
         # Whose credentials are whose, as told when the answers were made; what keys of theirs start with; until when.
         self._callers: OrderedDict[tuple[bytes, bytes], tuple[Caller, str, float]] = OrderedDict()
-        self._known: OrderedDict[bytes, Asked] = OrderedDict()
 
     def asked(
         self, method: str, path: str, query: bytes, headers: Iterable[tuple[bytes, bytes]], body: bytes
@@ -145,22 +142,13 @@ class Hot:
             except (orjson.JSONDecodeError, TypeError):
                 return None
         coding = coding_of(given.get(b"accept-encoding", b"").decode("latin-1"))
-        deciding = [given.get(name, b"") for name in _IN_ORDER]
+        # A header that is empty is there all the same.
+        deciding = [b"=" + given[name] if name in given else b"" for name in _IN_ORDER]
         # No header holds a line break, so no two requests come to the same text.
         what = b"\n".join((method.encode(), path.encode("latin-1"), query, coding.encode(), *deciding, body))
         who = given.get(b"authorization", b""), given.get(b"x-api-key", b"")
         later = {name: given[name] for name in _LATER & given.keys()}
         return Asked(method, path, who, sha256(what).hexdigest(), later)
-
-    def known(self, request: bytes) -> Asked | None:
-        """What a whole HTTP request asks that came before with the very same bytes."""
-        return self._known.get(request)
-
-    def know(self, request: bytes, asked: Asked) -> None:
-        if len(request) <= LONGEST_KNOWN:
-            self._known[request] = asked
-            if len(self._known) > MOST_KNOWN:
-                self._known.popitem(last=False)
 
     def find(self, asked: Asked) -> Repeatable | None:
         """Return the answer that the caller may have again now."""

@@ -1,13 +1,14 @@
 """The REST calls that live, for legacy clients: the same bodies, the same answers, by way of the cache.
 
 What comes from one upstream call is its bytes; what is put together from parts is equal JSON. An equal ask from
-GraphQL shares the upstream call.
+GraphQL shares the upstream call. Times that Butlr no longer takes (relative to now, no stop) go up absolute, and
+`X-Resolved-Span` says which.
 """
 
 import math
 import time
 from collections.abc import Awaitable, Callable, Collection
-from typing import Any
+from typing import Any, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -28,7 +29,8 @@ from ..butlr import (
 from ..legacy import RestRequest
 from ..legacy.successors import LegacyCall, living
 from ..loaders import Services
-from ..upstream import Answer, Body, Caller, Ledger, read_csv, read_stats
+from ..series import Body, Query, read_csv, read_stats, resolve_report, resolve_span
+from ..upstream import Answer, Caller, Ledger
 from .answers import message
 from .audit import LONGEST_NAME, note, note_caller
 from .caching import NEVER_KEPT, cache_headers, is_fresh
@@ -45,7 +47,16 @@ PREFIX = "/api"
 
 VARY = "Authorization, X-API-Key, Accept-Encoding"
 
-Read = Callable[[Services, Body, Caller, Ledger], Awaitable[tuple[bytes, str]]]
+
+class ReadAnswer(NamedTuple):
+    """The bytes of an answer, and what they answer: the caller's body, its times resolved."""
+
+    content: bytes
+    content_type: str
+    query: Query
+
+
+Read = Callable[[Services, Body, Caller, Ledger], Awaitable[ReadAnswer]]
 # The body as an object, or None for one that the upstream shall judge.
 Parse = Callable[[bytes], dict[str, Any] | None]
 
@@ -177,8 +188,11 @@ class LegacyRest:
                 fresh=is_fresh(request.headers.get("cache-control", "")), deadline=deadline, on_call=departure.watch
             )
             request.scope["facade.ledger"] = ledger
-            content, content_type = await read(self._services(), body, caller, ledger)
-            return Response(content, 200, {**cache_headers(ledger), "Vary": VARY}, media_type=content_type)
+            answer = await read(self._services(), body, caller, ledger)
+            headers = {**cache_headers(ledger), "Vary": VARY}
+            if answer.query.is_resolved:
+                headers["X-Resolved-Span"] = answer.query.span_header
+            return Response(answer.content, 200, headers, media_type=answer.content_type)
         return Response(status_code=CLIENT_GONE)
 
     async def _as_it_came(self, path: str, body: bytes, caller: Caller) -> Reply:
@@ -190,25 +204,27 @@ class LegacyRest:
         return await upstream.exchange(send, body, caller, path=path)
 
 
-async def _reporting(services: Services, body: Body, caller: Caller, ledger: Ledger) -> tuple[bytes, str]:
+async def _reporting(services: Services, body: Body, caller: Caller, ledger: Ledger) -> ReadAnswer:
+    query = resolve_report(body, services.upstream.now())
     if _format(body) == "csv":
-        return _bytes(await read_csv(services.upstream, body, caller, ledger))
-    answer = await services.reports.whole(body, caller, ledger)
-    return answer.entry.body or answer.value.body, answer.entry.content_type
+        return _bytes(await read_csv(services.upstream, query, caller, ledger), query)
+    answer = await services.reports.calls.whole(query, body, caller, ledger)
+    return ReadAnswer(answer.entry.body or answer.value.body, answer.entry.content_type, query)
 
 
-async def _detections(services: Services, body: Body, caller: Caller, ledger: Ledger) -> tuple[bytes, str]:
-    answer = await services.sightings.whole(body, caller, ledger)
-    return answer.entry.body or answer.value.body, answer.entry.content_type
+async def _detections(services: Services, body: Body, caller: Caller, ledger: Ledger) -> ReadAnswer:
+    query = resolve_span(body, services.upstream.now())
+    answer = await services.detections.whole(query, caller, ledger)
+    return ReadAnswer(answer.entry.body or answer.value.body, answer.entry.content_type, query)
 
 
-async def _stats(services: Services, body: Body, caller: Caller, ledger: Ledger) -> tuple[bytes, str]:
-    answer = await read_stats(services.upstream, body, caller, ledger)
-    return answer.entry.body, answer.entry.content_type
+async def _stats(services: Services, body: Body, caller: Caller, ledger: Ledger) -> ReadAnswer:
+    query = resolve_span(body, services.upstream.now())
+    return _bytes(await read_stats(services.upstream, query, caller, ledger), query)
 
 
-def _bytes(answer: Answer[Any]) -> tuple[bytes, str]:
-    return answer.entry.body, answer.entry.content_type
+def _bytes(answer: Answer[Any], query: Query) -> ReadAnswer:
+    return ReadAnswer(answer.entry.body, answer.entry.content_type, query)
 
 
 def _format(body: Body) -> object:

@@ -186,9 +186,9 @@ def new_redis(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Redis]:
 
 
 @pytest.fixture(scope="module")
-def own_sandbox(launch: Any) -> Any:
+def own_sandbox(launch: Any, era: str) -> Any:
     """A module's own, where even logins can be counted: nobody else logs in there."""
-    return launch.sandbox(sensors=40)
+    return launch.sandbox(sensors=40, era=era)
 
 
 @pytest.fixture

@@ -194,7 +194,7 @@ def test_the_first_answer_in_the_readme_has_the_shape_and_the_cost_of_a_real_one
         trust_env=False,
     ).json()
 
-    assert calls() - before == 3
+    assert calls() - before == 5
     sensors = answer["data"]["sensors"]["data"]
     assert len(sensors) > 100
     assert shown.keys() == sensors[0].keys()

@@ -41,8 +41,8 @@ def test_occupancy_now_is_presence_and_traffic_where_presence_is_silent(whole, s
         assert room["occupancy"]["item"] == room["id"]
         assert room["occupancy"]["measurement"] in ("room_occupancy", "traffic_room_occupancy")
     assert all(floor["occupancy"]["value"] is not None for floor in data["floors"]["data"])
-    # Assets; rooms and floors by presence; and by traffic those where presence said nothing.
-    assert len(sandbox.calls(token)) <= 6
+    # Assets of both sources; rooms and floors by presence; and by traffic those where presence said nothing.
+    assert len(sandbox.calls(token)) <= 7
 
 
 def test_stats_of_all_rooms_are_one_call_and_those_of_the_upstream(whole, sandbox, token, at_work):
@@ -131,13 +131,16 @@ def test_points_of_the_local_frame_turned_to_the_world_are_the_upstreams_own(who
         assert turned["y"] == pytest.approx(given["y"], abs=0.05)
 
 
-def test_a_heat_map_of_more_than_a_week_is_the_sum_of_its_weeks(facade, sandbox, token):
+@pytest.mark.parametrize("normalize", [False, True])
+def test_a_heat_map_of_more_than_a_week_is_the_sum_of_its_weeks(facade, sandbox, token, normalize):
     room = sandbox.campus()["rooms"][5]["id"]
     document = """
-      query Heat($filter: DetectionFilter!) { detections(filter: $filter) { heatmap_v2(grid_resolution: 1.0) } }
+      query Heat($filter: DetectionFilter!, $normalize: Boolean) {
+        detections(filter: $filter) { heatmap_v2(grid_resolution: 1.0, normalize: $normalize) }
+      }
     """
-    whole_span = {"start": "2025-10-01T00:00:00Z", "stop": "2025-10-11T00:00:00Z", "room_id": room}
-    cells = facade.data(document, {"filter": whole_span}, token=token)["detections"]["heatmap_v2"]
+    span = {"start": "2025-10-01T00:00:00Z", "stop": "2025-10-11T00:00:00Z", "room_id": room}
+    answer = facade.data(document, {"filter": span, "normalize": normalize}, token=token)["detections"]["heatmap_v2"]
     expected: dict[tuple[float, float], float] = {}
     for start, stop in (("2025-10-01", "2025-10-08"), ("2025-10-08", "2025-10-11")):
         body = {
@@ -145,11 +148,23 @@ def test_a_heat_map_of_more_than_a_week_is_the_sum_of_its_weeks(facade, sandbox,
             "filter": {"start": f"{start}T00:00:00Z", "stop": f"{stop}T00:00:00Z", "room_id": room},
             "window": {"heatmap_v2_options": {"grid_resolution": 1}},
         }
-        for cell in sandbox.ask("/api/v3/detections", body, token)["heatmap_v2"]:
-            place = (cell["x"], cell["y"])
-            expected[place] = expected.get(place, 0) + cell["value"]
-    assert cells
-    assert {(cell["x"], cell["y"]): cell["value"] for cell in cells} == expected
+        for x, y, value in sandbox.ask("/api/v3/detections", body, token)["heatmap_v2"]["array_cells"]:
+            expected[x, y] = expected.get((x, y), 0) + value
+    most = max(expected.values()) if normalize else 1
+    cells = {(x, y): value for x, y, value in answer["array_cells"]}
+    assert cells == pytest.approx({place: value / most for place, value in expected.items()}, abs=1e-6)
+    assert len(cells) > 3
+
+
+def test_a_heat_map_of_a_week_is_as_the_upstream_gives_it(facade, sandbox, token):
+    span = {"start": "2025-10-01T00:00:00Z", "stop": "2025-10-08T00:00:00Z"}
+    document = "query Heat($filter: DetectionFilter!) { detections(filter: $filter) { heatmap_v2 } }"
+    answer = facade.data(document, {"filter": span}, token=token)["detections"]["heatmap_v2"]
+
+    assert (
+        answer == sandbox.ask("/api/v3/detections", {"data_types": ["heatmap_v2"], "filter": span}, token)["heatmap_v2"]
+    )
+    assert answer["array_cells"]
 
 
 def test_rows_are_paged_upstream_as_the_client_pages(facade, sandbox, token, at_work):

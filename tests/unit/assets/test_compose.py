@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 from facade.assets import Assets, Composed, Discovery, Inventory, InventoryError, Native, Proof, build_source
 from facade.assets.records import RoomRecord, SensorRecord
 from facade.butlr import Forbidden, RateLimited, Unauthenticated, UpstreamTimeout, UpstreamUnavailable
+from facade.series import Labels
 
 REPORTING = "/api/v3/reporting"
 
@@ -100,9 +101,10 @@ async def test_a_fault_of_ours_is_not_taken_for_an_upstream_failure(good, ledger
 
 async def test_a_source_that_asks_the_upstream_proves_the_caller_to_the_inventory(write, upstream, wire, good, ledger):
     inventory = Inventory(write("a.json", {"rooms": [{"id": "r"}]}), Proof(upstream))
-    for sources in ([inventory, Discovery(upstream)], [Discovery(upstream), inventory]):
+    for sources in ([inventory, Discovery(upstream, Labels())], [Discovery(upstream, Labels()), inventory]):
         await Composed(sources).assets(good, ledger)
-    assert wire.paths == [REPORTING]
+    # The two calls of discovery; the second time they are cached.
+    assert wire.paths == [REPORTING] * 2
 
 
 async def test_a_made_up_token_sees_no_inventory_behind_any_source(write, upstream, wire, bad, ledger):
@@ -159,3 +161,17 @@ async def test_ten_thousand_records_cost_nothing_once_merged(good, ledger):
     for _ in range(10):
         await composed.assets(good, ledger)
     assert time.process_time() - started < 0.05
+
+
+async def test_a_merge_reaches_all_who_wait_for_it_however_many_others_are_made(good, ledger):
+    class OfEachCaller:
+        """Gives each time another snapshot, as to a hundred callers."""
+
+        name = "of each caller"
+
+        async def assets(self, caller, ledger):
+            return Assets(rooms=rooms().rooms if callable(rooms) else {})
+
+    composed = Composed([OfEachCaller(), OfEachCaller()])
+    answers = await asyncio.gather(*(composed.assets(good, ledger) for _ in range(100)))
+    assert all(isinstance(answer, Assets) for answer in answers)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -10,6 +10,7 @@ from facade.assets import Discovery
 from facade.assets.discovery import learn
 from facade.butlr import Butlr, Http, Row, UpstreamTimeout
 from facade.cache import open_store
+from facade.series import Label, Labels
 from facade.upstream import Ledger, Passthrough, Upstream
 
 
@@ -71,21 +72,30 @@ def test_a_row_without_a_sensor_still_teaches_its_places():
     assert "room_1" in assets.rooms
 
 
-class Overloaded:
-    """Answers `{}` until the ask is small enough: one measurement, and a span of `bears` at most."""
+NOW = datetime(2025, 10, 14, 13, 47, 12, tzinfo=UTC)
 
-    def __init__(self, bears: str) -> None:
-        self.bears = bears
-        self.asked = []
+
+class Overloaded:
+    """Answers `{}` until the ask is small enough: one measurement, and at most `days` of windows of half a day."""
+
+    def __init__(self, days: float, *, tenants: str = "") -> None:
+        self.days = days
+        # Whose asks are too much; any where none are named.
+        self.tenants = tenants
+        self.asked: list[dict] = []
+        self.now = NOW.timestamp()
         self.http = Http("http://butlr.test", transport=httpx.MockTransport(self.handle))
         self.store = open_store("memory://", 2**24)
-        self.upstream = Upstream(Butlr(self.http), self.store)
+        self.upstream = Upstream(Butlr(self.http), self.store, clock=lambda: self.now)
 
     async def handle(self, request):
         body = json.loads(request.content)
-        self.asked.append((tuple(body["filter"]["measurements"]), body["window"]["every"]))
-        fits = len(body["filter"]["measurements"]) == 1 and body["window"]["every"] == self.bears
-        rows = [{"sensor_id": "sensor_1", "measurement": "presence", "time": "2025-10-14T00:00:00Z"}]
+        self.asked.append(body)
+        filter_ = body["filter"]
+        days = (datetime.fromisoformat(filter_["stop"]) - datetime.fromisoformat(filter_["start"])) / timedelta(days=1)
+        suffers = not self.tenants or request.headers["authorization"] == f"Bearer {self.tenants}"
+        fits = not suffers or (len(filter_["measurements"]) == 1 and days <= self.days)
+        rows = [{"sensor_id": "sensor_1", "measurement": "presence", "time": filter_["stop"]}]
         return httpx.Response(200, json={"data": rows if fits else {}})
 
     async def aclose(self):
@@ -94,54 +104,120 @@ class Overloaded:
         await self.http.aclose()
 
 
-async def test_one_ask_is_a_row_a_sensor_over_an_absolute_week_with_zeros():
-    over = Overloaded("1w")
-    bodies = []
+@pytest.fixture
+async def overloaded():
+    made = []
 
-    async def handle(request):
-        bodies.append(json.loads(request.content))
-        return httpx.Response(200, json={"data": []})
+    def make(days: float, **options):
+        made.append(Overloaded(days, **options))
+        return made[-1]
 
-    over.http = Http("http://butlr.test", transport=httpx.MockTransport(handle))
-    over.upstream = Upstream(Butlr(over.http), over.store, clock=lambda: 1_760_400_000.5)
-    await Discovery(over.upstream).assets(Passthrough("t"), Ledger())
-    await over.aclose()
-    assert bodies == [
-        {
-            "filter": {
-                "measurements": ["presence", "traffic"],
-                "start": "2025-10-07T00:00:00Z",
-                "stop": "2025-10-14T00:00:00Z",
-                "value": {"gte": 0},
-            },
-            "window": {"every": "1w", "function": "last"},
-        }
+    yield make
+    for each in made:
+        await each.aclose()
+
+
+def spans(over):
+    return [(body["filter"]["start"], body["filter"]["stop"], body["window"]["every"]) for body in over.asked]
+
+
+async def test_two_calls_hold_the_span_in_windows_that_close_and_land(overloaded):
+    over = overloaded(99, tenants="nobody")
+    assert "sensor_1" in (await Discovery(over.upstream, Labels()).assets(Passthrough("t"), Ledger())).sensors
+    assert spans(over) == [
+        ("2025-10-07T12:00:00Z", "2025-10-14T00:00:00Z", "12h"),
+        ("2025-10-14T00:00:00Z", "2025-10-14T13:30:00Z", "30m"),
     ]
+    # An empty room has its sensor all the same.
+    assert all(body["filter"]["value"] == {"gte": 0} for body in over.asked)
 
 
-async def test_overload_is_met_by_one_measurement_at_a_time_then_by_shorter_spans_and_remembered():
-    over = Overloaded("84h")
-    discovery = Discovery(over.upstream, span=timedelta(days=7))
+@pytest.mark.parametrize("hour", range(24))
+async def test_no_moment_of_the_span_is_left_out_at_any_hour(overloaded, hour):
+    over = overloaded(99, tenants="nobody")
+    over.now = NOW.replace(hour=hour).timestamp()
+    await Discovery(over.upstream, Labels()).assets(Passthrough("t"), Ledger())
+    [(start, landed, _), (since, stop, _)] = spans(over)
+    assert since == landed
+    assert datetime.fromisoformat(start).timestamp() <= over.now - 7 * 86_400
+    # Half hours land within a quarter of an hour, half days within two hours.
+    assert over.now - datetime.fromisoformat(stop).timestamp() < 1800
+    assert over.now - datetime.fromisoformat(landed).timestamp() >= 7200
+
+
+async def test_the_past_is_asked_once_and_the_hours_since_again(overloaded):
+    over = overloaded(99, tenants="nobody")
+    discovery = Discovery(over.upstream, Labels())
+    await discovery.assets(Passthrough("t"), Ledger())
+    over.asked.clear()
+    over.now += 601
+    # Who asks shows that the token is still good, or nothing of it could be read from the cache.
+    await over.upstream.exchange(
+        over.upstream.butlr.reporting,
+        json.dumps(
+            {"filter": {"start": "2025-10-14T00:00:00Z", "stop": "2025-10-14T01:00:00Z", "measurements": ["presence"]}}
+        ).encode(),
+        Passthrough("t"),
+    )
+    over.asked.clear()
+    await discovery.assets(Passthrough("t"), Ledger())
+    assert [every for _, _, every in spans(over)] == ["30m"]
+
+
+async def test_a_short_span_is_one_call(overloaded):
+    over = overloaded(99, tenants="nobody")
+    await Discovery(over.upstream, Labels(), span=timedelta(hours=3)).assets(Passthrough("t"), Ledger())
+    assert spans(over) == [("2025-10-14T10:30:00Z", "2025-10-14T13:30:00Z", "30m")]
+
+
+async def test_its_rows_tell_which_end_of_a_window_their_time_is(overloaded):
+    over = overloaded(99, tenants="nobody")
+    labels = Labels()
+    await Discovery(over.upstream, labels).assets(Passthrough("t"), Ledger())
+    assert (labels.is_known, labels.current) == (True, Label.STOP)
+
+
+async def test_overload_is_met_by_one_measurement_at_a_time_then_by_shorter_spans_and_remembered(overloaded):
+    over = overloaded(4)
+    discovery = Discovery(over.upstream, Labels())
     assert "sensor_1" in (await discovery.assets(Passthrough("t"), Ledger())).sensors
     over.asked.clear()
-    await discovery.assets(Passthrough("another"), Ledger())
-    await over.aclose()
-    assert over.asked == [(("presence",), "84h"), (("traffic",), "84h")]
+    await discovery.assets(Passthrough("t"), Ledger(fresh=True))
+    assert [body["filter"]["measurements"] for body in over.asked] == [["presence"]] * 2 + [["traffic"]] * 2
+    assert {start for start, _, every in spans(over) if every == "12h"} == {"2025-10-11T00:00:00Z"}
 
 
-async def test_an_upstream_that_bears_nothing_is_an_error_that_names_the_settings():
-    over = Overloaded("never")
+async def test_one_callers_overload_narrows_no_others_week_and_is_forgotten(overloaded):
+    over = overloaded(4, tenants="large")
+    seconds = [0.0]
+    discovery = Discovery(over.upstream, Labels(), clock=lambda: seconds[0])
+    await discovery.assets(Passthrough("large"), Ledger())
+    over.asked.clear()
+    await discovery.assets(Passthrough("small"), Ledger())
+    week = [
+        ("2025-10-07T12:00:00Z", "2025-10-14T00:00:00Z", "12h"),
+        ("2025-10-14T00:00:00Z", "2025-10-14T13:30:00Z", "30m"),
+    ]
+    assert spans(over) == week
+
+    seconds[0] = 3601
+    over.tenants = "nobody"
+    over.asked.clear()
+    await discovery.assets(Passthrough("large"), Ledger(fresh=True))
+    assert spans(over) == week
+
+
+async def test_an_upstream_that_bears_nothing_is_an_error_that_names_the_settings(overloaded):
+    over = overloaded(0)
     with pytest.raises(UpstreamTimeout, match="FACADE_DISCOVERY_SPAN"):
-        await Discovery(over.upstream).assets(Passthrough("t"), Ledger())
-    assert len(over.asked) < 20
-    await over.aclose()
+        await Discovery(over.upstream, Labels()).assets(Passthrough("t"), Ledger())
+    assert len(over.asked) < 30
 
 
-async def test_two_callers_never_share_what_was_discovered():
-    over = Overloaded("1w")
-    discovery = Discovery(over.upstream)
+async def test_two_callers_never_share_what_was_discovered(overloaded):
+    over = overloaded(99, tenants="nobody")
+    discovery = Discovery(over.upstream, Labels())
     for token in ("a", "b", "a", "b"):
         await discovery.assets(Passthrough(token), Ledger())
-    tokens = {caller for caller, _ in discovery._known.items()}
-    await over.aclose()
-    assert len(tokens) == 2
+    assert len(set(discovery._known)) == 2
+    assert len(over.asked) == 4

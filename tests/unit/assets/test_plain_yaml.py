@@ -69,3 +69,22 @@ def test_the_line_of_a_value_is_found_through_lists_and_mappings():
     assert plain_yaml.line(text, ("rooms", 1)) == 4
     assert plain_yaml.line(text, ("rooms", 9)) == 3
     assert plain_yaml.line("", ("rooms",)) == 1
+
+
+def test_aliases_of_aliases_are_bounded_before_they_are_built():
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
+    with pytest.raises(plain_yaml.NotYAML, match="aliases"):
+        plain_yaml.parse("\n".join(lines))
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "{a: " * 10_000, "- " * 10_000 + "x", "&a [*a]"])
+def test_what_is_nested_without_end_is_refused(text):
+    with pytest.raises(plain_yaml.NotYAML):
+        plain_yaml.parse(text)
+
+
+def test_a_chain_of_merged_mappings_is_bounded_too():
+    lines = ["a0: &a0 {x: 1}"] + [f"a{n}: &a{n} {{<<: *a{n - 1}, y{n}: *a{n - 1}}}" for n in range(1, 40)]
+    with pytest.raises(plain_yaml.NotYAML, match="aliases"):
+        plain_yaml.parse("\n".join(lines))

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import random
+import subprocess
+import sys
 from typing import Any
 
 import httpx
@@ -12,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facade.butlr import BadInput, Butlr, Http, InvalidResponse, Row, decode_reporting
-from facade.butlr.packed import Packed, arrays, is_array
+from facade.butlr.packed import Packed, _Parts, arrays, is_array
 
 FIELDS = frozenset({"time", "value", "room_id"})
 # What is made to look like the end of a row, or of the array, where it is none.
@@ -167,3 +171,39 @@ async def test_packed_bodies_have_a_bound_too() -> None:
     async with Http("http://butlr.test", transport=transport, packed_from=10, max_body_bytes=100) as http:
         with pytest.raises(InvalidResponse, match="larger than 400 bytes"):
             await Butlr(http).reporting(b"{}", "token")
+
+
+@pytest.mark.parametrize("size", [1, 100, 131_072, 131_073, 1 << 20])
+def test_parts_larger_than_any_buffer_are_read_in_the_sizes_asked_for(size: int) -> None:
+    # Incompressible: the compressed parts are as large as what went in.
+    body = random.Random(7).randbytes(3 << 20)
+    whole = packed(body, 1 << 16, at_once=1 << 20)
+    reader = _Parts(whole._parts)
+    read = []
+    while chunk := reader.read(size):
+        assert len(chunk) <= size
+        read.append(chunk)
+    assert b"".join(read) == b"".join(whole._parts)
+
+
+def test_a_body_that_does_not_compress_is_the_same_when_it_is_read_again() -> None:
+    """In a process of its own: what writes past a buffer may end it."""
+    script = """
+import asyncio, random
+from facade.butlr.packed import Packed
+body = random.Random(7).randbytes(5 << 20)
+for at_once in (1 << 20, 5 << 20):
+    made = Packed()
+    asyncio.run(made.add([body[at : at + at_once] for at in range(0, len(body), at_once)]))
+    made.finish()
+    assert bytes(made) == body
+print("whole")
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONMALLOC": "debug"},
+    )
+    assert (ended.returncode, ended.stdout) == (0, "whole\n"), ended.stderr

@@ -13,8 +13,11 @@ ZONES = [
     # span relative to now, window, fresh_for, settled_until relative to now, partial
     pytest.param((-HOUR, None), 10.0, 10.0, -15 * MINUTE, False, id="reaches into now: about a window"),
     pytest.param((-HOUR, None), 1.0, 5.0, -15 * MINUTE, False, id="a window shorter than 5 s: 5 s"),
-    pytest.param((-DAY, None), HOUR, 60.0, -HOUR, False, id="a window longer than a minute: a minute"),
-    pytest.param((-DAY - 1, None), HOUR, 60.0, -HOUR - 1, True, id="windows count from the start of the span"),
+    pytest.param((-DAY, None), HOUR, 60.0, -2 * HOUR, False, id="a window longer than a minute: a minute"),
+    pytest.param((-DAY - 1, None), HOUR, 60.0, -2 * HOUR - 1, True, id="windows count from the start of the span"),
+    pytest.param((-DAY, -HOUR), HOUR, 60.0, -2 * HOUR, False, id="an hour that ended an hour ago may still come"),
+    pytest.param((-DAY, -2 * HOUR), HOUR, DAY, -2 * HOUR, False, id="after two hours it is settled"),
+    pytest.param((-9 * DAY, -HOUR), DAY, 60.0, -DAY, False, id="and so is a day"),
     pytest.param((-HOUR, None), None, 5.0, -15 * MINUTE, True, id="raw readings: the shortest, always unfinished"),
     pytest.param((-HOUR, 0.5), MINUTE, 60.0, -15 * MINUTE, False, id="a stop ahead of now is open"),
     pytest.param((-HOUR, 0.0), 10.0, 60.0, -15 * MINUTE, False, id="half-open: a stop at now has ended"),
@@ -53,8 +56,41 @@ def test_emptiness_is_kept_shorter(stop, fresh_for):
     assert answer.settled_until == lifetime(span, MINUTE, NOW).settled_until
 
 
+@pytest.mark.parametrize(
+    ("window", "ended", "newest", "fresh_for", "settled"),
+    [
+        (5 * MINUTE, 20 * MINUTE, 20 * MINUTE, DAY, 20 * MINUTE),
+        (5 * MINUTE, 20 * MINUTE, 25 * MINUTE, 60.0, 25 * MINUTE),
+        (5 * MINUTE, 120 * MINUTE, 125 * MINUTE, DAY, 120 * MINUTE),
+        (HOUR, 3 * HOUR, 3 * HOUR, DAY, 3 * HOUR),
+        (HOUR, 3 * HOUR, 4 * HOUR, 60.0, 4 * HOUR),
+        (HOUR, 16 * HOUR, 17 * HOUR, DAY, 16 * HOUR),
+    ],
+    ids=["there", "missing", "missing for long", "an hour", "an hour missing", "an hour missing for long"],
+)
+def test_a_newest_window_that_is_missing_has_not_landed(window, ended, newest, fresh_for, settled):
+    span = Span(NOW - 3 * DAY, NOW - ended)
+    assert lifetime(span, window, NOW, newest=NOW - newest) == Lifetime(fresh_for, NOW - settled, partial=False)
+
+
+@given(
+    st.sampled_from([MINUTE, 5 * MINUTE, HOUR, DAY]),
+    st.floats(-DAY, DAY),
+    st.none() | st.floats(-DAY, DAY),
+    st.floats(0, 2 * DAY),
+)
+def test_what_is_fresh_up_to_an_end_is_what_is_kept_for_so_long(window, end, newest, age):
+    rules, as_of = Rules(), NOW
+    end, newest = NOW + end, None if newest is None else NOW + newest
+    up_to = rules.fresh_up_to(window, as_of, newest, as_of + age)
+    if end <= up_to - 1e-3:
+        assert rules.fresh_for(end, window, as_of, newest) >= age
+    if end >= up_to + 1e-3:
+        assert rules.fresh_for(end, window, as_of, newest) <= age
+
+
 def test_rules_may_be_changed_one_by_one():
-    rules = Rules(late_after=HOUR, settled_for=10 * DAY, empty_settled_for=DAY)
+    rules = Rules(landing=HOUR, settled_for=10 * DAY, empty_settled_for=DAY)
     span = Span(NOW - DAY, NOW - 30 * MINUTE)
     assert lifetime(span, MINUTE, NOW, rules=rules) == Lifetime(60.0, NOW - HOUR, partial=False)
     assert lifetime(Span(0, HOUR), None, NOW, rules=rules).fresh_for == 10 * DAY
@@ -64,19 +100,21 @@ def test_rules_may_be_changed_one_by_one():
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"late_after": -1.0},
+        {"landing": -1.0},
+        {"landing": 3 * HOUR},
+        {"missing_for": 0.5},
         {"unsettled_least": 0.0},
         {"unsettled_least": 61.0},
         {"late_for": 59.0},
         {"settled_for": 59.0},
         {"empty_unsettled_for": 0.0},
         {"empty_settled_for": 4.0},
-        {"late_after": math.nan},
+        {"landing": math.nan},
         {"settled_for": math.nan},
     ],
 )
 def test_rules_that_keep_the_less_sure_longer_are_refused(wrong):
-    with pytest.raises(ValueError, match=r"lifetimes|late_after"):
+    with pytest.raises(ValueError, match=r"lifetimes|landing"):
         Rules(**wrong)
 
 
@@ -125,7 +163,7 @@ def test_only_what_reaches_into_now_is_partial(span, window):
         assert span.stop is None or span.stop > NOW
 
 
-@given(st.integers(1, 10_000), st.integers(1, 3600), st.integers(0, 3600))
+@given(st.integers(1, 10_000), st.integers(1, 3599), st.integers(0, 3600))
 def test_the_settled_stretch_of_an_open_span_is_whole_windows(windows_before, window, into):
     start = NOW - windows_before * window - into
     until = lifetime(Span(start), float(window), NOW).settled_until

@@ -14,8 +14,9 @@ from facade.assets import Assets
 from facade.assets.records import SensorRecord
 from facade.butlr import Butlr, Http
 from facade.cache import open_store
-from facade.loaders import Loaders, Services
-from facade.upstream import Ledger, Passthrough, Reports, Sightings, Upstream
+from facade.loaders import Loaders, Reports, Services
+from facade.series import DetectionsReader
+from facade.upstream import Ledger, Passthrough, Upstream
 
 LEVEL = {"rooms": "room_id", "spaces": "space_id", "zones": "zone_id", "sensors": "sensor_id", "hives": "hive_id"}
 
@@ -103,13 +104,15 @@ class Bench:
         self.http = Http("http://butlr.test", transport=httpx.MockTransport(rows.handle))
         self.store = open_store("memory://", 2**24)
         self.upstream = Upstream(Butlr(self.http), self.store)
-        self.services = Services(self.upstream, Reports(self.upstream), Sightings(self.upstream), Known())
+        self.reports = Reports.create(self.upstream)
+        self.services = Services(self.upstream, self.reports, DetectionsReader(self.upstream), Known())
         self.caller = Passthrough("token")
 
     def loaders(self, *, fresh: bool = False) -> Loaders:
         return Loaders(self.services, self.caller, Ledger(fresh=fresh))
 
     async def aclose(self) -> None:
+        await self.reports.aclose()
         await self.upstream.aclose()
         await self.store.aclose()
         await self.http.aclose()

@@ -79,7 +79,7 @@ async def sandbox(clock: Clock) -> AsyncIterator[Callable[..., Awaitable[Api]]]:
     async with contextlib.AsyncExitStack() as stack:
 
         async def build(*, log_in: bool = True, **settings: Any) -> Api:
-            app = create_app(SandboxConfig(**{"sensors": 60, "clock": clock, **settings}))
+            app = create_app(SandboxConfig(**{"sensors": 60, "sites": 1, "era": "influx", "clock": clock, **settings}))
             transport = httpx.ASGITransport(app)
             http = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://sandbox"))
             api = Api(http)

@@ -133,7 +133,7 @@ async def test_heatmap_v2_cells_add_up_to_the_minutes_spent(api):
             filter={**MORNING, "room_id": room["id"]},
             window={"heatmap_v2_options": {"grid_resolution": 1.0, "heatmap_type": "occupancy"}},
         )
-    ).json()["heatmap_v2"]
+    ).json()["heatmap_v2"]["array_cells"]
     (mean,) = await api.rows(
         **MORNING,
         measurements=["room_occupancy"],
@@ -141,10 +141,9 @@ async def test_heatmap_v2_cells_add_up_to_the_minutes_spent(api):
         window={"every": "4h", "function": "mean"},
     )
 
-    assert all(list(cell) == ["x", "y", "value"] for cell in cells)
-    assert all(cell["value"] > 0 and cell["x"] % 1 == cell["y"] % 1 == 0.5 for cell in cells)
+    assert all(value > 0 and x % 1 == y % 1 == 0.5 for x, y, value in cells)
     # Minutes by the second, against samples each minute.
-    assert sum(cell["value"] for cell in cells) == pytest.approx(mean["value"] * 240, rel=0.05)
+    assert sum(value for _, _, value in cells) == pytest.approx(mean["value"] * 240, rel=0.05)
 
 
 async def test_heatmap_v2_parts_add_up_to_the_whole(api):
@@ -154,7 +153,7 @@ async def test_heatmap_v2_parts_add_up_to_the_whole(api):
             filter={"start": start, "stop": stop},
             window={"heatmap_v2_options": {"grid_resolution": 0.5, **options}},
         )
-        return {(cell["x"], cell["y"]): cell["value"] for cell in reply.json()["heatmap_v2"]}
+        return {(x, y): value for x, y, value in reply.json()["heatmap_v2"]["array_cells"]}
 
     whole = await cells("2025-10-13T00:00:00Z", "2025-10-15T00:00:00Z")
     parts = Counter(await cells("2025-10-13T00:00:00Z", "2025-10-14T00:00:00Z"))

@@ -155,7 +155,7 @@ async def test_the_campus_is_an_inventory(api):
 @pytest.fixture
 async def wire(serve, clock):
     """A client on a real socket, logged in."""
-    url = serve(create_app(SandboxConfig(sensors=60, clock=clock)))
+    url = serve(create_app(SandboxConfig(sensors=60, sites=1, era="influx", clock=clock)))
     async with httpx.AsyncClient(base_url=url) as http:
         token = (await http.post("/api/v2/clients/login", json=CLIENT)).json()["access_token"]
         http.headers["Authorization"] = f"Bearer {token}"

@@ -7,6 +7,7 @@ import dataclasses
 import json
 import random
 from collections import Counter
+from datetime import UTC, datetime
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
@@ -48,7 +49,7 @@ from facade.assets.records import FloorRecord, HiveRecord, RoomRecord, SensorRec
 from facade.butlr import Entry, Row, Statistics, WorldEntry, decode_reporting
 from facade.butlr.packed import Packed
 from facade.cache import Entry as Kept
-from facade.loaders import Budget, ReportAnswer
+from facade.loaders import Budget, Points
 from facade.schema import Context, build_schema
 from facade.schema.bulk import BulkExecutor, WritingExecutor
 from facade.schema.engine import Outcome
@@ -69,6 +70,7 @@ from facade.schema.report import GroupKeyRecord, GroupRecord, ReportRecord, Seri
 from facade.schema.scalars import SCALARS, Time, serialize_time
 from facade.schema.shapes import Shape, reads
 from facade.schema.stats import StatsValueRecord
+from facade.series import FULL_ROW, Label, Query
 
 # 150 selections a seed and schema, each executed twice on either side: 2,400 selections, 4,800 answers compared.
 SEEDS = range(8)
@@ -327,8 +329,8 @@ class Known:
 
 def context() -> Context:
     # Nothing selected here comes to the upstream: what is left of the services is there to be passed on.
-    upstream = SimpleNamespace(now=None)
-    services: Any = SimpleNamespace(reports=None, sightings=None, upstream=upstream, assets=Known())
+    upstream = SimpleNamespace(now=lambda: datetime(2025, 10, 14, tzinfo=UTC))
+    services: Any = SimpleNamespace(reports=None, detections=None, upstream=upstream, assets=Known())
     caller: Any = object()
     ledger: Any = object()
     return Context(services, caller, ledger, "request")
@@ -338,7 +340,7 @@ RECORDS: dict[str, list[type]] = {
     "Detection": [Entry, WorldEntry],
     "GroupKey": [GroupKeyRecord],
     "ReportGroup": [GroupRecord],
-    "ReportRow": [Row],
+    "ReportRow": [Row, FULL_ROW],
     "ReportRowEdge": [EdgeRecord],
     "Series": [SeriesRecord],
     "Statistics": [Statistics],
@@ -638,7 +640,8 @@ def report_schema() -> GraphQLSchema:
 def report_of(body: bytes | Packed) -> Any:
     kept = Kept(b"", "application/json", as_of=0.0, fresh_until=0.0, settled_until=None, partial=False)
     # A new one each time: none may profit from what another execution has decoded.
-    return lambda: ReportRecord(ReportAnswer(decode_reporting(body), kept), {"filter": {}})
+    query = Query({"filter": {}}, None, None)
+    return lambda: ReportRecord(Points(query, Label.STOP, kept, decode_reporting(body)), query.body)
 
 
 WIRE_ROWS: dict[str, bytes] = {

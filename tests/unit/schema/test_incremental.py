@@ -19,9 +19,10 @@ from facade.assets import Assets
 from facade.assets.records import FloorRecord, HiveRecord, RoomRecord, SensorRecord
 from facade.butlr import Butlr, Http
 from facade.cache import open_store
-from facade.loaders import Services
+from facade.loaders import Reports, Services
 from facade.schema import Context, Engine, Limits, Outcome, build_schema
-from facade.upstream import Exchange, Ledger, Passthrough, Reports, Sightings, Upstream
+from facade.series import DetectionsReader
+from facade.upstream import Exchange, Ledger, Passthrough, Upstream
 
 ENGINE = Engine(build_schema(incremental=True), limits=Limits(depth=30, aliases=1000))
 NOW = 1_760_000_000.0
@@ -106,7 +107,7 @@ class World:
 
     def context(self) -> Context:
         # As if nothing were kept, or the second to ask would make fewer calls than the first.
-        services = Services(self.upstream, Reports(self.upstream), Sightings(self.upstream), Estate())
+        services = Services(self.upstream, Reports.create(self.upstream), DetectionsReader(self.upstream), Estate())
         return Context(services, Passthrough("token"), Ledger(fresh=True), "request")
 
     async def run(self, text: str, context: Context, engine: Engine = ENGINE) -> Outcome:

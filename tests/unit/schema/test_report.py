@@ -10,14 +10,16 @@ from hypothesis import strategies as st
 
 from facade.butlr import Reporting, Row
 from facade.cache import Entry
-from facade.loaders import ReportAnswer
+from facade.loaders import Points
 from facade.schema.report import ReportRecord, columns
+from facade.series import Label, Query, WindowTimes
 
 ENTRY = Entry(body=b"", content_type="", as_of=1.0, fresh_until=2.0, settled_until=None, partial=True)
 
 
 def record(data: Any, body: dict[str, Any] | None = None, page_info: Any = None) -> ReportRecord:
-    return ReportRecord(ReportAnswer(Reporting.from_data(data, page_info), ENTRY), body or {"filter": {}})
+    query = Query(body or {"filter": {}}, None, None)
+    return ReportRecord(Points(query, Label.STOP, ENTRY, Reporting.from_data(data, page_info)), query.body)
 
 
 rows = st.lists(
@@ -36,7 +38,7 @@ rows = st.lists(
 
 @given(rows)
 def test_columns_hold_every_point_that_has_a_time_once_and_in_order(rows):
-    series = columns(rows)
+    series = columns(rows, WindowTimes(Query({"filter": {}}, None, None), Label.STOP))
     points = sorted(
         (str((s.measurement, s.field, s.sensor_id, s.room_id)), time, str(value))
         for s in series

@@ -68,7 +68,7 @@ def test_times_are_serialised_in_utc_with_z_and_three_digits_or_none(moment):
     ],
 )
 def test_a_nonsense_time_is_refused_with_what_is_accepted(nonsense):
-    with pytest.raises(GraphQLError, match=r"RFC 3339 .*-24h") as error:
+    with pytest.raises(GraphQLError, match=r"RFC 3339, .*-24h") as error:
         parse_time(nonsense)
     assert error.value.extensions["code"] == "BAD_USER_INPUT"
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncIterator
+from itertools import count
 from typing import Any
 
 import httpx
@@ -26,10 +27,11 @@ from facade.assets.records import (
 )
 from facade.butlr import Butlr, Http
 from facade.cache import open_store
-from facade.loaders import Services
+from facade.loaders import Reports, Services
 from facade.schema import Context, build_schema
 from facade.schema.bulk import BulkExecutor, WritingExecutor
-from facade.upstream import Exchange, Ledger, Passthrough, Reports, Sightings, Upstream
+from facade.series import DetectionsReader
+from facade.upstream import Exchange, Ledger, Passthrough, Upstream
 
 SCHEMA = build_schema()
 SEEDS = range(6)
@@ -138,11 +140,13 @@ class Service:
         self.wire = Wire(bad, bears)
         self.http = Http("http://butlr.test", transport=httpx.MockTransport(self.wire.handle))
         self.store = open_store("memory://", 2**24)
-        self.upstream = Upstream(Butlr(self.http), self.store, exchange=Exchange(retries=0), clock=lambda: NOW)
+        self.upstream = Upstream(
+            Butlr(self.http), self.store, exchange=Exchange(retries=0, clock=count(step=10).__next__), clock=lambda: NOW
+        )
 
     def services(self) -> Services:
         # Reports remember how much the upstream bore.
-        return Services(self.upstream, Reports(self.upstream), Sightings(self.upstream), Estate())
+        return Services(self.upstream, Reports.create(self.upstream), DetectionsReader(self.upstream), Estate())
 
     async def run(self, text: str, executor: Any) -> tuple[ExecutionResult, Context]:
         # As if nothing were kept, or the second to ask would make fewer calls than the first.

@@ -97,7 +97,7 @@ class Setting:
         except Exception as error:  # noqa: BLE001 -- each test says which it may be
             return error
 
-    async def send(self, token: str = "t", deadline: float | None = None) -> Reply:
+    async def send(self, token: str = "t", deadline: Callable[[], float] | None = None) -> Reply:
         return await self.upstream.exchange(self.wire.butlr.reporting, b"{}", Passthrough(token), deadline=deadline)
 
 

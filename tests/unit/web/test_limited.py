@@ -109,8 +109,8 @@ class TestMetrics:
             'facade_cache_answers_total{status="MISS"} 1.0',
             'facade_cache_answers_total{status="HIT"} 1.0',
             'facade_http_request_seconds_count{route="/graphql"} 4.0',
-            'facade_upstream_calls_total{outcome="ok",path="/api/v3/reporting"} 2.0',
-            'facade_upstream_call_seconds_count{path="/api/v3/reporting"} 2.0',
+            'facade_upstream_calls_total{outcome="ok",path="/api/v3/reporting"} 3.0',
+            'facade_upstream_call_seconds_count{path="/api/v3/reporting"} 3.0',
         ):
             assert line in lines
         assert "path-of-mine" not in answer.text

@@ -1,0 +1,54 @@
+"""Time series: what a REST body asks, which calls answer it, and the store of what they brought.
+
+Knows bodies, windows and rows; may not know GraphQL, assets, or who asks beyond the caller that it passes on.
+"""
+
+from .calls import ReportCalls, Sizes, read_csv
+from .columns import LABELS, Column, order_of, texts_of
+from .detections import MACS_A_CALL, DetectionsReader
+from .fetch import SeriesReader, Slice
+from .heatmaps import read_heatmap_v2
+from .labels import Label, Labels, epoch_of
+from .open_windows import minutes_of, with_open
+from .pieces import Piece, oldest
+from .points import FULL_ROW, WINDOW_FIELDS, Points, WindowTimes, with_windows
+from .query import KEY_OF_FILTER, Body, Query, resolve_report, resolve_span
+from .segments import why_whole
+from .stats import Stats, read_stats
+from .stream import RowStream
+
+__all__ = [
+    "FULL_ROW",
+    "KEY_OF_FILTER",
+    "LABELS",
+    "MACS_A_CALL",
+    "WINDOW_FIELDS",
+    "Body",
+    "Column",
+    "DetectionsReader",
+    "Label",
+    "Labels",
+    "Piece",
+    "Points",
+    "Query",
+    "ReportCalls",
+    "RowStream",
+    "SeriesReader",
+    "Sizes",
+    "Slice",
+    "Stats",
+    "WindowTimes",
+    "epoch_of",
+    "minutes_of",
+    "oldest",
+    "order_of",
+    "read_csv",
+    "read_heatmap_v2",
+    "read_stats",
+    "resolve_report",
+    "resolve_span",
+    "texts_of",
+    "why_whole",
+    "with_open",
+    "with_windows",
+]

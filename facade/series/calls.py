@@ -1,0 +1,326 @@
+"""Reporting calls: one, or as many as the upstream needs to bear what is asked."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any
+
+from ..butlr import REPORTING_PATH, ButlrError, Reporting, UpstreamTimeout, decode_reporting
+from ..upstream import Answer, Call, Caller, Ledger, Upstream
+from .labels import Label, Labels, epoch_of
+from .pieces import Piece, oldest
+from .query import KEY_OF_FILTER, Body, Query
+from .stream import RowStream
+
+# Parts that could not be halved any more and were still too much: so many end the halving of one ask, for an upstream
+# that answers `{}` to everything is down.
+MOST_EMPTY_LEAVES = 3
+
+
+_ROW_OWN = frozenset({"time", "value", "start", "stop"})
+
+
+class Sizes:
+    """How many ids a call bears, learnt per caller, measurement and span, and forgotten after an hour."""
+
+    def __init__(self, *, kept_for: float = 3600.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._kept_for = kept_for
+        self._clock = clock
+        self._learnt: OrderedDict[tuple[object, ...], tuple[int, float]] = OrderedDict()
+
+    def get(self, key: tuple[object, ...], default: int) -> int:
+        size, until = self._learnt.get(key, (default, math.inf))
+        return min(size, default) if until > self._clock() else default
+
+    def learn(self, key: tuple[object, ...], size: int) -> None:
+        self._learnt[key] = (size, self._clock() + self._kept_for)
+        self._learnt.move_to_end(key)
+        if len(self._learnt) > 1000:
+            self._learnt.popitem(last=False)
+
+
+class Halving:
+    """How far one ask may still be taken apart. Each further call is paid from the endpoint's retry budget."""
+
+    def __init__(self, upstream: Upstream) -> None:
+        self._upstream = upstream
+        self._empty_leaves = 0
+
+    def leaf_was_empty(self) -> None:
+        self._empty_leaves += 1
+
+    def may_go_on(self) -> bool:
+        """Whether one more part may be asked for; if so, it is paid."""
+        return self._empty_leaves < MOST_EMPTY_LEAVES and self._upstream.may_retry(REPORTING_PATH)
+
+
+class ReportCalls:
+    """Makes reporting calls. An answer of `{}` means that the call was too much: it is halved until it is borne."""
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        labels: Labels,
+        *,
+        sizes: Sizes | None = None,
+        calibration_key: str = "calibration_points",
+    ) -> None:
+        """Butlr's docs and its own client spell `calibration_key` in two ways, so it is a setting."""
+        self._upstream = upstream
+        self._labels = labels
+        self._calibration_key = calibration_key
+        self._sizes = sizes or Sizes()
+
+    async def whole(self, query: Query, asked: Body, caller: Caller, ledger: Ledger) -> Answer[Reporting]:
+        """Return the answer to a body as a client wrote it (`asked`), merged from parts where the upstream needs them.
+
+        Raises `ButlrError`: of the call, or of the first part that failed.
+        """
+        return await self.borne(await self._once(query, caller, ledger, asked=asked), query, caller, ledger)
+
+    def streamed(self, query: Query, caller: Caller, ledger: Ledger) -> RowStream:
+        """Ask a flat report, to take its rows as they come. What it ends with needs to be `borne`."""
+        return RowStream(self._upstream, self.call(query), caller, ledger)
+
+    async def borne(self, answer: Answer[Reporting], query: Query, caller: Caller, ledger: Ledger) -> Answer[Reporting]:
+        """Return the answer, or where the upstream did not bear the call, one put together from parts."""
+        if not answer.value.is_empty_object or "paginate" in query.body:
+            return answer
+        halving = Halving(self._upstream)
+        dimension, ids = query.widest(at_least=2)
+        if dimension is not None and _separable(query, dimension):
+            return _put_together(await self._halved(query, dimension, ids, caller, ledger, halving))
+        if not query.is_flat:
+            return answer
+        return await self._shorter(query, caller, ledger, halving)
+
+    async def by_ids(
+        self, query: Query, dimension: str, ids: Sequence[str], caller: Caller, ledger: Ledger
+    ) -> list[Piece[Reporting]]:
+        """Ask for all `ids` at once, or for as many at a time as were borne before; a part that failed says so."""
+        return await self._by_ids(query, dimension, ids, caller, ledger, Halving(self._upstream))
+
+    async def _by_ids(
+        self, query: Query, dimension: str, ids: Sequence[str], caller: Caller, ledger: Ledger, halving: Halving
+    ) -> list[Piece[Reporting]]:
+        size = self._sizes.get(self._size_key(query, dimension, caller), len(ids))
+        chunks = [ids[at : at + size] for at in range(0, len(ids), size)]
+        pieces = await asyncio.gather(
+            *(self._borne(query, dimension, chunk, caller, ledger, halving) for chunk in chunks)
+        )
+        return [piece for some in pieces for piece in some]
+
+    async def _borne(
+        self, query: Query, dimension: str, ids: Sequence[str], caller: Caller, ledger: Ledger, halving: Halving
+    ) -> list[Piece[Reporting]]:
+        asked = query.with_ids(dimension, ids)
+        try:
+            answer = await self._once(asked, caller, ledger)
+            if not answer.value.is_empty_object:
+                return [Piece(tuple(ids), answer)]
+            if len(ids) > 1 and _separable(asked, dimension):
+                return await self._halved(query, dimension, ids, caller, ledger, halving)
+            if asked.is_flat:
+                answer = await self._shorter(asked, caller, ledger, halving)
+            return [Piece(tuple(ids), answer)]
+        except ButlrError as error:
+            return [Piece(tuple(ids), None, error)]
+
+    async def _shorter(self, query: Query, caller: Caller, ledger: Ledger, halving: Halving) -> Answer[Reporting]:
+        """Ask a flat report that was too much by halves of its time. Raises `ButlrError` where it cannot be cut."""
+        parts = halves(query)
+        if parts is None:
+            halving.leaf_was_empty()
+            raise _too_much(query)
+        answers = []
+        for part in parts:
+            if not halving.may_go_on():
+                raise _too_much(query)
+            answer = await self._once(part, caller, ledger)
+            if answer.value.is_empty_object:
+                answer = await self._shorter(part, caller, ledger, halving)
+            answers.append(answer)
+        rows = stitched(query, [answer.value.data or [] for answer in answers])
+        return Answer(Reporting.from_data(rows), oldest([answer.entry for answer in answers]))
+
+    async def _halved(
+        self, query: Query, dimension: str, ids: Sequence[str], caller: Caller, ledger: Ledger, halving: Halving
+    ) -> list[Piece[Reporting]]:
+        """Take apart an ask that was answered with `{}`. The first half goes first: it teaches the size."""
+        if not query.is_flat and not await self._hides_points(query, dimension, ids, caller, ledger):
+            return [Piece(tuple(ids), await self._once(query.with_ids(dimension, ids), caller, ledger))]
+        if not halving.may_go_on():
+            return [Piece(tuple(ids), None, _too_much(query))]
+        middle = (len(ids) + 1) // 2
+        first = await self._borne(query, dimension, ids[:middle], caller, ledger, halving)
+        if any(piece.answer for piece in first):
+            borne = max(len(piece.ids) for piece in first if piece.answer)
+            self._sizes.learn(self._size_key(query, dimension, caller), borne)
+        elif not halving.may_go_on():
+            return [*first, Piece(tuple(ids[middle:]), None, _too_much(query))]
+        return [*first, *await self._by_ids(query, dimension, ids[middle:], caller, ledger, halving)]
+
+    async def _hides_points(
+        self, query: Query, dimension: str, ids: Sequence[str], caller: Caller, ledger: Ledger
+    ) -> bool:
+        """Whether a grouped `{}` is overload and not true emptiness, which the same ask ungrouped calls `[]`."""
+        answer = await self._once(query.with_ids(dimension, ids).with_body(group_by=None), caller, ledger)
+        return bool(answer.value.is_empty_object or answer.value.data)
+
+    async def _once(
+        self, query: Query, caller: Caller, ledger: Ledger, *, asked: Body | None = None
+    ) -> Answer[Reporting]:
+        return await self._upstream.read(self.call(query, asked), caller, ledger)
+
+    def call(self, query: Query, asked: Body | None = None) -> Call[Reporting]:
+        """The call for a query; `asked` is the body as the client wrote it."""
+        windows = query.windows
+        return Call(
+            name="reporting",
+            send=self._upstream.butlr.reporting,
+            asked=query.body,
+            written=asked if query.is_resolved else None,
+            body=self._spelt,
+            decode=decode_reporting,
+            span=query.bounds,
+            windows=windows,
+            empty=lambda value: value.is_empty,
+            newest=lambda value: newest_of(value, query, self._labels),
+        )
+
+    def _spelt(self, body: Body) -> Body:
+        if self._calibration_key == "calibration_points" or "calibration_points" not in body:
+            return body
+        return {self._calibration_key if name == "calibration_points" else name: value for name, value in body.items()}
+
+    def _size_key(self, query: Query, dimension: str, caller: Caller) -> tuple[object, ...]:
+        seconds = query.seconds(self._upstream.now())
+        measurements = tuple(sorted(query.body["filter"].get("measurements") or ()))
+        every = (query.body.get("window") or {}).get("every")
+        width = round(math.log2(seconds)) if seconds >= 1 else 0
+        return (caller.scope, measurements, dimension, every, query.is_flat, width)
+
+
+def newest_of(value: Reporting, query: Query, labels: Labels) -> float | None:
+    """The end of the newest window in a flat answer, in epoch seconds; None where it has none."""
+    if not value.is_flat or query.windows is None:
+        return None
+    times = {row.time for row in value.rows_with(frozenset({"time"})) if row.time is not None}
+    moments = [moment for time in times if (moment := epoch_of(time)) is not None]
+    if not moments:
+        return None
+    newest = max(moments)
+    if labels.learn(query, times) is Label.STOP:
+        return newest
+    return query.windows.after(datetime.fromtimestamp(newest, UTC)).timestamp()
+
+
+def halves(query: Query) -> tuple[Query, Query] | None:
+    """The first and the last half of a report's windows; None where to cut it would change the answer.
+
+    Windows that lie on the clock are cut at an edge, and only where each row is of one window by itself: an empty
+    window that is filled depends on its neighbours.
+    """
+    windows, start, stop = query.windows, query.start, query.stop
+    whole = windows and start and stop and query.is_flat and "paginate" not in query.body
+    if not (whole and windows and start and stop) or not windows.on_clock or not windows.is_edge(start):
+        return None
+    if (query.body.get("window") or {}).keys() & {"offset", "fill", "create_empty"}:
+        return None
+    middle = windows.floor(start + (stop - start) / 2)
+    if not start < middle < stop:
+        return None
+    return query.between(start, middle), query.between(middle, stop)
+
+
+def stitched(query: Query, parts: Sequence[list[Any]]) -> list[Any]:
+    """The rows of parts, in order of time, as the rows of the whole query: they say its span and not their part's."""
+    span = {name: query.within[name] for name in ("start", "stop")}
+    rows = [
+        {**row, **{name: value for name, value in span.items() if name in row}} if isinstance(row, dict) else row
+        for part in parts
+        for row in part
+    ]
+    if any(_is_interleaved(part) for part in parts):
+        return rows
+    # One series after the other, as the parts do not say otherwise.
+    series: dict[object, list[Any]] = {}
+    for row in rows:
+        series.setdefault(_series_of(row), []).append(row)
+    return [row for some in series.values() for row in some]
+
+
+def _series_of(row: Any) -> object:
+    if not isinstance(row, dict):
+        return None
+    return tuple(sorted((name, str(value)) for name, value in row.items() if name not in _ROW_OWN))
+
+
+def _is_interleaved(rows: list[Any]) -> bool:
+    """Whether a series is taken up again after another: such an answer is ordered by time first."""
+    series = [_series_of(row) for row in rows]
+    changes = sum(before != after for before, after in pairwise(series))
+    return changes >= len(set(series)) > 1
+
+
+def _separable(query: Query, dimension: str) -> bool:
+    """Whether parts by id put together are the whole: statistics over several ids are never merged."""
+    return query.is_flat or KEY_OF_FILTER.get(dimension) in query.order
+
+
+def _too_much(query: Query) -> UpstreamTimeout:
+    return UpstreamTimeout(
+        "Butlr answered with an empty object, as it does when a report takes it too long. "
+        f"Ask for fewer assets, a shorter span or a wider window (asked: {', '.join(sorted(query.body['filter']))}).",
+        path=REPORTING_PATH,
+    )
+
+
+def _put_together(pieces: Sequence[Piece[Reporting]]) -> Answer[Reporting]:
+    return pieces[0].unwrap() if len(pieces) == 1 else _merged([piece.unwrap() for piece in pieces])
+
+
+def _merged(answers: Sequence[Answer[Reporting]]) -> Answer[Reporting]:
+    values = [answer.value for answer in answers]
+    data: Any = {}
+    if any(value.is_flat for value in values):
+        data = [row for value in values if value.is_flat for row in value.data]
+    else:
+        for value in values:
+            _merge_maps(data, value.data)
+    return Answer(Reporting.from_data(data), oldest([answer.entry for answer in answers]))
+
+
+def _merge_maps(into: dict[str, Any], part: dict[str, Any]) -> None:
+    """Merge nested maps in place; leaves never meet, for each part holds other ids."""
+    for name, value in part.items():
+        kept = into.get(name)
+        if isinstance(kept, dict) and isinstance(value, dict):
+            into[name] = merged = dict(kept)
+            _merge_maps(merged, value)
+        else:
+            into[name] = value
+
+
+async def read_csv(upstream: Upstream, query: Query, caller: Caller, ledger: Ledger) -> Answer[bytes]:
+    """Return the answer to a body that asks for CSV, as it came: no source gives its columns."""
+    return await upstream.read(
+        Call(
+            name="reporting",
+            send=upstream.butlr.reporting_csv,
+            path=REPORTING_PATH,
+            asked=query.body,
+            decode=bytes,
+            span=query.bounds,
+            windows=query.windows,
+            empty=lambda text: not text.strip(),
+        ),
+        caller,
+        ledger,
+    )

@@ -1,0 +1,181 @@
+"""Rows as typed columns: one series an asset, measurement and field, its times as integers and its values as floats."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from operator import attrgetter
+
+from ..butlr import Row, format_rfc3339, from_epoch
+from .labels import epoch_of
+
+# All that a row says but its time, its value, and the span that it echoes.
+LABELS = tuple(name for name in Row.__struct_fields__ if name not in ("time", "value", "start", "stop"))
+MEASUREMENT, FIELD = LABELS.index("measurement"), LABELS.index("field")
+# The order of the facade's rows: building, floor, room, zone, sensor, measurement, field; and time within.
+ORDER = ("building_id", "space_id", "room_id", "zone_id", "sensor_id", "measurement", "field")
+_ORDER = tuple(LABELS.index(name) for name in ORDER)
+
+# Longer lists of times are made anew each time, so that what is kept of them stays small.
+_MOST_SHARED = 4096
+
+_labels_of = attrgetter(*LABELS)
+
+Labelled = tuple[str | bool | None, ...]
+"""The values of `LABELS`, in their order."""
+
+
+class Unplaceable(Exception):  # noqa: N818 -- named for what happened
+    """A row that names no asset, or no time: an answer with such a row is not kept by segments."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One series: `labels` are all else that its rows say.
+
+    `times` are the rows' own in epoch milliseconds, oldest first; a value of NaN stands for null.
+    """
+
+    labels: Labelled
+    times: array[int]
+    values: array[float]
+    echoes: bool = True
+    """Whether its rows say which span was asked."""
+
+    def between(self, after: int, until: int) -> Column | None:
+        """The rows from `after` up to, not including, `until`; None where there are none."""
+        low, high = bisect_left(self.times, after), bisect_left(self.times, until)
+        if low >= high:
+            return None
+        if high - low == len(self.times):
+            return self
+        return Column(self.labels, self.times[low:high], self.values[low:high], self.echoes)
+
+    @property
+    def measurement(self) -> str | None:
+        return self.labels[MEASUREMENT]  # type: ignore[return-value]
+
+    @property
+    def field(self) -> str | None:
+        return self.labels[FIELD]  # type: ignore[return-value]
+
+    def read_values(self) -> list[float | None]:
+        """The values, null as None."""
+        values: list[float | None] = self.values.tolist()  # type: ignore[assignment]
+        # A sum is NaN if any part is.
+        if values and math.isnan(sum(self.values)):
+            return [None if value != value else value for value in values]  # noqa: PLR0124 -- NaN alone is not itself
+        return values
+
+
+class Builder:
+    """Sorts rows into columns by asset."""
+
+    def __init__(self, level: str | None) -> None:
+        """`level` is the row's field that names its asset; None: all rows are one asset's, whose id is empty."""
+        self._asset_at = None if level is None else LABELS.index(level)
+        self._columns: dict[Labelled, tuple[array[int], array[float], bool]] = {}
+        self._millis: dict[str | int, int] = {}
+
+    def add(self, rows: Iterable[Row]) -> None:
+        """Raises `Unplaceable`."""
+        columns, millis = self._columns, self._millis
+        for row in rows:
+            time = row.time
+            at = millis.get(time) if time is not None else None
+            if at is None:
+                at = self._milli(time)
+            labels = _labels_of(row)
+            column = columns.get(labels)
+            if column is None:
+                column = columns[labels] = (array("q"), array("d"), row.start is not None or row.stop is not None)
+            column[0].append(at)
+            column[1].append(math.nan if row.value is None else row.value)
+
+    def _milli(self, time: str | int | None) -> int:
+        seconds = None if time is None else epoch_of(time)
+        if time is None or seconds is None:
+            raise Unplaceable("a row has no time")
+        self._millis[time] = at = round(seconds * 1000)
+        return at
+
+    @property
+    def times(self) -> Iterable[str | int]:
+        """The different times of the rows, as they were written."""
+        return self._millis
+
+    def columns(self) -> dict[str, list[Column]]:
+        """The columns of each asset, in order of measurement and field. Raises `Unplaceable`."""
+        found: dict[str, list[Column]] = {}
+        for labels, (times, values, echoes) in self._columns.items():
+            asset = "" if self._asset_at is None else labels[self._asset_at]
+            if not isinstance(asset, str):
+                raise Unplaceable("a row does not say whose it is")
+            found.setdefault(asset, []).append(Column(labels, *_in_order(times, values), echoes))
+        for columns in found.values():
+            columns.sort(key=order_of)
+        return found
+
+
+def order_of(column: Column) -> tuple[str, ...]:
+    """Asset, measurement, field, and then whatever else tells series apart."""
+    labels = column.labels
+    return (*(str(labels[at] or "") for at in _ORDER), *map(str, labels))
+
+
+def _in_order(times: array[int], values: array[float]) -> tuple[array[int], array[float]]:
+    if all(map(int.__le__, times, times[1:])):
+        return times, values
+    order = sorted(range(len(times)), key=times.__getitem__)
+    return array("q", [times[at] for at in order]), array("d", [values[at] for at in order])
+
+
+def laid_over(old: Sequence[Column], new: Sequence[Column], after: int, until: int) -> list[Column]:
+    """The columns of `old`, with what they have from `after` up to `until` replaced by `new`."""
+    merged: dict[tuple[Labelled, bool], list[Column]] = {}
+    for part in (*_outside(old, after, until), *new):
+        merged.setdefault((part.labels, part.echoes), []).append(part)
+    return sorted((joined(parts) for parts in merged.values()), key=order_of)
+
+
+def _outside(columns: Sequence[Column], after: int, until: int) -> Iterable[Column]:
+    for column in columns:
+        for part in (column.between(-(2**63), after), column.between(until, 2**63 - 1)):
+            if part is not None:
+                yield part
+
+
+def joined(parts: Sequence[Column]) -> Column:
+    """One column of parts of the same series, whose times do not overlap."""
+    if len(parts) == 1:
+        return parts[0]
+    times, values = array("q"), array("d")
+    for part in sorted(parts, key=lambda part: part.times[0] if part.times else 0):
+        times.extend(part.times)
+        values.extend(part.values)
+    return Column(parts[0].labels, *_in_order(times, values), parts[0].echoes)
+
+
+@lru_cache(maxsize=8192)
+def text_of(millis: int) -> str:
+    """A time as answers have it: RFC 3339 in UTC."""
+    moment = from_epoch(millis) if abs(millis) >= 10**11 else from_epoch(millis / 1000)
+    return "" if moment is None else format_rfc3339(moment)
+
+
+@lru_cache(maxsize=64)
+def _texts(packed: bytes) -> list[str]:
+    times = array("q")
+    times.frombytes(packed)
+    return list(map(text_of, times))
+
+
+def texts_of(times: array[int]) -> list[str]:
+    """The times as text. Shared by all series with the same times: not to be changed."""
+    if len(times) > _MOST_SHARED:
+        return list(map(text_of, times))
+    return _texts(times.tobytes())

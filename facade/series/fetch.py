@@ -1,0 +1,359 @@
+"""`SeriesReader`: reports of assets as slices of series, read from the store and from calls for what it lacks."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+
+from ..butlr import ButlrError, Reporting, Unauthenticated, UpstreamUnavailable
+from ..cache import Entry, SingleFlight
+from ..upstream import UPSTREAM_FAILED, Answer, Caller, Ledger, Upstream
+from ..upstream.reader import awaited
+from .calls import ReportCalls
+from .columns import Builder, Column, Unplaceable, order_of
+from .labels import Label, Labels
+from .pieces import Piece
+from .plan import Rectangle, rectangles
+from .query import Query
+from .segments import (
+    MOST_CELLS,
+    Known,
+    Run,
+    Segment,
+    Shape,
+    decode,
+    entry_of,
+    fresh_part,
+    merged,
+    shape_of,
+    without,
+)
+
+# Rows that are sorted into columns before others get their turn.
+ROWS_AT_ONCE = 4096
+# Segments that are worth looking up for one question.
+MOST_SEGMENTS = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The rows of one asset in the span of a query, as columns, oldest first, in order of measurement and field."""
+
+    query: Query
+    label: Label
+    columns: list[Column]
+    entry: Entry
+
+
+Slices = dict[str, Slice | ButlrError]
+
+
+class SeriesReader:
+    """Reads flat reports by asset. What one question has read of a series another need not ask again."""
+
+    def __init__(self, upstream: Upstream, calls: ReportCalls, labels: Labels) -> None:
+        self._upstream = upstream
+        self._calls = calls
+        self._labels = labels
+        self._flights = SingleFlight()
+        self._background: set[asyncio.Task[None]] = set()
+
+    async def aclose(self) -> None:
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        await self._flights.aclose()
+
+    async def read(
+        self, query: Query, dimension: str | None, ids: Sequence[str], caller: Caller, ledger: Ledger
+    ) -> Slices | None:
+        """Return the slice of each asset, or the error of its call; None where the report is not read by segments.
+
+        `dimension` is the filter that names the assets; None: all that match the query are one, whose id is empty.
+        """
+        shape = shape_of(query, dimension, self._labels.current)
+        if shape is None or shape.dimension != dimension or not _is_bounded(shape, ids):
+            return None
+
+        async def load() -> tuple[Slices | None, Ledger]:
+            own = Ledger(fresh=ledger.fresh, deadline=ledger.deadline, began=ledger.began, on_call=ledger.on_call)
+            return await _Load(self, shape, list(ids), caller, own).run(), own
+
+        # Once, however many ask the same at the same time.
+        asked = hashlib.sha256(f"{query.span_header} {ids}".encode()).hexdigest()
+        async with awaited(ledger):
+            slices, notes = await self._flights.run(
+                f"{caller.flight} {shape.name.hex()} {asked}", load, since=ledger.since
+            )
+        ledger.add(notes)
+        return slices
+
+    async def has_some(self, query: Query, dimension: str | None, ids: Sequence[str], caller: Caller) -> bool:
+        """Whether the store knows anything of what is asked: else one call for the whole is the way to it."""
+        shape = shape_of(query, dimension, self._labels.current)
+        if shape is None or shape.dimension != dimension or not _is_bounded(shape, ids):
+            return False
+        start, stop = _span(shape)
+        keys = [shape.key(caller.scope, id_, number) for id_ in ids for number in shape.segments(start, stop)]
+        return any(entry is not None for entry in await self._upstream.kept_many(keys, caller))
+
+    def keep_later(
+        self, query: Query, dimension: str | None, ids: Sequence[str], answer: Answer[Reporting], caller: Caller
+    ) -> None:
+        """Keep the rows of an answer by segments once nobody waits for them any more."""
+
+        async def keep() -> None:
+            shape = shape_of(query, dimension, self._labels.current)
+            if shape is None or shape.dimension != dimension or answer.value.is_packed or not _is_bounded(shape, ids):
+                return
+            load = _Load(self, shape, list(ids), caller, Ledger())
+            try:
+                await load.keep(await load.sorted_in(answer.value), _span(shape), ids, answer.entry)
+            except (Unplaceable, ButlrError, msgspec.DecodeError):
+                return
+
+        task = asyncio.create_task(keep())
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    @property
+    def upstream(self) -> Upstream:
+        return self._upstream
+
+    @property
+    def calls(self) -> ReportCalls:
+        return self._calls
+
+    @property
+    def labels(self) -> Labels:
+        return self._labels
+
+
+class _Load:
+    """One question being answered."""
+
+    def __init__(self, reader: SeriesReader, shape: Shape, ids: list[str], caller: Caller, ledger: Ledger) -> None:
+        self._upstream = reader.upstream
+        self._calls = reader.calls
+        self._labels = reader.labels
+        self._shape = shape
+        self._ids = ids
+        self._caller = caller
+        self._ledger = ledger
+        self._rules = reader.upstream.rules
+        self._start, self._stop = _span(shape)
+        # By asset and number of a segment.
+        self._segments: dict[tuple[str, int], Segment] = {}
+        self._changed: dict[tuple[str, int], Segment] = {}
+        self._entries: dict[tuple[tuple[Run, ...], int], Entry] = {}
+
+    async def run(self) -> Slices | None:
+        """None where an answer's rows do not say whose or when they are."""
+        now = self._upstream.clock()
+        await self._recall()
+        asked = rectangles(self._missing(now), Rectangle(tuple(self._ids), self._start, self._stop))
+        failed: dict[str, ButlrError] = {}
+        answers = await asyncio.gather(*(self._ask(one) for one in asked))
+        try:
+            for one, pieces in zip(asked, answers, strict=True):
+                for piece in pieces:
+                    if piece.answer is None:
+                        error = piece.error or UpstreamUnavailable("Butlr gave no answer.")
+                        failed |= dict.fromkeys(piece.ids or self._ids, error)
+                    else:
+                        ids = piece.ids if self._shape.dimension else self._ids
+                        await self._take(piece.answer, (one.start, one.stop), ids)
+        except Unplaceable:
+            return None
+        await self._store()
+        if failed:
+            return self._without(failed)
+        return {id_: self._slice(id_, self._stop) for id_ in self._ids}
+
+    async def _recall(self) -> None:
+        places = [(id_, number) for id_ in self._ids for number in self._shape.segments(self._start, self._stop)]
+        keys = [self._shape.key(self._caller.scope, *place) for place in places]
+        for place, entry in zip(places, await self._upstream.kept_many(keys, self._caller), strict=True):
+            segment = decode(entry.body) if entry is not None else None
+            if segment is not None:
+                self._segments[place] = segment
+
+    def _missing(self, now: float) -> dict[str, list[tuple[int, int]]]:
+        if self._ledger.fresh:
+            # Nothing of the store is young enough; what comes is laid over it all the same.
+            return {id_: [(self._start, self._stop)] for id_ in self._ids}
+        numbers = self._shape.segments(self._start, self._stop)
+        # Assets that are read together have the same runs.
+        known: dict[tuple[tuple[Run, ...], ...], list[tuple[int, int]]] = {}
+        missing: dict[str, list[tuple[int, int]]] = {}
+        for id_ in self._ids:
+            runs = tuple(segment.runs if (segment := self._segments.get((id_, n))) else () for n in numbers)
+            lacks = known.get(runs)
+            if lacks is None:
+                parts = (fresh_part(run, self._shape, self._rules, now) for some in runs for run in some)
+                lacks = known[runs] = without((self._start, self._stop), [part for part in parts if part])
+            if lacks:
+                missing[id_] = lacks
+        return missing
+
+    async def _ask(self, one: Rectangle) -> list[Piece[Reporting]]:
+        shape = self._shape
+        part = shape.query
+        if (one.start, one.stop) != (self._start, self._stop):
+            part = part.between(_moment(one.start), _moment(one.stop))
+        if shape.dimension is not None:
+            return await self._calls.by_ids(part, shape.dimension, one.ids, self._caller, self._ledger)
+        try:
+            answer = await self._calls.whole(part, part.body, self._caller, self._ledger)
+        except ButlrError as error:
+            return [Piece(one.ids, None, error)]
+        return [Piece(one.ids, answer)]
+
+    async def _take(self, answer: Answer[Reporting], span: tuple[int, int], ids: Sequence[str]) -> None:
+        await self.keep(await self.sorted_in(answer.value), span, ids, answer.entry, store=False)
+
+    async def sorted_in(self, value: Reporting) -> dict[str, list[Column]]:
+        """The rows of an answer by asset. Raises `Unplaceable`."""
+        builder = Builder(self._shape.level)
+        rows = value.rows
+        for at in range(0, len(rows), ROWS_AT_ONCE):
+            builder.add(rows[at : at + ROWS_AT_ONCE])
+            if len(rows) > ROWS_AT_ONCE:
+                await asyncio.sleep(0)
+        if self._labels.learn(self._shape.query, builder.times) is not self._shape.label:
+            raise Unplaceable("the rows have another label than was thought")
+        return builder.columns()
+
+    async def keep(
+        self,
+        columns: Mapping[str, list[Column]],
+        span: tuple[int, int],
+        ids: Sequence[str],
+        entry: Entry,
+        *,
+        store: bool = True,
+    ) -> None:
+        """Lay the rows of an answer over what is known. Raises `Unplaceable`, and changes nothing, where one lies
+        outside of its span, between the edges of windows, or belongs to no asset asked.
+        """
+        shape = self._shape
+        if not columns.keys() <= set(ids):
+            raise Unplaceable("a row is of an asset that was not asked for")
+        after, until = shape.rows_between(*span)
+        times = {time for some in columns.values() for column in some for time in column.times}
+        if not all(after <= time < until and shape.edge(time / 1000) * 1000 == time for time in times):
+            raise Unplaceable("a row is of no window that was asked for")
+        newest = (
+            shape.edge((max(times) + (0 if shape.label is Label.STOP else shape.windows.seconds * 1000)) / 1000)
+            if (times)
+            else span[0]
+        )
+        for done, id_ in enumerate(ids):
+            for number in shape.segments(*span):
+                first, last = shape.span_of(number)
+                run = Run(max(span[0], first), min(span[1], last), entry.as_of, newest)
+                if run.start >= run.stop:
+                    continue
+                place = (id_, number)
+                segment = merged(self._segments.get(place), run, columns.get(id_, ()), shape, self._rules)
+                self._segments[place] = self._changed[place] = segment
+            if done % 64 == 63:
+                await asyncio.sleep(0)
+        if store:
+            await self._store()
+
+    async def _store(self) -> None:
+        entries = [
+            (self._shape.key(self._caller.scope, *place), entry_of(segment, self._shape, self._rules))
+            for place, segment in self._changed.items()
+        ]
+        if entries:
+            await self._upstream.keep_many(entries, self._caller)
+
+    def _slice(self, id_: str, stop: int, *, stale: bool = False) -> Slice:
+        shape = self._shape
+        numbers = shape.segments(self._start, stop)
+        segments = {n: segment for n in numbers if (segment := self._segments.get((id_, n))) is not None}
+        known = Known(tuple(run for segment in segments.values() for run in segment.runs), segments)
+        columns = sorted(known.columns(*shape.rows_between(self._start, stop)), key=order_of)
+        entry = self._entries.get((known.runs, stop))
+        if entry is None:
+            # Assets that are read together have the same runs.
+            entry = self._entries[known.runs, stop] = self._entry(known.runs, stop)
+        self._ledger.read(entry, stale=stale)
+        return Slice(shape.query, shape.label, columns, entry)
+
+    def _entry(self, runs: Sequence[Run], stop: int) -> Entry:
+        """The age of a slice: the oldest run's, fresh for as long as the shortest is, settled as far as all are."""
+        rules, window = self._rules, float(self._shape.windows.seconds)
+        parts = [
+            run._replace(start=max(run.start, self._start), stop=min(run.stop, stop))
+            for run in runs
+            if run.start < stop and run.stop > self._start
+        ]
+        settled = stop
+        for run in parts:
+            # As `fresh_up_to` for the oldest age at which anything is still fresh: what was settled when it was read.
+            up_to = rules.fresh_up_to(window, run.as_of, run.newest, run.as_of + rules.late_for)
+            if up_to < run.stop:
+                settled = min(settled, max(self._shape.edge(max(up_to, run.start)), run.start))
+        return Entry(
+            body=b"",
+            content_type="application/json",
+            as_of=min(run.as_of for run in parts),
+            fresh_until=min(run.as_of + rules.fresh_for(run.stop, window, run.as_of, run.newest) for run in parts),
+            settled_until=float(settled) if settled > self._start else None,
+            partial=any(run.stop > run.as_of for run in parts),
+        )
+
+    def _without(self, failed: Mapping[str, ButlrError]) -> Slices:
+        """The answer where calls failed: of each asset that lacks some, what is known of it, as stale, or the error."""
+        slices: Slices = {}
+        for id_ in self._ids:
+            error = failed.get(id_)
+            if isinstance(error, Unauthenticated):
+                # What was kept for a token that is refused now is not for it.
+                return dict.fromkeys(self._ids, error)
+            stop = self._stop if error is None else self._known_until(id_)
+            usable = error is None or (isinstance(error, UPSTREAM_FAILED) and stop > self._start)
+            slices[id_] = self._slice(id_, stop, stale=error is not None) if usable else failed[id_]
+        return slices
+
+    def _known_until(self, id_: str) -> int:
+        """Up to where an older answer may stand in: from the start on, without a gap, and not too old."""
+        at = self._start
+        runs = [
+            run
+            for number in self._shape.segments(self._start, self._stop)
+            if (segment := self._segments.get((id_, number))) is not None
+            for run in segment.runs
+        ]
+        window = float(self._shape.windows.seconds)
+        for run in sorted(runs):
+            fresh_until = run.as_of + self._rules.fresh_for(run.stop, window, run.as_of, run.newest)
+            if run.start <= at and self._upstream.may_stand_in(fresh_until):
+                at = max(at, run.stop)
+        at = min(at, self._stop)
+        # Of a span that lacks more than half an older answer is none.
+        return at if 2 * (at - self._start) > self._stop - self._start else self._start
+
+
+def _span(shape: Shape) -> tuple[int, int]:
+    query = shape.query
+    assert query.start is not None and query.stop is not None  # noqa: S101, PT018 -- `shape_of` has seen to it
+    return int(query.start.timestamp()), int(query.stop.timestamp())
+
+
+def _moment(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _is_bounded(shape: Shape, ids: Sequence[str]) -> bool:
+    start, stop = _span(shape)
+    cells = (stop - start) // shape.windows.seconds * max(len(ids), 1)
+    return cells <= MOST_CELLS and len(shape.segments(start, stop)) * len(ids) <= MOST_SEGMENTS

@@ -1,0 +1,55 @@
+"""heatmap_v2 over more than the upstream gives in one call: cut by time, and the cells added up."""
+
+import asyncio
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from ..butlr import Detections
+from ..upstream import Answer, Caller, Ledger
+from .cells import added, map_in
+from .detections import MACS_A_CALL, DetectionsReader
+from .pieces import oldest
+from .query import Query
+
+MOST = timedelta(days=7)
+
+
+async def read_heatmap_v2(
+    reader: DetectionsReader, query: Query, now: datetime, caller: Caller, ledger: Ledger
+) -> Answer[Detections]:
+    """Return the answer to a body whose `data_types` is heatmap_v2 alone. Raises `ButlrError`.
+
+    A span of more than seven days, and more sensors than go into a call, are several calls. A normalised map is then
+    asked for as it is, added up, and divided by its greatest cell.
+    """
+    parts = _parts(query, now)
+    if len(parts) <= 1 and len(query.body["filter"].get("mac_addresses") or ()) <= MACS_A_CALL:
+        answer = await reader.whole(query, caller, ledger)
+        return Answer(_of_map(map_in(answer.value)), answer.entry)
+    query, normalize = _not_normalized(query)
+    answers = await asyncio.gather(*(reader.whole(part, caller, ledger) for part in _parts(query, now)))
+    total = added([map_in(answer.value) for answer in answers], normalize=normalize)
+    return Answer(_of_map(total), oldest([answer.entry for answer in answers]))
+
+
+def _of_map(heatmap: object) -> Detections:
+    return Detections.from_entries({}, {"heatmap_v2": heatmap})
+
+
+def _not_normalized(query: Query) -> tuple[Query, bool]:
+    window = query.body.get("window") or {}
+    options = dict(window.get("heatmap_v2_options") or {})
+    if not options.pop("normalize", False):
+        return query, False
+    return query.with_body(window={**window, "heatmap_v2_options": options}), True
+
+
+def _parts(query: Query, now: datetime) -> list[Query]:
+    if query.start is None:
+        return [query]
+    stop = query.stop or now
+    edges = [query.start]
+    while edges[-1] + MOST < stop:
+        edges.append(edges[-1] + MOST)
+    edges.append(stop)
+    return [query.between(first, last) for first, last in pairwise(edges)]

@@ -1,0 +1,173 @@
+"""The points of a report, whichever way they were read: as the upstream's answer, or as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from itertools import chain, groupby, pairwise
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+
+from ..butlr import Reporting, Row, format_rfc3339
+from ..cache import Entry
+from .columns import LABELS, ORDER, Column, texts_of
+from .labels import Label, epoch_of, window_of
+from .query import Query
+
+WINDOW_FIELDS = frozenset({"window_start", "window_stop"})
+_series_of = attrgetter(*ORDER)
+
+
+class WindowTimes:
+    """What rows' times say of their windows: start and stop as text, by the time of a row."""
+
+    def __init__(self, query: Query, label: Label) -> None:
+        self._query = query
+        self._label = label
+        self._known: dict[str | int | None, tuple[str | None, str | None]] = {None: (None, None)}
+
+    def __getitem__(self, time: str | int | None) -> tuple[str | None, str | None]:
+        known = self._known.get(time)
+        if known is None:
+            known = self._known[time] = self._of(time)
+        return known
+
+    def _of(self, time: str | int | None) -> tuple[str | None, str | None]:
+        windows, seconds = self._query.windows, None if time is None else epoch_of(time)
+        if windows is None or seconds is None:
+            return None, None
+        try:
+            window = window_of(datetime.fromtimestamp(seconds, UTC), self._label, windows, self._query)
+        except OverflowError:
+            return None, None
+        return format_rfc3339(window[0]), format_rfc3339(window[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """One report: a whole answer of the upstream, or columns. `entry` says how old and how fresh it is."""
+
+    query: Query
+    label: Label
+    entry: Entry
+    reporting: Reporting | None = None
+    columns: Sequence[Column] = ()
+    is_ordered: bool = False
+    """Whether the rows of `reporting` are to come in the facade's own order."""
+
+    @property
+    def windows(self) -> WindowTimes:
+        return WindowTimes(self.query, self.label)
+
+    def rows(self) -> list[Any]:
+        """All of each row."""
+        return self.rows_with(frozenset(Row.__struct_fields__) | WINDOW_FIELDS)
+
+    def rows_with(self, fields: frozenset[str]) -> list[Any]:
+        """The rows, as records that have at least these fields. Shared: not to be changed."""
+        if self.reporting is None:
+            return self._rows_of_columns(fields)
+        known = fields - WINDOW_FIELDS
+        if fields & WINDOW_FIELDS:
+            known |= {"time"}
+        if self.is_ordered:
+            known = known.union(ORDER, ("time",))
+        rows = self.reporting.rows_with(known)
+        if self.is_ordered:
+            rows = in_order(rows)
+        return with_windows(rows, self.windows) if fields & WINDOW_FIELDS else rows
+
+    @property
+    def parts(self) -> Callable[[frozenset[str]], Iterator[list[Any]]] | None:
+        """Gives the rows as `rows_with` does, in parts, each of which may be let go of; None where they are few.
+
+        They come in the upstream's order: an answer so large is never held whole.
+        """
+        parts = self.reporting.parts if self.reporting is not None else None
+        if parts is None:
+            return None
+        windows = self.windows
+
+        def in_parts(fields: frozenset[str]) -> Iterator[list[Any]]:
+            shows_windows = bool(fields & WINDOW_FIELDS)
+            for rows in parts((fields - WINDOW_FIELDS) | ({"time"} if shows_windows else set())):
+                yield with_windows(rows, windows) if shows_windows else rows
+
+        return in_parts
+
+    def _rows_of_columns(self, fields: frozenset[str]) -> list[Any]:
+        names = tuple(name for name in LABELS if name in fields)
+        at = [LABELS.index(name) for name in names]
+        start, stop = self.query.within.get("start"), self.query.within.get("stop")
+        shows_windows = bool(fields & WINDOW_FIELDS)
+        record = _record(names)
+        windows = self.windows
+        rows: list[Any] = []
+        for column in self.columns:
+            labels = [column.labels[index] for index in at]
+            span = (start, stop) if column.echoes else (None, None)
+            for time, value in zip(texts_of(column.times), column.read_values(), strict=True):
+                window = windows[time] if shows_windows else (None, None)
+                rows.append(record(time, value, *span, *window, *labels))
+        return rows
+
+
+def in_order(rows: list[Any]) -> list[Any]:
+    """The rows in the facade's order. They need the fields of `ORDER` and a time."""
+    runs = [(tuple(name or "" for name in key), list(some)) for key, some in groupby(rows, _series_of)]
+    series: dict[tuple[str, ...], list[Any]] = {}
+    if any(after <= before for (before, _), (after, _) in pairwise(runs)):
+        for key, some in runs:
+            series.setdefault(key, []).extend(some)
+        runs = sorted(series.items(), key=lambda item: item[0])
+    elif all(_is_by_time(some) for _, some in runs):
+        return rows
+    return list(chain.from_iterable(some if _is_by_time(some) else sorted(some, key=_moment) for _, some in runs))
+
+
+def _is_by_time(rows: list[Any]) -> bool:
+    times = [row.time for row in rows]
+    # Times that are written alike sort as they stand; a text that does not end in Z has an offset of its own.
+    if all(type(time) is str and time.endswith("Z") and len(time) == len(times[0]) for time in times):
+        return all(map(str.__le__, times, times[1:]))
+    moments = list(map(_moment, rows))
+    return all(before <= after for before, after in pairwise(moments))
+
+
+def _moment(row: Any) -> float:
+    seconds = None if row.time is None else epoch_of(row.time)
+    return 0.0 if seconds is None else seconds
+
+
+def with_windows(rows: list[Any], windows: WindowTimes) -> list[Any]:
+    """The rows, each with the start and stop of its window."""
+    if not rows:
+        return rows
+    fields = type(rows[0]).__struct_fields__
+    record = _record(tuple(name for name in LABELS if name in fields))
+    return [
+        record(
+            row.time,
+            getattr(row, "value", None),
+            getattr(row, "start", None),
+            getattr(row, "stop", None),
+            *windows[row.time],
+            *(getattr(row, name) for name in LABELS if name in fields),
+        )
+        for row in rows
+    ]
+
+
+@lru_cache(maxsize=256)
+def _record(labels: tuple[str, ...]) -> type[Any]:
+    """A class of records that have these fields beside those of every row."""
+    fields = ("time", "value", "start", "stop", "window_start", "window_stop", *labels)
+    return msgspec.defstruct("ReportRow", [(name, Any) for name in fields], gc=False)
+
+
+# The class of rows that have all fields.
+FULL_ROW = _record(LABELS)

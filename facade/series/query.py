@@ -1,0 +1,252 @@
+"""A REST body as one typed value: when it is about, in which windows, and whether it may be read by segments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from ..butlr import (
+    Duration,
+    Windows,
+    format_rfc3339,
+    from_epoch,
+    is_epoch,
+    is_rfc3339,
+    parse_absolute,
+    parse_duration,
+    parse_relative,
+    parse_rfc3339,
+    resolve,
+)
+from ..cache import canonical
+
+Body = Mapping[str, Any]
+
+# The reply's row and level that carry what a filter asks by. Rows have no site, and a sensor's one `zone_id` does
+# not say all the zones it stands in.
+KEY_OF_FILTER = {
+    "rooms": "room_id",
+    "spaces": "space_id",
+    "zones": "zone_id",
+    "sensors": "sensor_id",
+    "hives": "hive_id",
+    "buildings": "building_id",
+    "mac_addresses": "mac_address",
+}
+# A time without an offset is somewhere on Earth: this far from the same time in UTC at most.
+_WIDEST_OFFSET = timedelta(hours=14)
+_MINUTES = Windows(Duration(seconds=60))
+
+
+@dataclass(frozen=True)
+class Query:
+    """A body of the reporting, detections or stats call, its times as they go up.
+
+    `start` and `stop` are None where the body has none or where they name no offset: such a span is never cut.
+    `is_resolved` says that a time of the body was written anew, `moves` that its stop is relative to now, and
+    `until` is what its stop meant before it was moved to an edge.
+    """
+
+    body: Body
+    start: datetime | None
+    stop: datetime | None
+    is_resolved: bool = False
+    moves: bool = False
+    until: datetime | None = None
+
+    @cached_property
+    def key(self) -> bytes:
+        """Equal for bodies that ask the same."""
+        return canonical(self.body)
+
+    @property
+    def within(self) -> Body:
+        """Where the body has its span: in `filter` (reporting, detections) or beside it (stats)."""
+        inner = self.body.get("filter")
+        return inner if isinstance(inner, dict) else self.body
+
+    @cached_property
+    def windows(self) -> Windows | None:
+        return windows_of(self.body)
+
+    @property
+    def order(self) -> list[str]:
+        """The levels that a grouped answer is asked in, outermost first."""
+        group_by = self.body.get("group_by")
+        order = group_by.get("order") if isinstance(group_by, dict) else None
+        return list(order) if isinstance(order, list) else []
+
+    @property
+    def is_flat(self) -> bool:
+        return not self.order and not (self.body.get("group_by") or {}).get("raw")
+
+    @property
+    def span_header(self) -> str:
+        """`START/STOP` as they go up."""
+        return f"{self.within.get('start', '')}/{self.within.get('stop', '')}"
+
+    @cached_property
+    def bounds(self) -> tuple[datetime, datetime | None] | None:
+        """The span as far as it can be told: of times without an offset the earliest start and the latest stop."""
+        start = self.start or _about(self.within.get("start"), -_WIDEST_OFFSET)
+        stop = self.stop or _about(self.within.get("stop"), _WIDEST_OFFSET)
+        if start is None or (stop is None and self.within.get("stop") not in (None, "now")):
+            return None
+        return start, stop
+
+    @property
+    def moves_at(self) -> datetime | None:
+        """When the same times relative to now will name a later stop; None where its stop stays."""
+        return (self.windows or _MINUTES).after(self.stop) if self.moves and self.stop else None
+
+    def seconds(self, now: datetime) -> float:
+        """The length of the span, up to `now` where it is open; 0 where it cannot be told."""
+        bounds = self.bounds
+        return max(((bounds[1] or now) - bounds[0]).total_seconds(), 0.0) if bounds else 0.0
+
+    def with_ids(self, dimension: str, ids: Sequence[str]) -> Query:
+        """The same of these ids."""
+        return replace(self, body={**self.body, "filter": {**self.body["filter"], dimension: {"eq": list(ids)}}})
+
+    def with_body(self, **changes: Any) -> Query:
+        """The same with these members of the body; None takes one out."""
+        body = {name: value for name, value in {**self.body, **changes}.items() if value is not None}
+        return replace(self, body=body)
+
+    def between(self, start: datetime, stop: datetime) -> Query:
+        """The same of another span."""
+        span = {"start": format_rfc3339(start), "stop": format_rfc3339(stop)}
+        return Query({**self.body, "filter": {**self.body["filter"], **span}}, start, stop, self.is_resolved)
+
+    def widest(self, *, at_least: int) -> tuple[str | None, list[str]]:
+        """The longest list of ids that a report is asked by, of those that rows can be told apart by."""
+        lists = {
+            name: value["eq"]
+            for name, value in self.body["filter"].items()
+            if name in KEY_OF_FILTER and isinstance(value, dict) and isinstance(value.get("eq"), list)
+        }
+        dimension = max(lists, key=lambda name: len(lists[name]), default=None)
+        if dimension is None or len(lists[dimension]) < at_least:
+            return None, []
+        return dimension, lists[dimension]
+
+
+def windows_of(body: Body) -> Windows | None:
+    """The windows that a body asks; None without any, or where they are none that can be told."""
+    window = body.get("window")
+    every = window.get("every") if isinstance(window, dict) else None
+    if not isinstance(window, dict) or not isinstance(every, str):
+        return None
+    timezone = window.get("timezone")
+    return Windows.of(every, timezone if isinstance(timezone, str) else None)
+
+
+def resolve_report(body: Body, now: datetime) -> Query:
+    """Return a reporting body with both ends of its span absolute, as Butlr takes them since August 2026.
+
+    An end that is relative to now, `now`, or absent is moved to an edge of the window in its time zone, the start down
+    and the stop to the last edge that has passed; without a window, to whole minutes. So those who poll share what is
+    cached. An end that is absolute stays as it is, and one without an offset as it was written.
+    """
+    return _resolved(body, now, adds_stop=True)
+
+
+def resolve_span(body: Body, now: datetime) -> Query:
+    """Return a detections or stats body with its times absolute: neither call is known to take others."""
+    return _resolved(body, now, adds_stop=False)
+
+
+def _resolved(body: Body, now: datetime, *, adds_stop: bool) -> Query:
+    inner = body.get("filter")
+    within = inner if isinstance(inner, dict) else body
+    grid = _Grid(windows_of(body) or _MINUTES, _offset_of(body))
+    start, start_moves = _end(within.get("start"), now)
+    absent = within.get("stop") is None
+    stop, stop_moves = _end("now" if absent and adds_stop else within.get("stop"), now)
+    until = stop
+    changed: dict[str, str] = {}
+    if start and start_moves:
+        start = grid.floor(start)
+    if stop and stop_moves:
+        stop = grid.floor(stop)
+        if start and stop <= start:
+            # The span lies within one window. A start that may move goes down to the window before; one that may not
+            # has no window yet, and the minutes so far show that.
+            if start_moves:
+                start = grid.before(stop)
+            else:
+                stop = max(now.replace(second=0, microsecond=0), start)
+    for name, moment, moves in (("start", start, start_moves), ("stop", stop, stop_moves)):
+        written = within.get(name)
+        if moment is not None and (moves or not (isinstance(written, str) and is_rfc3339(written))):
+            changed[name] = format_rfc3339(moment)
+    if absent and start is None and _about(within.get("start"), timedelta()) is None:
+        # Not even a start: the upstream says what is missing, or wrong with it.
+        changed.pop("stop", None)
+    if not changed:
+        return Query(body, start, None if absent and not adds_stop else stop, until=until)
+    if within is body:
+        return Query({**body, **changed}, start, stop, is_resolved=True, moves=stop_moves, until=until)
+    return Query(
+        {**body, "filter": {**within, **changed}}, start, stop, is_resolved=True, moves=stop_moves, until=until
+    )
+
+
+def _end(written: object, now: datetime) -> tuple[datetime | None, bool]:
+    """The moment of an end, and whether it may be moved to an edge; None for what names no moment for certain."""
+    if isinstance(written, int) and not isinstance(written, bool):
+        return from_epoch(written) if is_epoch(str(abs(written))[:20]) else None, False
+    if not isinstance(written, str):
+        return None, False
+    if written == "now" or parse_relative(written) is not None:
+        try:
+            return resolve(written, now), True
+        except ValueError:
+            return None, False
+    if is_epoch(written):
+        return from_epoch(int(written)), False
+    return parse_absolute(written), False
+
+
+def _about(written: object, by: timedelta) -> datetime | None:
+    moment = parse_rfc3339(written) if isinstance(written, str) else None
+    try:
+        return moment and moment + by
+    except OverflowError:
+        # At an end of the calendar.
+        return moment
+
+
+def _offset_of(body: Body) -> timedelta:
+    window = body.get("window")
+    offset = window.get("offset") if isinstance(window, dict) else None
+    if not isinstance(offset, str):
+        return timedelta()
+    sign, text = (-1, offset[1:]) if offset.startswith("-") else (1, offset)
+    try:
+        return sign * timedelta(seconds=parse_duration(text).seconds)
+    except (ValueError, OverflowError):
+        return timedelta()
+
+
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    """The edges of windows, shifted by the window's own `offset`."""
+
+    windows: Windows
+    offset: timedelta
+
+    def floor(self, moment: datetime) -> datetime:
+        try:
+            return self.windows.floor(moment - self.offset) + self.offset
+        except OverflowError:
+            return moment.astimezone(UTC)
+
+    def before(self, edge: datetime) -> datetime:
+        try:
+            return self.windows.before(edge - self.offset) + self.offset
+        except OverflowError:
+            return edge
