@@ -19,6 +19,11 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import settings
+
+# A busy machine is slow, and no example is wrong for that.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 CHILD = Path(__file__).parent / "child.py"
 # A process that starts imports for a second or two; on a busy machine for many.

@@ -28,10 +28,21 @@ from .hot import Offer
 from .hot_layer import OFFERED
 from .incremental import NEEDS_PARTS, PartsResponse
 from .metrics import Metrics
-from .params import HTML_TYPE, JSON_TYPE, RESPONSE_TYPE, BadRequest, Params, accepted, read_params, takes_parts
+from .params import (
+    DOCUMENT_NAMES,
+    HTML_TYPE,
+    JSON_TYPE,
+    RESPONSE_TYPE,
+    BadRequest,
+    Dialect,
+    Params,
+    accepted,
+    dialect_of,
+    read_params,
+)
 
 # What of a GET makes it an operation and not a visit of GraphiQL's page.
-NAMES_A_DOCUMENT = {"query", "extensions", "documentId", "id"}
+NAMES_A_DOCUMENT = {"query", "extensions", *DOCUMENT_NAMES}
 # Where what an operation cost is noted.
 _BUDGET = "facade.budget"
 VARY = "Authorization, X-API-Key, Accept, Accept-Encoding"
@@ -101,7 +112,7 @@ class GraphQLEndpoint:
         """Return the media type to answer in. Raises `BadRequest` for what is not answered, whatever it asks."""
         if request.method not in ("GET", "POST"):
             raise BadRequest(405, "Use GET or POST.", {"Allow": "GET, POST"})
-        if media is None and self._engine.has_parts and takes_parts(request.headers.get("accept")):
+        if media is None and self._engine.has_parts and dialect_of(request.headers.get("accept")):
             media = JSON_TYPE
         if media is None:
             raise BadRequest(406, f"Accept {RESPONSE_TYPE} or {JSON_TYPE}.")
@@ -122,7 +133,8 @@ class GraphQLEndpoint:
                 media,
             )
         needs_parts = self._engine.comes_in_parts(document, params.variables, params.operation_name)
-        if needs_parts and not takes_parts(request.headers.get("accept")):
+        dialect = dialect_of(request.headers.get("accept")) if needs_parts else None
+        if needs_parts and dialect is None:
             note(request.scope, outcome="refused", codes=["BAD_USER_INPUT"])
             return _refusal(BadRequest(406, NEEDS_PARTS), media)
         deadline = None if self._operation_timeout is None else time.monotonic() + self._operation_timeout
@@ -136,7 +148,12 @@ class GraphQLEndpoint:
             outcome: Outcome | None = None
             try:
                 outcome = await self._engine.run(
-                    document, params.variables, params.operation_name, context, written=True
+                    document,
+                    params.variables,
+                    params.operation_name,
+                    context,
+                    written=True,
+                    whole=dialect is Dialect.FORMER,
                 )
             finally:
                 if outcome is None or outcome.later is None:

@@ -45,7 +45,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext as Stock
 
 from facade.assets import Assets
-from facade.assets.records import FloorRecord, HiveRecord, RoomRecord, SensorRecord
+from facade.assets.records import RECORD_TYPES, FloorRecord, HiveRecord, RoomRecord, SensorRecord
 from facade.butlr import Entry, Row, Statistics, WorldEntry, decode_reporting
 from facade.butlr.packed import Packed
 from facade.cache import Entry as Kept
@@ -322,6 +322,9 @@ ASSETS = Assets(
 
 class Known:
     """A source of assets that has them at hand."""
+
+    name = "known"
+    knows = frozenset(RECORD_TYPES)
 
     async def assets(self, _caller: Any, _ledger: Any) -> Assets:
         return ASSETS
