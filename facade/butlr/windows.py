@@ -61,7 +61,7 @@ class Windows:
         """The edge that the window ending at `edge` begins at."""
         if self.length.months or self.length.seconds % _DAY == 0:
             return self._shifted(edge, -1)
-        if _HOUR < self.length.seconds and self.on_clock:
+        if self.length.seconds > _HOUR and self.on_clock:
             return self.floor(edge - timedelta(microseconds=1))
         return edge - timedelta(seconds=self.length.seconds)
 
@@ -69,7 +69,7 @@ class Windows:
         """The edge that the window beginning at `edge` ends at."""
         if self.length.months or self.length.seconds % _DAY == 0:
             return self._shifted(edge, 1)
-        if _HOUR < self.length.seconds and self.on_clock:
+        if self.length.seconds > _HOUR and self.on_clock:
             # On a day of 25 hours one of its windows of 6 hours lasts 7.
             nominal = self.floor(edge + timedelta(seconds=self.length.seconds))
             return nominal if nominal > edge else self.floor(edge + timedelta(seconds=self.length.seconds + _HOUR))

@@ -53,8 +53,8 @@ def query(
         if sandbox:
             stack.enter_context(sandbox_upstream())
         engine, outcome = asyncio.run(_run(configured(), document, values, operation, token))
-    for error in outcome.errors:
-        typer.echo(_line(error), err=True)
+    for cause in grouped(outcome.errors):
+        typer.echo(cause.line(), err=True)
     if format_ is Format.json:
         typer.echo(json.dumps(outcome.as_json(), indent=2, ensure_ascii=False))
     elif outcome.executed:

@@ -19,7 +19,7 @@ from .columns import Builder, Column, Unplaceable, order_of
 from .labels import Label, Labels
 from .pieces import Piece
 from .plan import Rectangle, rectangles
-from .query import KEY_OF_FILTER, Query
+from .query import Query
 from .segments import (
     MOST_CELLS,
     Known,
@@ -30,7 +30,6 @@ from .segments import (
     entry_of,
     fresh_part,
     merged,
-    runs_over,
     shape_of,
     without,
 )

@@ -32,7 +32,7 @@ from ..loaders import Services
 from ..series import Body, Query, read_csv, read_stats, resolve_report, resolve_span
 from ..upstream import Answer, Caller, Ledger
 from .answers import message
-from .audit import LONGEST_NAME, note, note_caller
+from .audit import LONGEST_NAME, note, note_caller, note_failure
 from .caching import NEVER_KEPT, cache_headers, is_fresh
 from .callers import Callers
 from .departure import CLIENT_GONE, Departure
@@ -238,7 +238,7 @@ def _verbatim(reply: Reply) -> Response:
 
 def _failed(error: ButlrError, request: Request) -> Response:
     """The upstream's own answer where there was one; else a status that says how it failed."""
-    note(request.scope, codes=[error.code])
+    note_failure(request.scope, error)
     headers = dict(NEVER_KEPT)
     if error.retry_after is not None:
         headers["Retry-After"] = str(math.ceil(error.retry_after))

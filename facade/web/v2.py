@@ -32,7 +32,7 @@ from ..loaders import Services
 from ..schema import Context, Engine, Outcome
 from ..upstream import Caller, Ledger
 from .answers import message
-from .audit import codes, note, note_caller, note_document
+from .audit import note, note_caller, note_document, note_errors
 from .caching import cache_headers, etag_of, is_fresh, known_tags
 from .callers import Callers
 from .departure import CLIENT_GONE, Departure
@@ -118,7 +118,7 @@ class V2:
         if departure.gone:
             return Response(status_code=CLIENT_GONE)
         request.scope["facade.ledger"] = ledger
-        note(request.scope, codes=codes(outcome.errors))
+        note_errors(request.scope, outcome.errors)
         response = _answered(request, resolved, outcome, ledger)
         if self._shadow and caller and response.status_code == 200:
             asked = RestRequest("GET", request.url.path)
