@@ -136,9 +136,8 @@ def _request_columns(clock: str, fields: Fields, width: int) -> str:
     cells = [
         f"{clock} {fields.get('status'):>3} {fields.get('ms'):>8.1f}ms {fields.get('cache', '-'):<6}",
         f"{'' if calls is None else calls:>3} {'call ' if calls == 1 else 'calls' if calls is not None else '     '}",
+        _plain(_quoted(fields["codes"])) if fields.get("codes") else "" if outcome in (None, "ok") else _plain(outcome),
         _plain(fields.get("operation") or f"{fields.get('method')} {fields.get('path')}"),
-        "" if outcome in (None, "ok") else _plain(outcome),
-        _plain(_quoted(fields["codes"])) if fields.get("codes") else "",
     ]
     line = " ".join(cell for cell in cells if cell)
     return line if len(line) <= width else f"{line[: width - 1]}…"

@@ -6,8 +6,8 @@ import asyncio
 import dataclasses
 import json
 import random
-from datetime import UTC, datetime
 from collections import Counter
+from datetime import UTC, datetime
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any

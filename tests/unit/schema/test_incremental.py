@@ -19,9 +19,8 @@ from facade.assets import Assets
 from facade.assets.records import FloorRecord, HiveRecord, RoomRecord, SensorRecord
 from facade.butlr import Butlr, Http
 from facade.cache import open_store
-from facade.loaders import Services
+from facade.loaders import Reports, Services
 from facade.schema import Context, Engine, Limits, Outcome, build_schema
-from facade.loaders import Reports
 from facade.series import DetectionsReader
 from facade.upstream import Exchange, Ledger, Passthrough, Upstream
 

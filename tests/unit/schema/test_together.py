@@ -27,10 +27,9 @@ from facade.assets.records import (
 )
 from facade.butlr import Butlr, Http
 from facade.cache import open_store
-from facade.loaders import Services
+from facade.loaders import Reports, Services
 from facade.schema import Context, build_schema
 from facade.schema.bulk import BulkExecutor, WritingExecutor
-from facade.loaders import Reports
 from facade.series import DetectionsReader
 from facade.upstream import Exchange, Ledger, Passthrough, Upstream
 
