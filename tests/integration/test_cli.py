@@ -79,7 +79,7 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def until(happens, seconds: float = 20.0):
+def until(happens, seconds: float = 60.0):
     """What `happens` returns once it is true."""
     deadline = time.monotonic() + seconds
     while not (result := happens()):
