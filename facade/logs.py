@@ -72,12 +72,33 @@ class AccessLog:
 
     def __init__(self, log_format: str) -> None:
         self._line = _line_of(log_format)
+        self._again = _AGAIN.get(self._line)
         self._write = sys.stderr.write
         self._lines: list[str] = []
 
     def __call__(self, **fields: Any) -> None:
-        now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-        self._lines.append(self._line({"timestamp": now, "level": "info", "event": "request", **fields}))
+        self._add(self._line({"timestamp": _now(), "level": "info", "event": "request", **fields}))
+
+    def prepared(self, said: Fields) -> str:
+        """The end of the line of each request that is answered again, as `again` takes it."""
+        if self._line is _json:
+            return f",{orjson.dumps(said).decode()[1:-1]}" if said else ""
+        return f" {logfmt(said)}" if said else ""
+
+    def again(
+        self, method: str, path: str, status: int, ms: float, request_id: str, said: Fields, prepared: str
+    ) -> None:
+        """As a call, for an answer given again: of its line only what differs each time is made anew.
+
+        `path` is one of the facade's own and `request_id` a checked one, so that neither needs to be quoted.
+        """
+        if self._again is None:
+            self(method=method, path=path, status=status, ms=ms, request_id=request_id, cache="HIT", calls=0, **said)
+        else:
+            self._add(self._again % (_now(), method, path, status, ms, request_id, prepared))
+
+    def _add(self, line: str) -> None:
+        self._lines.append(line)
         if len(self._lines) == 1:
             asyncio.get_running_loop().call_soon(self._flush)
 
@@ -143,9 +164,21 @@ def _request_columns(clock: str, fields: Fields, width: int) -> str:
     return line if len(line) <= width else f"{line[: width - 1]}…"
 
 
+def _now() -> str:
+    return f"{datetime.now(UTC).replace(tzinfo=None).isoformat()}Z"
+
+
 def _plain(value: object) -> str:
     return "".join(char if char.isascii() and char.isprintable() else "?" for char in str(value))
 
 
 def _json(fields: dict[str, Any]) -> str:
-    return orjson.dumps(fields, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    return orjson.dumps(fields, default=str).decode()
+
+
+# Lines of answers given again, but for what is different each time.
+_AGAIN: dict[Line, str] = {
+    logfmt: "timestamp=%s level=info event=request method=%s path=%s status=%d ms=%s request_id=%s cache=HIT calls=0%s",
+    _json: '{"timestamp":"%s","level":"info","event":"request","method":"%s","path":"%s","status":%d,"ms":%s,'
+    '"request_id":"%s","cache":"HIT","calls":0%s}',
+}

@@ -77,6 +77,7 @@ class Repeatable(Entry):
     noted: Mapping[str, Any]
     # Of it, what the log of requests says.
     said: Mapping[str, Any]
+    prepared: str
 
     @property
     def size(self) -> int:
@@ -209,18 +210,11 @@ class Hot:
         seconds = time.perf_counter() - began
         tracer = tracing.tracer()
         trace = _traced(tracer, asked, kept, status, seconds) if tracer else None
-        more = {"trace_id": trace} if trace else {}
-        self._access(
-            method=asked.method,
-            path=asked.path,
-            status=status,
-            ms=round(seconds * 1000, 1),
-            request_id=request_id,
-            cache="HIT",
-            calls=0,
-            **kept.said,
-            **more,
-        )
+        said, prepared = kept.said, kept.prepared
+        if trace:
+            said = {**said, "trace_id": trace}
+            prepared = self._access.prepared(said)
+        self._access.again(asked.method, asked.path, status, round(seconds * 1000, 1), request_id, said, prepared)
         if self._metrics:
             self._metrics.repeated(asked.path, asked.method, status, seconds, kept.type, kept.cost, trace)
         if self._audit and kept.noted:
@@ -236,6 +230,7 @@ class Hot:
         ttl = min(ledger.fresh_until - now, LONGEST_KEPT)
         if ttl <= 0:
             return
+        said = said_of(offer.noted)
         lasting = tuple((name, value) for name, value in headers if name not in _OWN)
         kept = Repeatable(
             body=body,
@@ -252,7 +247,8 @@ class Hot:
             type=offer.type,
             cost=offer.cost,
             noted=offer.noted,
-            said=said_of(offer.noted),
+            said=said,
+            prepared=self._access.prepared(said),
         )
         prefix = f"{scope_prefix(offer.caller.scope)}hot:"
         self._callers[asked.who] = offer.caller, prefix, now + LONGEST_KEPT
