@@ -33,7 +33,7 @@ from facade.loaders import Points
 from facade.schema import Context, build_schema
 from facade.schema.bulk import BulkExecutor, WritingExecutor
 from facade.schema.report import ReportRecord, columns
-from facade.series import Label, Query, WindowTimes
+from facade.series import Label, Query
 from facade.upstream import Ledger, Passthrough
 
 ROUNDS = 5

@@ -33,7 +33,7 @@ _DURATION_PART = re.compile(r"([0-9]+)(mo|ms|[smhdwM])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 DURATION_FORM = "one or more numbers with a unit of s m h d w M: 30s, 5m, 1h30m, 1w"
-TIME_FORM = "RFC 3339, a bare date, epoch seconds or milliseconds, or relative to now (-24h, -1M, -1mo, now)"
+TIME_FORM = "RFC 3339, a bare date, epoch milliseconds or seconds, or relative to now (-24h, -1M, -1mo, now)"
 
 
 @dataclass(frozen=True, slots=True)

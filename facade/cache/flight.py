@@ -10,6 +10,9 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+# Seconds. Requests that come within as long are one burst, and share a call even where each asks for fresh data.
+AT_ONCE = 0.1
+
 
 class FlightCancelled(Exception):  # noqa: N818 - named for what happened
     """The shared work was cancelled from within or by `SingleFlight.aclose`.
@@ -47,10 +50,11 @@ class SingleFlight:
     async def run(self, key: str, work: Callable[[], Awaitable[T]], *, since: float | None = None) -> T:
         """Return what `work` gives, or what such work that is under way will give.
 
-        `since` is a time of `time.monotonic`: work that began earlier is not joined. Raises what the work raises.
+        `since` is a time of `time.monotonic`: work that began earlier, by more than what counts as `AT_ONCE`, is not
+        joined. Raises what the work raises.
         """
         flight = self._flights.get(key)
-        if flight is None or flight.task.done() or (since is not None and flight.began < since):
+        if flight is None or flight.task.done() or (since is not None and flight.began < since - AT_ONCE):
             flight = self._start(key, work)
         task: asyncio.Task[T] = flight.task
         flight.waiters += 1

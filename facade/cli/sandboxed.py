@@ -25,7 +25,7 @@ def sandbox_upstream() -> Iterator[None]:
     of its own keeps Ctrl-C from it, so that requests under way can still be answered.
     """
     child = subprocess.Popen(
-        [sys.executable, "-m", "facade", "sandbox", "--port", "0", "--era", "influx", "--until-eof"],
+        [sys.executable, "-m", "facade", "sandbox", "--port", "0", "--until-eof"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,

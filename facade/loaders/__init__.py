@@ -9,7 +9,7 @@ from ..series import DetectionsReader, Points, RowStream
 from ..upstream import Caller, Ledger, Upstream
 from .budget import Budget, TooComplex
 from .detections import DetectionsAnswer, DetectionsLoader, DetectionsOf
-from .reports import ReportLoader, ReportOf, Reports
+from .reports import Reading, ReportLoader, ReportOf, Reports
 from .stats import StatsLoader, StatsOf
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "DetectionsOf",
     "Loaders",
     "Points",
+    "Reading",
     "ReportLoader",
     "ReportOf",
     "Reports",

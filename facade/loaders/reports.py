@@ -10,8 +10,8 @@ from typing import NamedTuple
 import msgspec
 import orjson
 
-from ..butlr import Leaf, Reporting, name_levels, unflatten
-from ..cache import Entry, canonical
+from ..butlr import ButlrError, Leaf, Reporting, name_levels, unflatten
+from ..cache import Entry, Rules, canonical
 from ..series import (
     KEY_OF_FILTER,
     Body,
@@ -24,10 +24,12 @@ from ..series import (
     SeriesReader,
     Slice,
     WindowTimes,
+    minutes_of,
     oldest,
     order_of,
     resolve_report,
     why_whole,
+    with_open,
 )
 from ..upstream import Answer, Caller, Ledger, Upstream
 from .batch import Batch
@@ -41,6 +43,7 @@ class Reports:
     calls: ReportCalls
     series: SeriesReader
     labels: Labels
+    rules: Rules
 
     @classmethod
     def create(
@@ -48,27 +51,35 @@ class Reports:
     ) -> "Reports":
         labels = labels or Labels()
         calls = ReportCalls(upstream, labels, calibration_key=calibration_key)
-        return cls(calls, SeriesReader(upstream, calls, labels), labels)
+        return cls(calls, SeriesReader(upstream, calls, labels), labels, upstream.rules)
 
     async def aclose(self) -> None:
         await self.series.aclose()
 
 
-class ReportOf(NamedTuple):
-    """A report of one asset: `dimension` is the filter that names it, `body` all else of the REST body.
+class Reading(NamedTuple):
+    """How a report is read.
 
-    `verbatim` asks for `data` exactly as the upstream answers it.
+    `verbatim` gives its `data` exactly as the upstream answers it, `include_open` the windows that are open or have not
+    landed, made from minutes where that is exact.
     """
+
+    verbatim: bool = False
+    include_open: bool = False
+
+
+class ReportOf(NamedTuple):
+    """A report of one asset: `dimension` is the filter that names it, `body` all else of the REST body."""
 
     dimension: str
     id: str
     body: bytes
-    verbatim: bool = False
+    read: Reading
 
     @classmethod
-    def make_many(cls, dimension: str, ids: Iterable[str], body: Body, *, verbatim: bool = False) -> list["ReportOf"]:
+    def make_many(cls, dimension: str, ids: Iterable[str], body: Body, read: Reading | None = None) -> list["ReportOf"]:
         written = canonical(body)
-        return [cls(dimension, id_, written, verbatim) for id_ in ids]
+        return [cls(dimension, id_, written, read or Reading()) for id_ in ids]
 
 
 Loaded = dict[str, Points | Exception]
@@ -90,20 +101,19 @@ class ReportLoader:
         self.load_many = self._batch.load_many
         self._streams: list[RowStream] = []
 
-    async def whole(self, body: Body, *, verbatim: bool = False) -> Points:
-        """Return the answer to a body as the client wrote it. Raises `ButlrError` and `TooComplex`.
-
-        `verbatim` asks for `data` exactly as the upstream answers it.
-        """
+    async def whole(self, body: Body, read: Reading | None = None) -> Points:
+        """Return the answer to a body as the client wrote it. Raises `ButlrError` and `TooComplex`."""
+        read = read or Reading()
         query = self._query(body)
         self._budget.report(query.body, 1)
-        if verbatim or why_whole(query) is not None:
+        if read.verbatim or why_whole(query) is not None:
             return self._points(await self._reports.calls.whole(query, body, self._caller, self._ledger), query)
         dimension, ids = query.widest(at_least=1)
         ids = sorted(set(ids)) if dimension else [""]
         series = self._reports.series
-        if self._ledger.fresh or await series.has_some(query, dimension, ids, self._caller):
-            slices = await series.read(query, dimension, ids, self._caller, self._ledger)
+        minutes = self._minutes(query, len(ids), read)
+        if minutes or self._ledger.fresh or await series.has_some(query, dimension, ids, self._caller):
+            slices = await self._slices(query, minutes, dimension, ids)
             if slices is not None:
                 return self._put_together(slices, query)
         answer = await self._reports.calls.whole(query, body, self._caller, self._ledger)
@@ -163,33 +173,53 @@ class ReportLoader:
         return Points(query, good[0].label, oldest([each.entry for each in good]), columns=columns)
 
     async def _load(self, keys: Sequence[ReportOf]) -> Mapping[ReportOf, Points | Exception]:
-        alike: dict[tuple[str, bytes, bool], list[str]] = defaultdict(list)
+        alike: dict[tuple[str, bytes, Reading], list[str]] = defaultdict(list)
         for key in keys:
-            alike[key.dimension, key.body, key.verbatim].append(key.id)
+            alike[key.dimension, key.body, key.read].append(key.id)
         found = await asyncio.gather(
             *(
-                self._load_alike(dimension, orjson.loads(body), sorted(ids), verbatim=verbatim)
-                for (dimension, body, verbatim), ids in alike.items()
+                self._load_alike(dimension, orjson.loads(body), sorted(ids), read)
+                for (dimension, body, read), ids in alike.items()
             )
         )
         return {
-            ReportOf(dimension, id_, body, verbatim): answer
-            for (dimension, body, verbatim), answers in zip(alike, found, strict=True)
+            ReportOf(dimension, id_, body, read): answer
+            for (dimension, body, read), answers in zip(alike, found, strict=True)
             for id_, answer in answers.items()
         }
 
-    async def _load_alike(self, dimension: str, body: Body, ids: Sequence[str], *, verbatim: bool) -> Loaded:
+    def _minutes(self, query: Query, assets: int, read: Reading) -> Query | None:
+        """The report by the minute that open windows are made from. Raises `TooComplex`."""
+        if read.verbatim or not read.include_open:
+            return None
+        minutes = minutes_of(query, self._now, self._reports.rules)
+        if minutes is not None:
+            self._budget.report(minutes.body, assets)
+        return minutes
+
+    async def _slices(
+        self, query: Query, minutes: Query | None, dimension: str | None, ids: Sequence[str]
+    ) -> dict[str, Slice | ButlrError] | None:
+        series = self._reports.series
+        read = [series.read(each, dimension, ids, self._caller, self._ledger) for each in (query, minutes) if each]
+        slices, *of_minutes = await asyncio.gather(*read)
+        if slices is None or not of_minutes or of_minutes[0] is None:
+            return slices
+        return {id_: _opened(each, of_minutes[0][id_]) for id_, each in slices.items()}
+
+    async def _load_alike(self, dimension: str, body: Body, ids: Sequence[str], read: Reading) -> Loaded:
         query = self._query(body)
         level = KEY_OF_FILTER.get(dimension)
         together = len(ids) > 1 and level is not None and _is_dealable(dimension, body)
         try:
             self._budget.report(query.body, len(ids), calls=1 if together else len(ids))
+            minutes = self._minutes(query, len(ids), read)
         except TooComplex as error:
             return dict.fromkeys(ids, error)
         if not together:
-            return await self._one_by_one(query, dimension, ids, verbatim=verbatim)
-        if not verbatim:
-            slices = await self._reports.series.read(query, dimension, ids, self._caller, self._ledger)
+            return await self._one_by_one(query, minutes, dimension, ids, read)
+        if not read.verbatim:
+            slices = await self._slices(query, minutes, dimension, ids)
             if slices is not None:
                 return {id_: self._of_slice(each, query) for id_, each in slices.items()}
         assert level is not None  # noqa: S101 -- see `together`
@@ -199,7 +229,7 @@ class ReportLoader:
         for piece in pieces:
             dealt = self._deal(piece, level, query, asked)
             if dealt is None:
-                dealt = await self._one_by_one(query, dimension, piece.ids, verbatim=verbatim)
+                dealt = await self._one_by_one(query, minutes, dimension, piece.ids, read)
             loaded.update(dealt)
         return loaded
 
@@ -208,16 +238,19 @@ class ReportLoader:
             return each
         return Points(query, each.label, each.entry, columns=each.columns)
 
-    async def _one_by_one(self, query: Query, dimension: str, ids: Iterable[str], *, verbatim: bool) -> Loaded:
+    async def _one_by_one(
+        self, query: Query, minutes: Query | None, dimension: str, ids: Iterable[str], read: Reading
+    ) -> Loaded:
         """A call each: for what cannot be told apart in one answer."""
-        series, calls = self._reports.series, self._reports.calls
+        calls = self._reports.calls
 
         async def one(id_: str) -> Points | Exception:
-            if not verbatim:
+            if not read.verbatim:
                 # Where rows do not say whose they are, all of an answer to an ask of one asset are its own.
                 of_one = query.with_ids(dimension, [id_])
                 named = dimension if dimension in KEY_OF_FILTER and _is_dealable(dimension, query.body) else None
-                slices = await series.read(of_one, named, [id_] if named else [""], self._caller, self._ledger)
+                by_minute = minutes and minutes.with_ids(dimension, [id_])
+                slices = await self._slices(of_one, by_minute, named, [id_] if named else [""])
                 if slices is not None:
                     return self._of_slice(next(iter(slices.values())), of_one)
             pieces = await calls.by_ids(query, dimension, [id_], self._caller, self._ledger)
@@ -240,6 +273,13 @@ class ReportLoader:
         nothing = Reporting.from_data([] if whole.is_flat else {})
         entry: Entry = piece.answer.entry
         return {id_: self._points(Answer(parts.get(id_) or nothing, entry), query) for id_ in piece.ids}
+
+
+def _opened(slice_: Slice | ButlrError, minutes: Slice | ButlrError) -> Slice | ButlrError:
+    if isinstance(slice_, ButlrError) or isinstance(minutes, ButlrError):
+        # Without its minutes there are the windows that have landed.
+        return slice_
+    return with_open(slice_, minutes)
 
 
 def _is_dealable(dimension: str, body: Body) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import strawberry
 from strawberry import ID, UNSET
@@ -41,7 +41,7 @@ from .place import (
     Zone,
     Zones,
 )
-from .report import Report, ReportRecord, is_verbatim, needs_whole
+from .report import INCLUDE_OPEN, Report, ReportRecord, needs_whole, reading_of
 from .scalars import bad_input
 from .sensor import Sensor, Sensors
 from .stats import AssetStats, root_stats
@@ -189,6 +189,7 @@ async def _report(
     options: ReportOptions | None = UNSET,
     paginate: Paginate | None = UNSET,
     calibration_points: list[CalibrationPoint] | None = UNSET,
+    include_open: Annotated[bool | None, INCLUDE_OPEN] = UNSET,
 ) -> Any:
     body = without_unset(
         filter=filter,
@@ -212,7 +213,7 @@ async def _report(
         if isinstance(streamed, Points):
             return ReportRecord(streamed, body)
         return StreamedReport(*streamed, loaders.reports, body)
-    return ReportRecord(await loaders.reports.whole(body, verbatim=is_verbatim(info)), body)
+    return ReportRecord(await loaders.reports.whole(body, reading_of(info, include_open)), body)
 
 
 async def _detections(info: Info, filter: DetectionFilter, window: DetectionWindow | None = UNSET) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import chain, pairwise
-from typing import Any
+from typing import Annotated, Any
 
 import strawberry
 from strawberry import ID, UNSET
@@ -25,7 +25,7 @@ from ..assets.records import (
 from ..butlr import Leaf, Reporting, Row, format_rfc3339, name_levels, to_rfc3339
 from ..butlr import Statistics as StatisticsRecord
 from ..cache import Entry
-from ..loaders import Points, ReportOf
+from ..loaders import Points, Reading, ReportOf
 from ..series import LABELS, WINDOW_FIELDS, Body, Column, WindowTimes, texts_of
 from .context import Info
 from .enums import Measurement
@@ -379,9 +379,16 @@ def needs_whole(info: Info) -> bool:
     return not selected(info._raw_info) <= {"rows_connection", "__typename"}  # noqa: SLF001 -- as in detection.py
 
 
-def is_verbatim(info: Info) -> bool:
-    """Whether a report is selected as the upstream answers it, byte by byte."""
-    return "data" in selected(info._raw_info)  # noqa: SLF001 -- as in detection.py
+INCLUDE_OPEN = strawberry.argument(
+    description="True: with the windows that are open or have not landed, made from windows of a minute where that is "
+    "exact (max, min, sum, first, last and mean); `freshness.partial` says that there are such. Not in `data`."
+)
+
+
+def reading_of(info: Info, include_open: bool | None) -> Reading:
+    """How a report is read, by its selection: `data` is as the upstream answers it, byte by byte."""
+    verbatim = "data" in selected(info._raw_info)  # noqa: SLF001 -- as in detection.py
+    return Reading(verbatim=verbatim, include_open=bool(include_open))
 
 
 @together("id")
@@ -396,6 +403,7 @@ async def asset_report(
     value: ValueFilter | None = UNSET,
     calibrated: str | None = UNSET,
     time_constraints: TimeConstraints | None = UNSET,
+    include_open: Annotated[bool | None, INCLUDE_OPEN] = UNSET,
 ) -> Any:
     filter_ = with_times(
         without_unset(
@@ -416,7 +424,7 @@ async def asset_report(
     dimension = DIMENSIONS[type(roots.records[0])]
     if not needs_whole(info):
         return [ReportRecord(None, {**body, "filter": {**filter_, dimension: {"eq": [id_]}}}) for id_ in ids]
-    asks = ReportOf.make_many(dimension, ids, body, verbatim=is_verbatim(info))
+    asks = ReportOf.make_many(dimension, ids, body, reading_of(info, include_open))
     answers = await info.context.loaders.reports.load_many(asks)
     return [answer if isinstance(answer, Exception) else ReportRecord(answer, body) for answer in answers]
 

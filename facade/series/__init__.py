@@ -9,6 +9,7 @@ from .detections import MACS_A_CALL, DetectionsReader
 from .fetch import SeriesReader, Slice
 from .heatmaps import read_heatmap_v2
 from .labels import Label, Labels, epoch_of
+from .open_windows import minutes_of, with_open
 from .pieces import Piece, oldest
 from .points import FULL_ROW, WINDOW_FIELDS, Points, WindowTimes, with_windows
 from .query import KEY_OF_FILTER, Body, Query, resolve_report, resolve_span
@@ -38,6 +39,7 @@ __all__ = [
     "Stats",
     "WindowTimes",
     "epoch_of",
+    "minutes_of",
     "oldest",
     "order_of",
     "read_csv",
@@ -47,5 +49,6 @@ __all__ = [
     "resolve_span",
     "texts_of",
     "why_whole",
+    "with_open",
     "with_windows",
 ]

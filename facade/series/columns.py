@@ -35,7 +35,10 @@ class Unplaceable(Exception):  # noqa: N818 -- named for what happened
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One series: `labels` are all else that its rows say, `times` are the rows' own in epoch milliseconds, oldest first; a value of NaN stands for null."""
+    """One series: `labels` are all else that its rows say.
+
+    `times` are the rows' own in epoch milliseconds, oldest first; a value of NaN stands for null.
+    """
 
     labels: Labelled
     times: array[int]

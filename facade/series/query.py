@@ -46,7 +46,8 @@ class Query:
     """A body of the reporting, detections or stats call, its times as they go up.
 
     `start` and `stop` are None where the body has none or where they name no offset: such a span is never cut.
-    `is_resolved` says that a time of the body was written anew, `moves` that its stop is relative to now.
+    `is_resolved` says that a time of the body was written anew, `moves` that its stop is relative to now, and
+    `until` is what its stop meant before it was moved to an edge.
     """
 
     body: Body
@@ -54,6 +55,7 @@ class Query:
     stop: datetime | None
     is_resolved: bool = False
     moves: bool = False
+    until: datetime | None = None
 
     @cached_property
     def key(self) -> bytes:
@@ -164,6 +166,7 @@ def _resolved(body: Body, now: datetime, *, adds_stop: bool) -> Query:
     start, start_moves = _end(within.get("start"), now)
     absent = within.get("stop") is None
     stop, stop_moves = _end("now" if absent and adds_stop else within.get("stop"), now)
+    until = stop
     changed: dict[str, str] = {}
     if start and start_moves:
         start = grid.floor(start)
@@ -180,20 +183,22 @@ def _resolved(body: Body, now: datetime, *, adds_stop: bool) -> Query:
         written = within.get(name)
         if moment is not None and (moves or not (isinstance(written, str) and is_rfc3339(written))):
             changed[name] = format_rfc3339(moment)
-    if absent and "start" not in within:
-        # Not even a start: the upstream says what is missing.
+    if absent and start is None and _about(within.get("start"), timedelta()) is None:
+        # Not even a start: the upstream says what is missing, or wrong with it.
         changed.pop("stop", None)
     if not changed:
-        return Query(body, start, None if absent and not adds_stop else stop)
+        return Query(body, start, None if absent and not adds_stop else stop, until=until)
     if within is body:
-        return Query({**body, **changed}, start, stop, is_resolved=True, moves=stop_moves)
-    return Query({**body, "filter": {**within, **changed}}, start, stop, is_resolved=True, moves=stop_moves)
+        return Query({**body, **changed}, start, stop, is_resolved=True, moves=stop_moves, until=until)
+    return Query(
+        {**body, "filter": {**within, **changed}}, start, stop, is_resolved=True, moves=stop_moves, until=until
+    )
 
 
 def _end(written: object, now: datetime) -> tuple[datetime | None, bool]:
     """The moment of an end, and whether it may be moved to an edge; None for what names no moment for certain."""
     if isinstance(written, int) and not isinstance(written, bool):
-        return from_epoch(written), False
+        return from_epoch(written) if is_epoch(str(abs(written))[:20]) else None, False
     if not isinstance(written, str):
         return None, False
     if written == "now" or parse_relative(written) is not None:

@@ -1,18 +1,19 @@
 """The store of series: columns kept by scope, question, asset and segment of windows, each window with its age.
 
-A segment is a stretch of time of `WINDOWS` windows, aligned to the epoch. A window belongs to the segment that its start
-lies in. Which windows of it are known, and as of when, is kept beside the rows: a known window without a row is an
-answer.
+A segment is a stretch of time of `WINDOWS` windows, aligned to the epoch. A window belongs to the segment that its
+start lies in. Which windows of it are known, and as of when, is kept beside the rows: a known window without a row is
+an answer.
 """
 
 from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import chain
 from typing import NamedTuple
 
 import msgspec
@@ -149,38 +150,51 @@ class Shape:
 
 def why_whole(query: Query) -> str | None:
     """Why a report cannot be read by segments; None where it can."""
-    body, filter_, windows = query.body, query.body["filter"], query.windows
-    window, options = body.get("window") or {}, body.get("options")
-    measurements = filter_.get("measurements")
+    return next(chain(_of_span(query), _of_window(query), _of_body(query)), None)
+
+
+def _of_span(query: Query) -> Iterator[str]:
+    windows, start, stop = query.windows, query.start, query.stop
     if not query.is_flat:
-        return "grouped: how an answer nests depends on all of it"
+        yield "grouped: how an answer nests depends on all of it"
     if windows is None:
-        return "no window: raw readings have no edges to cut at"
-    if not windows.on_clock:
-        return f"windows of {window['every']} do not divide a day: where they begin is not known"
-    if query.start is None or query.stop is None:
-        return "a time without an offset: the moment that it names is not known"
-    if not windows.is_edge(query.start) or not windows.is_edge(query.stop):
-        return "the span does not begin and end at an edge of a window"
-    if query.start >= query.stop:
-        return "the span is empty"
+        yield "no window: raw readings have no edges to cut at"
+    elif not windows.on_clock:
+        yield "the windows do not divide a day: where they begin is not known"
+    elif start is None or stop is None:
+        yield "a time without an offset: the moment that it names is not known"
+    elif not windows.is_edge(start) or not windows.is_edge(stop):
+        yield "the span does not begin and end at an edge of a window"
+    elif start >= stop:
+        yield "the span is empty"
+
+
+def _of_window(query: Query) -> Iterator[str]:
+    window = query.body.get("window") or {}
     if window.get("create_empty"):
-        return "`create_empty` depends on the whole span"
-    if other := sorted(window.keys() - {"every", "function", "timezone", "create_empty"}):
-        return f"`window.{other[0]}` depends on the whole span"
-    if other := sorted(body.keys() - {"filter", "window", "options", "group_by"}):
-        return f"`{other[0]}` depends on the whole answer"
-    if other := sorted(filter_.keys() - _FILTERS):
-        return f"`filter.{other[0]}` may depend on the whole span"
-    if window.get("function") is not None and window["function"] not in _FUNCTIONS:
-        return f"`{window['function']}` is no function whose windows are known to stand alone"
+        yield "`create_empty` depends on the whole span"
+    for name in sorted(window.keys() - {"every", "function", "timezone", "create_empty"}):
+        yield f"`window.{name}` depends on the whole span"
+    function = window.get("function")
+    if function is not None and function not in _FUNCTIONS:
+        yield f"`{function}` is no function whose windows are known to stand alone"
+
+
+def _of_body(query: Query) -> Iterator[str]:
+    body, filter_, options = query.body, query.body["filter"], query.body.get("options")
+    for name in sorted(body.keys() - {"filter", "window", "options", "group_by"}):
+        yield f"`{name}` depends on the whole answer"
+    for name in sorted(filter_.keys() - _FILTERS):
+        yield f"`filter.{name}` may depend on the whole span"
+    measurements = filter_.get("measurements")
     if measurements is not None and not (isinstance(measurements, list) and measurements):
-        return "`measurements` is no list"
-    if other := [name for name in measurements or () if name not in BY_WINDOW]:
-        return f"`{other[0]}` may count from the start of the span"
+        yield "`measurements` is no list"
+    else:
+        for name in measurements or ():
+            if name not in BY_WINDOW:
+                yield f"`{name}` may count from the start of the span"
     if isinstance(options, dict) and any(_PLAIN_OPTIONS.get(name) != value for name, value in options.items()):
-        return "`options` change how rows are written"
-    return None
+        yield "`options` change how rows are written"
 
 
 def shape_of(query: Query, dimension: str | None, label: Label) -> Shape | None:
@@ -272,8 +286,10 @@ def merged(old: Segment | None, run: Run, columns: Sequence[Column], shape: Shap
 
 
 def entry_of(segment: Segment, shape: Shape, rules: Rules) -> Entry:
-    """What the store keeps of a segment. It counts as fresh for as long as its newest run does: then another replica may
-    have put a newer one into the shared store.
+    """What the store keeps of a segment.
+
+    It counts as fresh for as long as its newest run does: then another replica may have put a newer one into the shared
+    store.
     """
     newest = max(segment.runs, key=lambda run: run.as_of)
     return Entry(

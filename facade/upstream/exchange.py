@@ -118,8 +118,8 @@ class Exchange:
         """Send one call under the caller's token; on a 401 once more with a new one where there can be one.
 
         `path` is the endpoint's, a template rather than a URL. `deadline` gives the time of the clock past which
-        nothing is tried again; None: there is none. Raises the `ButlrError` of the last attempt, `CircuitOpen`, `Crowded`, or `RateLimited` while
-        the caller has to pause.
+        nothing is tried again; None: there is none. Raises the `ButlrError` of the last attempt, `CircuitOpen`,
+        `Crowded`, or `RateLimited` while the caller has to pause.
         """
         endpoint = self._endpoint(path)
         token = await caller.token()

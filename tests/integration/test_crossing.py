@@ -12,7 +12,8 @@ import pytest
 SEQUENCES = int(os.environ.get("FAULTS_SEQUENCES", "150"))
 # In characters other than ASCII, and of no length: neither may be taken for another's.
 OPERATIONS = ["{ __typename }", '{ __type(name: "Sensor") { name } }', '{ node(id: "room_ü") { id } }']
-REPORT = '{{ report(filter: {{start: "{start}", stop: "{stop}", measurements: [presence]}}) {{ rows {{ value sensor_id }} }} }}'
+REPORT = """{{ report(filter: {{start: "{start}", stop: "{stop}", measurements: [presence]}}) {{
+  rows {{ value sensor_id }} }} }}"""
 OWN = ("x-request-id", "x-cache", "age", "cache-control", "date", "server")
 
 

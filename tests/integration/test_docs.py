@@ -106,9 +106,7 @@ def servers(folder: Path) -> Iterator[Servers]:
             # Off unless set, and shown.
             **{**options, "env": {**options["env"], "FACADE_INCREMENTAL": "true"}},
         ) as facade,
-        subprocess.Popen(
-            ["facade", "sandbox", "--port", "0", "--era", "influx"], stdout=subprocess.PIPE, **options
-        ) as sandbox,
+        subprocess.Popen(["facade", "sandbox", "--port", "0"], stdout=subprocess.PIPE, **options) as sandbox,
     ):
         try:
             assert facade.stderr is not None
@@ -196,7 +194,7 @@ def test_the_first_answer_in_the_readme_has_the_shape_and_the_cost_of_a_real_one
         trust_env=False,
     ).json()
 
-    assert calls() - before == 4
+    assert calls() - before == 5
     sensors = answer["data"]["sensors"]["data"]
     assert len(sensors) > 100
     assert shown.keys() == sensors[0].keys()

@@ -41,8 +41,8 @@ def test_occupancy_now_is_presence_and_traffic_where_presence_is_silent(whole, s
         assert room["occupancy"]["item"] == room["id"]
         assert room["occupancy"]["measurement"] in ("room_occupancy", "traffic_room_occupancy")
     assert all(floor["occupancy"]["value"] is not None for floor in data["floors"]["data"])
-    # Assets; rooms and floors by presence; and by traffic those where presence said nothing.
-    assert len(sandbox.calls(token)) <= 6
+    # Assets of both sources; rooms and floors by presence; and by traffic those where presence said nothing.
+    assert len(sandbox.calls(token)) <= 7
 
 
 def test_stats_of_all_rooms_are_one_call_and_those_of_the_upstream(whole, sandbox, token, at_work):

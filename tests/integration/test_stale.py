@@ -4,14 +4,17 @@ An answer that reaches into now keeps for 5 seconds at least, so here the tests 
 """
 
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 pytestmark = pytest.mark.slow
 
-LIVE = """{ report(filter: {start: "-1m", measurements: [presence], value: {gte: 0}},
-                   window: {every: "5s", function: max}, group_by: {order: ["field"]}) {
-  data freshness { as_of } } }"""
+# It ends later than the tests do.
+TOMORROW = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%dT00:00:00Z}"
+LIVE = f"""{{ report(filter: {{start: "-1m", stop: "{TOMORROW}", measurements: [presence], value: {{gte: 0}}}},
+                   window: {{every: "5s", function: max}}, group_by: {{order: ["field"]}}) {{
+  data freshness {{ as_of }} }} }}"""
 REPORTING = "/api/v3/reporting"
 
 

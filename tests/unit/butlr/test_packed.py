@@ -200,6 +200,10 @@ for at_once in (1 << 20, 5 << 20):
 print("whole")
 """
     ended = subprocess.run(
-        [sys.executable, "-c", script], check=False, capture_output=True, text=True, env={**os.environ, "PYTHONMALLOC": "debug"}
+        [sys.executable, "-c", script],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONMALLOC": "debug"},
     )
     assert (ended.returncode, ended.stdout) == (0, "whole\n"), ended.stderr

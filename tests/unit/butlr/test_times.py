@@ -183,7 +183,7 @@ def test_a_requests_time_is_resolved(value, moment):
 
 @pytest.mark.parametrize("value", ["", "yesterday", "24h", "-999999999M", "-999999999w", "2025", "9" * 40])
 def test_what_is_no_requests_time_is_refused_with_what_is_accepted(value):
-    with pytest.raises(ValueError, match="give RFC 3339, a bare date, epoch seconds or milliseconds, or relative"):
+    with pytest.raises(ValueError, match="give RFC 3339, a bare date, epoch milliseconds or seconds, or relative"):
         resolve(value, NOW)
 
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facade.sandbox.durations import Duration
+from facade.butlr import windows as butlr_windows
+from facade.sandbox.durations import Duration, parse_duration
 from facade.sandbox.wall_clock import clock_windows
 
 ZONES = ("Asia/Kolkata", "Asia/Kathmandu", "America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "UTC")
@@ -98,3 +99,17 @@ def test_windows_are_the_same_from_wherever_one_asks(start, length, every, name,
     # What is left at either end is shorter than the longest window (a clock change adds an hour at most).
     longest = every + HOUR
     assert (found[0][0] - start < longest and stop - found[-1][1] < longest) if found else length < 2 * longest
+
+
+@given(
+    st.integers(int(at("2026-01-01T00:00:00Z")), int(at("2026-12-31T00:00:00Z"))),
+    st.sampled_from(["1m", "5m", "15m", "30m", "1h", "2h", "6h", "12h", "1d"]),
+    # Not Lord Howe's half an hour of summer time: there hours differ on the two days of the change.
+    st.sampled_from([name for name in ZONES if name != "Australia/Lord_Howe"]),
+)
+def test_the_facade_lays_windows_where_the_sandbox_does(start, every, name):
+    found = list(clock_windows(start, start + 3 * DAY, parse_duration(every), ZoneInfo(name)))
+
+    laid = butlr_windows.Windows.of(every, name)
+    first, last = (datetime.fromtimestamp(edge, UTC) for edge in (found[0][0], found[-1][1]))
+    assert [end for _, end in found] == [edge.timestamp() for edge in laid.edges(laid.floor(first), last)]

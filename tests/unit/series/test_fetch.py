@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,7 +15,8 @@ from hypothesis import strategies as st
 from facade.butlr import ButlrError
 from facade.cache import Rules
 from facade.loaders import ReportOf
-from facade.series import Label
+from facade.series import Label, columns, fetch
+from facade.upstream import Passthrough
 
 from .conftest import NOW, ROOMS, Bench, Model, body_of, rfc, span_of, windows_of
 
@@ -45,8 +47,6 @@ class Asked:
     def body(self, now: float, zone: str | None) -> dict[str, Any]:
         blank = body_of(now, now, every=self.every, rooms=self.rooms, **({"timezone": zone} if zone else {}))
         windows = windows_of(blank)
-        from datetime import UTC, datetime
-
         start = windows.floor(datetime.fromtimestamp(now, UTC))
         for _ in range(self.back):
             start = windows.before(start)
@@ -92,8 +92,7 @@ def test_every_window_is_what_the_upstream_said_no_longer_ago_than_it_may_be(ask
                 body = one.body(model.now, zone)
                 check(model, body, rows_of(await bench.report(body, fresh=one.fresh)), fresh=one.fresh)
                 # What nobody waits for is kept behind.
-                while bench.reports.series._background:
-                    await asyncio.sleep(0)
+                await asyncio.gather(*bench.reports.series._background)
         finally:
             await bench.aclose()
 
@@ -109,8 +108,6 @@ def check(model: Model, body: dict[str, Any], rows: list[tuple[Any, ...]], *, fr
     said = {moment: {row[:3]: row[3] for row in expected(model, body, moment)} for moment in moments}
     given = {row[:3]: row[3] for row in rows}
     for place in {place for of_moment in said.values() for place in of_moment} | set(given):
-        from datetime import datetime
-
         at = datetime.fromisoformat(place[2])
         end = (windows_of(body).after(at) if model.starts else at).timestamp()
         value = given.get(place)
@@ -204,8 +201,6 @@ async def test_a_refused_token_reads_nothing_that_was_kept_for_it(bench):
 
 
 async def test_another_caller_reads_nothing_of_ones_segments(bench):
-    from facade.upstream import Passthrough
-
     over = bench()
     await loads(over, ROOMS, body_of("-2h"))
     over.caller = Passthrough("another")
@@ -246,8 +241,6 @@ async def test_a_large_answer_holds_the_event_loop_for_no_long_step(bench):
     """Counted in rows between two turns of the loop."""
     over = bench()
     steps: list[int] = []
-    from facade.series import columns, fetch
-
     add = columns.Builder.add
     columns.Builder.add = lambda self, rows: (steps.append(len(rows)), add(self, rows))[1]
     try:
@@ -260,8 +253,6 @@ async def test_a_large_answer_holds_the_event_loop_for_no_long_step(bench):
 
 @pytest.mark.parametrize("garbage", [b"", b"null", b"\xff" * 40, json.dumps({"runs": []}).encode()])
 async def test_a_store_that_gives_anything_else_has_nothing(bench, garbage):
-    from dataclasses import replace
-
     over = bench()
     await loads(over, ROOMS, body_of("-2h"))
     for key in list(over.store._cache._slots):

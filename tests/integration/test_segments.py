@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import json
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import pytest
 
-REPORTING, DETECTIONS = "/api/v3/reporting", "/api/v3/detections"
+REPORTING = "/api/v3/reporting"
 NO_CACHE = {"Cache-Control": "no-cache"}
 
 ROOMS = """query ($ids: [String!], $start: Time!, $stop: Time) { rooms(ids: $ids) { data { id
   report(measurements: [room_occupancy], start: $start, stop: $stop, window: {every: "5m", function: max}) {
     rows { time value room_id measurement } freshness { as_of settled_until partial }
   } } } }"""
+
+ROOT = """query ($filter: ReportFilter!, $window: ReportWindow) { report(filter: $filter, window: $window) {
+  rows { room_id measurement time value } } }"""
 
 
 @pytest.fixture
@@ -70,58 +74,43 @@ def test_a_later_span_costs_its_new_windows_alone(reports, watched, at_work):
     assert not freshness["partial"]
 
 
-@pytest.fixture
-def rest(facade, token):
-    def post(path, body, **headers):
-        sent = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", **headers}
-        return facade.request("POST", path, content=json.dumps(body), headers=sent)
-
-    return post
-
-
-def test_rest_and_graphql_share(rest, reports, sandbox, token, watched, at_work):
+def test_rest_and_graphql_share_the_calls_that_are_under_way(facade, sandbox, token, watched, at_work):
+    """What either keeps is its own: whole bodies for REST, series for the graph."""
     span = at_work(minutes=120)
-    whole = rest(REPORTING, body_of(watched, span)).json()
-    assert len(whole["data"]) == 24 * len(watched)
-    rows, made, _ = reports(watched[:2], at_work(minutes=30))
-    assert made == []
-    assert {room: [row["value"] for row in some] for room, some in rows.items()} == {
-        room: [row["value"] for row in whole["data"] if row["room_id"] == room][:6] for room in watched[:2]
-    }
+    sandbox.configure(latency_ms=300)
+    headers = {"Authorization": f"Bearer {token}"}
 
+    def of_rest(_):
+        return facade.request("POST", REPORTING, json=body_of(watched, span), headers=headers)
 
-@pytest.mark.parametrize("named", [True, False])
-def test_what_rest_answers_from_parts_is_equal_to_the_upstreams_own_answer(
-    rest, sandbox, token, watched, at_work, named
-):
-    def body(span):
-        whole = body_of(watched, span)
-        if not named:
-            del whole["filter"]["rooms"]
-        return whole
+    def of_graph(_):
+        return facade.post(ROOT, body_of(watched, span), token=token)
 
-    rest(REPORTING, body(at_work(minutes=120)))
-    before = len(sandbox.calls(token))
-    for span, calls in ((at_work(minutes=60, after=60), 0), (at_work(minutes=120, after=60), 1)):
-        answer = rest(REPORTING, body(span))
-        assert len(sandbox.calls(token)) - before == calls
-        assert answer.headers["x-cache"] == ("MISS" if calls else "HIT")
-        assert answer.json() == sandbox.ask(REPORTING, body(span), sandbox.login())
-
-
-def test_detections_are_shared_too(rest, sandbox, token, at_work):
-    macs = [sensor["mac_address"] for sensor in sandbox.campus()["sensors"] if sensor["mode"] == "presence"][:20]
-
-    def body(span, macs):
-        types = ["detections_local", "detections_world"]
-        window = {"every": "1m", "function": "max"}
-        return {"data_types": types, "filter": {**span, "mac_addresses": macs}, "window": window}
-
-    rest(DETECTIONS, body(at_work(minutes=60), macs))
-    part = body(at_work(minutes=10, after=20), macs[3:5])
-    answer = rest(DETECTIONS, part)
-    assert answer.json() == sandbox.ask(DETECTIONS, part, sandbox.login())
+    with ThreadPoolExecutor(2) as pool:
+        answers = [pool.submit(ask, None) for ask in (of_rest, of_graph)]
+        rest, graph = (answer.result().json() for answer in answers)
     assert len(sandbox.calls(token)) == 1
-    later = body(at_work(minutes=60, after=10), macs)
-    assert rest(DETECTIONS, later).json() == sandbox.ask(DETECTIONS, later, sandbox.login())
-    assert sandbox.calls(token)[1]["body"]["filter"] == {**at_work(minutes=10, after=60), "mac_addresses": macs}
+    assert sorted(row["value"] for row in rest["data"]) == sorted(
+        row["value"] for row in graph["data"]["report"]["rows"]
+    )
+
+
+def test_rows_come_in_the_same_order_however_they_were_read(facade, sandbox, token, watched, at_work):
+    """Building, floor, room, zone, sensor, measurement, field, time: cold, from the store, and in parts."""
+    span, later = at_work(minutes=120), at_work(minutes=120, after=60)
+    order = ("room_id", "measurement", "time")
+    answers = [
+        facade.data(ROOT, body_of(watched[::-1], asked), token=token)["report"]["rows"]
+        for asked in (span, later, at_work(minutes=60, after=60), later)
+    ]
+    for rows in answers:
+        assert rows
+        of_room = [[row[name] for name in order] for row in rows]
+        for room in watched:
+            mine = [place for place in of_room if place[0] == room]
+            assert mine == sorted(mine)
+        assert len({place[0] for place in of_room}) == len(
+            [place for before, place in zip([[None]], of_room, strict=False) if before[0] != place[0]]
+        ) + sum(before[0] != after[0] for before, after in pairwise(of_room))
+    assert answers[1] == answers[3]
+    assert [row for row in answers[0] if row in answers[2]] == answers[2]
