@@ -1,7 +1,10 @@
 """Lines of the log: logfmt, columns for a terminal, and nothing in them that a caller's text could do."""
 
+import asyncio
 import json
+import sys
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -75,3 +78,17 @@ def test_a_warning_in_columns_goes_on_in_the_next_line_within_80_columns():
 
 def test_json_keeps_every_field():
     assert json.loads(logs._json(REQUEST)) == REQUEST
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+async def test_the_line_of_an_answer_given_again_is_as_that_of_any_other(log_format, capsys, monkeypatch):
+    monkeypatch.setattr(logs, "_now", lambda: REQUEST["timestamp"])
+    access = logs.AccessLog(log_format)
+    monkeypatch.setattr(access, "_write", sys.stderr.write)
+    said = {"type": "query", "operation": 'two words, a "quote"\n', "outcome": "ok", "cost": 1}
+    given = {"method": "POST", "path": "/graphql", "status": 200, "ms": 0.1, "request_id": "a.b"}
+    access(**given, cache="HIT", calls=0, **said)
+    access.again(*given.values(), said, access.prepared(said))
+    await asyncio.sleep(0)
+    made_anew, given_again = capsys.readouterr().err.splitlines()
+    assert given_again == made_anew
