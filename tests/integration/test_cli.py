@@ -340,33 +340,33 @@ def test_check_tells_an_upstream_that_cannot_be_reached(checked):
     assert "BUTLR_BASE_URL" in calls["client login"]["mend"]
 
 
-def test_query_asks_a_facade_that_runs_and_writes_to_a_file(serving, run, tmp_path):
+def test_query_asks_a_facade_that_runs_and_writes_to_a_file(serving, facade, tmp_path):
     _, url = serving()
     (tmp_path / "rooms.graphql").write_text("{ sensors { data { id } } }")
-    ended = run("query", "rooms.graphql", "--url", url, "--format", "json", "--out", "answer.json")
+    ended = facade("query", "rooms.graphql", "--url", url, "--format", "json", "--out", "answer.json")
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
     assert len(json.loads((tmp_path / "answer.json").read_text())["data"]["sensors"]["data"]) == 200
-    table = run("query", "rooms.graphql", "--url", f"{url}/graphql")
+    table = facade("query", "rooms.graphql", "--url", f"{url}/graphql")
     assert "… 100 rows more, shown with --all …" in table.stdout
     assert table.stdout.endswith("(200 rows)\n")
-    assert len(run("query", "rooms.graphql", "--url", url, "--all").stdout.splitlines()) == 203
+    assert len(facade("query", "rooms.graphql", "--url", url, "--all").stdout.splitlines()) == 203
 
 
-def test_query_groups_errors_by_cause(run, tmp_path):
+def test_query_groups_errors_by_cause(facade, tmp_path):
     (tmp_path / "two.graphql").write_text(
         '{ a: report(filter: {start: "nonsense"}) { data } b: report(filter: {start: "nonsense"}) { data } }'
     )
-    ended = run("query", "two.graphql", "--sandbox")
+    ended = facade("query", "two.graphql", "--sandbox")
     assert ended.returncode == 1
     assert ended.stderr.count("nonsense") == 1, ended.stderr
 
 
-def test_query_draws_each_series(run, tmp_path):
+def test_query_draws_each_series(facade, tmp_path):
     (tmp_path / "plot.graphql").write_text(
         '{ rooms { data { name report(start: "-24h", measurements: [presence], '
         'window: {every: "1h", function: max}) { series { measurement times values } } } } }'
     )
-    ended = run("query", "plot.graphql", "--sandbox", "--format", "plot")
+    ended = facade("query", "plot.graphql", "--sandbox", "--format", "plot")
     assert ended.returncode == 0, ended.stderr
     lines = ended.stdout.splitlines()
     assert "series, from 0" in lines[-1]
