@@ -29,6 +29,8 @@ from .upstream import Exchange, Service, Upstream
 from .upstream.jwks import Keys
 from .upstream.vault import SharedVault
 from .upstream.verifying import Verifier
+from .web.admission import Admission
+from .web.arrival import Arrival
 from .web.audit import Audited, AuditLog
 from .web.callers import Callers
 from .web.documents import Trusted, read_manifest
@@ -218,6 +220,12 @@ def _tracer(settings: Settings) -> tracing.Tracer | None:
         raise SettingsError(f"FACADE_OTEL: {exc}") from exc
 
 
+async def _close_tracer() -> None:
+    if tracer := tracing.tracer():
+        # It waits for what it exports to.
+        await asyncio.to_thread(tracer.close)
+
+
 def _say(settings: Settings, event: str) -> None:
     """A start or an end, for whoever collects the log. A person at a terminal sees the greeting."""
     if settings.log_format == "json":
@@ -305,47 +313,47 @@ def create_app(settings: Settings | None = None) -> Starlette:
                 with draining.heard():
                     # For the server's connections, which may answer ahead of the app.
                     _say(settings, "started")
-                    yield {"hot": hot}
+                    yield {"hot": hot, "arrival": Arrival(settings.max_head_bytes, settings.request_timeout)}
                     _say(settings, "stopped")
             metrics.settle()
         await usage.aclose()
-        if tracer := tracing.tracer():
-            await asyncio.to_thread(tracer.close)
+        await _close_tracer()
         if rate_limit:
             await rate_limit.aclose()
 
     graphiql = GraphiQL() if settings.graphiql else None
+    admission = Admission(
+        lambda: callers[0],
+        lambda caller: facade.opened_services().upstream.accepted(caller),  # noqa: PLW0108 -- not open yet
+        rate_limit=rate_limit,
+        cors_origins=settings.cors_origins,
+    )
     graphql = GraphQLEndpoint(
         facade.engine,
         facade.opened_services,
-        lambda: callers[0],
+        admission,
         graphiql=graphiql,
         max_body_bytes=settings.max_body_bytes,
         operation_timeout=settings.operation_timeout,
         documents=_trusted(settings),
-        rate_limit=rate_limit,
         cors_origins=settings.cors_origins,
         metrics=metrics,
         draining=draining,
     )
     rest = LegacyRest(
         facade.opened_services,
-        lambda: callers[0],
+        admission,
         refresh_path=settings.refresh_path,
         max_body_bytes=settings.max_body_bytes,
         operation_timeout=settings.operation_timeout,
-        rate_limit=rate_limit,
         forward_unknown=settings.forward_unknown,
         shadow=shadow,
-        cors_origins=settings.cors_origins,
     )
     v2 = V2(
         facade.engine,
         facade.opened_services,
-        lambda: callers[0],
+        admission,
         operation_timeout=settings.operation_timeout,
-        rate_limit=rate_limit,
-        cors_origins=settings.cors_origins,
         shadow=shadow,
     )
     health = Health(lambda: facade.services, draining)

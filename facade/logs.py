@@ -9,7 +9,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO, cast
 
 import orjson
 import structlog
@@ -38,11 +38,11 @@ def configure(log_format: str) -> None:
             lambda _logger, _method, fields: line(dict(fields)),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", STDERR)),
         cache_logger_on_first_use=True,
     )
     # uvicorn's own messages, in one handler that says no secrets: it logs no headers.
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(STDERR)
     handler.setFormatter(_LibraryLines(line))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
 
@@ -73,7 +73,6 @@ class AccessLog:
     def __init__(self, log_format: str) -> None:
         self._line = _line_of(log_format)
         self._again = _AGAIN.get(self._line)
-        self._write = sys.stderr.write
         self._lines: list[str] = []
 
     def __call__(self, **fields: Any) -> None:
@@ -104,7 +103,31 @@ class AccessLog:
 
     def _flush(self) -> None:
         lines, self._lines = self._lines, []
-        self._write("\n".join([*lines, ""]))
+        write_line("\n".join([*lines, ""]))
+
+
+class _Stderr:
+    """stderr for logs: a disk that is full, or a reader that has gone, costs lines and nothing else."""
+
+    def write(self, text: str) -> int:
+        try:
+            return sys.stderr.write(text)
+        except (OSError, ValueError):
+            return 0
+
+    def flush(self) -> None:
+        try:
+            sys.stderr.flush()
+        except (OSError, ValueError):
+            return
+
+
+STDERR = _Stderr()
+
+
+def write_line(text: str) -> None:
+    """Write to the log. Never raises: what cannot be logged must not cost an answer."""
+    STDERR.write(text)
 
 
 def _traced(_logger: object, _method: str, fields: structlog.typing.EventDict) -> structlog.typing.EventDict:

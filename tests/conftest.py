@@ -25,7 +25,7 @@ CHILD = Path(__file__).parent / "child.py"
 PATIENCE = 60.0
 # The backends that the sandbox can be; tests marked `both_eras` run in front of each.
 ERAS = ("today", "influx")
-DEFAULT_ERA = "influx"
+DEFAULT_ERA = "today"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import structlog
 
-from ..butlr import ButlrError, Forbidden, Unauthenticated
+from ..butlr import ButlrError, Unauthenticated
 from ..cache import SingleFlight
 from ..series import Labels
 from ..upstream import Caller, Ledger, Upstream
@@ -39,10 +39,10 @@ class Composed:
     async def assets(self, caller: Caller, ledger: Ledger) -> Assets:
         """What all sources know; a source that fails is done without while another answers.
 
-        Raises `Unauthenticated` or `Forbidden` if any source does; the first source's `ButlrError` if all fail.
+        Raises `Unauthenticated` if any source does; the first source's `ButlrError` if all fail.
         """
         answers = await self._ask_all(caller, ledger)
-        refusal = next((each for each in answers if isinstance(each, Unauthenticated | Forbidden)), None)
+        refusal = next((each for each in answers if isinstance(each, Unauthenticated)), None)
         if refusal:
             raise refusal
         parts = [each for each in answers if isinstance(each, Assets)]

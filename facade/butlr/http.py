@@ -12,9 +12,11 @@ from typing import Any, Self
 
 import aiohttp
 import httpx
+import yarl
 from httpx_aiohttp import AiohttpTransport
 
 from .errors import (
+    BadInput,
     ButlrError,
     InvalidResponse,
     Unauthenticated,
@@ -115,8 +117,11 @@ class Http:
         headers: Mapping[str, str] | None = None,
         packs: bool = False,
         hear: Hear | None = None,
+        below: str | None = None,
     ) -> Reply:
         """The answer, whatever its status; with `packs` a large one may come packed. `hear` hears a 2xx as it comes.
+
+        `below` is for a path that a client wrote: what goes out must lie below it.
 
         Raises UpstreamTimeout, UpstreamUnavailable or InvalidResponse for faults of the wire, and
         Unauthenticated for a token that cannot stand in a header.
@@ -129,6 +134,10 @@ class Http:
         sent_headers.update(self._own_headers())
         if headers:
             sent_headers.update(headers)
+        if below is not None and not self._is_below(path, below):
+            raise BadInput(
+                "The path leads elsewhere than it says. Write it without dot segments.", path=path, sent=False
+            )
         try:
             async with asyncio.timeout(self._timeout):
                 return await self._exchange(method, path, body, sent_headers, packs, hear)
@@ -206,6 +215,21 @@ class Http:
             if len(self._urls) < MOST_URLS:
                 self._urls[path] = url
         return url
+
+    @property
+    def base_url(self) -> str:
+        return self._prefix
+
+    def _is_below(self, path: str, below: str) -> bool:
+        """Whether the URL that goes out, as the transport will write it, lies below a path of the base URL."""
+        try:
+            out = yarl.URL(str(self._url(path)))
+        except (ValueError, httpx.InvalidURL):
+            return False
+        wanted = f"{self._base.path.rstrip('/')}{below}/"
+        steps = out.path.replace("\\", "/").split("/")
+        same_host = (out.scheme, out.host) == (self._base.scheme, self._base.host)
+        return same_host and out.raw_path.startswith(wanted) and not {".", ".."} & set(steps)
 
     def _translate(self, exc: Exception, path: str) -> ButlrError:
         cause = exc.__cause__

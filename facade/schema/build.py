@@ -64,16 +64,17 @@ def build_schema(extra_measurements: Iterable[str] = (), *, incremental: bool = 
     return _build(tuple(extra_measurements), incremental)
 
 
-async def _entities(_root: object, info: ResolveInfo, representations: Sequence[Mapping[str, Any]]) -> list[object]:
+async def _entities(_root: object, info: ResolveInfo, representations: Sequence[Any]) -> list[object]:
     context: Context = info.context
     assets = await context.loaders.assets()
     found: list[object] = []
     for representation in representations:
-        table = ENTITIES.get(str(representation.get("__typename")))
-        if table is None or "id" not in representation:
+        named = representation if isinstance(representation, Mapping) else {}
+        table, id_ = ENTITIES.get(str(named.get("__typename"))), named.get("id")
+        if table is None or not isinstance(id_, str | int):
             found.append(bad_input(f"A representation takes `__typename` ({', '.join(ENTITIES)}) and `id`."))
         else:
-            found.append(getattr(assets, table).get(representation["id"]))
+            found.append(getattr(assets, table).get(str(id_)))
     return found if context.budget.reach(len(found), listed=True) else []
 
 

@@ -71,6 +71,11 @@ class Engine:
         # Whether the schema has `@defer` and `@stream`.
         self.has_parts = schema.get_directive("stream") is not None
 
+    @property
+    def cost_limit(self) -> int:
+        """Points that an operation may cost."""
+        return self._limits.cost
+
     def _document(self, query: str) -> Document:
         try:
             ast = parse(query, max_tokens=self._limits.tokens, allow_empty_selection_sets=False)

@@ -94,8 +94,9 @@ def some(type_name: str, lookup: Lookup, text: str) -> Any:
     @together(*lookup.reads)
     async def resolve(roots: strawberry.Parent[Together], info: Info, ids: list[str] | None = UNSET) -> list[Any]:
         found = await looked_up(lookup, roots.records, info)
-        if ids:
-            found = [items and [item for item in items if item.id in ids] for items in found]
+        if ids is not UNSET and ids is not None:
+            kept = frozenset(ids)
+            found = [items and [item for item in items if item.id in kept] for items in found]
         return _counted(found, roots, info)
 
     return strawberry.field(resolver=resolve, graphql_type=maybe_list(type_name), description=text)

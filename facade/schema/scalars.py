@@ -38,7 +38,8 @@ def bad_input(message: str) -> GraphQLError:
 def parse_time(value: object) -> str:
     """Return a time as RFC 3339, as a bare date, or relative to now."""
     if isinstance(value, str):
-        if value == "now" or parse_relative(value) is not None or is_rfc3339(value):
+        relative = parse_relative(value)
+        if value == "now" or (relative is not None and relative.is_in_calendar) or is_rfc3339(value):
             return value
         if _DATE.fullmatch(value) and parse_rfc3339(value) is not None:
             return value

@@ -286,7 +286,8 @@ class Upstream:
         asked_at = self.clock()
         try:
             reply = await self._exchange.send(path, send, body, caller, deadline)
-        except (Unauthenticated, Forbidden):
+        except Unauthenticated:
+            # A 403 is about what was asked for, and costs that alone.
             await self._refused(caller)
             raise
         if check:
@@ -300,14 +301,19 @@ class Upstream:
         asked_at = self.clock()
         body = canonical(call.body(call.asked) if call.body else call.asked)
         values: list[T] = []
-        reply = await self.exchange(
-            call.send,
-            body,
-            caller,
-            path=call.path,
-            deadline=deadline,
-            check=lambda reply: values.append(call.decode(reply.content)),
-        )
+        try:
+            reply = await self.exchange(
+                call.send,
+                body,
+                caller,
+                path=call.path,
+                deadline=deadline,
+                check=lambda reply: values.append(call.decode(reply.content)),
+            )
+        except Forbidden:
+            # What the same ask brought before may not be read any more; all else may.
+            await self.store.delete(entry_key)
+            raise
         [value] = values
         kept = self._lifetime(call, value, asked_at)
         entry = Entry(

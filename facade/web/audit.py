@@ -1,7 +1,6 @@
 """The audit log: who ran what, what it cost, and how it ended. Never a token, a variable or an answer."""
 
 import os
-import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..butlr import ButlrError
 from ..causes import Cause, grouped
+from ..logs import write_line
 from ..upstream import Caller, Service, Verified
 
 log = structlog.get_logger(__name__)
@@ -41,7 +41,7 @@ class AuditLog:
     def write(self, record: dict[str, Any]) -> None:
         line = orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
         if self._path is None:
-            sys.stderr.write(line.decode())
+            write_line(line.decode())
             return
         try:
             file = self._open(self._path)
@@ -52,8 +52,8 @@ class AuditLog:
                 os.close(file)
         except OSError as error:
             if not self._failing:
+                self._failing = True
                 log.error("audit.unwritten", reason=error.strerror)  # noqa: TRY400 -- the reason says it all
-            self._failing = True
             return
         self._failing = False
 

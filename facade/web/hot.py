@@ -21,7 +21,7 @@ from ..loaders import Services
 from ..logs import AccessLog
 from ..upstream import Caller, Ledger
 from .audit import AuditLog, record
-from .caching import ages, is_fresh, known_tags
+from .caching import ages, is_fresh, is_known
 from .encoding import coding_of
 from .guard import PREFLIGHTED
 from .metrics import Metrics
@@ -178,17 +178,18 @@ class Hot:
         """Count a request without waiting; false where it is one too many, or that cannot be told so."""
         if self._rate_limit is None:
             return True
-        if not any(asked.who) and b"x-forwarded-for" in asked.later:
+        counted = self._counted_as(kept)
+        if counted is None and b"x-forwarded-for" in asked.later:
             # Whose address counts, a layer above this one knows.
             return False
-        return self._rate_limit.check_at_once(_counted_as(asked, kept, host))
+        return self._rate_limit.check_at_once(counted or host or "-")
 
-    async def is_counted(self, asked: Asked, kept: Repeatable, host: str | None) -> bool:
+    async def is_counted(self, kept: Repeatable, host: str | None) -> bool:
         """Count a request; false where it is one too many."""
         if self._rate_limit is None:
             return True
         try:
-            await self._rate_limit.check(_counted_as(asked, kept, host))
+            await self._rate_limit.check(self._counted_as(kept) or host or "-")
         except RateLimited:
             return False
         return True
@@ -197,8 +198,8 @@ class Hot:
         """Return what to send for a request that came at `began` (`time.perf_counter`), and note that it was."""
         later = asked.later
         request_id = id_of(later[b"x-request-id"].decode("latin-1") if b"x-request-id" in later else "")
-        tags = known_tags(later[b"if-none-match"].decode("latin-1")) if b"if-none-match" in later else ()
-        is_unchanged = kept.etag is not None and kept.etag in tags
+        asks = later.get(b"if-none-match", b"").decode("latin-1")
+        is_unchanged = bool(asks) and kept.etag is not None and is_known(kept.etag, asks)
         status = 304 if is_unchanged else 200
         age, most = ages(kept.as_of, kept.fresh_until, self._clock())
         own = (
@@ -257,6 +258,10 @@ class Hot:
             self._callers.popitem(last=False)
         services.upstream.store.put_local(prefix + asked.digest, kept, ttl)
 
+    def _counted_as(self, kept: Repeatable) -> str | None:
+        services = self._services()
+        return counted_as(kept.caller, proven=services is not None and services.upstream.accepted(kept.caller))
+
 
 def _traced(tracer: tracing.Tracer, asked: Asked, kept: Repeatable, status: int, seconds: float) -> str | None:
     """Note the answer's span, by the sampling of every other; return its trace's id where it is kept."""
@@ -276,9 +281,3 @@ def _traced(tracer: tracing.Tracer, asked: Asked, kept: Repeatable, status: int,
         "facade.points": kept.cost,
     }
     return tracer.hit(asked.method, seconds, attributes, parent)
-
-
-def _counted_as(asked: Asked, kept: Repeatable, host: str | None) -> str:
-    authorization, api_key = asked.who
-    given = {"authorization": authorization.decode("latin-1"), "x-api-key": api_key.decode("latin-1")}
-    return counted_as(given, host, kept.caller)

@@ -7,6 +7,8 @@ from typing import Any
 import orjson
 from starlette.requests import ClientDisconnect, Request
 
+from ..butlr import MOST_LEVELS, nests_too_deep
+
 JSON_TYPE = "application/json"
 RESPONSE_TYPE = "application/graphql-response+json"
 HTML_TYPE = "text/html"
@@ -116,9 +118,19 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
 
 def _json(text: bytes, what: str) -> Any:
     try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError as exc:
+        return read_json(text)
+    except ValueError as exc:
         raise BadRequest(400, f"{what[0].upper()}{what[1:]} is not JSON: {exc}.") from exc
+
+
+def read_json(text: bytes) -> Any:
+    """Return what a caller's JSON says. Raises ValueError for what is none, `BadRequest` for what nests too deep.
+
+    All JSON of callers is read here: what comes through can be written again and walked by recursion.
+    """
+    if nests_too_deep(text):
+        raise BadRequest(400, f"The JSON nests too deep: {MOST_LEVELS} levels are the limit.")
+    return orjson.loads(text)
 
 
 def _checked(given: Mapping[str, Any]) -> Params:

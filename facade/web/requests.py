@@ -26,15 +26,15 @@ SHORT = 12
 _USABLE_ID = re.compile(r"[\w.:+/=-]{1,128}", re.ASCII)
 
 NOTHING_TO_LOAD = "default-src 'none'; frame-ancestors 'none'"
-# GraphiQL's page has a policy of its own, and a worker would be held to the one its script came with.
-WITH_SCRIPTS = ("text/html", "text/javascript", "application/javascript")
+# A worker would be held to the policy its script came with. Pages that load something bring a policy of their own.
+SCRIPTS = ("text/javascript", "application/javascript")
 
 
 def secure(headers: MutableHeaders) -> None:
     """Add what keeps a browser from making more of an answer than it is."""
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "no-referrer")
-    if not headers.get("content-type", "").startswith(WITH_SCRIPTS):
+    if not headers.get("content-type", "").startswith(SCRIPTS):
         headers.setdefault("Content-Security-Policy", NOTHING_TO_LOAD)
 
 

@@ -37,7 +37,7 @@ def environment(tmp_path_factory) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def sandbox(environment) -> Iterator[str]:
-    command = [*FACADE, "sandbox", "--port", "0", "--sensors", "12", "--era", "influx"]
+    command = [*FACADE, "sandbox", "--port", "0", "--sensors", "12"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         yield process.stdout.readline().strip()
         process.terminate()

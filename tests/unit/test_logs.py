@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 
 import pytest
 from hypothesis import given
@@ -84,7 +83,6 @@ def test_json_keeps_every_field():
 async def test_the_line_of_an_answer_given_again_is_as_that_of_any_other(log_format, capsys, monkeypatch):
     monkeypatch.setattr(logs, "_now", lambda: REQUEST["timestamp"])
     access = logs.AccessLog(log_format)
-    monkeypatch.setattr(access, "_write", sys.stderr.write)
     said = {"type": "query", "operation": 'two words, a "quote"\n', "outcome": "ok", "cost": 1}
     given = {"method": "POST", "path": "/graphql", "status": 200, "ms": 0.1, "request_id": "a.b"}
     access(**given, cache="HIT", calls=0, **said)
