@@ -35,6 +35,7 @@ serve: install ## The facade on http://127.0.0.1:8000, before the sandbox, or Bu
 
 test: check clients ## Lint, types and every test; installs Redis and Chromium where they are missing
 	@scripts/need redis-server chromium curl
+	@command -v promtool >/dev/null || scripts/apt prometheus
 	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 CLIENTS := tests/clients/node_modules/.package-lock.json tests/federation/node_modules/.package-lock.json \

@@ -1,19 +1,22 @@
 """The wiring: settings become parts, parts become an ASGI app."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import timedelta
+from importlib.metadata import version
 from typing import Any
 
 import stamina.instrumentation
+import structlog
 from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route
 
-from . import logs
+from . import logs, tracing
 from .assets import AssetSource, build_source, part_of
 from .butlr import Butlr, Http, ServiceTokens
 from .cache import Store, open_store
@@ -48,6 +51,8 @@ from .web.translating import TranslateEndpoint
 from .web.usage import CountsLegacy, UsageEndpoint
 from .web.v2 import V2
 
+log = structlog.get_logger(__name__)
+
 # The second is the one of Butlr's own GraphQL API.
 GRAPHQL_PATHS = ("/graphql", "/api/v3/graphql")
 
@@ -80,7 +85,11 @@ class Facade:
         settings = self.settings
         async with AsyncExitStack() as stack:
             with _names("BUTLR_BASE_URL"):
-                http = Http(settings.base_url, timeout=settings.upstream_timeout)
+                http = Http(
+                    settings.base_url,
+                    timeout=settings.upstream_timeout,
+                    own_headers=tracing.outgoing if settings.otel_upstream else dict,
+                )
             stack.push_async_callback(http.aclose)
             butlr = Butlr(http, refresh_path=settings.refresh_path)
             with _names("FACADE_CACHE_URL"):
@@ -99,13 +108,15 @@ class Facade:
                 exchange=Exchange(
                     concurrency=settings.upstream_concurrency,
                     retries=settings.upstream_retries,
-                    observe=self.metrics.exchanged if self.metrics else None,
+                    observer=self.metrics,
                 ),
                 recheck=settings.token_recheck,
                 stale_if_error=settings.stale_if_error,
                 stale_while_revalidate=settings.stale_while_revalidate,
             )
             stack.push_async_callback(upstream.aclose)
+            if self.metrics:
+                self.metrics.gauges.watch(store, upstream.traffic)
             labels = Labels(settings.window_label)
             source = self._source(upstream, labels)
             reports = Reports.create(upstream, labels, calibration_key=settings.calibration_key)
@@ -190,6 +201,37 @@ def _trusted(settings: Settings) -> Trusted | None:
         raise SettingsError(f"FACADE_TRUSTED_DOCUMENTS: {exc}") from exc
 
 
+def _watch(settings: Settings) -> None:
+    """Set up this process's log and its spans."""
+    logs.configure(settings.log_format)
+    tracing.use(_tracer(settings))
+
+
+def _tracer(settings: Settings) -> tracing.Tracer | None:
+    if not settings.otel:
+        return None
+    try:
+        from .otel import OtelTracer, exporters  # noqa: PLC0415 -- OpenTelemetry is an extra
+
+        return OtelTracer(exporters(), documents=settings.otel_documents)
+    except ImportError:
+        raise SettingsError("FACADE_OTEL needs: pip install 'butlr-graphql-facade[otel]'") from None
+    except ValueError as exc:
+        raise SettingsError(f"FACADE_OTEL: {exc}") from exc
+
+
+async def _close_tracer() -> None:
+    if tracer := tracing.tracer():
+        # It waits for what it exports to.
+        await asyncio.to_thread(tracer.close)
+
+
+def _say(settings: Settings, event: str) -> None:
+    """A start or an end, for whoever collects the log. A person at a terminal sees the greeting."""
+    if settings.log_format == "json":
+        log.info(event, version=version("butlr-graphql-facade"), pid=os.getpid(), workers=settings.workers)
+
+
 def _rate_limit(settings: Settings) -> RateLimit | None:
     if settings.rate_limit is None:
         return None
@@ -232,7 +274,7 @@ async def _under_way(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 def create_app(settings: Settings | None = None) -> Starlette:
     """Return the ASGI app. Raises `SettingsError` for a wrong setting."""
     settings = settings or load()
-    logs.configure(settings.log_format)
+    _watch(settings)
     metrics = Metrics()
     facade = Facade(settings, metrics)
     callers: list[Callers] = []
@@ -266,12 +308,16 @@ def create_app(settings: Settings | None = None) -> Starlette:
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
         async with facade.opened():
             callers[:] = [facade.callers()]
-            behind = [usage.run(), *([shadow.run()] if shadow else [])]
+            behind = [usage.run(), metrics.run(), *([shadow.run()] if shadow else [])]
             async with _under_way(*behind):
                 with draining.heard():
                     # For the server's connections, which may answer ahead of the app.
+                    _say(settings, "started")
                     yield {"hot": hot, "arrival": Arrival(settings.max_head_bytes, settings.request_timeout)}
+                    _say(settings, "stopped")
+            metrics.settle()
         await usage.aclose()
+        await _close_tracer()
         if rate_limit:
             await rate_limit.aclose()
 

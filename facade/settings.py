@@ -160,6 +160,10 @@ class Settings(BaseSettings):
     audit_log: str | None = setting("FACADE_AUDIT_LOG", None)
     log_format: Literal["text", "json"] = setting("FACADE_LOG_FORMAT", "text")
 
+    otel: bool = setting("FACADE_OTEL", False)
+    otel_documents: bool = setting("FACADE_OTEL_DOCUMENTS", False)
+    otel_upstream: bool = setting("FACADE_OTEL_UPSTREAM", False)
+
     host: str = setting("FACADE_HOST", "127.0.0.1")
     port: int = setting("FACADE_PORT", 8000, ge=0, le=65535)
     workers: int = setting("FACADE_WORKERS", 1, ge=1)

@@ -10,12 +10,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from .. import tracing
 from ..butlr import RateLimited, Unauthenticated
 from ..loaders import Budget, Services
 from ..schema import Context, Engine, Later, Outcome
 from ..upstream import Caller, Ledger
 from .admission import Admission
-from .audit import codes, note, note_document, noted
+from .audit import LONGEST_NAME, note, note_document, note_errors, noted
 from .caching import NEVER_KEPT, cache_headers, etag_of, is_fresh, is_known
 from .chunked import ChunkedResponse
 from .departure import CLIENT_GONE, Departure
@@ -146,18 +147,24 @@ class GraphQLEndpoint:
             )
             context = Context(self._services(), caller, ledger, request.scope.get("request_id", ""))
             outcome: Outcome | None = None
-            try:
-                outcome = await self._engine.run(
-                    document,
-                    params.variables,
-                    params.operation_name,
-                    context,
-                    written=True,
-                    whole=dialect is Dialect.FORMER,
-                )
-            finally:
-                if outcome is None or outcome.later is None:
-                    context.close()
+            name = document.operation_name(params.operation_name)
+            attributes = operation_attributes(operation, name, text)
+            with tracing.span(attributes["graphql.operation.type"], attributes=attributes) as span:
+                try:
+                    outcome = await self._engine.run(
+                        document,
+                        params.variables,
+                        params.operation_name,
+                        context,
+                        written=True,
+                        whole=dialect is Dialect.FORMER,
+                    )
+                finally:
+                    span.set(_outcome_attributes(ledger, context, outcome))
+                    if outcome and outcome.errors:
+                        span.failed(str((outcome.errors[0].extensions or {}).get("code")))
+                    if outcome is None or outcome.later is None:
+                        context.close()
         request.scope[_BUDGET] = context.budget
         if departure.gone or outcome is None:
             await _close(outcome, context)
@@ -172,9 +179,12 @@ class GraphQLEndpoint:
         self, request: Request, outcome: Outcome, context: Context, operation: OperationType | None, media: str
     ) -> Response:
         ledger, caller, kind = context.ledger, context.caller, operation.value if operation else "-"
-        note(request.scope, outcome=_ended(outcome), codes=codes(outcome.errors), cost=context.budget.cost)
+        note(request.scope, outcome=_ended(outcome), cost=context.budget.cost)
+        causes = note_errors(request.scope, outcome.errors)
         if self._metrics:
             self._metrics.operation(kind, _ended(outcome), context.budget.cost)
+            for cause in causes:
+                self._metrics.failed(cause.code, cause.count)
         status = 200 if outcome.executed else _request_error(media)
         media_type = f"{media}; charset=utf-8"
         cacheable = operation is OperationType.QUERY and outcome.executed
@@ -200,13 +210,34 @@ class GraphQLEndpoint:
     ) -> PartsResponse:
         def ended(errors: Sequence[GraphQLError], gone: bool) -> None:
             ended = "left" if gone else "partial" if errors else "ok"
-            note(request.scope, outcome=ended, codes=codes(errors), cost=context.budget.cost)
+            note(request.scope, outcome=ended, cost=context.budget.cost)
+            note_errors(request.scope, errors)
             if self._metrics and not gone:
                 self._metrics.operation(operation.value if operation else "-", ended, context.budget.cost)
 
         # Until it has all been sent.
         note(request.scope, outcome="left")
         return PartsResponse(outcome, later, context, ended, draining=self._draining)
+
+
+def operation_attributes(operation: OperationType | None, name: str | None, text: str) -> dict[str, str]:
+    """By the semantic conventions for GraphQL."""
+    attributes = {"graphql.operation.type": operation.value if operation else "graphql"}
+    if name:
+        attributes["graphql.operation.name"] = name[:LONGEST_NAME]
+    tracer = tracing.tracer()
+    if tracer and tracer.documents:
+        attributes["graphql.document"] = text
+    return attributes
+
+
+def _outcome_attributes(ledger: Ledger, context: Context, outcome: Outcome | None) -> tracing.Attributes:
+    return {
+        "facade.cache": str(ledger.status) if ledger.status else None,
+        "facade.calls": ledger.calls,
+        "facade.points": context.budget.cost,
+        "facade.outcome": _ended(outcome) if outcome else "left",
+    }
 
 
 async def _close(outcome: Outcome | None, context: Context) -> None:

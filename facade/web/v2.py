@@ -33,7 +33,7 @@ from ..schema import Context, Engine, Outcome
 from ..upstream import Caller, Ledger
 from .admission import Admission
 from .answers import message
-from .audit import codes, note, note_document
+from .audit import note, note_document, note_errors
 from .caching import cache_headers, etag_of, is_fresh, is_known
 from .departure import CLIENT_GONE, Departure
 from .params import JSON_TYPE, BadRequest
@@ -110,7 +110,7 @@ class V2:
         if departure.gone:
             return Response(status_code=CLIENT_GONE)
         request.scope["facade.ledger"] = ledger
-        note(request.scope, codes=codes(outcome.errors))
+        note_errors(request.scope, outcome.errors)
         response = _answered(request, resolved, outcome, ledger)
         if self._shadow and caller and response.status_code == 200:
             asked = RestRequest("GET", request.url.path)
