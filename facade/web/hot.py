@@ -45,7 +45,17 @@ _IN_ORDER = sorted(DECIDING)
 _LATER = frozenset({b"x-request-id", b"if-none-match", b"cache-control", b"x-forwarded-for"})
 _OF_BODY = (b"content-type", b"content-encoding")
 # Of one request and its moment.
-_OWN = {b"x-request-id", b"x-cache", b"age", b"cache-control", b"connection", b"date", b"server", b"content-length"}
+_OWN = {
+    b"x-request-id",
+    b"x-cache",
+    b"x-upstream-calls",
+    b"age",
+    b"cache-control",
+    b"connection",
+    b"date",
+    b"server",
+    b"content-length",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +209,7 @@ class Hot:
             (b"cache-control", b"private, max-age=%d" % most),
             (b"age", b"%d" % age),
             (b"x-cache", b"HIT"),
+            (b"x-upstream-calls", b"0"),
             (b"x-request-id", request_id.encode()),
         )
         seconds = time.perf_counter() - began
