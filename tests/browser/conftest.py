@@ -39,20 +39,17 @@ class Visit:
         self.foreign = []
         self.complaints = []
         self._own = facade.url
-        self.context.route("**/*", self._route)
+        # Listened to and not intercepted: what is intercepted goes out with `Cache-Control: no-cache`.
+        self.context.on("request", self._requested)
         self.page.on(
             "console",
             lambda message: self.complaints.append(message.text) if message.type == "error" else None,
         )
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
-    def _route(self, route):
-        url = route.request.url
-        if url.startswith((f"{self._own}/", "data:", "blob:")):
-            route.continue_()
-        else:
-            self.foreign.append(url)
-            route.abort()
+    def _requested(self, request):
+        if not request.url.startswith((f"{self._own}/", "data:", "blob:")):
+            self.foreign.append(request.url)
 
     def open(self, path, shows="FirstLook"):
         response = self.page.goto(f"{self._own}{path}")

@@ -103,7 +103,8 @@ def test_every_example_runs_without_an_error(visit):
 EDITOR_FITS = """() => {
   const editor = document.querySelector(".graphiql-query-editor .monaco-scrollable-element");
   const lines = [...editor.querySelectorAll(".view-line > span")];
-  return lines.length > 3 && lines.every((line) => line.getBoundingClientRect().right <= editor.getBoundingClientRect().right);
+  const right = editor.getBoundingClientRect().right;
+  return lines.length > 3 && lines.every((line) => line.getBoundingClientRect().right <= right);
 }"""
 
 

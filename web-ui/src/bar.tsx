@@ -1,4 +1,4 @@
-import { useRef } from "react";
+import { useEffect, useRef } from "react";
 
 import type { Session } from "./login";
 import { LoginDialog } from "./login-dialog";
@@ -13,6 +13,12 @@ interface Props {
 
 export function Bar({ token, status, onToken, onStatus }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
+  const field = useRef<HTMLInputElement>(null);
+
+  // Not as `value`: React would write the token into the document as an attribute.
+  useEffect(() => {
+    if (field.current && field.current.value.trim() !== token) field.current.value = token;
+  }, [token]);
 
   function loggedIn(session: Session) {
     onToken(session.access_token);
@@ -43,7 +49,7 @@ export function Bar({ token, status, onToken, onStatus }: Props) {
         <input
           id="facade-token"
           type="password"
-          value={token}
+          ref={field}
           placeholder={page.sandbox ? "none: the demo client" : "none: no header is sent"}
           // Not "off": browsers would fill a saved password in here.
           autoComplete="new-password"

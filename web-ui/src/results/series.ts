@@ -46,7 +46,10 @@ export function findSeries(answer: Pick<Answer, "result" | "operation" | "at">):
     if (!isObject(value)) return;
     if (Array.isArray(value.times) && Array.isArray(value.values)) raw.push(read(value, path, above));
     for (const [key, item] of Object.entries(value)) {
-      if (typeof item === "object") walk(item, [...path, key], [value, ...above]);
+      // What has no series has a row that shows it.
+      if (key === "series" && Array.isArray(item) && !item.length) {
+        raw.push(read({ times: [], values: [] }, [...path, key], [value, ...above]));
+      } else if (typeof item === "object") walk(item, [...path, key], [value, ...above]);
     }
   }
 
