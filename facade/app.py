@@ -33,15 +33,17 @@ from .web.admission import Admission
 from .web.arrival import Arrival
 from .web.audit import Audited, AuditLog
 from .web.callers import Callers
+from .web.demo import DEMO
 from .web.documents import Trusted, read_manifest
 from .web.draining import CountsRequests, Draining
-from .web.graphiql import GraphiQL
+from .web.graphiql import GraphiQL, to_the_page
 from .web.graphql import GraphQLEndpoint
 from .web.guard import LocalHosts
 from .web.health import Health
 from .web.hot import Hot
 from .web.hot_layer import HotLayer
 from .web.metrics import Metrics
+from .web.prefix import Prefixed
 from .web.rates import RateLimit
 from .web.reference import Reference
 from .web.requests import RequestLog
@@ -321,7 +323,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         if rate_limit:
             await rate_limit.aclose()
 
-    graphiql = GraphiQL() if settings.graphiql else None
+    graphiql = GraphiQL(sandbox=DEMO if settings.demo else None) if settings.graphiql else None
     admission = Admission(
         lambda: callers[0],
         lambda caller: facade.opened_services().upstream.accepted(caller),  # noqa: PLW0108 -- not open yet
@@ -374,12 +376,13 @@ def create_app(settings: Settings | None = None) -> Starlette:
             introspection=settings.introspection,
             rate_limit=rate_limit,
         )
-        routes += [translate.route(), graphiql.route()]
+        routes += [Route("/", to_the_page), translate.route(), graphiql.route()]
     if settings.usage_key:
         routes.append(UsageEndpoint(usage, settings.usage_key.get_secret_value()).route())
     routes.append(rest.unknown())
     legacy = CountsLegacy(usage, metrics, tenant_claim=settings.jwt_tenant_claim)
     middleware = [
+        Middleware(Prefixed),
         Middleware(HotLayer, hot),
         Middleware(CountsRequests, draining),
         Middleware(RequestLog, access, metrics, legacy),
@@ -403,7 +406,15 @@ def create_app(settings: Settings | None = None) -> Starlette:
                     "X-Apollo-Operation-Name",
                     "Apollo-Require-Preflight",
                 ],
-                expose_headers=["X-Cache", "Age", "X-Request-Id", "ETag", "Retry-After", "X-Successor-Operation"],
+                expose_headers=[
+                    "X-Cache",
+                    "X-Upstream-Calls",
+                    "Age",
+                    "X-Request-Id",
+                    "ETag",
+                    "Retry-After",
+                    "X-Successor-Operation",
+                ],
             )
         )
     return Starlette(routes=routes, middleware=middleware, lifespan=lifespan)

@@ -27,13 +27,25 @@ _CODINGS: dict[str, Callable[[bytes], bytes]] = {
 @lru_cache(maxsize=256)
 def coding_of(accept_encoding: str) -> str:
     """Return the coding to answer in, `IDENTITY` for none (RFC 9110, section 12.5.3)."""
+    given = _given(accept_encoding)
+    rest = given.get("*", 0.0)
+    best = max(_CODINGS, key=lambda coding: given.get(coding, rest))
+    return best if given.get(best, rest) > 0 else IDENTITY
+
+
+@lru_cache(maxsize=256)
+def takes(accept_encoding: str, coding: str) -> bool:
+    """Whether a client takes a coding."""
+    given = _given(accept_encoding)
+    return given.get(coding, given.get("*", 0.0)) > 0
+
+
+def _given(accept_encoding: str) -> dict[str, float]:
     given: dict[str, float] = {}
     for part in accept_encoding.lower().split(","):
         name, _, weight = part.partition(";")
         given[name.strip()] = _quality(weight)
-    rest = given.get("*", 0.0)
-    best = max(_CODINGS, key=lambda coding: given.get(coding, rest))
-    return best if given.get(best, rest) > 0 else IDENTITY
+    return given
 
 
 def _quality(parameters: str) -> float:

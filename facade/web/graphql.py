@@ -42,8 +42,9 @@ from .params import (
     read_params,
 )
 
-# What of a GET makes it an operation and not a visit of GraphiQL's page.
-NAMES_A_DOCUMENT = {"query", "extensions", *DOCUMENT_NAMES}
+# What of a GET makes it an operation, whoever asks; a browser that comes with a `query` finds it in GraphiQL's editor.
+NAMES_A_DOCUMENT = {"extensions", *DOCUMENT_NAMES}
+UPSTREAM_CALLS = "X-Upstream-Calls"
 # Where what an operation cost is noted.
 _BUDGET = "facade.budget"
 VARY = "Authorization, X-API-Key, Accept, Accept-Encoding"
@@ -96,7 +97,7 @@ class GraphQLEndpoint:
         media = accepted(request.headers.get("accept"))
         if media == HTML_TYPE:
             if request.method == "GET" and self._graphiql and not NAMES_A_DOCUMENT & request.query_params.keys():
-                return self._graphiql.page()
+                return self._graphiql.page(request.scope["path"])
             media = JSON_TYPE
         note(request.scope, type="graphql")
         try:
@@ -189,6 +190,7 @@ class GraphQLEndpoint:
         media_type = f"{media}; charset=utf-8"
         cacheable = operation is OperationType.QUERY and outcome.executed
         headers = cache_headers(ledger, keep=not outcome.errors) if cacheable else dict(NEVER_KEPT)
+        headers[UPSTREAM_CALLS] = str(ledger.calls)
         body, *more = outcome.chunks()
         if more:
             return ChunkedResponse([body, *more], status, headers, media_type=media_type)

@@ -49,7 +49,17 @@ _LATER = frozenset(
 _TRACED = ("traceparent", "tracestate")
 _OF_BODY = (b"content-type", b"content-encoding")
 # Of one request and its moment.
-_OWN = {b"x-request-id", b"x-cache", b"age", b"cache-control", b"connection", b"date", b"server", b"content-length"}
+_OWN = {
+    b"x-request-id",
+    b"x-cache",
+    b"x-upstream-calls",
+    b"age",
+    b"cache-control",
+    b"connection",
+    b"date",
+    b"server",
+    b"content-length",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +216,7 @@ class Hot:
             (b"cache-control", b"private, max-age=%d" % most),
             (b"age", b"%d" % age),
             (b"x-cache", b"HIT"),
+            (b"x-upstream-calls", b"0"),
             (b"x-request-id", request_id.encode()),
         )
         seconds = time.perf_counter() - began
