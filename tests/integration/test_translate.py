@@ -43,7 +43,7 @@ REASONS = {
     "Reporting / Mistyped filter": "unknown field 'room'",
     "Stats / Items with filters": "ID cannot represent value",
     "Stats / The dashboard's": "POST /api/v4/reporting/stats is the one for clients",
-    "Detections / Unknown type": "`data_types` has 'skeletons'; known are detections_local",
+    "Detections / Unknown type": "`data_types[0]` is none of those known: detections_local",
     "Detections / Streams": "Streams became POST /api/v3/detections",
     "v2 / Sensors / Filtered": "No source says what `mode` means",
     "v2 / Sensors / Create": "Use the mutation createSensors of Butlr's own GraphQL API",
