@@ -38,7 +38,7 @@ REASONS = {
     "v2 / Readings / Traffic of a sensor": "with the measurement traffic",
     "Reporting / CSV": "run `facade export`",
     "Reporting / With calibration points": "The graph gives no calibration points back",
-    "Reporting / Measurement of tomorrow": "Value 'moon_phase' does not exist in 'Measurement' enum",
+    "Reporting / Measurement of tomorrow": "`filter.measurements[0]` is not a Measurement",
     "Reporting / Mistyped field": "Its body has `windows`, which is no field that is known",
     "Reporting / Mistyped filter": "unknown field 'room'",
     "Stats / Items with filters": "ID cannot represent value",
