@@ -1,0 +1,46 @@
+"""A group of commands of which each is imported when it is run, so that help and completion are quick."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import typer.core
+from typer.main import get_command_from_info
+from typer.models import CommandInfo
+
+# By name: the first line of the help of each command, which `facade --help` lists. A test compares them.
+COMMANDS: Mapping[str, str] = {
+    "serve": "Serve the GraphQL API.",
+    "sandbox": "Run the simulated Butlr REST API. Prints its base URL once it listens.",
+    "schema": "Print the schema (SDL).",
+    "check": "Make one call of each kind to the configured upstream, and say what works.",
+    "cache": "Forget the answers in the cache that replicas share.",
+    "query": "Run an operation and print its answer. Errors in it go to stderr; then the exit code is 1.",
+    "inventory": "Print the assets known from the configured sources, as an inventory file.",
+    "translate": "Print the GraphQL operation that equals a REST request. What has no equal is named on stderr.",
+    "usage": "Say who still makes which legacy call, how often, and which operation takes its place.",
+}
+
+
+class LazyGroup(typer.core.TyperGroup):
+    """Commands live in the module of their name in this package, under that name."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*COMMANDS, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        function = getattr(import_module(f".{cmd_name}", __package__), cmd_name)
+        return get_command_from_info(
+            CommandInfo(name=cmd_name, callback=function), pretty_exceptions_short=False, rich_markup_mode=None
+        )
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        listed = [(name, COMMANDS.get(name) or self._help_of(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(listed)
+
+    def _help_of(self, ctx: Any, name: str) -> str:
+        command = super().get_command(ctx, name)
+        return str(command.get_short_help_str()) if command else ""
