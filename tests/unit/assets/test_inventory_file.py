@@ -278,7 +278,7 @@ def test_ten_thousand_sensors_and_two_thousand_rooms_load_within_a_second(write)
         {
             **SMALL["sensors"][0],
             "id": f"sensor_{i}",
-            "mac_address": f"00-17-0d-00-00-00-{i // 256:02x}-{i % 256:02x}",
+            "mac_address": i.to_bytes(8).hex("-"),
             "center": [1.5, i],
             "name": f"S {i}",
         }
