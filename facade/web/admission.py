@@ -42,8 +42,12 @@ class Admission:
             raise
         note_caller(request.scope, caller)
         if self._rate_limit:
-            proven = caller is not None and self._proven(caller)
-            await self._rate_limit.check(counted_as(caller, proven=proven) or address_of(request))
+            own = counted_as(caller, proven=True)
+            if own is None or caller is None or not self._proven(caller):
+                await self._rate_limit.check(address_of(request))
+            if own is not None:
+                # What is not proven counts for its address, too: once it is proven, nothing of it is forgotten.
+                await self._rate_limit.check(own)
         return caller
 
     async def count_address(self, request: Request) -> None:
