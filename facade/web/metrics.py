@@ -1,6 +1,6 @@
 """What `/metrics` says to Prometheus."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from prometheus_client import (
@@ -13,9 +13,12 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ..live.hub import Counts
 from .caching import NEVER_KEPT
 
 Labelled = TypeVar("Labelled", Counter, Histogram)
@@ -23,6 +26,32 @@ Labelled = TypeVar("Labelled", Counter, Histogram)
 METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH"})
 MOST_UNCOUNTED = 500
 SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class LiveCollector(Collector):
+    """Subscribers, what they were sent, and what newer values took the place of."""
+
+    def __init__(self, counts: Callable[[], Counts | None]) -> None:
+        self._counts = counts
+
+    def collect(self) -> Iterable[Metric]:
+        counts = self._counts()
+        if counts is None:
+            return
+        yield GaugeMetricFamily("facade_live_subscribers", "Subscriptions under way.", counts.subscribers)
+        yield GaugeMetricFamily(
+            "facade_live_lag_seconds", "How long what was sent last had waited for its subscriber.", counts.lag
+        )
+        yield CounterMetricFamily("facade_live_delivered", "Changes read by subscribers.", counts.delivered)
+        yield CounterMetricFamily(
+            "facade_live_merged",
+            "Changes that a newer one took the place of before a subscriber read them.",
+            counts.merged,
+        )
+        events = CounterMetricFamily("facade_live_events", "Events of webhooks, by type.", labels=("type",))
+        for type_, count in counts.events.items():
+            events.add_metric((type_,), count)
+        yield events
 
 
 class Metrics:
@@ -147,6 +176,10 @@ class Metrics:
         self._replays.labels(path, outcome).inc()
         for field in fields:
             self._differences.labels(path, field).inc()
+
+    def live(self, counts: Callable[[], Counts | None]) -> None:
+        """Show what subscriptions count, as it is when somebody looks."""
+        self.registry.register(LiveCollector(counts))
 
     async def endpoint(self, _request: Request) -> Response:
         self._count_repeated()
