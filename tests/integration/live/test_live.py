@@ -13,8 +13,9 @@ EVENTS = "subscription { events { id type timestamp metadata data } }"
 
 @pytest.fixture
 def room(campus: Any) -> str:
-    id_: str = campus["rooms"][0]["id"]
-    return id_
+    """One that presence sensors watch."""
+    watched = {sensor["room_id"] for sensor in campus["sensors"] if sensor["mode"] == "presence"}
+    return next(str(room["id"]) for room in campus["rooms"] if room["id"] in watched)
 
 
 def test_the_newest_occupancy_comes_at_once_and_then_what_a_webhook_tells(
@@ -205,7 +206,7 @@ def test_a_body_that_is_no_event_is_a_typed_400(live_facade: Any, body: bytes) -
     [
         ({}, 401),
         ({"X-API-Key": "wrong"}, 401),
-        ({"X-API-Key": "ä".encode().decode("latin-1")}, 401),
+        ({"X-API-Key": "ä".encode()}, 401),
         ({"Authorization": "Basic !"}, 401),
         ({"Authorization": "Basic YnV0bHI6YS13ZWJob29rLXNlY3JldA=="}, 204),
         ({"Authorization": "Bearer a-webhook-secret"}, 204),
