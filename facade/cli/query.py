@@ -48,7 +48,7 @@ def query(
     if path is not None and format_ is Format.json:
         raise WrongUsage("--path chooses a table: use it with --format table or csv.")
     document = read(file)
-    values = _variables(variables)
+    values = variables_of(variables)
     with ExitStack() as stack:
         if sandbox:
             stack.enter_context(sandbox_upstream())
@@ -108,7 +108,7 @@ def _print_tables(
         output.write_tables(chosen)
 
 
-def _variables(given: str | None) -> dict[str, Any] | None:
+def variables_of(given: str | None) -> dict[str, Any] | None:
     if given is None:
         return None
     what = f"The file {given[1:]}" if given.startswith("@") else "--variables"

@@ -33,6 +33,7 @@ class Counts:
     """What the metrics say: of all subscriptions so far, and of those there are."""
 
     subscribers: int = 0
+    begun: int = 0
     delivered: int = 0
     merged: int = 0
     lag: float = 0.0
@@ -137,18 +138,20 @@ class Live:
     @asynccontextmanager
     async def subscribed(self, caller: Caller) -> AsyncIterator["Subscriber"]:
         """Count a subscriber while they stay. Raises `RateLimited` where there are too many."""
+        if self._shared:
+            # Who is told what they have missed is told all of it.
+            await self._shared.has_read.wait()
         if self.counts.subscribers >= self._most:
             raise RateLimited(
                 f"This process bears {self._most} subscriptions (FACADE_LIVE_MAX). Try again in a moment.",
                 retry_after=5.0,
             )
         self.counts.subscribers += 1
+        self.counts.begun += 1
         rights = self.rights_of(caller)
         subscriber = Subscriber(self, caller, rights)
         rights.watchers.add(subscriber.wake)
         try:
-            if self._shared:
-                await self._shared.has_read.wait()
             yield subscriber
         finally:
             subscriber.close()

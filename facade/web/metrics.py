@@ -39,6 +39,7 @@ class LiveCollector(Collector):
         if counts is None:
             return
         yield GaugeMetricFamily("facade_live_subscribers", "Subscriptions under way.", counts.subscribers)
+        yield CounterMetricFamily("facade_live_subscriptions", "Subscriptions that have begun.", counts.begun)
         yield GaugeMetricFamily(
             "facade_live_lag_seconds", "How long what was sent last had waited for its subscriber.", counts.lag
         )

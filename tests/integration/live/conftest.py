@@ -1,6 +1,7 @@
 """A facade that polls each second and takes webhooks, and clients of what it pushes."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +15,22 @@ SECRET = "a-webhook-secret"
 KEY = {"X-API-Key": SECRET}
 # Seconds that a test waits for what it knows to come.
 PATIENCE = 30.0
+
+
+def until(reached: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not reached():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def counted(server: Any, metric: str) -> float:
+    lines = server.request("GET", "/metrics").text.splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith((f"{metric} ", f"{metric}{{")))
+
+
+def begun(server: Any) -> float:
+    return counted(server, "facade_live_subscriptions_total")
 
 
 class Sse:
@@ -54,11 +71,21 @@ class Sse:
 def subscribe() -> Callable[..., Any]:
     @contextmanager
     def subscribe(
-        server: Any, query: str, variables: Any = None, *, token: str, headers: Any = None, **more: Any
+        server: Any,
+        query: str,
+        variables: Any = None,
+        *,
+        token: str,
+        headers: Any = None,
+        begins: bool = True,
+        **more: Any,
     ) -> Iterator[Sse]:
         sent = {"Accept": "text/event-stream", "Authorization": f"Bearer {token}", **(headers or {})}
         body = {"query": query, "variables": variables or {}, **more}
+        before = begun(server)
         with httpx.stream("POST", f"{server.url}/graphql", json=body, headers=sent, timeout=PATIENCE) as response:
+            if begins:
+                until(lambda: begun(server) > before)
             yield Sse(response)
 
     return subscribe

@@ -31,9 +31,7 @@ def test_the_newest_occupancy_comes_at_once_and_then_what_a_webhook_tells(
         assert answer["data"]["occupancy"]["time"] == "2030-03-17T17:46:40Z"
 
 
-def test_one_poll_serves_all_who_watch(
-    live_facade: Any, upstream: Any, subscribe: Any, campus: Any
-) -> None:
+def test_one_poll_serves_all_who_watch(live_facade: Any, upstream: Any, subscribe: Any, campus: Any) -> None:
     token = upstream.login()
     rooms = [room["id"] for room in campus["rooms"]]
     with (
@@ -100,14 +98,14 @@ def test_a_report_is_its_span_and_then_what_has_changed(
         assert {row["room_id"] for row in rows} == {room}
 
 
-def test_detections_of_a_room(
-    live_facade: Any, upstream: Any, subscribe: Any, campus: Any, an_event: Any
-) -> None:
+def test_detections_of_a_room(live_facade: Any, upstream: Any, subscribe: Any, campus: Any, an_event: Any) -> None:
     sensor = next(sensor for sensor in campus["sensors"] if sensor["mode"] == "presence" and sensor["room_id"])
     query = """subscription ($mac: String!) {
       detections(filter: {mac_addresses: [$mac]}) { mac_address start_time value sensor { id } } }"""
     with subscribe(live_facade, query, {"mac": sensor["mac_address"]}, token=upstream.login()) as stream:
-        event = an_event("DETECTIONS", {"local": [[0.25, 0.5]]}, mac_address=sensor["mac_address"], sensor_id=sensor["id"])
+        event = an_event(
+            "DETECTIONS", {"local": [[0.25, 0.5]]}, mac_address=sensor["mac_address"], sensor_id=sensor["id"]
+        )
         post(live_facade, event)
         found = stream.until(lambda answer: answer["data"]["detections"]["value"] == [[0.25, 0.5]])
         assert found["data"]["detections"]["sensor"]["id"] == sensor["id"]
@@ -178,9 +176,7 @@ def test_over_multipart(live_facade: Any, upstream: Any, room: str, an_event: An
 
 
 def test_without_a_token_there_is_one_error(live_facade: Any, upstream: Any) -> None:  # noqa: ARG001
-    answer = live_facade.request(
-        "POST", "/graphql", json={"query": EVENTS}, headers={"Accept": "text/event-stream"}
-    )
+    answer = live_facade.request("POST", "/graphql", json={"query": EVENTS}, headers={"Accept": "text/event-stream"})
     assert answer.status_code == 200
     assert "UNAUTHENTICATED" in answer.text
     assert answer.text.endswith("event: complete\ndata: \n\n")
@@ -193,7 +189,16 @@ def test_a_subscription_is_no_json(live_facade: Any, upstream: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"[1]", b"null", b'{"id": 1}', b'{"id": "e", "type": "T"}', b'{"id": "e", "type": "T", "timestamp": "x"}']
+    "body",
+    [
+        b"",
+        b"{",
+        b"[1]",
+        b"null",
+        b'{"id": 1}',
+        b'{"id": "e", "type": "T"}',
+        b'{"id": "e", "type": "T", "timestamp": "x"}',
+    ],
 )
 def test_a_body_that_is_no_event_is_a_typed_400(live_facade: Any, body: bytes) -> None:
     answer = live_facade.request("POST", "/webhooks/butlr", content=body, headers=KEY)
