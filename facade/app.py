@@ -1,19 +1,22 @@
 """The wiring: settings become parts, parts become an ASGI app."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import timedelta
+from importlib.metadata import version
 from typing import Any
 
 import stamina.instrumentation
+import structlog
 from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from . import logs
+from . import logs, tracing
 from .assets import AssetSource, build_source, part_of
 from .butlr import Butlr, Http, ServiceTokens
 from .cache import Store, open_store
@@ -27,9 +30,11 @@ from .upstream import Exchange, Service, Upstream
 from .upstream.jwks import Keys
 from .upstream.vault import SharedVault
 from .upstream.verifying import Verifier
+from .web.admission import Admission
+from .web.arrival import Arrival
 from .web.audit import Audited, AuditLog
-from .web.callers import Callers
 from .web.butlr_webhooks import WebhookEndpoint
+from .web.callers import Callers
 from .web.documents import Persisted, Trusted, read_manifest
 from .web.draining import CountsRequests, Draining
 from .web.graphiql import GraphiQL
@@ -49,6 +54,8 @@ from .web.shadow import Shadow
 from .web.translating import TranslateEndpoint
 from .web.usage import CountsLegacy, UsageEndpoint
 from .web.v2 import V2
+
+log = structlog.get_logger(__name__)
 
 # The second is the one of Butlr's own GraphQL API.
 GRAPHQL_PATHS = ("/graphql", "/api/v3/graphql")
@@ -83,7 +90,11 @@ class Facade:
         settings = self.settings
         async with AsyncExitStack() as stack:
             with _names("BUTLR_BASE_URL"):
-                http = Http(settings.base_url, timeout=settings.upstream_timeout)
+                http = Http(
+                    settings.base_url,
+                    timeout=settings.upstream_timeout,
+                    own_headers=tracing.outgoing if settings.otel_upstream else dict,
+                )
             stack.push_async_callback(http.aclose)
             butlr = Butlr(http, refresh_path=settings.refresh_path)
             with _names("FACADE_CACHE_URL"):
@@ -102,13 +113,15 @@ class Facade:
                 exchange=Exchange(
                     concurrency=settings.upstream_concurrency,
                     retries=settings.upstream_retries,
-                    observe=self.metrics.exchanged if self.metrics else None,
+                    observer=self.metrics,
                 ),
                 recheck=settings.token_recheck,
                 stale_if_error=settings.stale_if_error,
                 stale_while_revalidate=settings.stale_while_revalidate,
             )
             stack.push_async_callback(upstream.aclose)
+            if self.metrics:
+                self.metrics.gauges.watch(store, upstream.traffic)
             labels = Labels(settings.window_label)
             source = self._source(upstream, labels)
             reports = Reports.create(upstream, labels, calibration_key=settings.calibration_key)
@@ -207,6 +220,37 @@ def _trusted(settings: Settings) -> Trusted | None:
         raise SettingsError(f"FACADE_TRUSTED_DOCUMENTS: {exc}") from exc
 
 
+def _watch(settings: Settings) -> None:
+    """Set up this process's log and its spans."""
+    logs.configure(settings.log_format)
+    tracing.use(_tracer(settings))
+
+
+def _tracer(settings: Settings) -> tracing.Tracer | None:
+    if not settings.otel:
+        return None
+    try:
+        from .otel import OtelTracer, exporters  # noqa: PLC0415 -- OpenTelemetry is an extra
+
+        return OtelTracer(exporters(), documents=settings.otel_documents)
+    except ImportError:
+        raise SettingsError("FACADE_OTEL needs: pip install 'butlr-graphql-facade[otel]'") from None
+    except ValueError as exc:
+        raise SettingsError(f"FACADE_OTEL: {exc}") from exc
+
+
+async def _close_tracer() -> None:
+    if tracer := tracing.tracer():
+        # It waits for what it exports to.
+        await asyncio.to_thread(tracer.close)
+
+
+def _say(settings: Settings, event: str) -> None:
+    """A start or an end, for whoever collects the log. A person at a terminal sees the greeting."""
+    if settings.log_format == "json":
+        log.info(event, version=version("butlr-graphql-facade"), pid=os.getpid(), workers=settings.workers)
+
+
 def _rate_limit(settings: Settings) -> RateLimit | None:
     if settings.rate_limit is None:
         return None
@@ -249,7 +293,7 @@ async def _under_way(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 def create_app(settings: Settings | None = None) -> Starlette:
     """Return the ASGI app. Raises `SettingsError` for a wrong setting."""
     settings = settings or load()
-    logs.configure(settings.log_format)
+    _watch(settings)
     metrics = Metrics()
     facade = Facade(settings, metrics)
     metrics.live(lambda: facade.live.counts if facade.live else None)
@@ -284,16 +328,26 @@ def create_app(settings: Settings | None = None) -> Starlette:
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
         async with facade.opened():
             callers[:] = [facade.callers()]
-            behind = [usage.run(), *([shadow.run()] if shadow else [])]
+            behind = [usage.run(), metrics.run(), *([shadow.run()] if shadow else [])]
             async with _under_way(*behind):
                 with draining.heard():
                     # For the server's connections, which may answer ahead of the app.
-                    yield {"hot": hot}
+                    _say(settings, "started")
+                    yield {"hot": hot, "arrival": Arrival(settings.max_head_bytes, settings.request_timeout)}
+                    _say(settings, "stopped")
+            metrics.settle()
         await usage.aclose()
+        await _close_tracer()
         if rate_limit:
             await rate_limit.aclose()
 
     graphiql = GraphiQL() if settings.graphiql else None
+    admission = Admission(
+        lambda: callers[0],
+        lambda caller: facade.opened_services().upstream.accepted(caller),  # noqa: PLW0108 -- not open yet
+        rate_limit=rate_limit,
+        cors_origins=settings.cors_origins,
+    )
     documents = _trusted(settings) or Persisted()
     streams = Streams(
         facade.engine,
@@ -306,10 +360,9 @@ def create_app(settings: Settings | None = None) -> Starlette:
     socket = SocketEndpoint(
         facade.engine,
         streams,
-        lambda: callers[0],
+        admission,
         max_body_bytes=settings.max_body_bytes,
         documents=documents,
-        rate_limit=rate_limit,
         cors_origins=settings.cors_origins,
         draining=draining,
         audit=audit,
@@ -317,12 +370,11 @@ def create_app(settings: Settings | None = None) -> Starlette:
     graphql = GraphQLEndpoint(
         facade.engine,
         facade.opened_services,
-        lambda: callers[0],
+        admission,
         graphiql=graphiql,
         max_body_bytes=settings.max_body_bytes,
         operation_timeout=settings.operation_timeout,
         documents=documents,
-        rate_limit=rate_limit,
         cors_origins=settings.cors_origins,
         metrics=metrics,
         draining=draining,
@@ -330,22 +382,18 @@ def create_app(settings: Settings | None = None) -> Starlette:
     )
     rest = LegacyRest(
         facade.opened_services,
-        lambda: callers[0],
+        admission,
         refresh_path=settings.refresh_path,
         max_body_bytes=settings.max_body_bytes,
         operation_timeout=settings.operation_timeout,
-        rate_limit=rate_limit,
         forward_unknown=settings.forward_unknown,
         shadow=shadow,
-        cors_origins=settings.cors_origins,
     )
     v2 = V2(
         facade.engine,
         facade.opened_services,
-        lambda: callers[0],
+        admission,
         operation_timeout=settings.operation_timeout,
-        rate_limit=rate_limit,
-        cors_origins=settings.cors_origins,
         shadow=shadow,
     )
     health = Health(lambda: facade.services, draining)

@@ -26,6 +26,7 @@ from .errors import (
     UpstreamUnavailable,
 )
 from .http import Http, Reply, error_for
+from .nesting import MOST_LEVELS, nests_too_deep
 from .packed import Packed, arrays
 from .reporting import Leaf, Reporting, Row, Statistics, flatten, name_levels, unflatten
 from .reporting import decode as decode_reporting
@@ -54,6 +55,7 @@ __all__ = [
     "DETECTIONS_PATH",
     "DURATION_FORM",
     "LOGIN_PATH",
+    "MOST_LEVELS",
     "NATIVE_PATH",
     "REFRESH_PATH",
     "REPORTING_PATH",
@@ -99,6 +101,7 @@ __all__ = [
     "jwt_claims",
     "jwt_expiry",
     "name_levels",
+    "nests_too_deep",
     "parse_absolute",
     "parse_duration",
     "parse_relative",

@@ -12,9 +12,11 @@ from typing import Any, Self
 
 import aiohttp
 import httpx
+import yarl
 from httpx_aiohttp import AiohttpTransport
 
 from .errors import (
+    BadInput,
     ButlrError,
     InvalidResponse,
     Unauthenticated,
@@ -83,6 +85,7 @@ class Http:
         transport: httpx.AsyncBaseTransport | None = None,
         max_body_bytes: int = MAX_BODY_BYTES,
         packed_from: int = PACKED_FROM,
+        own_headers: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         """`timeout`: seconds for a whole call, from the wait for a connection to the body's last byte."""
         self._base = _checked_base(base_url)
@@ -91,6 +94,7 @@ class Http:
         self._timeout = timeout
         self._max_body_bytes = max_body_bytes
         self._packed_from = packed_from
+        self._own_headers = own_headers
         self._closed = False
         self._urls: dict[str, httpx.URL] = {}
         # One client serves many callers: a cookie set for one must not go out with another's request.
@@ -113,8 +117,11 @@ class Http:
         headers: Mapping[str, str] | None = None,
         packs: bool = False,
         hear: Hear | None = None,
+        below: str | None = None,
     ) -> Reply:
         """The answer, whatever its status; with `packs` a large one may come packed. `hear` hears a 2xx as it comes.
+
+        `below` is for a path that a client wrote: what goes out must lie below it.
 
         Raises UpstreamTimeout, UpstreamUnavailable or InvalidResponse for faults of the wire, and
         Unauthenticated for a token that cannot stand in a header.
@@ -124,8 +131,13 @@ class Http:
         sent_headers = {} if body is None else {"Content-Type": "application/json"}
         if token is not None:
             sent_headers["Authorization"] = f"Bearer {_checked_token(token, path)}"
+        sent_headers.update(self._own_headers())
         if headers:
             sent_headers.update(headers)
+        if below is not None and not self._is_below(path, below):
+            raise BadInput(
+                "The path leads elsewhere than it says. Write it without dot segments.", path=path, sent=False
+            )
         try:
             async with asyncio.timeout(self._timeout):
                 return await self._exchange(method, path, body, sent_headers, packs, hear)
@@ -203,6 +215,21 @@ class Http:
             if len(self._urls) < MOST_URLS:
                 self._urls[path] = url
         return url
+
+    @property
+    def base_url(self) -> str:
+        return self._prefix
+
+    def _is_below(self, path: str, below: str) -> bool:
+        """Whether the URL that goes out, as the transport will write it, lies below a path of the base URL."""
+        try:
+            out = yarl.URL(str(self._url(path)))
+        except (ValueError, httpx.InvalidURL):
+            return False
+        wanted = f"{self._base.path.rstrip('/')}{below}/"
+        steps = out.path.replace("\\", "/").split("/")
+        same_host = (out.scheme, out.host) == (self._base.scheme, self._base.host)
+        return same_host and out.raw_path.startswith(wanted) and not {".", ".."} & set(steps)
 
     def _translate(self, exc: Exception, path: str) -> ButlrError:
         cause = exc.__cause__

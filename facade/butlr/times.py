@@ -30,6 +30,7 @@ _UNITS = ((_LEAST_MILLIS, 1), (_LEAST_MICROS, 1_000), (_LEAST_NANOS, 1_000_000))
 _LONGEST = 64
 _DURATION = re.compile(r"(?:[0-9]{1,9}(?:mo|ms|[smhdwM]))+")
 _DURATION_PART = re.compile(r"([0-9]+)(mo|ms|[smhdwM])")
+_YEAR, _MOST_YEARS = 365.25 * 86_400, 1900
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 DURATION_FORM = "one or more numbers with a unit of s m h d w M: 30s, 5m, 1h30m, 1w"
@@ -43,6 +44,11 @@ class Duration:
     months: int = 0
     seconds: int = 0
 
+    @property
+    def is_in_calendar(self) -> bool:
+        """Whether a calendar that begins in the year 1 reaches so far back."""
+        return self.months / 12 + self.seconds / _YEAR < _MOST_YEARS
+
     def before(self, moment: datetime) -> datetime:
         """Raises OverflowError or ValueError where no calendar reaches."""
         return _plus_months(moment, -self.months) - timedelta(seconds=self.seconds)
@@ -53,7 +59,7 @@ class Duration:
 
 def parse_rfc3339(text: str) -> datetime | None:
     """In UTC; None for anything else. A bare date and a time without an offset count as UTC."""
-    found = _RFC3339.fullmatch(text)
+    found = _RFC3339.fullmatch(text) if len(text) <= _LONGEST else None
     if found is None:
         return None
     year, month, day, hour, minute, second, fraction, sign, offset_hours, offset_minutes = found.groups()

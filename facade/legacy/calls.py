@@ -14,9 +14,11 @@ from ..butlr import (
     CLIENT_LOGIN_PATH,
     DETECTIONS_PATH,
     LOGIN_PATH,
+    MOST_LEVELS,
     NATIVE_PATH,
     REPORTING_PATH,
     STATS_PATH,
+    nests_too_deep,
 )
 from ..schema import Engine
 from . import operations, shapes
@@ -227,6 +229,8 @@ def _object(request: RestRequest, *, form: bool = False) -> Body:
         raise Untranslatable("It has no body.")
     if form and not text.startswith("{"):
         return dict(parse_qsl(text, keep_blank_values=True))
+    if nests_too_deep(text.encode()):
+        raise Untranslatable(f"Its body nests too deep: {MOST_LEVELS} levels are the limit.")
     try:
         body = orjson.loads(text)
     except orjson.JSONDecodeError as exc:

@@ -4,6 +4,7 @@ from typing import Any
 
 import orjson
 
+from ..butlr import MOST_LEVELS, nests_too_deep
 from .curl import is_curl, read_curl
 from .http_file import read_http
 from .postman import is_collection, read_postman
@@ -22,6 +23,8 @@ def read(text: str) -> tuple[list[RestRequest], bool]:
 
 
 def _read_json(text: str) -> tuple[list[RestRequest], bool]:
+    if nests_too_deep(text.encode()):
+        raise Unreadable(f"Its JSON nests too deep: {MOST_LEVELS} levels are the limit.")
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as exc:

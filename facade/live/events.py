@@ -1,12 +1,11 @@
 """Butlr's webhook events: the envelope, and what of it names an asset or a value."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from ..assets import Assets, normal_mac
-
 
 # Which place an occupancy is of. The `_1MIN` ones are another value, of one minute.
 PLACE_OF_OCCUPANCY = {

@@ -18,6 +18,8 @@ CALL = 1000
 # An asset in a list takes about as long as ten rows of a report; one that a record refers to is looked up.
 LISTED = 10
 REFERRED = 1
+# No row is longer, all its fields selected; short answers have this much free.
+BYTES_A_POINT = 1024
 # Seconds between readings where no window says otherwise.
 READING_EVERY = 60.0
 # Statistics come back without the readings that they were made of.
@@ -57,11 +59,14 @@ def report_cost(body: Body, now: datetime, *, assets: int = 1, calls: int = 1) -
     fields = sum(2 if name == "traffic" else 1 for name in measurements)
     points = fields * max(named, 1) * assets * _windows(resolve_report(body, now), now)
     group = body.get("group_by")
-    if isinstance(group, dict) and not group.get("raw") and "time" not in _listed(group.get("order")):
+    group = group if isinstance(group, dict) else {}
+    order = _listed(group.get("order"))
+    if order and not group.get("raw") and "time" not in order:
         points = points / READINGS_A_STATISTIC
+    # Without an order an answer is flat, and flat ones alone come in pages.
     page = body.get("paginate")
     limit = page.get("limit") if isinstance(page, dict) else None
-    if isinstance(limit, int) and limit > 0:
+    if not order and isinstance(limit, int) and limit > 0:
         points = min(points, limit)
     return calls * CALL + math.ceil(points)
 
@@ -116,6 +121,9 @@ class Budget:
     limit: int | None = None
     now: Callable[[], datetime] = field(default=_now)
     spent: int = 0
+    # Rows that stand in the answer, and its bytes as far as they are written.
+    rows: int = 0
+    written: int = 0
     # Set once the assets reached are too many: nothing of the operation is worth going on with.
     overdrawn: TooComplex | None = None
 
@@ -137,6 +145,30 @@ class Budget:
 
     def stats(self, items: int, measurements: int) -> None:
         self.spend(stats_cost(items, measurements), f"statistics of {_count(items)}")
+
+    @property
+    def cost(self) -> int:
+        """What the operation has cost: what was asked of the upstream, or what came of it where that is more."""
+        return max(self.spent, self.rows)
+
+    def count(self, rows: int) -> None:
+        """Count rows that go into the answer, each time that they are selected. Raises `TooComplex`.
+
+        What was spent is told by spans and windows; only the answer shows how many assets a report was of.
+        """
+        self.rows += rows
+        if self.overdrawn is None and self.limit is not None and self.rows > self.limit:
+            self.overdrawn = TooComplex(self.rows, self.limit, "all rows that it selects")
+        if self.overdrawn is not None:
+            raise self.overdrawn
+
+    def wrote(self, bytes_: int) -> None:
+        """Count bytes of the answer. Raises `TooComplex`."""
+        self.written += bytes_
+        if self.overdrawn is None and self.limit is not None and self.written > self.limit * BYTES_A_POINT:
+            self.overdrawn = TooComplex(self.written // BYTES_A_POINT, self.limit, "an answer of this size")
+        if self.overdrawn is not None:
+            raise self.overdrawn
 
     def reach(self, assets: int, *, listed: bool) -> bool:
         """Spend for assets that an operation has come to; false once they are too many."""

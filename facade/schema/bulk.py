@@ -14,18 +14,22 @@ from typing import Any, ClassVar
 
 import msgspec
 import orjson
-from graphql import GraphQLList, GraphQLNonNull, GraphQLObjectType
+from graphql import GraphQLLeafType, GraphQLList, GraphQLNonNull, GraphQLObjectType, get_named_type
 from graphql.execution.collect_fields import DeferUsage, FieldDetailsList, GroupedFieldSet
 from graphql.execution.values import get_argument_values
 from graphql.pyutils import AwaitableOrValue, Path, Undefined
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
+from ..loaders import Budget, TooComplex
 from .plain import PLAIN
 from .plans import Many, Plan, Plans, streamed
 from .projection import Times, Unproven
 from .selection import ResolveInfo
 from .shapes import Shape, Unread
 from .together import Together
+
+# How much dearer a row is that graphql-core completes field by field.
+PUT_OFF = 10
 
 # What a field of a record came to, by the identities of the field's details and of the record.
 Resolved = dict[tuple[int, int], Any]
@@ -62,16 +66,41 @@ class BulkExecutor(StrawberryGraphQLCoreExecutionContext):
         result: Any,
         position_context: Any,
     ) -> AwaitableOrValue[list[Any]]:
+        if type(result) is list:
+            self._count(return_type, result, position_context)
         if type(result) in (list, Unread) and result and position_context is None:
             plan = self._plan_of_items(return_type, field_details_list)
             if plan and not plan.rest:
                 read, plan = _read(result, plan)
+                if type(result) is Unread:
+                    self._count(return_type, read, None)
                 if plan.many and read:
                     return self._listed_with_many(plan, return_type, field_details_list, info, path, read)
                 listed: list[Any] | None = self._listed(plan, read)
                 if listed is not None:
                     return listed
+        if type(result) is Unread:
+            result = list(result)
+            self._count(return_type, result, position_context)
         return super().complete_list_value(return_type, field_details_list, info, path, result, position_context)
+
+    def complete_leaf_value(self, return_type: GraphQLLeafType, result: Any) -> Any:  # type: ignore[override]
+        if return_type.name == "JSON" and isinstance(result, list | dict) and (budget := self._budget):
+            budget.count(_points_in(result))
+        return super().complete_leaf_value(return_type, result)
+
+    @property
+    def _budget(self) -> Budget | None:
+        return getattr(self.context_value, "budget", None)
+
+    def _count(self, return_type: GraphQLList[Any], items: list[Any], position_context: Any) -> None:
+        """Count what a list adds to the answer. Raises `TooComplex`."""
+        budget = self._budget
+        if budget is None or not isinstance(get_named_type(return_type), GraphQLObjectType):
+            return
+        points = sum(map(_points_of, items))
+        # What is put off is completed field by field.
+        budget.count(points if position_context is None else points * PUT_OFF)
 
     def _plan_of_items(self, return_type: GraphQLList[Any], details: FieldDetailsList) -> Plan | None:
         item_type = return_type.of_type
@@ -188,12 +217,19 @@ class BulkExecutor(StrawberryGraphQLCoreExecutionContext):
             attempt = Attempt(written)
             try:
                 made = await self._made(plan, records, [1] * len(records), attempt)
-                return orjson.Fragment(msgspec.json.encode(made)) if written else made
+                return self._written(msgspec.json.encode(made)) if written else made
+            except TooComplex:
+                raise
             except Exception:  # noqa: BLE001 -- of whatever kind: what is left to graphql-core it judges
                 self._resolved |= attempt.resolved
                 self._held += attempt.held
         completed = super().complete_list_value(return_type, details, info, path, records, None)
         return await completed if self.is_awaitable(completed) else completed
+
+    def _written(self, json: bytes) -> orjson.Fragment:
+        if budget := self._budget:
+            budget.wrote(len(json))
+        return orjson.Fragment(json)
 
     async def _made(self, plan: Plan, records: Sequence[Any], counts: Sequence[int], attempt: Attempt) -> list[Any]:
         """What stands in the answer for each of the records, of which each stands there `counts` times.
@@ -297,11 +333,17 @@ class WritingExecutor(BulkExecutor):
         chunks: list[bytes] = []
         try:
             for part in records.parts(plan.reads):
+                self._count(return_type, part, None)
                 made = await self._made(plan.of(type(part[0])), part, [1] * len(part), Attempt(written=True))
-                chunks.append(b"".join((b",", memoryview(msgspec.json.encode(made))[1:-1])))
+                json = msgspec.json.encode(made)
+                if budget := self._budget:
+                    budget.wrote(len(json))
+                chunks.append(b"".join((b",", memoryview(json)[1:-1])))
                 # Others wait for their turn.
                 await asyncio.sleep(0)
             return self.context_value.large.put(chunks)
+        except TooComplex:
+            raise
         except Exception:  # noqa: BLE001 -- as above
             chunks.clear()
         completed = self.complete_list_value(return_type, details, info, path, list(records), None)
@@ -309,9 +351,27 @@ class WritingExecutor(BulkExecutor):
 
     def _listed(self, plan: Plan, records: list[Any]) -> Any:
         try:
-            return orjson.Fragment(msgspec.json.encode(plan.structs(records, self._times)))
+            json = msgspec.json.encode(plan.structs(records, self._times))
         except Exception:  # noqa: BLE001 -- as above; and of what it may not write, the maps may do
             return self._projected(plan, records)
+        return self._written(json)
+
+
+def _points_of(item: Any) -> int:
+    """How many points an item of a list holds: a series its own, all else one."""
+    times = getattr(item, "times", None)
+    return 1 + len(times) if isinstance(times, list) else 1
+
+
+def _points_in(value: list[Any] | dict[str, Any]) -> int:
+    """How many rows, or entries of a grouped answer, a JSON value holds."""
+    points, waiting = 0, [value]
+    while waiting:
+        one = waiting.pop()
+        points += len(one)
+        if isinstance(one, dict):
+            waiting += [each for each in one.values() if isinstance(each, list | dict)]
+    return points
 
 
 def _items(outcome: Any, many: Many) -> Sequence[Any]:

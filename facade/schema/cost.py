@@ -32,6 +32,8 @@ Fields = list[FieldNode]
 
 # A page that begins inside one upstream is read from two.
 CALLS_A_PAGE = 2
+# The fields of a report that hold all its points.
+POINTS = frozenset({"rows", "series", "groups", "data"})
 
 
 def _report(arguments: Values, below: Fields, values: Values, now: datetime) -> int:
@@ -39,7 +41,9 @@ def _report(arguments: Values, below: Fields, values: Values, now: datetime) -> 
     pages = [field for field in below if field.name.value == "rows_connection"]
     cost = sum(CALLS_A_PAGE * (CALL + (_arguments(page, values).get("first") or DEFAULT_FIRST)) for page in pages)
     if len(pages) < sum(field.name.value != "__typename" for field in below):
-        cost += report_cost(_timed(body), now)
+        once = report_cost(_timed(body), now)
+        # Each selection of the points stands in the answer for itself.
+        cost += once + (once - CALL) * max(0, sum(field.name.value in POINTS for field in below) - 1)
     return cost
 
 

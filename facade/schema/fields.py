@@ -40,19 +40,21 @@ def maybe_list(name: str) -> Any:
     return Optional[GenericAlias(list, (_lazy(name),))]  # noqa: UP045
 
 
-def described(text: str) -> Any:
+def described(text: str, *, deprecated: str | None = None) -> Any:
     """A field that the record has under the same name."""
-    return strawberry.field(description=text)
+    return strawberry.field(description=text, deprecation_reason=deprecated)
 
 
-def alias_of(attribute: str, type_: Any, text: str, *, name: str | None = None) -> Any:
+def alias_of(attribute: str, type_: Any, text: str, *, name: str | None = None, deprecated: str | None = None) -> Any:
     """A field that the record has under another name."""
 
     @reads(attribute)
     def read(root: strawberry.Parent[Any]) -> Any:
         return getattr(root, attribute)
 
-    return strawberry.field(resolver=read, graphql_type=type_, description=text, name=name)
+    return strawberry.field(
+        resolver=read, graphql_type=type_, description=text, name=name, deprecation_reason=deprecated
+    )
 
 
 def counted(resolver: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
@@ -94,8 +96,9 @@ def some(type_name: str, lookup: Lookup, text: str) -> Any:
     @together(*lookup.reads)
     async def resolve(roots: strawberry.Parent[Together], info: Info, ids: list[str] | None = UNSET) -> list[Any]:
         found = await looked_up(lookup, roots.records, info)
-        if ids:
-            found = [items and [item for item in items if item.id in ids] for items in found]
+        if ids is not UNSET and ids is not None:
+            kept = frozenset(ids)
+            found = [items and [item for item in items if item.id in kept] for items in found]
         return _counted(found, roots, info)
 
     return strawberry.field(resolver=resolve, graphql_type=maybe_list(type_name), description=text)

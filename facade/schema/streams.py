@@ -9,7 +9,7 @@ from graphql.execution.collect_fields import FieldDetailsList
 from graphql.execution.incremental import StreamItemQueue, StreamItemValue, WorkResult
 from graphql.pyutils import Path
 
-from .bulk import BulkExecutor
+from .bulk import PUT_OFF, BulkExecutor
 from .plans import Plan
 from .selection import ResolveInfo
 
@@ -40,6 +40,8 @@ class PartsExecutor(BulkExecutor):
             index = initial_index
             try:
                 async for item in _each(iterator):
+                    if budget := self._budget:
+                        budget.count(1 if plan else PUT_OFF)
                     projected = self._projected(plan, (item,)) if plan else None
                     if projected:
                         await queue.push(WorkResult(StreamItemValue(projected[0])))

@@ -11,7 +11,7 @@ from strawberry import ID, UNSET
 
 from ..assets import normal_mac
 from ..butlr import Entry as DetectionRecord
-from ..butlr import Reporting, Row, to_rfc3339, parse_duration
+from ..butlr import Reporting, Row, parse_duration, to_rfc3339
 from ..live import Event as EventRecord
 from ..live import Subscriber
 from ..live.hub import merged

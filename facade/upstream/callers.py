@@ -72,6 +72,9 @@ class Verified(_Bearer):
         """`claims` are verified ones, `exp` among them."""
         super().__init__(token)
         self.expires = float(claims["exp"])
+        # Whose token it is, whichever of theirs; where the issuer does not say, the token itself.
+        subject = claims.get("sub")
+        self.subject = _digest([claims.get("iss"), subject]) if isinstance(subject, str) and subject else self.flight
         tenant = claims.get(tenant_claim)
         self.tenant = tenant if isinstance(tenant, str) and tenant else None
         if self.tenant is not None:

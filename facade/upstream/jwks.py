@@ -12,7 +12,7 @@ import structlog
 from jwt import PyJWK
 from jwt.exceptions import PyJWTError
 
-from ..butlr import ButlrError, Http
+from ..butlr import ButlrError, Http, nests_too_deep
 
 log = structlog.get_logger(__name__)
 
@@ -111,6 +111,8 @@ class Keys:
 
 def _parsed(body: bytes) -> dict[str, SigningKey]:
     """Keys by id. Raises ValueError where there is none that can be used."""
+    if nests_too_deep(body):
+        raise ValueError("a JWKS that nests too deep")
     answer = json.loads(body)
     listed = answer.get("keys") if isinstance(answer, dict) else None
     if not isinstance(listed, list):

@@ -136,6 +136,11 @@ class Upstream:
     def state(self) -> str:
         return self._exchange.state
 
+    @property
+    def traffic(self) -> Exchange:
+        """What sends the calls, for those who count."""
+        return self._exchange
+
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.clock(), UTC)
 
@@ -158,6 +163,7 @@ class Upstream:
         if kept is not None:
             return kept
         ledger.called()
+        began = time.perf_counter()
         try:
             answer = await self._in_time(_key(call, caller), call, caller, ledger)
         except UPSTREAM_FAILED as error:
@@ -165,6 +171,8 @@ class Upstream:
             if stale is None:
                 raise
             return stale
+        finally:
+            ledger.waited(call.name, time.perf_counter() - began)
         ledger.read(answer.entry)
         return answer
 
@@ -278,7 +286,8 @@ class Upstream:
         asked_at = self.clock()
         try:
             reply = await self._exchange.send(path, send, body, caller, deadline)
-        except (Unauthenticated, Forbidden):
+        except Unauthenticated:
+            # A 403 is about what was asked for, and costs that alone.
             await self._refused(caller)
             raise
         if check:
@@ -292,14 +301,19 @@ class Upstream:
         asked_at = self.clock()
         body = canonical(call.body(call.asked) if call.body else call.asked)
         values: list[T] = []
-        reply = await self.exchange(
-            call.send,
-            body,
-            caller,
-            path=call.path,
-            deadline=deadline,
-            check=lambda reply: values.append(call.decode(reply.content)),
-        )
+        try:
+            reply = await self.exchange(
+                call.send,
+                body,
+                caller,
+                path=call.path,
+                deadline=deadline,
+                check=lambda reply: values.append(call.decode(reply.content)),
+            )
+        except Forbidden:
+            # What the same ask brought before may not be read any more; all else may.
+            await self.store.delete(entry_key)
+            raise
         [value] = values
         kept = self._lifetime(call, value, asked_at)
         entry = Entry(

@@ -56,6 +56,8 @@ class Verifier:
                 leeway=LEEWAY,
                 options={"require": ["exp"], "verify_aud": bool(self._audience), "verify_iat": False},
             )
+            # Within the leeway past `exp` it goes upstream, which judges by its own clock, and reads nothing kept.
+            caller = Verified(token, claims, tenant_claim=self._tenant_claim)
         except KeysUnavailable:
             raise Unauthenticated(
                 "The token cannot be verified now, for its issuer's keys cannot be read (FACADE_JWKS_URL). Try again.",
@@ -64,8 +66,10 @@ class Verifier:
             ) from None
         except jwt.InvalidTokenError as error:
             raise _refused(_reason(error)) from None
-        # Within the leeway past `exp` it goes upstream, which judges by its own clock, and reads nothing kept.
-        return Verified(token, claims, tenant_claim=self._tenant_claim)
+        except (OverflowError, RecursionError, TypeError, ValueError):
+            # Signed by the issuer, and yet: numbers that are no time, or claims nested hundreds deep.
+            raise _refused("its claims cannot be read") from None
+        return caller
 
     async def aclose(self) -> None:
         await self._keys.aclose()

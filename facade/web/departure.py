@@ -1,6 +1,7 @@
 """A client that goes away takes its operation with it, and so the upstream work that nobody else waits for."""
 
 import asyncio
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -11,7 +12,7 @@ CLIENT_GONE = 499
 
 
 class Departure:
-    """A context manager that cancels what runs inside once the client has gone, and swallows that cancellation.
+    """An async context manager that cancels what runs inside once the client has gone, and swallows that cancellation.
 
     Afterwards `gone` says whether that happened. Nothing is watched before the first `watch`, given to a `Ledger`
     as `on_call`: an answer from the cache is sooner done than a task is started.
@@ -33,11 +34,11 @@ class Departure:
         self.gone = True
         task.cancel()
 
-    def __enter__(self) -> Self:
+    async def __aenter__(self) -> Self:
         self._task = asyncio.current_task()
         return self
 
-    def __exit__(
+    async def __aexit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
     ) -> bool:
         task, self._task = self._task, None
@@ -45,5 +46,14 @@ class Departure:
             self._watcher.cancel()
         if not self.gone or task is None:
             return False
+        cancelled = isinstance(error, asyncio.CancelledError)
+        if not cancelled:
+            # The cancellation may still wait to be raised, which `uncancel` alone does not undo before Python 3.13.
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(0)
         # Someone else's cancellation besides ours still goes through.
-        return task.uncancel() == 0 and isinstance(error, asyncio.CancelledError)
+        if task.uncancel() > 0:
+            if not cancelled:
+                raise asyncio.CancelledError
+            return False
+        return cancelled

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.routing import BaseRoute, Mount
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 BUNDLE = Path(__file__).parent / "graphiql"
@@ -35,4 +36,9 @@ class GraphiQL:
         )
 
     def route(self) -> BaseRoute:
-        return Mount("/graphiql", StaticFiles(directory=self._bundle), name="graphiql")
+        async def page(_: Request) -> Response:
+            return self.page()
+
+        files = StaticFiles(directory=self._bundle)
+        # The page by its file's name has the page's policy, too.
+        return Mount("/graphiql", routes=[Route("/index.html", page), Mount("/", files)], name="graphiql")

@@ -10,13 +10,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from .. import tracing
 from ..butlr import RateLimited, Unauthenticated
-from ..loaders import Services
+from ..loaders import Budget, Services
 from ..schema import Context, Engine, Later, Outcome
 from ..upstream import Caller, Ledger
-from .audit import codes, note, note_caller, note_document, noted
-from .caching import NEVER_KEPT, cache_headers, etag_of, is_fresh, known_tags
-from .callers import Callers
+from .admission import Admission
+from .audit import LONGEST_NAME, note, note_document, note_errors, noted
+from .caching import NEVER_KEPT, cache_headers, etag_of, is_fresh, is_known
 from .chunked import ChunkedResponse
 from .departure import CLIENT_GONE, Departure
 from .documents import NotFound, Persisted, Trusted
@@ -30,11 +31,23 @@ from .incremental import NEEDS_PARTS, PartsResponse
 from .live import Operation, Streams
 from .live_http import Framing, StreamResponse, framing_of
 from .metrics import Metrics
-from .params import HTML_TYPE, JSON_TYPE, RESPONSE_TYPE, BadRequest, Params, accepted, read_params, takes_parts
-from .rates import RateLimit, rate_key
+from .params import (
+    DOCUMENT_NAMES,
+    HTML_TYPE,
+    JSON_TYPE,
+    RESPONSE_TYPE,
+    BadRequest,
+    Dialect,
+    Params,
+    accepted,
+    dialect_of,
+    read_params,
+)
 
 # What of a GET makes it an operation and not a visit of GraphiQL's page.
-NAMES_A_DOCUMENT = {"query", "extensions", "documentId", "id"}
+NAMES_A_DOCUMENT = {"query", "extensions", *DOCUMENT_NAMES}
+# Where what an operation cost is noted.
+_BUDGET = "facade.budget"
 VARY = "Authorization, X-API-Key, Accept, Accept-Encoding"
 
 
@@ -56,13 +69,12 @@ class GraphQLEndpoint:
         self,
         engine: Engine,
         services: Callable[[], Services],
-        callers: Callable[[], Callers],
+        admission: Admission,
         *,
         graphiql: GraphiQL | None,
         max_body_bytes: int,
         operation_timeout: float | None = None,
         documents: Trusted | Persisted | None = None,
-        rate_limit: RateLimit | None = None,
         cors_origins: Collection[str] = (),
         metrics: Metrics | None = None,
         draining: Draining | None = None,
@@ -70,12 +82,11 @@ class GraphQLEndpoint:
     ) -> None:
         self._engine = engine
         self._services = services
-        self._callers = callers
+        self._admission = admission
         self._graphiql = graphiql
         self._max_body_bytes = max_body_bytes
         self._operation_timeout = operation_timeout
         self._documents = documents or Persisted()
-        self._rate_limit = rate_limit
         self._cors_origins = cors_origins
         self._metrics = metrics
         self._draining = draining
@@ -85,6 +96,10 @@ class GraphQLEndpoint:
         request = Request(scope, receive)
         response = await self._respond(request)
         response.headers.setdefault("Vary", VARY)
+        if not response.headers.get("content-type", "").startswith(HTML_TYPE):
+            budget: Budget | None = scope.get(_BUDGET)
+            response.headers["X-Cost"] = str(budget.cost if budget else 0)
+            response.headers["X-Cost-Limit"] = str(self._engine.cost_limit)
         await response(scope, receive, send)
 
     async def _respond(self, request: Request) -> Response:
@@ -99,10 +114,7 @@ class GraphQLEndpoint:
             # A client that takes a stream alone gets any operation as one.
             streams_all = framing is not None and media is None
             media = self._answerable(request, JSON_TYPE if streams_all else media)
-            caller = await self._callers().of(request.headers)
-            note_caller(request.scope, caller)
-            if self._rate_limit:
-                await self._rate_limit.check(rate_key(request, caller))
+            caller = await self._admission.caller(request)
             params = await read_params(request, self._max_body_bytes)
             text = self._documents.text(params)
         except (BadRequest, NotFound, RateLimited, Unauthenticated) as error:
@@ -114,7 +126,7 @@ class GraphQLEndpoint:
         """Return the media type to answer in. Raises `BadRequest` for what is not answered, whatever it asks."""
         if request.method not in ("GET", "POST"):
             raise BadRequest(405, "Use GET or POST.", {"Allow": "GET, POST"})
-        if media is None and self._engine.has_parts and takes_parts(request.headers.get("accept")):
+        if media is None and self._engine.has_parts and dialect_of(request.headers.get("accept")):
             media = JSON_TYPE
         if media is None:
             raise BadRequest(406, f"Accept {RESPONSE_TYPE} or {JSON_TYPE}.")
@@ -152,11 +164,12 @@ class GraphQLEndpoint:
             asked = Operation(document, params, caller, request.scope.get("request_id", ""), resume)
             return self._streamed(request, asked, framing, self._streams)
         needs_parts = self._engine.comes_in_parts(document, params.variables, params.operation_name)
-        if needs_parts and not takes_parts(request.headers.get("accept")):
+        dialect = dialect_of(request.headers.get("accept")) if needs_parts else None
+        if needs_parts and dialect is None:
             note(request.scope, outcome="refused", codes=["BAD_USER_INPUT"])
             return _refusal(BadRequest(406, NEEDS_PARTS), media)
         deadline = None if self._operation_timeout is None else time.monotonic() + self._operation_timeout
-        with Departure(request.receive) as departure:
+        async with Departure(request.receive) as departure:
             ledger = Ledger(
                 fresh=is_fresh(request.headers.get("cache-control", "")),
                 deadline=deadline,
@@ -164,16 +177,28 @@ class GraphQLEndpoint:
             )
             context = Context(self._services(), caller, ledger, request.scope.get("request_id", ""))
             outcome: Outcome | None = None
-            try:
-                outcome = await self._engine.run(
-                    document, params.variables, params.operation_name, context, written=True
-                )
-            finally:
-                if outcome is None or outcome.later is None:
-                    context.close()
+            name = document.operation_name(params.operation_name)
+            attributes = operation_attributes(operation, name, text)
+            with tracing.span(attributes["graphql.operation.type"], attributes=attributes) as span:
+                try:
+                    outcome = await self._engine.run(
+                        document,
+                        params.variables,
+                        params.operation_name,
+                        context,
+                        written=True,
+                        whole=dialect is Dialect.FORMER,
+                    )
+                finally:
+                    span.set(_outcome_attributes(ledger, context, outcome))
+                    if outcome and outcome.errors:
+                        span.failed(str((outcome.errors[0].extensions or {}).get("code")))
+                    if outcome is None or outcome.later is None:
+                        context.close()
+        request.scope[_BUDGET] = context.budget
         if departure.gone or outcome is None:
             await _close(outcome, context)
-            note(request.scope, outcome="left", cost=context.budget.spent)
+            note(request.scope, outcome="left", cost=context.budget.cost)
             return Response(status_code=CLIENT_GONE)
         request.scope["facade.ledger"] = ledger
         if outcome.later:
@@ -182,7 +207,8 @@ class GraphQLEndpoint:
 
     def _streamed(self, request: Request, asked: Operation, framing: Framing, streams: Streams) -> StreamResponse:
         def ended(how: str, errors: Sequence[GraphQLError]) -> None:
-            note(request.scope, outcome=how, codes=codes(errors))
+            note(request.scope, outcome=how)
+            note_errors(request.scope, errors)
             streams.ended(asked, how)
 
         note(request.scope, outcome="left")
@@ -192,9 +218,12 @@ class GraphQLEndpoint:
         self, request: Request, outcome: Outcome, context: Context, operation: OperationType | None, media: str
     ) -> Response:
         ledger, caller, kind = context.ledger, context.caller, operation.value if operation else "-"
-        note(request.scope, outcome=_ended(outcome), codes=codes(outcome.errors), cost=context.budget.spent)
+        note(request.scope, outcome=_ended(outcome), cost=context.budget.cost)
+        causes = note_errors(request.scope, outcome.errors)
         if self._metrics:
-            self._metrics.operation(kind, _ended(outcome), context.budget.spent)
+            self._metrics.operation(kind, _ended(outcome), context.budget.cost)
+            for cause in causes:
+                self._metrics.failed(cause.code, cause.count)
         status = 200 if outcome.executed else _request_error(media)
         media_type = f"{media}; charset=utf-8"
         cacheable = operation is OperationType.QUERY and outcome.executed
@@ -206,13 +235,13 @@ class GraphQLEndpoint:
         if request.method == "GET" and outcome.executed and not outcome.errors:
             etag = etag_of(media.encode(), coding.encode(), body)
             headers["ETag"] = etag
-            if etag in known_tags(request.headers.get("if-none-match", "")):
+            if is_known(etag, request.headers.get("if-none-match", "")):
                 return Response(status_code=304, headers=headers)
         if coding != IDENTITY:
             headers["Content-Encoding"] = coding
             body = await encoded(body, coding)
         if cacheable and not outcome.errors and caller is not None:
-            request.scope[OFFERED] = Offer(caller, ledger, kind, context.budget.spent, noted(request.scope))
+            request.scope[OFFERED] = Offer(caller, ledger, kind, context.budget.cost, noted(request.scope))
         return Response(body, status, headers, media_type=media_type)
 
     def _in_parts(
@@ -220,13 +249,34 @@ class GraphQLEndpoint:
     ) -> PartsResponse:
         def ended(errors: Sequence[GraphQLError], gone: bool) -> None:
             ended = "left" if gone else "partial" if errors else "ok"
-            note(request.scope, outcome=ended, codes=codes(errors), cost=context.budget.spent)
+            note(request.scope, outcome=ended, cost=context.budget.cost)
+            note_errors(request.scope, errors)
             if self._metrics and not gone:
-                self._metrics.operation(operation.value if operation else "-", ended, context.budget.spent)
+                self._metrics.operation(operation.value if operation else "-", ended, context.budget.cost)
 
         # Until it has all been sent.
         note(request.scope, outcome="left")
         return PartsResponse(outcome, later, context, ended, draining=self._draining)
+
+
+def operation_attributes(operation: OperationType | None, name: str | None, text: str) -> dict[str, str]:
+    """By the semantic conventions for GraphQL."""
+    attributes = {"graphql.operation.type": operation.value if operation else "graphql"}
+    if name:
+        attributes["graphql.operation.name"] = name[:LONGEST_NAME]
+    tracer = tracing.tracer()
+    if tracer and tracer.documents:
+        attributes["graphql.document"] = text
+    return attributes
+
+
+def _outcome_attributes(ledger: Ledger, context: Context, outcome: Outcome | None) -> tracing.Attributes:
+    return {
+        "facade.cache": str(ledger.status) if ledger.status else None,
+        "facade.calls": ledger.calls,
+        "facade.points": context.budget.cost,
+        "facade.outcome": _ended(outcome) if outcome else "left",
+    }
 
 
 async def _close(outcome: Outcome | None, context: Context) -> None:

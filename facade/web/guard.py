@@ -15,18 +15,29 @@ SIMPLE_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-d
 
 
 def is_forged(headers: Headers, origins: Collection[str] = ()) -> bool:
-    """Whether a GET may come from a foreign page: it could not read the answer, yet would have spent for it.
+    """Whether a foreign page may have made a browser send this: to spend for what it cannot read, or to log in.
 
-    Browsers say by `Sec-Fetch-Site` where a request comes from, and pages cannot change that.
+    Browsers say by `Sec-Fetch-Site` where a request comes from, older ones by the `Origin` of a POST alone, and pages
+    can change neither. Other programs send neither.
     """
-    if headers.get("sec-fetch-site", "none") in ("none", "same-origin"):
+    origin = headers.get("origin")
+    if "sec-fetch-site" in headers:
+        if headers["sec-fetch-site"].strip().lower() in ("none", "same-origin"):
+            return False
+    elif origin is None or _is_own(origin, headers):
         return False
-    if "*" in origins or headers.get("origin") in origins:
+    if "*" in origins or origin in origins:
         return False
     content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type and content_type not in SIMPLE_TYPES:
         return False
     return not any(name in headers for name in PREFLIGHTED)
+
+
+def _is_own(origin: str, headers: Headers) -> bool:
+    """Whether an origin has the name that the request was sent to."""
+    name = origin.strip().lower().partition("://")[2]
+    return bool(name) and name in (headers.get("host", "").lower(), headers.get("x-forwarded-host", "").lower())
 
 
 class LocalHosts:
@@ -65,5 +76,6 @@ class LocalHosts:
 def _name_of(host: str) -> str:
     host = host.strip().lower()
     if host.startswith("["):
-        return host[1:].partition("]")[0]
+        name, bracket, rest = host[1:].partition("]")
+        return name if bracket and (not rest or rest.startswith(":")) else ""
     return host.partition(":")[0].rstrip(".")

@@ -30,7 +30,7 @@ class HotLayer:
             await self._app(scope, receive, send)
             return
         kept = self._hot.find(asked)
-        if kept and await self._hot.is_counted(asked, kept, scope["client"][0] if scope.get("client") else None):
+        if kept and await self._hot.is_counted(kept, scope["client"][0] if scope.get("client") else None):
             await _send(self._hot.repeat(asked, kept, began), send)
             return
         await self._app(scope, receive, self._keeping(asked, scope, send))

@@ -57,7 +57,7 @@ class PartsResponse(Response):
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         last: dict[str, Any] = {}
-        with Departure(receive) as departure:
+        async with Departure(receive) as departure:
             departure.watch()
             try:
                 await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})

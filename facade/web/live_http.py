@@ -97,7 +97,7 @@ class StreamResponse(Response):
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         errors: list[GraphQLError] = []
         how = "ok"
-        with Departure(receive) as departure:
+        async with Departure(receive) as departure:
             departure.watch()
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             try:

@@ -1,7 +1,7 @@
 """Subscriptions over WebSocket: the protocol `graphql-transport-ws`."""
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from contextlib import aclosing, suppress
 from typing import Any
 
@@ -14,13 +14,12 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from ..butlr import RateLimited, Unauthenticated
 from ..schema import Engine
 from ..upstream import Caller
-from .audit import AuditLog, codes, noted, note, note_caller, note_document, record, recorded
-from .callers import Callers
+from .admission import Admission
+from .audit import AuditLog, note, note_caller, note_document, note_errors, noted, record, recorded
 from .documents import NotFound, Persisted, Trusted
 from .draining import Draining
 from .live import SEND_WITHIN, Ending, Operation, Streams, body_of
-from .params import BadRequest, params_of
-from .rates import RateLimit, counted_as
+from .params import BadRequest, params_of, read_json
 from .requests import id_of
 
 PROTOCOL = "graphql-transport-ws"
@@ -47,18 +46,17 @@ class SocketEndpoint:
         self,
         engine: Engine,
         streams: Streams,
-        callers: Callable[[], Callers],
+        admission: Admission,
         *,
         max_body_bytes: int,
         documents: Trusted | Persisted,
-        rate_limit: RateLimit | None = None,
         cors_origins: Collection[str] = (),
         draining: Draining | None = None,
         audit: AuditLog | None = None,
         init_within: float = INIT_WITHIN,
     ) -> None:
-        self.engine, self.streams, self.callers = engine, streams, callers
-        self.max_body_bytes, self.documents, self.rate_limit = max_body_bytes, documents, rate_limit
+        self.engine, self.streams, self.admission = engine, streams, admission
+        self.max_body_bytes, self.documents = max_body_bytes, documents
         self.draining, self.audit = draining, audit
         self.init_within = init_within
         self._cors_origins = cors_origins
@@ -96,6 +94,7 @@ class Connection:
         self._endpoint, self._socket = endpoint, socket
         self._caller: Caller | None = None
         self._headers = socket.headers
+        self._address = socket.client.host if socket.client else "-"
         self._is_acknowledged = False
         self._operations: dict[str, asyncio.Task[None]] = {}
         self._closing: asyncio.Future[Closed] = asyncio.get_running_loop().create_future()
@@ -145,8 +144,8 @@ class Connection:
         if len(text) > self._endpoint.max_body_bytes:
             raise Closed(TOO_LARGE, f"A message is larger than {self._endpoint.max_body_bytes} bytes.")
         try:
-            message = orjson.loads(text)
-        except orjson.JSONDecodeError:
+            message = read_json(text.encode())
+        except (ValueError, BadRequest):
             raise Closed(BAD_MESSAGE, "A message is not JSON.") from None
         if not isinstance(message, dict) or not isinstance(message.get("type"), str):
             raise Closed(BAD_MESSAGE, "A message is an object with `type`.")
@@ -183,8 +182,8 @@ class Connection:
         credentials: dict[str, str] = {name: given[name] for name in ("authorization", "x-api-key") if name in given}
         self._headers = Headers(dict(self._socket.headers) | credentials)
         try:
-            self._caller = await self._endpoint.callers().of(self._headers)
-        except Unauthenticated as error:
+            self._caller = await self._endpoint.admission.known(self._headers, self._address)
+        except (RateLimited, Unauthenticated) as error:
             raise Closed(FORBIDDEN, str(error)[:120]) from None
         self._is_acknowledged = True
         await self._send({"type": "connection_ack"})
@@ -227,9 +226,7 @@ class Connection:
         note_caller(scope, self._caller)
         note(scope, outcome="left")
         try:
-            if endpoint.rate_limit:
-                client = self._socket.client.host if self._socket.client else None
-                await endpoint.rate_limit.check(counted_as(self._headers, client, self._caller))
+            await endpoint.admission.count(self._caller, self._address)
             params = params_of(payload)
             text = endpoint.documents.text(params)
         except (BadRequest, NotFound, RateLimited) as error:
@@ -250,13 +247,15 @@ class Connection:
                     continue
                 errors += outcome.errors
                 if not outcome.executed:
-                    note(scope, outcome="refused", codes=codes(errors))
+                    note(scope, outcome="refused")
+                    note_errors(scope, errors)
                     endpoint.streams.ended(operation, "refused")
                     await self._send({"id": id_, "type": "error", "payload": [each.formatted for each in errors]})
                     return
                 await self._send_text(b'{"id":%b,"type":"next","payload":%b}' % (orjson.dumps(id_), body_of(outcome)))
         how = "partial" if errors else "ok"
-        note(scope, outcome=how, codes=codes(errors))
+        note(scope, outcome=how)
+        note_errors(scope, errors)
         endpoint.streams.ended(operation, how)
         await self._send({"id": id_, "type": "complete"})
 

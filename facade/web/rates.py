@@ -3,8 +3,7 @@
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from hashlib import sha256
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -15,7 +14,7 @@ from limits.errors import StorageError
 from starlette.requests import Request
 
 from ..butlr import RateLimited
-from ..upstream import Caller, Service
+from ..upstream import Caller, Service, Verified
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +32,7 @@ class Windows:
     """
 
     def __init__(
-        self, item: RateLimitItem, *, clock: Callable[[], float] = time.time, most: int = MOST_CALLERS
+        self, item: RateLimitItem, *, clock: Callable[[], float] = time.monotonic, most: int = MOST_CALLERS
     ) -> None:
         self._amount, self._length = item.amount, item.get_expiry()
         self._clock = clock
@@ -41,12 +40,17 @@ class Windows:
         # Number of the window, what was counted in it, and in the one before.
         self._counted: OrderedDict[str, tuple[int, int, int]] = OrderedDict()
 
+    def has_room(self, caller: str) -> bool:
+        """Whether another request would not be one too many."""
+        now, length = self._clock(), self._length
+        _, counted, before = self._window(caller, now)
+        return before * (1 - now % length / length) + counted + 1 <= self._amount
+
     def hit(self, caller: str) -> bool:
         """Count a request unless it is one too many, and say whether it was counted."""
-        now, length = self._clock(), self._length
-        number, counted, before = self._window(caller, now)
-        if before * (1 - now % length / length) + counted + 1 > self._amount:
+        if not self.has_room(caller):
             return False
+        number, counted, before = self._window(caller, self._clock())
         self._counted[caller] = number, counted + 1, before
         self._counted.move_to_end(caller)
         if len(self._counted) > self._most:
@@ -107,26 +111,50 @@ class RateLimit:
 
     async def check(self, caller: str) -> None:
         """Count a request. Raises `RateLimited` where it is one too many."""
-        for item, own in zip(self._items, self._own, strict=True):
+        # Where there are several, all are asked before any counts: what one refuses must not use up another.
+        windows = list(zip(self._items, self._own, strict=True))
+        if len(windows) > 1:
+            for item, own in windows:
+                if not await self._has_room(item, own, caller):
+                    raise await self._limited(item, own, caller)
+        for item, own in windows:
             if not await self._hit(item, own, caller):
-                # At the most a whole window; the counter slides, so it is seldom that long.
-                wait = float(max(1, math.ceil(await self._wait(item, own, caller))))
-                raise RateLimited(
-                    f"This facade allows {item} to each caller. Try again in {wait:.0f} seconds.", retry_after=wait
-                )
+                raise await self._limited(item, own, caller)
+
+    async def _limited(self, item: RateLimitItem, own: Windows, caller: str) -> RateLimited:
+        # At the most a whole window; the counter slides, so it is seldom that long.
+        wait = float(max(1, math.ceil(await self._wait(item, own, caller))))
+        return RateLimited(
+            f"This facade allows {item} to each caller. Try again in {wait:.0f} seconds.", retry_after=wait
+        )
 
     def check_at_once(self, caller: str) -> bool:
         """Count a request without waiting; false where that cannot be, or it is one too many: `check` tells which."""
-        return self._shared is None and all(own.hit(caller) for own in self._own)
+        if self._shared is not None or not all(own.has_room(caller) for own in self._own):
+            return False
+        for own in self._own:
+            own.hit(caller)
+        return True
+
+    async def _has_room(self, item: RateLimitItem, own: Windows, caller: str) -> bool:
+        if self._shared and time.monotonic() >= self._down_until:
+            try:
+                return await self._shared.test(item, caller)
+            except StorageError as error:
+                self._is_down(error)
+        return own.has_room(caller)
 
     async def _hit(self, item: RateLimitItem, own: Windows, caller: str) -> bool:
         if self._shared and time.monotonic() >= self._down_until:
             try:
                 return await self._shared.hit(item, caller)
             except StorageError as error:
-                self._down_until = time.monotonic() + DOWN_FOR
-                log.warning("rates are counted in this process alone", error=str(error.storage_error))
+                self._is_down(error)
         return own.hit(caller)
+
+    def _is_down(self, error: StorageError) -> None:
+        self._down_until = time.monotonic() + DOWN_FOR
+        log.warning("rates are counted in this process alone", error=str(error.storage_error))
 
     async def _wait(self, item: RateLimitItem, own: Windows, caller: str) -> float:
         if self._shared and time.monotonic() >= self._down_until:
@@ -137,15 +165,18 @@ class RateLimit:
         return own.wait(caller)
 
 
-def rate_key(request: Request, caller: Caller | None) -> str:
-    return counted_as(request.headers, request.client.host if request.client else None, caller)
+def address_of(request: Request) -> str:
+    return request.client.host if request.client else "-"
 
 
-def counted_as(headers: Mapping[str, str], host: str | None, caller: Caller | None) -> str:
-    """Who is counted: a token, an API key, else an address. A facade's own login is many people's."""
-    if caller is not None and not isinstance(caller, Service):
-        return caller.scope
-    key = headers.get("x-api-key") or headers.get("authorization")
-    if caller is not None and key:
-        return sha256(key.encode()).hexdigest()
-    return host or "-"
+def counted_as(caller: Caller | None, *, proven: bool) -> str | None:
+    """Who is counted: the API key that matched, a verified subject, a token that is `proven`; None: the address.
+
+    Never what a caller only claims, for that may be another in each request.
+    """
+    if isinstance(caller, Service):
+        # The facade's own login is many people's.
+        return None if caller.key is None else f"key {caller.key}"
+    if caller is None or not proven:
+        return None
+    return caller.subject if isinstance(caller, Verified) else caller.scope

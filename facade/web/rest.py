@@ -5,9 +5,8 @@ GraphQL shares the upstream call. Times that Butlr no longer takes (relative to 
 `X-Resolved-Span` says which.
 """
 
-import math
 import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from starlette.requests import Request
@@ -21,24 +20,21 @@ from ..butlr import (
     REPORTING_PATH,
     STATS_PATH,
     ButlrError,
-    RateLimited,
     Reply,
     Unauthenticated,
-    UpstreamTimeout,
 )
 from ..legacy import RestRequest
 from ..legacy.successors import LegacyCall, living
 from ..loaders import Services
 from ..series import Body, Query, read_csv, read_stats, resolve_report, resolve_span
 from ..upstream import Answer, Caller, Ledger
+from .admission import Admission
 from .answers import message
-from .audit import LONGEST_NAME, note, note_caller
-from .caching import NEVER_KEPT, cache_headers, is_fresh
-from .callers import Callers
+from .audit import LONGEST_NAME, note, note_failure
+from .caching import cache_headers, is_fresh
 from .departure import CLIENT_GONE, Departure
-from .guard import is_forged
-from .params import JSON_TYPE, BadRequest, read_body
-from .rates import RateLimit, rate_key
+from .params import BadRequest, read_body
+from .passing import failed, raw_target, sent_headers, verbatim
 from .rest_bodies import detections_body, report_body, stats_body
 from .shadow import Replay, Shadow
 from .usage import NOTED, noted
@@ -67,25 +63,21 @@ class LegacyRest:
     def __init__(
         self,
         services: Callable[[], Services],
-        callers: Callable[[], Callers],
+        admission: Admission,
         *,
         refresh_path: str,
         max_body_bytes: int,
         operation_timeout: float | None = None,
-        rate_limit: RateLimit | None = None,
         forward_unknown: bool = False,
         shadow: Shadow | None = None,
-        cors_origins: Collection[str] = (),
     ) -> None:
         self._services = services
-        self._callers = callers
+        self._admission = admission
         self._refresh_path = refresh_path
         self._max_body_bytes = max_body_bytes
         self._operation_timeout = operation_timeout
-        self._rate_limit = rate_limit
         self._forward_unknown = forward_unknown
         self._shadow = shadow
-        self._cors_origins = cors_origins
 
     def routes(self) -> list[BaseRoute]:
         handlers: dict[str, Callable[[Request], Awaitable[Response]]] = {
@@ -117,13 +109,18 @@ class LegacyRest:
             )
         try:
             caller = await self._caller(request)
+            target = raw_target(request.scope, PREFIX)
             body = await read_body(request, self._max_body_bytes)
-            query = request.url.query
-            return _verbatim(
-                await self._services().upstream.butlr.http.send(
-                    request.method, f"{path}?{query}" if query else path, body=body or None, token=await caller.token()
-                )
+            http = self._services().upstream.butlr.http
+            reply = await http.send(
+                request.method,
+                target,
+                body=body or None,
+                token=await caller.token(),
+                headers=sent_headers(request.headers),
+                below=PREFIX,
             )
+            return verbatim(reply, base_url=http.base_url, our_root=request.scope.get("root_path", ""))
         except BadRequest as refused:
             return message(refused.status, str(refused))
         except ButlrError as error:
@@ -131,12 +128,8 @@ class LegacyRest:
 
     async def _caller(self, request: Request) -> Caller:
         """Who asks. Raises `BadRequest`, `Unauthenticated`, or `RateLimited` where they have asked too often."""
-        if is_forged(request.headers, self._cors_origins):
-            raise BadRequest(403, "A page of another site made this request. Send an Authorization header with it.")
-        caller = await self._callers().of(request.headers)
-        note_caller(request.scope, caller)
-        if self._rate_limit:
-            await self._rate_limit.check(rate_key(request, caller))
+        self._admission.refuse_forged(request)
+        caller = await self._admission.caller(request)
         if caller is None:
             raise Unauthenticated("This needs a token, sent as `Authorization: Bearer …`.")
         return caller
@@ -147,10 +140,12 @@ class LegacyRest:
         async def login(request: Request) -> Response:
             note(request.scope, type="login", operation=f"POST {path}")
             try:
-                if self._rate_limit:
-                    await self._rate_limit.check(rate_key(request, None))
+                self._admission.refuse_forged(request)
+                await self._admission.count_address(request)
                 body = await read_body(request, self._max_body_bytes)
-                return _verbatim(await self._services().upstream.butlr.http.send("POST", path, body=body))
+                headers = sent_headers(request.headers)
+                http = self._services().upstream.butlr.http
+                return verbatim(await http.send("POST", path, body=body, headers=headers))
             except BadRequest as refused:
                 return message(refused.status, str(refused))
             except ButlrError as error:
@@ -167,7 +162,7 @@ class LegacyRest:
                 body = parse(given)
                 if body is None:
                     # Not a body we can tell anything of: the upstream says what is wrong with it.
-                    return _verbatim(await self._as_it_came(path, given, caller))
+                    return verbatim(await self._as_it_came(path, given, caller, sent_headers(request.headers)))
                 response = await self._answer(request, read, body, caller)
             except BadRequest as refused:
                 return message(refused.status, str(refused))
@@ -183,7 +178,7 @@ class LegacyRest:
     async def _answer(self, request: Request, read: Read, body: Body, caller: Caller) -> Response:
         timeout = self._operation_timeout
         deadline = None if timeout is None else time.monotonic() + timeout
-        with Departure(request.receive) as departure:
+        async with Departure(request.receive) as departure:
             ledger = Ledger(
                 fresh=is_fresh(request.headers.get("cache-control", "")), deadline=deadline, on_call=departure.watch
             )
@@ -195,11 +190,11 @@ class LegacyRest:
             return Response(answer.content, 200, headers, media_type=answer.content_type)
         return Response(status_code=CLIENT_GONE)
 
-    async def _as_it_came(self, path: str, body: bytes, caller: Caller) -> Reply:
+    async def _as_it_came(self, path: str, body: bytes, caller: Caller, headers: dict[str, str]) -> Reply:
         upstream = self._services().upstream
 
         async def send(body: bytes, token: str) -> Reply:
-            return await upstream.butlr.http.call("POST", path, body=body, token=token)
+            return await upstream.butlr.http.call("POST", path, body=body, token=token, headers=headers)
 
         return await upstream.exchange(send, body, caller, path=path)
 
@@ -232,22 +227,6 @@ def _format(body: Body) -> object:
     return options.get("format") if isinstance(options, dict) else None
 
 
-def _verbatim(reply: Reply) -> Response:
-    return Response(reply.body, reply.status, NEVER_KEPT, media_type=reply.content_type or JSON_TYPE)
-
-
 def _failed(error: ButlrError, request: Request) -> Response:
-    """The upstream's own answer where there was one; else a status that says how it failed."""
-    note(request.scope, codes=[error.code])
-    headers = dict(NEVER_KEPT)
-    if error.retry_after is not None:
-        headers["Retry-After"] = str(math.ceil(error.retry_after))
-    if error.status is not None and error.body:
-        return Response(error.body, error.status, headers, media_type=error.content_type or JSON_TYPE)
-    status = error.status or _STATUS.get(type(error), 502)
-    if status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
-    return message(status, str(error), headers)
-
-
-_STATUS: dict[type[ButlrError], int] = {Unauthenticated: 401, RateLimited: 429, UpstreamTimeout: 504}
+    note_failure(request.scope, error)
+    return failed(error)

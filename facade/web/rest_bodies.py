@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import orjson
+from .params import read_json
 
 
 def report_body(body: bytes) -> dict[str, Any] | None:
@@ -40,9 +40,10 @@ def stats_body(body: bytes) -> dict[str, Any] | None:
 
 
 def _object(body: bytes) -> dict[str, Any] | None:
+    """The body as an object; None where the upstream shall judge it. Raises `BadRequest` for what no one can read."""
     try:
-        parsed = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        parsed = read_json(body)
+    except ValueError:
         return None
     return parsed if isinstance(parsed, dict) else None
 

@@ -3,7 +3,6 @@
 import asyncio
 from typing import Any
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -12,8 +11,8 @@ from ..butlr import RateLimited
 from ..legacy import Unreadable, translate_one
 from ..schema import Engine
 from .answers import fleeting
-from .params import JSON_TYPE, BadRequest, read_body
-from .rates import RateLimit, rate_key
+from .params import JSON_TYPE, BadRequest, read_body, read_json
+from .rates import RateLimit, address_of
 
 PATH = "/graphiql/translate"
 # Variables of the logins. The page has a dialog of its own for these.
@@ -48,7 +47,7 @@ class TranslateEndpoint:
     async def _answer(self, request: Request) -> Response:
         try:
             if self._rate_limit:
-                await self._rate_limit.check(rate_key(request, None))
+                await self._rate_limit.check(address_of(request))
             text = await self._text(request)
             # In a thread: a text may be as long as a body may.
             return await asyncio.to_thread(self._translated, text)
@@ -62,8 +61,8 @@ class TranslateEndpoint:
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON_TYPE:
             raise BadRequest(415, f"Send the text as {JSON_TYPE}.", {"Accept-Post": JSON_TYPE})
         try:
-            body = orjson.loads(await read_body(request, self._max_body_bytes))
-        except orjson.JSONDecodeError as exc:
+            body = read_json(await read_body(request, self._max_body_bytes))
+        except ValueError as exc:
             raise BadRequest(400, "The body is not JSON.") from exc
         text = body.get("text") if isinstance(body, dict) else None
         if not isinstance(text, str):

@@ -75,7 +75,7 @@ class UsageEndpoint:
 
     async def _answer(self, request: Request) -> Response:
         if not self._is_operator(request.headers):
-            return message(401, "Send FACADE_USAGE_KEY as `Authorization: Bearer …`.")
+            return message(401, "Send FACADE_USAGE_KEY as `Authorization: Bearer …`.", {"WWW-Authenticate": "Bearer"})
         written = request.query_params.get("days", "7")
         if not (written.isascii() and written.isdigit() and 1 <= int(written[:4]) <= KEPT_DAYS):
             return message(400, f"`days` must be a number from 1 to {KEPT_DAYS}.")

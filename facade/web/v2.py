@@ -31,14 +31,12 @@ from ..legacy.successors import LegacyCall
 from ..loaders import Services
 from ..schema import Context, Engine, Outcome
 from ..upstream import Caller, Ledger
+from .admission import Admission
 from .answers import message
-from .audit import codes, note, note_caller, note_document
-from .caching import cache_headers, etag_of, is_fresh, known_tags
-from .callers import Callers
+from .audit import note, note_document, note_errors
+from .caching import cache_headers, etag_of, is_fresh, is_known
 from .departure import CLIENT_GONE, Departure
-from .guard import is_forged
-from .params import JSON_TYPE
-from .rates import RateLimit, rate_key
+from .params import JSON_TYPE, BadRequest
 from .shadow import Replay, Shadow
 from .usage import NOTED
 
@@ -55,19 +53,15 @@ class V2:
         self,
         engine: Engine,
         services: Callable[[], Services],
-        callers: Callable[[], Callers],
+        admission: Admission,
         *,
         operation_timeout: float | None = None,
-        rate_limit: RateLimit | None = None,
-        cors_origins: Collection[str] = (),
         shadow: Shadow | None = None,
     ) -> None:
         self._engine = engine
         self._services = services
-        self._callers = callers
+        self._admission = admission
         self._operation_timeout = operation_timeout
-        self._rate_limit = rate_limit
-        self._cors_origins = cors_origins
         self._shadow = shadow
 
     def routes(self) -> list[BaseRoute]:
@@ -98,19 +92,17 @@ class V2:
         return handle
 
     async def _answer(self, request: Request, resolved: Resolved) -> Response:
-        if is_forged(request.headers, self._cors_origins):
-            return _message(403, "A page of another site made this request. Send an Authorization header with it.")
         try:
-            caller = await self._callers().of(request.headers)
-            note_caller(request.scope, caller)
-            if self._rate_limit:
-                await self._rate_limit.check(rate_key(request, caller))
+            self._admission.refuse_forged(request)
+            caller = await self._admission.caller(request)
+        except BadRequest as refused:
+            return _message(refused.status, str(refused))
         except (RateLimited, Unauthenticated) as error:
             note(request.scope, outcome="refused", codes=[error.code])
             return _failed([GraphQLError(str(error), extensions=error.extensions)])
         timeout = self._operation_timeout
         deadline = None if timeout is None else time.monotonic() + timeout
-        with Departure(request.receive) as departure:
+        async with Departure(request.receive) as departure:
             ledger = Ledger(
                 fresh=is_fresh(request.headers.get("cache-control", "")), deadline=deadline, on_call=departure.watch
             )
@@ -118,7 +110,7 @@ class V2:
         if departure.gone:
             return Response(status_code=CLIENT_GONE)
         request.scope["facade.ledger"] = ledger
-        note(request.scope, codes=codes(outcome.errors))
+        note_errors(request.scope, outcome.errors)
         response = _answered(request, resolved, outcome, ledger)
         if self._shadow and caller and response.status_code == 200:
             asked = RestRequest("GET", request.url.path)
@@ -152,7 +144,7 @@ def _answered(request: Request, resolved: Resolved, outcome: Outcome, ledger: Le
     body = orjson.dumps(answer)
     etag = etag_of(body)
     headers = {**cache_headers(ledger), "ETag": etag, "Vary": VARY}
-    if known_tags(request.headers.get("if-none-match", "")) & {etag, "*"}:
+    if is_known(etag, request.headers.get("if-none-match", "")):
         return Response(status_code=304, headers=headers)
     return Response(body, 200, headers, media_type=JSON_TYPE)
 

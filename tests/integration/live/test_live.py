@@ -175,7 +175,7 @@ def test_over_multipart(live_facade: Any, upstream: Any, room: str, an_event: An
         assert f'"item":"{room}"' in text
 
 
-def test_without_a_token_there_is_one_error(live_facade: Any, upstream: Any) -> None:  # noqa: ARG001
+def test_without_a_token_there_is_one_error(live_facade: Any, upstream: Any) -> None:
     answer = live_facade.request("POST", "/graphql", json={"query": EVENTS}, headers={"Accept": "text/event-stream"})
     assert answer.status_code == 200
     assert "UNAUTHENTICATED" in answer.text

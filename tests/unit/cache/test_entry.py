@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import pytest
@@ -7,11 +8,11 @@ from hypothesis import strategies as st
 from facade.cache import Entry
 from facade.cache.entry import HEAD
 
-times = st.floats(allow_nan=False)
+times = st.floats(0, 32_000_000_000)
 entries = st.builds(
     Entry,
     body=st.binary(max_size=200),
-    content_type=st.text(st.characters(codec="utf-8"), max_size=30),
+    content_type=st.text(st.characters(codec="utf-8"), max_size=30).filter(str.isprintable),
     as_of=times,
     fresh_until=times,
     settled_until=st.none() | times,
@@ -78,3 +79,27 @@ def test_the_wire_form_costs_little_more_than_the_body(make_entry):
 
 def test_size_counts_what_grows(make_entry):
     assert make_entry(b"x" * 1000, content_type="text/csv").size == 1008
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"content_type": "text/html\r\nSet-Cookie: a=b"},
+        {"as_of": math.inf},
+        {"fresh_until": math.nan},
+        {"fresh_until": 1.8e12},
+        {"as_of": -1.0},
+        {"settled_until": math.inf},
+    ],
+)
+def test_what_this_code_would_not_have_written_is_a_miss(change):
+    entry = Entry(b"{}", "application/json", 1.0, 2.0, None, partial=False)
+    assert Entry.decode(entry.encode()) == entry
+    assert Entry.decode(replace(entry, **change).encode()) is None
+
+
+@pytest.mark.parametrize("at", range(0, 60, 3))
+def test_a_byte_that_was_changed_is_a_miss(at):
+    data = bytearray(Entry(b"{" + b" " * 60 + b"}", "application/json", 1.0, 2.0, None, partial=False).encode())
+    data[at] ^= 1
+    assert Entry.decode(bytes(data)) is None

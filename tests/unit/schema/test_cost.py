@@ -6,7 +6,7 @@ import pytest
 from graphql import GraphQLObjectType, get_operation_ast, parse
 
 from facade.loaders import Budget, TooComplex
-from facade.loaders.budget import CALL, LISTED, detections_cost, heatmap_cost, report_cost
+from facade.loaders.budget import BYTES_A_POINT, CALL, LISTED, detections_cost, heatmap_cost, report_cost
 from facade.schema import Limits, build_schema
 from facade.schema.cost import COSTS, excess, is_costly, operation_cost
 
@@ -41,6 +41,18 @@ class TestBodies:
             ({"filter": {**DAY, "measurements": ["presence"]}, "group_by": {"order": ["room_id"]}}, 10, 144),
             ({"filter": {**DAY, "measurements": ["presence"]}, "group_by": {"order": ["time"]}}, 1, MINUTES_A_DAY),
             ({"filter": {**DAY, "measurements": ["presence"]}, "group_by": {"raw": True}}, 1, MINUTES_A_DAY),
+            ({"filter": {**DAY, "measurements": ["presence"]}, "group_by": {}}, 1, MINUTES_A_DAY),
+            ({"filter": {**DAY, "measurements": ["presence"]}, "group_by": {"order": []}}, 1, MINUTES_A_DAY),
+            ({"filter": {**DAY, "measurements": ["presence"]}, "group_by": {"raw": False}}, 1, MINUTES_A_DAY),
+            (
+                {
+                    "filter": {**DAY, "measurements": ["presence"]},
+                    "group_by": {"order": ["time"]},
+                    "paginate": {"page": 1, "limit": 1},
+                },
+                1,
+                MINUTES_A_DAY,
+            ),
         ],
     )
     def test_a_report_costs_a_call_and_its_points(self, body, assets, points):
@@ -69,7 +81,7 @@ class TestBeforeTheFirstCall:
         [
             ("{ %s { rows { value } } }", 1),
             ("{ a: %s { data } b: %s { data } }", 2),
-            ("{ %s { data } %s { rows { value } } }", 1),
+            ("{ %s { rows { time } } %s { rows { value } } }", 1),
             ("{ ...F ...F } fragment F on Query { %s { data } }", 1),
             ("{ ...on Query { %s { data } } }", 1),
             ("{ %s @skip(if: true) { data } }", 0),
@@ -87,6 +99,11 @@ class TestBeforeTheFirstCall:
         variables = {"on": True, "off": False}
         pages = text.count("rows_connection") * 2 * (CALL + 100)
         assert cost(text.replace("%s", self.REPORT), variables) == reports * (CALL + MINUTES_A_DAY) + pages
+
+    def test_each_selection_of_the_points_is_priced(self):
+        selections = " ".join(f"a{at}: rows {{ value }}" for at in range(99))
+        assert cost(f"{{ {self.REPORT} {{ {selections} }} }}") == CALL + 99 * MINUTES_A_DAY
+        assert cost(f"{{ {self.REPORT} {{ series {{ values }} freshness {{ as_of }} }} }}") == CALL + MINUTES_A_DAY
 
     def test_arguments_come_from_variables_and_their_defaults(self):
         text = """query ($filter: ReportFilter!, $every: Duration = "1h") {
@@ -179,3 +196,29 @@ class TestWithTheTrueNumbers:
         assert not budget.reach(1, listed=True)
         assert not budget.reach(0, listed=True)
         assert budget.overdrawn.extensions["limit"] == 10 * LISTED
+
+
+class TestWhatComes:
+    """Rows are counted as they come, and bytes as they are written, for the number of assets is not known before."""
+
+    def test_rows_beyond_the_limit_end_the_operation(self):
+        budget = Budget(100)
+        budget.count(60)
+        with pytest.raises(TooComplex):
+            budget.count(60)
+        assert budget.overdrawn is not None
+        assert budget.cost == 120
+        with pytest.raises(TooComplex):
+            budget.count(0)
+
+    def test_so_do_bytes(self):
+        budget = Budget(100)
+        budget.wrote(100 * BYTES_A_POINT)
+        with pytest.raises(TooComplex):
+            budget.wrote(1)
+
+    def test_without_a_limit_they_are_only_counted(self):
+        budget = Budget()
+        budget.count(10**9)
+        budget.wrote(10**12)
+        assert budget.cost == 10**9

@@ -53,13 +53,24 @@ async def test_a_refusal_ends_it_for_good(setting, status, error):
         await read(setting)
 
 
-@pytest.mark.parametrize("status", [401, 403])
-async def test_a_refusal_of_another_call_meanwhile_ends_it_too(make, settle, status):
+async def test_a_403_costs_its_own_ask_alone(make):
+    """One forbidden room takes nothing from those who share the scope."""
+    setting = make(retries=0)
+    await read(setting)
+    setting.wire.says(403)
+    assert isinstance((await setting.outcome()), Forbidden)
+    assert (await read(setting))[1] == "HIT"
+    setting.clock.now += 100
+    setting.wire.says(503)
+    assert (await read(setting))[1] == "STALE"
+
+
+async def test_a_refusal_of_another_call_meanwhile_ends_it_too(make, settle):
     setting = make(retries=0)
     await read(setting)
     setting.clock.now += 100
     answer = asyncio.get_running_loop().create_future()
-    setting.wire.says(answer, status)
+    setting.wire.says(answer, 401)
     slow = asyncio.create_task(read(setting))
     await settle()
     await setting.outcome()
@@ -68,11 +79,10 @@ async def test_a_refusal_of_another_call_meanwhile_ends_it_too(make, settle, sta
         await slow
 
 
-@pytest.mark.parametrize("status", [401, 403])
-async def test_an_answer_that_comes_after_a_refusal_is_not_kept(make, settle, status):
+async def test_an_answer_that_comes_after_a_refusal_is_not_kept(make, settle):
     setting = make(retries=0)
     answer = asyncio.get_running_loop().create_future()
-    setting.wire.says(answer, status)
+    setting.wire.says(answer, 401)
     slow = asyncio.create_task(read(setting))
     await settle()
     setting.clock.now += 1

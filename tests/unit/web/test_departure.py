@@ -26,7 +26,7 @@ async def client():
 
 
 async def operation(client, *, upstream: bool = True, ended=None):
-    with Departure(client.receive) as departure:
+    async with Departure(client.receive) as departure:
         if upstream:
             departure.watch()
         try:
@@ -79,7 +79,7 @@ async def test_it_goes_through_in_the_moment_that_the_client_leaves_too(client):
 
 async def test_an_error_of_its_own_goes_through(client):
     async def fail():
-        with Departure(client.receive) as departure:
+        async with Departure(client.receive) as departure:
             departure.watch()
             raise KeyError("mine")
 
@@ -95,3 +95,40 @@ async def test_the_task_may_be_used_on_afterwards(client):
         return first, await operation(client)
 
     assert await asyncio.create_task(two()) == (True, False)
+
+
+@pytest.mark.parametrize("turns", range(8))
+@pytest.mark.parametrize("awaits", range(1, 5))
+async def test_whoever_leaves_at_whichever_await_the_task_goes_on_uncancelled(client, turns, awaits):
+    """Also where the cancellation has been asked for and not been raised yet when the operation ends."""
+
+    async def request():
+        async with Departure(client.receive) as departure:
+            departure.watch()
+            for _ in range(awaits):
+                await asyncio.sleep(0)
+        assert task.cancelling() == 0
+        # Sending the answer, or the log's line.
+        for _ in range(3):
+            await asyncio.sleep(0)
+        return departure.gone
+
+    task = asyncio.create_task(request())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    client.left.set()
+    assert await task in (True, False)
+
+
+async def test_one_who_leaves_while_the_operation_returns_cancels_nothing_after_it(client):
+    async def request():
+        async with Departure(client.receive) as departure:
+            departure.watch()
+            await asyncio.sleep(0)
+            task.cancel()
+            departure.gone = True
+        await asyncio.sleep(0)
+        return "sent"
+
+    task = asyncio.create_task(request())
+    assert await task == "sent"

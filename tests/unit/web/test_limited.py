@@ -202,3 +202,26 @@ class TestHosts:
 def test_an_answer_says_json_even_where_the_error_is_of_the_request(facade):
     answer = facade.request("GET", "/graphql", params={"query": "{", "variables": json.dumps({})})
     assert answer.headers["Content-Type"].startswith("application/json")
+
+
+class TestWhatAnAnswerHolds:
+    # Priced for one asset, of which there are 200.
+    WIDE = '{ report(filter: {%s, measurements: [presence]}, window: {every: "15m"}) { %s } }'
+    SPAN = 'start: "2025-10-13T00:00:00Z", stop: "2025-10-14T00:00:00Z"'
+
+    @pytest.mark.parametrize("selection", ["rows { value }", "series { values }", "data"])
+    def test_a_report_of_more_rows_than_an_operation_may_cost_is_refused_whole(self, frugal, token, selection):
+        selections = " ".join(f"a{at}: {selection}" for at in range(20))
+        answer = frugal.post(self.WIDE % (self.SPAN, selections), token=token)
+        assert answer.json()["data"] is None
+        (error,) = answer.json()["errors"]
+        assert error["extensions"]["code"] == "QUERY_TOO_COMPLEX"
+        assert len(answer.content) < 2000
+        assert int(answer.headers["X-Cost"]) > int(answer.headers["X-Cost-Limit"]) == 20_000
+
+    def test_every_answer_says_what_it_cost(self, frugal, token):
+        answer = frugal.post("{ __typename }")
+        assert (answer.headers["X-Cost"], answer.headers["X-Cost-Limit"]) == ("0", "20000")
+        answer = frugal.post(f"{{ sensors {{ data {{ {BY_THE_DAY} }} }} }}", token=token)
+        assert 1000 < int(answer.headers["X-Cost"]) < 20_000
+        assert frugal.post("{ nonsense").headers["X-Cost"] == "0"

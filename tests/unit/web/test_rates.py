@@ -12,8 +12,8 @@ from limits import parse
 from starlette.requests import Request
 
 from facade.butlr import RateLimited
-from facade.upstream import Passthrough, Service
-from facade.web.rates import RateLimit, Windows, rate_key
+from facade.upstream import Passthrough, Service, Verified
+from facade.web.rates import RateLimit, Windows, address_of, counted_as
 
 TYPENAME = "{ __typename }"
 
@@ -134,28 +134,54 @@ class TestWindows:
         assert windows.hit("third")
         assert windows.hit("first"), "who has not been heard of for longest is forgotten"
 
+    @pytest.mark.parametrize("rates", ["2/minute;100/hour", "100/hour;2/minute"])
+    async def test_what_one_rate_refuses_does_not_count_in_another(self, rates):
+        limit = RateLimit(rates)
+        for _ in range(2):
+            await limit.check("one")
+        for _ in range(50):
+            with pytest.raises(RateLimited, match="2 per 1 minute"):
+                await limit.check("one")
+            assert not limit.check_at_once("one")
+        hour = next(own for own in limit._own if own._amount == 100)
+        assert hour._window("one", hour._clock())[1] == 2
+
 
 class TestCallers:
-    def test_a_token_is_a_caller_wherever_it_comes_from(self):
+    def test_a_proven_token_is_counted_wherever_it_comes_from_and_a_claimed_one_is_not(self):
         one, other = Passthrough("one"), Passthrough("other")
-        assert rate_key(request(), one) == rate_key(request(client=("10.0.0.2", 1)), one)
-        assert rate_key(request(), one) != rate_key(request(), other)
+        assert counted_as(one, proven=True) != counted_as(other, proven=True)
+        assert counted_as(one, proven=False) is None
+        assert counted_as(None, proven=False) is None
+
+    def test_a_subject_is_one_whichever_of_its_tokens_it_sends(self):
+        claims = {"iss": "i", "sub": "me", "exp": 1}
+        of = [Verified(token, claims, tenant_claim="t") for token in ("one", "other")]
+        you = Verified("one", claims | {"sub": "you"}, tenant_claim="t")
+        assert len({counted_as(each, proven=True) for each in of}) == 1
+        assert counted_as(you, proven=True) != counted_as(of[0], proven=True)
+        nobody = [Verified(token, {"exp": 1}, tenant_claim="t") for token in ("one", "other")]
+        assert len({counted_as(each, proven=True) for each in nobody}) == 2
 
     def test_without_one_an_address_is(self):
-        assert rate_key(request(), None) != rate_key(request(client=("10.0.0.2", 1)), None)
-        assert rate_key(request(client=None), None)
+        assert address_of(request()) != address_of(request(client=("10.0.0.2", 1)))
+        assert address_of(request(client=None))
 
-    def test_the_facades_own_login_is_as_many_as_have_keys_or_addresses(self):
+    def test_the_facades_own_login_is_as_many_as_have_keys(self):
         service = Service(None, scope="service")
-        keys = [request(x_api_key="one"), request(x_api_key="other"), request(), request(client=("10.0.0.2", 1))]
-        assert len({rate_key(key, service) for key in keys}) == 4
-        assert "one" not in rate_key(keys[0], service)
+        assert counted_as(service, proven=True) is None
+        assert counted_as(service.with_key(1), proven=True) != counted_as(service.with_key(2), proven=True)
 
 
 class TestOverHttp:
+    SENSORS = "{ sensors { data { id } } }"
+
     def test_a_caller_who_asks_too_often_is_told_to_wait_and_others_are_not(self, launch, sandbox):
         strict = launch.facade(sandbox.url, FACADE_RATE_LIMIT="5/minute")
         one, other = sandbox.login(), sandbox.login()
+        for token in (one, other):
+            # Until the upstream has taken it, a token is counted by its address.
+            assert strict.post(self.SENSORS, token=token).status_code == 200
         for _ in range(5):
             assert strict.post(TYPENAME, token=one).status_code == 200
         for accept in ("application/json", "application/graphql-response+json"):
@@ -166,6 +192,31 @@ class TestOverHttp:
             assert error["extensions"]["code"] == "RATE_LIMITED"
             assert int(refused.headers["Retry-After"]) == error["extensions"]["retryAfter"] >= 1
             assert refused.headers["Cache-Control"] == "no-store"
+        for spelling in (f"bearer {one}", f"Bearer  {one}", f"BEARER {one}"):
+            assert strict.post(TYPENAME, headers={"Authorization": spelling}).status_code == 429
         assert strict.post(TYPENAME, token=other).status_code == 200
         assert strict.request("GET", "/healthz").status_code == 200
+        strict.stop()
+
+    def test_made_up_tokens_are_one_caller(self, launch, sandbox):
+        strict = launch.facade(sandbox.url, FACADE_RATE_LIMIT="5/minute")
+        statuses = [strict.post(TYPENAME, token=f"made-up-{at}").status_code for at in range(12)]
+        assert statuses == [200] * 5 + [429] * 7
+        strict.stop()
+
+    def test_guesses_of_api_keys_are_counted_and_keys_by_themselves(self, launch, sandbox):
+        settings = {
+            "FACADE_AUTH": "service",
+            "BUTLR_CLIENT_ID": "demo-client",
+            "BUTLR_CLIENT_SECRET": "demo-secret",
+            "FACADE_API_KEYS": "first-key,second-key",
+        }
+        strict = launch.facade(sandbox.url, FACADE_RATE_LIMIT="5/minute", **settings)
+
+        def ask(key):
+            return strict.post(TYPENAME, headers={"X-API-Key": key}).status_code
+
+        assert [ask(f"guess-{at}") for at in range(9)] == [401] * 5 + [429] * 4
+        assert [ask("first-key") for _ in range(7)] == [200] * 5 + [429] * 2
+        assert ask("second-key") == 200
         strict.stop()

@@ -1,0 +1,68 @@
+"""Who asks, and whether they may ask now: the same for GraphQL, REST and v2."""
+
+from collections.abc import Callable, Collection
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+
+from ..butlr import Unauthenticated
+from ..upstream import Caller
+from .audit import note_caller
+from .callers import Callers
+from .guard import is_forged
+from .params import BadRequest
+from .rates import RateLimit, address_of, counted_as
+
+# Whether the upstream or the issuer's keys have proven the caller's token.
+Proven = Callable[[Caller], bool]
+
+
+class Admission:
+    """Tells callers apart and counts their requests: by what proves who they are, else by address."""
+
+    def __init__(
+        self,
+        callers: Callable[[], Callers],
+        proven: Proven,
+        *,
+        rate_limit: RateLimit | None = None,
+        cors_origins: Collection[str] = (),
+    ) -> None:
+        self._callers = callers
+        self._proven = proven
+        self._rate_limit = rate_limit
+        self._cors_origins = cors_origins
+
+    async def caller(self, request: Request) -> Caller | None:
+        """Return who asks, None where nobody says so. Raises `Unauthenticated` and `RateLimited`."""
+        caller = await self.known(request.headers, address_of(request))
+        note_caller(request.scope, caller)
+        await self.count(caller, address_of(request))
+        return caller
+
+    async def known(self, headers: Headers, address: str) -> Caller | None:
+        """Return who asks, without counting it. Raises `Unauthenticated` and `RateLimited`."""
+        try:
+            return await self._callers().of(headers)
+        except Unauthenticated:
+            # Guesses count, too.
+            await self._count(address)
+            raise
+
+    async def count(self, caller: Caller | None, address: str) -> None:
+        """Count an operation. Raises `RateLimited`."""
+        proven = caller is not None and self._proven(caller)
+        await self._count(counted_as(caller, proven=proven) or address)
+
+    async def count_address(self, request: Request) -> None:
+        """Count a request of which nobody knows whose it is. Raises `RateLimited`."""
+        await self._count(address_of(request))
+
+    async def _count(self, who: str) -> None:
+        if self._rate_limit:
+            await self._rate_limit.check(who)
+
+    def refuse_forged(self, request: Request) -> None:
+        """Raise `BadRequest` for what a page of another site made a browser send."""
+        if is_forged(request.headers, self._cors_origins):
+            raise BadRequest(403, "A page of another site made this request. Send an Authorization header with it.")
