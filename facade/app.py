@@ -290,7 +290,7 @@ async def _under_way(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def create_app(settings: Settings | None = None) -> Starlette:
+def create_app(settings: Settings | None = None) -> Starlette:  # noqa: PLR0915 -- wiring
     """Return the ASGI app. Raises `SettingsError` for a wrong setting."""
     settings = settings or load()
     _watch(settings)

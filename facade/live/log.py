@@ -58,7 +58,7 @@ class Topic:
     def drop(self, key: str) -> None:
         self._changes.pop(key, None)
 
-    def keys(self) -> list[str]:
+    def known_keys(self) -> list[str]:
         return list(self._changes)
 
     def since(self, position: int) -> list[Change]:

@@ -169,7 +169,7 @@ class Poller:
             known = self.topic.get(key)
             if known is None or self.question.is_newer(value, known.value):
                 self._log.put(self.topic, key, value)
-        for key in self.topic.keys():
+        for key in self.topic.known_keys():
             if key not in values and self.question.is_over(key, values):
                 self.topic.drop(key)
 

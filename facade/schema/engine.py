@@ -170,7 +170,7 @@ class Engine:
         formatted_ = [formatted(error, request_id=context.request_id) for error in errors]
         return Outcome(True, result.data, formatted_, context.large, later, context.notes.entries())
 
-    async def subscribe(
+    async def subscribe(  # noqa: PLR0911 -- each is a refusal
         self, document: Document, variables: Mapping[str, Any] | None, operation: str | None, context: Context
     ) -> AsyncGenerator[Outcome, None]:
         """Yield an outcome for each event, or one that says why there is none. `run` of a subscription.

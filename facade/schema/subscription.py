@@ -347,8 +347,8 @@ def _pushed(resolver: Callable[..., Stream], type_: Any, text: str) -> Any:
 
 
 @strawberry.type(
-    description="What is pushed as it changes: over server-sent events, graphql-transport-ws or multipart. Each answer's "
-    "`extensions.id` is what the subscription can be resumed by."
+    description="What is pushed as it changes, over server-sent events, graphql-transport-ws or multipart. The "
+    "`extensions.id` of an answer is what the subscription can be resumed by."
 )
 class Subscription:
     occupancy = _pushed(

@@ -25,7 +25,7 @@ class Framing(Protocol):
     media_type: str
     first: bytes
 
-    def next(self, outcome: Outcome) -> bytes: ...
+    def answer(self, outcome: Outcome) -> bytes: ...
     def failed(self, outcome: Outcome) -> bytes: ...
     def beat(self) -> bytes: ...
     def complete(self) -> bytes: ...
@@ -37,11 +37,11 @@ class ServerSentEvents:
     # Something at once: else a browser has nothing to open the stream with.
     first = b":\n\n"
 
-    def next(self, outcome: Outcome) -> bytes:
+    def answer(self, outcome: Outcome) -> bytes:
         id_ = f"id: {outcome.cursor}\n".encode() if outcome.cursor else b""
         return b"event: next\n%bdata: %b\n\n" % (id_, body_of(outcome))
 
-    failed = next
+    failed = answer
 
     def beat(self) -> bytes:
         return b":\n\n"
@@ -59,7 +59,7 @@ class Multipart:
     media_type = 'multipart/mixed;boundary="graphql";subscriptionSpec=1.0'
     first = b"\r\n--graphql"
 
-    def next(self, outcome: Outcome) -> bytes:
+    def answer(self, outcome: Outcome) -> bytes:
         return self._part(b'{"payload":%b}' % body_of(outcome))
 
     def failed(self, outcome: Outcome) -> bytes:
@@ -119,7 +119,7 @@ class StreamResponse(Response):
                         await _within(send, framing.beat())
                         continue
                     errors += outcome.errors
-                    await _within(send, framing.next(outcome) if outcome.executed else framing.failed(outcome))
+                    await _within(send, framing.answer(outcome) if outcome.executed else framing.failed(outcome))
                     if not outcome.executed:
                         return "refused"
             except Ending:

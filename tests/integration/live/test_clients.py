@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,11 +19,16 @@ EVENTS = "subscription live { events { id type } }"
 SCRIPTS = ["graphql-ws", "graphql-sse", "apollo-multipart", "apollo-ws", "urql-sse", "urql-ws", "relay"]
 GQL = """
 import asyncio, json, sys
-from gql import Client, gql
+from gql import Client, GraphQLRequest, gql
 from gql.transport.websockets import WebsocketsTransport
 
 url, token, *resume = sys.argv[1:]
 asked = json.loads(sys.stdin.readline())
+
+class Resumed(GraphQLRequest):
+    @property
+    def payload(self):
+        return {**super().payload, "extensions": {"resume": resume[0]}}
 
 async def main():
     transport = WebsocketsTransport(
@@ -30,9 +36,7 @@ async def main():
         init_payload={"Authorization": f"Bearer {token}"},
         subprotocols=[WebsocketsTransport.GRAPHQLWS_SUBPROTOCOL],
     )
-    request = gql(asked["query"])
-    if resume:
-        request.payload["extensions"] = {"resume": resume[0]}
+    request = Resumed(asked["query"]) if resume else gql(asked["query"])
     async with Client(transport=transport) as session:
         async for answer in session.subscribe(request, get_execution_result=True):
             print(json.dumps({"data": answer.data, "extensions": answer.extensions}), flush=True)
@@ -64,11 +68,15 @@ def running(client: str, server: Any, token: str, resume: str = "") -> Iterator[
     assert process.stdin is not None
     process.stdin.write(json.dumps({"query": EVENTS, "variables": {}}) + "\n")
     process.stdin.flush()
+    # A client to whom nothing comes does not hold the test up.
+    limit = threading.Timer(60, process.kill)
+    limit.start()
     try:
         until(lambda: begun(server) > before or process.poll() is not None)
         assert process.poll() is None, process.stderr.read() if process.stderr else ""
         yield process
     finally:
+        limit.cancel()
         process.kill()
         process.communicate()
 
