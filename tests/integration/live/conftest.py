@@ -102,6 +102,11 @@ class Socket:
         message: dict[str, Any] = json.loads(self.connection.recv(PATIENCE))
         return message
 
+    def drain(self) -> None:
+        """Read until the connection is closed, which raises."""
+        while True:
+            self.receive()
+
     def init(self, token: str | None) -> "Socket":
         self.send(type="connection_init", payload={"Authorization": f"Bearer {token}"} if token else {})
         assert self.receive() == {"type": "connection_ack"}

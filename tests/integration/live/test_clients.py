@@ -44,6 +44,10 @@ async def main():
 asyncio.run(main())
 """
 
+CURL = """read -r body; exec curl -sN "$0" -H "Authorization: Bearer $1" -H "Accept: text/event-stream" \\
+  -H "Content-Type: application/json" ${2:+-H "Last-Event-ID: $2"} -d "$body"
+"""
+
 
 @contextmanager
 def running(client: str, server: Any, token: str, resume: str = "") -> Iterator[Any]:
@@ -52,9 +56,7 @@ def running(client: str, server: Any, token: str, resume: str = "") -> Iterator[
         "curl": [
             "sh",
             "-c",
-            'read -r body; exec curl -sN "$0" -H "Authorization: Bearer $1" '
-            '-H "Accept: text/event-stream" -H "Content-Type: application/json" '
-            '${2:+-H "Last-Event-ID: $2"} -d "$body"',
+            CURL,
         ],
     }.get(client) or [shutil.which("node") or "node", str(FOLDER / "client.js"), client]
     before = begun(server)

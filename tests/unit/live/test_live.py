@@ -26,7 +26,7 @@ def assets_of(org: str) -> Assets:
 
 async def test_two_tenants_storms_over_the_same_ids_do_not_cross() -> None:
     live = Live(MemoryStore(1 << 20), None, every=60, most=10, recheck=300, wall=lambda: 1.0)  # type: ignore[arg-type]
-    lot = random.Random(1)  # noqa: S311
+    lot = random.Random(1)
     tenants = {org: assets_of(org) for org in ("org_1", "org_2")}
     positions = dict.fromkeys(tenants, 0)
     newest: dict[tuple[str, str], int] = {}
@@ -48,7 +48,7 @@ async def test_two_tenants_storms_over_the_same_ids_do_not_cross() -> None:
 
 
 def test_a_reader_of_any_schedule_has_the_newest_of_each_key() -> None:
-    lot = random.Random(2)  # noqa: S311
+    lot = random.Random(2)
     log = Log(wall=lambda: 1.0)
     topic = log.topic("t")
     state: dict[str, int] = {}
@@ -68,7 +68,7 @@ def test_a_reader_of_any_schedule_has_the_newest_of_each_key() -> None:
 async def test_what_comes_twice_or_late_takes_nothings_place() -> None:
     live = Live(MemoryStore(1 << 20), None, every=60, most=10, recheck=300, wall=lambda: 1.0)  # type: ignore[arg-type]
     events = [an_event(number) for number in range(50)] * 2
-    random.Random(3).shuffle(events)  # noqa: S311
+    random.Random(3).shuffle(events)
     for event in events:
         await live.publish(event)
     assert len(live.events) == 50
