@@ -56,7 +56,7 @@ def query(
     if url is not None and sandbox:
         raise WrongUsage("--url asks a facade that runs, --sandbox none: use one of the two.")
     document = read(file)
-    values = _variables(variables)
+    values = variables_of(variables)
     with ExitStack() as stack:
         if sandbox:
             stack.enter_context(sandbox_upstream())
@@ -125,7 +125,7 @@ def _print_tables(
         output.write_tables(chosen, everything=everything)
 
 
-def _variables(given: str | None) -> dict[str, Any] | None:
+def variables_of(given: str | None) -> dict[str, Any] | None:
     if given is None:
         return None
     what = f"The file {given[1:]}" if given.startswith("@") else "--variables"

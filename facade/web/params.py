@@ -36,6 +36,8 @@ class Params:
     operation_name: str | None
     hash: str | None = None
     document_id: str | None = None
+    # What a subscription goes on from.
+    resume: str | None = None
 
 
 def accepted(header: str | None) -> str | None:
@@ -95,7 +97,7 @@ async def read_params(request: Request, max_bytes: int) -> Params:
         for name in ("variables", "extensions"):
             if name in given:
                 given[name] = _json(given[name].encode(), f"the `{name}` parameter") if given[name] else None
-        return _checked(given)
+        return params_of(given)
     content_type, *parameters = (piece.strip().lower() for piece in request.headers.get("content-type", "").split(";"))
     if content_type != JSON_TYPE:
         raise BadRequest(
@@ -110,7 +112,7 @@ async def read_params(request: Request, max_bytes: int) -> Params:
         raise BadRequest(400, "Batches are not served: send each operation in a request of its own.")
     if not isinstance(body, dict):
         raise BadRequest(400, "The body must be a JSON object with `query`.")
-    return _checked(body)
+    return params_of(body)
 
 
 async def read_body(request: Request, max_bytes: int) -> bytes:
@@ -147,7 +149,8 @@ def read_json(text: bytes) -> Any:
     return orjson.loads(text)
 
 
-def _checked(given: Mapping[str, Any]) -> Params:
+def params_of(given: Mapping[str, Any]) -> Params:
+    """Return the parameters of a request by their names. Raises `BadRequest`."""
     extensions = given.get("extensions")
     if extensions is not None and not isinstance(extensions, dict):
         raise BadRequest(400, "`extensions` must be a JSON object.")
@@ -166,7 +169,10 @@ def _checked(given: Mapping[str, Any]) -> Params:
     operation_name = given.get("operationName")
     if operation_name is not None and not isinstance(operation_name, str):
         raise BadRequest(400, "`operationName` must be a string.")
-    return Params(query or None, variables, operation_name or None, hash_, document_id)
+    resume = (extensions or {}).get("resume")
+    if resume is not None and not isinstance(resume, str):
+        raise BadRequest(400, "`extensions.resume` must be the text of an id.")
+    return Params(query or None, variables, operation_name or None, hash_, document_id, resume or None)
 
 
 def _persisted(extensions: Mapping[str, Any]) -> str | None:
