@@ -169,6 +169,10 @@ def test_only_what_needs_more_than_a_facade_is_left_out() -> None:
         ("docs/operating.md", "facade"),
         # It needs a graphql-core of its own; test_clients.py runs it there.
         ("docs/clients.md", "sgqlc-codegen"),
+        # They never end by themselves; live/test_clients.py and live/test_live.py run such.
+        ("docs/live.md", "subscription"),
+        ("docs/live.md", "echo"),
+        ("docs/live.md", "curl"),
     }
     assert {block.language for block in BLOCKS if block.document not in OF_CLIENTS} <= {"sh", "graphql", "json"}
     assert len(COMMANDS) > 5
