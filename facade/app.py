@@ -341,6 +341,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         cors_origins=settings.cors_origins,
         metrics=metrics,
         draining=draining,
+        explain=settings.explain,
     )
     rest = LegacyRest(
         facade.opened_services,
@@ -403,6 +404,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
                     "Content-Type",
                     "X-Request-Id",
                     "Cache-Control",
+                    "X-Explain",
                     "X-Apollo-Operation-Name",
                     "Apollo-Require-Preflight",
                 ],

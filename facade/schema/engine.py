@@ -1,7 +1,7 @@
 """`Engine`: from a request's text to its answer: parsed and validated once, then executed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import orjson
@@ -79,6 +79,11 @@ class Engine:
     def cost_limit(self) -> int:
         """Points that an operation may cost."""
         return self._limits.cost
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """What an operation may be at most, by name."""
+        return asdict(self._limits)
 
     def _document(self, query: str) -> Document:
         try:

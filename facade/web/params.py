@@ -9,10 +9,12 @@ import orjson
 from starlette.requests import ClientDisconnect, Request
 
 from ..butlr import MOST_LEVELS, nests_too_deep
+from ..upstream import Mode
 
 JSON_TYPE = "application/json"
 RESPONSE_TYPE = "application/graphql-response+json"
 HTML_TYPE = "text/html"
+EXPLAIN = "X-Explain"
 PARTS_TYPE = "multipart/mixed"
 # Where a client names a document: the GraphQL-over-HTTP drafts, Relay, and Apollo's older persisted queries.
 DOCUMENT_NAMES = ("documentId", "doc_id", "id")
@@ -36,6 +38,8 @@ class Params:
     operation_name: str | None
     hash: str | None = None
     document_id: str | None = None
+    # `plan` or `analyze`: answered with how it is answered.
+    explain: Mode | None = None
 
 
 def accepted(header: str | None) -> str | None:
@@ -95,7 +99,7 @@ async def read_params(request: Request, max_bytes: int) -> Params:
         for name in ("variables", "extensions"):
             if name in given:
                 given[name] = _json(given[name].encode(), f"the `{name}` parameter") if given[name] else None
-        return _checked(given)
+        return _checked(given, request.headers.get(EXPLAIN))
     content_type, *parameters = (piece.strip().lower() for piece in request.headers.get("content-type", "").split(";"))
     if content_type != JSON_TYPE:
         raise BadRequest(
@@ -110,7 +114,7 @@ async def read_params(request: Request, max_bytes: int) -> Params:
         raise BadRequest(400, "Batches are not served: send each operation in a request of its own.")
     if not isinstance(body, dict):
         raise BadRequest(400, "The body must be a JSON object with `query`.")
-    return _checked(body)
+    return _checked(body, request.headers.get(EXPLAIN))
 
 
 async def read_body(request: Request, max_bytes: int) -> bytes:
@@ -147,7 +151,7 @@ def read_json(text: bytes) -> Any:
     return orjson.loads(text)
 
 
-def _checked(given: Mapping[str, Any]) -> Params:
+def _checked(given: Mapping[str, Any], explain: str | None) -> Params:
     extensions = given.get("extensions")
     if extensions is not None and not isinstance(extensions, dict):
         raise BadRequest(400, "`extensions` must be a JSON object.")
@@ -166,7 +170,16 @@ def _checked(given: Mapping[str, Any]) -> Params:
     operation_name = given.get("operationName")
     if operation_name is not None and not isinstance(operation_name, str):
         raise BadRequest(400, "`operationName` must be a string.")
-    return Params(query or None, variables, operation_name or None, hash_, document_id)
+    mode = _mode((extensions or {}).get("explain"), "`extensions.explain`") or _mode(explain, f"`{EXPLAIN}`")
+    return Params(query or None, variables, operation_name or None, hash_, document_id, mode)
+
+
+def _mode(given: object, where: str) -> Mode | None:
+    if given is None or given == "":
+        return None
+    if given not in [mode.value for mode in Mode]:
+        raise BadRequest(400, f"{where} must be `plan` or `analyze`.")
+    return Mode(given)
 
 
 def _persisted(extensions: Mapping[str, Any]) -> str | None:
