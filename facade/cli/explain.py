@@ -19,6 +19,8 @@ from .query import run_here, variables_of
 from .sandboxed import sandbox_upstream
 
 WIDTH = 80
+# Characters of a body that are printed.
+LONGEST_BODY = 360
 
 
 class Format(StrEnum):
@@ -108,7 +110,9 @@ def _of_call(call: Mapping[str, Any], *, ran: bool) -> Iterator[str]:
             f"{tries}, status {call['status'] or '-'}, {call['cache']}, waited {call['wait_ms']} ms, "
             f"{_count(call['bytes'] or 0, 'byte')}{rows}"
         )
-    yield json.dumps(call["body"], ensure_ascii=False, separators=(", ", ": "))
+    body = json.dumps(call["body"], ensure_ascii=False, separators=(", ", ": "))
+    # Ids may be thousands; `--format json` has them all.
+    yield body if len(body) <= LONGEST_BODY else f"{body[:LONGEST_BODY]}… ({len(body):,} characters)"
 
 
 def _wrapped(lead: str, text: str) -> Iterator[str]:

@@ -110,8 +110,7 @@ class GraphQLEndpoint:
             media = self._answerable(request, media)
             caller = await self._admission.caller(request)
             params = await read_params(request, self._max_body_bytes)
-            if params.explain and not self._explains:
-                raise BadRequest(400, NOT_EXPLAINED)
+            self._require_explaining(params)
             text = self._documents.text(params)
         except (BadRequest, NotFound, RateLimited, Unauthenticated) as error:
             note(request.scope, outcome="refused", codes=[getattr(error, "code", "BAD_USER_INPUT")])
@@ -131,7 +130,11 @@ class GraphQLEndpoint:
             raise BadRequest(403, FORGED)
         return media
 
-    async def _execute(
+    def _require_explaining(self, params: Params) -> None:
+        if params.explain and not self._explains:
+            raise BadRequest(400, NOT_EXPLAINED)
+
+    async def _execute(  # noqa: PLR0911 -- each refusal by itself
         self,
         request: Request,
         text: str,

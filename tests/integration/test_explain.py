@@ -15,6 +15,9 @@ HOURS = 'window: { every: "1h", function: max }'
 BY_ROOM = f"measurements: [room_occupancy], {SPAN}"
 ROOMS = "{ rooms(first: 5) { data { id %s } } }"
 SENSORS = "{ sensors(first: 5) { data { id %s } } }"
+ZONES = "{ zones(first: 3) { data { id %s } } }"
+FLOORS = "{ floors(first: 2) { data { id %s } } }"
+FILLED = 'window: { every: "1h", function: max, create_empty: true }'
 OPERATIONS = [
     "{ sensors { data { id } } }",
     "{ rooms { data { name } } hives { data { id } } }",
@@ -31,16 +34,14 @@ OPERATIONS = [
     SENSORS % f"detections({SPAN}) {{ detections_local {{ value }} heatmap_v2 }}",
     SENSORS % f"detections({SPAN}) {{ detections_local {{ value }} }} "
     f"report(measurements: [presence], {SPAN}, {HOURS}) {{ rows {{ value }} }}",
-    "{ zones(first: 3) { data { id report(measurements: [presence], %s, %s) { rows { value } } } } }" % (SPAN, HOURS),
-    "{ zones(first: 3) { data { id report(measurements: [zone_occupancy], %s, %s) { rows { value } } } } }"
-    % (SPAN, HOURS),
+    ZONES % f"report(measurements: [presence], {SPAN}, {HOURS}) {{ rows {{ value }} }}",
+    ZONES % f"report(measurements: [zone_occupancy], {SPAN}, {HOURS}) {{ rows {{ value }} }}",
     f"{{ report(filter: {BODY}, {HOURS}) {{ rows {{ value }} }} }}",
     f"{{ report(filter: {BODY}, {HOURS}) {{ data }} }}",
     f"{{ report(filter: {BODY}) {{ rows {{ value }} }} }}",
     f'{{ report(filter: {BODY}, {HOURS}, group_by: {{ order: ["room_id"] }}) {{ data }} }}',
-    f'{{ report(filter: {BODY}, window: {{ every: "1h", function: max, create_empty: true }}) {{ rows {{ value }} }} }}',
-    "{ floors(first: 2) { data { id report(measurements: [floor_occupancy], %s, %s) { rows { value } } } } }"
-    % (SPAN, HOURS),
+    f"{{ report(filter: {BODY}, {FILLED}) {{ rows {{ value }} }} }}",
+    FLOORS % f"report(measurements: [floor_occupancy], {SPAN}, {HOURS}) {{ rows {{ value }} }}",
 ]
 
 
