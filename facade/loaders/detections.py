@@ -96,7 +96,7 @@ class DetectionsLoader:
         apart = [{"data_types": types, **orjson.loads(body)} for (body, _), types in merged.items()]
 
         async def load(body: Body, macs: Sequence[str], types: set[str]) -> dict[str, DetectionsAnswer | Exception]:
-            with part_of(f"detections of {_count(len(macs))}", len(macs), lambda: _reasons(apart, len(macs))):
+            with part_of(f"detections of {_count(len(macs))}", len(macs), lambda: _reasons(apart, types, len(macs))):
                 return await self._load_alike(body, macs, types)
 
         found = await asyncio.gather(*(load(orjson.loads(body), macs, types) for (body, macs), types in merged.items()))
@@ -133,8 +133,10 @@ class DetectionsLoader:
         return loaded
 
 
-def _reasons(apart: Sequence[Body], sensors: int) -> list[str]:
+def _reasons(apart: Sequence[Body], types: AbstractSet[str], sensors: int) -> list[str]:
     more = [f"a call for each {MACS_A_CALL} sensors: no call takes more"] if sensors > MACS_A_CALL else []
+    if sensors > 1 and types - POINT_TYPES:
+        more.append("a call for each sensor besides, where the answer does not say whose its cells are")
     return [*why_apart(apart), *more]
 
 

@@ -13,10 +13,10 @@ OTHER = 'start: "2026-01-13T15:00:00Z", stop: "2026-01-13T19:00:00Z"'
 BODY = '{ start: "2026-01-12T15:00:00Z", stop: "2026-01-12T19:00:00Z", measurements: [presence] }'
 HOURS = 'window: { every: "1h", function: max }'
 BY_ROOM = f"measurements: [room_occupancy], {SPAN}"
-ROOMS = "{ rooms(first: 5) { data { id %s } } }"
-SENSORS = "{ sensors(first: 5) { data { id %s } } }"
-ZONES = "{ zones(first: 3) { data { id %s } } }"
-FLOORS = "{ floors(first: 2) { data { id %s } } }"
+ROOMS = "{ rooms { data { id %s } } }"
+SENSORS = "{ sensors { data { id %s } } }"
+ZONES = "{ zones { data { id %s } } }"
+FLOORS = "{ floors { data { id %s } } }"
 FILLED = 'window: { every: "1h", function: max, create_empty: true }'
 OPERATIONS = [
     "{ sensors { data { id } } }",
@@ -31,7 +31,7 @@ OPERATIONS = [
     f"b: report(measurements: [room_occupancy], {OTHER}, {HOURS}) {{ rows {{ value }} }}",
     SENSORS % f"report(measurements: [presence], {SPAN}, {HOURS}) {{ rows {{ value }} }}",
     SENSORS % f"detections({SPAN}) {{ detections_local {{ value }} }}",
-    SENSORS % f"detections({SPAN}) {{ detections_local {{ value }} heatmap_v2 }}",
+    SENSORS % f"detections({SPAN}) {{ detections_local {{ value }} detections_world {{ value }} }}",
     SENSORS % f"detections({SPAN}) {{ detections_local {{ value }} }} "
     f"report(measurements: [presence], {SPAN}, {HOURS}) {{ rows {{ value }} }}",
     ZONES % f"report(measurements: [presence], {SPAN}, {HOURS}) {{ rows {{ value }} }}",
@@ -112,6 +112,13 @@ def test_reasons_are_in_plain_words(explain, token) -> None:
     assert "a call each: a sensor's row names one of its zones only" in reasons(OPERATIONS[12])
     assert "whole, not by segments: no window" in reasons(OPERATIONS[16])
     assert "whole, not by segments: `create_empty` depends on the whole span" in reasons(OPERATIONS[18])
+
+
+def test_what_only_an_answer_can_tell_is_said_as_such(explain, token) -> None:
+    explain("{ sensors { data { id } } }", "analyze", token)
+    told, _, _ = explain(SENSORS % f"detections({SPAN}) {{ heatmap_v2 }}", "plan", token)
+    [call] = told["calls"]
+    assert "a call for each sensor besides, where the answer does not say whose its cells are" in call["reasons"]
 
 
 def test_what_the_store_holds_is_counted(explain, token) -> None:
