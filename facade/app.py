@@ -381,6 +381,7 @@ def create_app(settings: Settings | None = None) -> Starlette:  # noqa: PLR0915 
         metrics=metrics,
         draining=draining,
         streams=streams,
+        explain=settings.explain,
     )
     rest = LegacyRest(
         facade.opened_services,
@@ -448,6 +449,7 @@ def create_app(settings: Settings | None = None) -> Starlette:  # noqa: PLR0915 
                     "Content-Type",
                     "X-Request-Id",
                     "Cache-Control",
+                    "X-Explain",
                     "X-Apollo-Operation-Name",
                     "Last-Event-ID",
                     "Apollo-Require-Preflight",

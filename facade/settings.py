@@ -148,6 +148,7 @@ class Settings(BaseSettings):
     rate_limit: Annotated[str | None, AfterValidator(_rate)] = setting("FACADE_RATE_LIMIT", None)
     incremental: bool = setting("FACADE_INCREMENTAL", False)
     introspection: bool = setting("FACADE_INTROSPECTION", True)
+    explain: bool = setting("FACADE_EXPLAIN", True)
     graphiql: bool = setting("FACADE_GRAPHIQL", True)
     forward_unknown: bool = setting("FACADE_FORWARD_UNKNOWN", False)
     # A key of the operator's: what it opens tells of all tenants.

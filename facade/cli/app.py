@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from . import cache, check, inventory, query, sandbox, schema, serve, translate, usage, watch
+from . import cache, check, explain, inventory, query, sandbox, schema, serve, translate, usage, watch
 from .failures import Failure
 
 # Typer carries its own click and does not export the base of click's exceptions; BadParameter is one of them.
@@ -21,6 +21,7 @@ app.command("schema")(schema.schema)
 app.command("check")(check.check)
 app.command("cache")(cache.cache)
 app.command("query")(query.query)
+app.command("explain")(explain.explain)
 app.command("inventory")(inventory.inventory)
 app.command("translate")(translate.translate)
 app.command("usage")(usage.usage)
