@@ -34,11 +34,12 @@ from .web.documents import Trusted, read_manifest
 from .web.draining import CountsRequests, Draining
 from .web.graphiql import GraphiQL
 from .web.graphql import GraphQLEndpoint
-from .web.guard import LocalHosts
+from .web.guard import LocalHosts, Origins
 from .web.health import Health
 from .web.hot import Hot
 from .web.hot_layer import HotLayer
 from .web.metrics import Metrics
+from .web.normalizing import Normalizes
 from .web.rates import RateLimit
 from .web.reference import Reference
 from .web.requests import RequestLog
@@ -50,6 +51,22 @@ from .web.v2 import V2
 
 # The second is the one of Butlr's own GraphQL API.
 GRAPHQL_PATHS = ("/graphql", "/api/v3/graphql")
+# What a page may read of an answer, beside what every page may.
+EXPOSED = (
+    "Age",
+    "Deprecation",
+    "ETag",
+    "Link",
+    "Retry-After",
+    "Sunset",
+    "WWW-Authenticate",
+    "X-Cache",
+    "X-Cost",
+    "X-Cost-Limit",
+    "X-Request-Id",
+    "X-Resolved-Span",
+    "X-Successor-Operation",
+)
 
 # It would log each retry by itself; what came of them is in the error, the access log and the readiness.
 stamina.instrumentation.set_on_retry_hooks(())
@@ -275,12 +292,13 @@ def create_app(settings: Settings | None = None) -> Starlette:
         if rate_limit:
             await rate_limit.aclose()
 
+    origins = Origins(settings.cors_origins, with_loopback=settings.demo)
     graphiql = GraphiQL() if settings.graphiql else None
     admission = Admission(
         lambda: callers[0],
         lambda caller: facade.opened_services().upstream.accepted(caller),  # noqa: PLW0108 -- not open yet
         rate_limit=rate_limit,
-        cors_origins=settings.cors_origins,
+        cors_origins=origins,
     )
     graphql = GraphQLEndpoint(
         facade.engine,
@@ -290,7 +308,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         max_body_bytes=settings.max_body_bytes,
         operation_timeout=settings.operation_timeout,
         documents=_trusted(settings),
-        cors_origins=settings.cors_origins,
+        cors_origins=origins,
         metrics=metrics,
         draining=draining,
     )
@@ -335,6 +353,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     legacy = CountsLegacy(usage, metrics, tenant_claim=settings.jwt_tenant_claim)
     middleware = [
         Middleware(HotLayer, hot),
+        Middleware(Normalizes),
         Middleware(CountsRequests, draining),
         Middleware(RequestLog, access, metrics, legacy),
     ]
@@ -342,22 +361,20 @@ def create_app(settings: Settings | None = None) -> Starlette:
         middleware.append(Middleware(Audited, audit))
     if settings.trusts_its_network:
         middleware.append(Middleware(LocalHosts, settings.host))
-    if settings.cors_origins:
+    if origins:
         middleware.append(
             Middleware(
                 CORSMiddleware,
-                allow_origins=settings.cors_origins,
+                allow_origins=origins.listed,
+                allow_origin_regex=origins.pattern,
                 allow_methods=["GET", "POST"],
-                allow_headers=[
-                    "Authorization",
-                    "X-API-Key",
-                    "Content-Type",
-                    "X-Request-Id",
-                    "Cache-Control",
-                    "X-Apollo-Operation-Name",
-                    "Apollo-Require-Preflight",
-                ],
-                expose_headers=["X-Cache", "Age", "X-Request-Id", "ETag", "Retry-After", "X-Successor-Operation"],
+                # What a page may add harms nobody: no cookies count here, and tracing libraries add many.
+                allow_headers=["*"],
+                expose_headers=EXPOSED,
             )
         )
+    app = Starlette(routes=routes, middleware=middleware, lifespan=lifespan)
+    # A redirect would repeat the `Host` that the caller wrote.
+    app.router.redirect_slashes = False
+    return app
     return Starlette(routes=routes, middleware=middleware, lifespan=lifespan)
