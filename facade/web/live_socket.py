@@ -1,7 +1,7 @@
 """Subscriptions over WebSocket: the protocol `graphql-transport-ws`."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Container
 from contextlib import aclosing, suppress
 from typing import Any
 
@@ -50,7 +50,7 @@ class SocketEndpoint:
         *,
         max_body_bytes: int,
         documents: Trusted | Persisted,
-        cors_origins: Collection[str] = (),
+        cors_origins: Container[str] = (),
         draining: Draining | None = None,
         audit: AuditLog | None = None,
         init_within: float = INIT_WITHIN,
