@@ -14,13 +14,14 @@ from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from . import logs, tracing
 from .assets import AssetSource, build_source, part_of
 from .butlr import Butlr, Http, ServiceTokens
 from .cache import Store, open_store
 from .legacy.usage import Usage
+from .live import Live
 from .loaders import Reports, Services
 from .schema import Engine, Limits, build_schema
 from .series import DetectionsReader, Labels
@@ -32,9 +33,10 @@ from .upstream.verifying import Verifier
 from .web.admission import Admission
 from .web.arrival import Arrival
 from .web.audit import Audited, AuditLog
+from .web.butlr_webhooks import WebhookEndpoint
 from .web.callers import Callers
 from .web.demo import DEMO
-from .web.documents import Trusted, read_manifest
+from .web.documents import Persisted, Trusted, read_manifest
 from .web.draining import CountsRequests, Draining
 from .web.graphiql import GraphiQL, to_the_page
 from .web.graphql import GraphQLEndpoint
@@ -42,6 +44,8 @@ from .web.guard import LocalHosts
 from .web.health import Health
 from .web.hot import Hot
 from .web.hot_layer import HotLayer
+from .web.live import Streams
+from .web.live_socket import SocketEndpoint
 from .web.metrics import Metrics
 from .web.prefix import Prefixed
 from .web.rates import RateLimit
@@ -79,6 +83,7 @@ class Facade:
             introspection=settings.introspection,
         )
         self.services: Services | None = None
+        self.live: Live | None = None
         self.service: Service | None = None
         self.verifier: Verifier | None = None
 
@@ -130,10 +135,19 @@ class Facade:
                 assets=source,
                 native=part_of(source, "native"),
             )
+            live = Live(
+                store,
+                source,
+                every=settings.live_every,
+                most=settings.live_max,
+                recheck=settings.token_recheck,
+                wall=upstream.clock,
+            )
+            self.live = await stack.enter_async_context(live.running())
             try:
                 yield self
             finally:
-                self.services = None
+                self.services = self.live = None
 
     def _source(self, upstream: Upstream, labels: Labels) -> AssetSource:
         settings = self.settings
@@ -152,6 +166,11 @@ class Facade:
         if self.services is None:
             raise RuntimeError("the facade is not open")
         return self.services
+
+    def opened_live(self) -> Live:
+        if self.live is None:
+            raise RuntimeError("the facade is not open")
+        return self.live
 
     def callers(self) -> Callers:
         return Callers(
@@ -273,12 +292,13 @@ async def _under_way(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def create_app(settings: Settings | None = None) -> Starlette:
+def create_app(settings: Settings | None = None) -> Starlette:  # noqa: PLR0915 -- wiring
     """Return the ASGI app. Raises `SettingsError` for a wrong setting."""
     settings = settings or load()
     _watch(settings)
     metrics = Metrics()
     facade = Facade(settings, metrics)
+    metrics.live(lambda: facade.live.counts if facade.live else None)
     callers: list[Callers] = []
     rate_limit = _rate_limit(settings)
 
@@ -330,6 +350,25 @@ def create_app(settings: Settings | None = None) -> Starlette:
         rate_limit=rate_limit,
         cors_origins=settings.cors_origins,
     )
+    documents = _trusted(settings) or Persisted()
+    streams = Streams(
+        facade.engine,
+        facade.opened_services,
+        facade.opened_live,
+        draining=draining,
+        metrics=metrics,
+        operation_timeout=settings.operation_timeout,
+    )
+    socket = SocketEndpoint(
+        facade.engine,
+        streams,
+        admission,
+        max_body_bytes=settings.max_body_bytes,
+        documents=documents,
+        cors_origins=settings.cors_origins,
+        draining=draining,
+        audit=audit,
+    )
     graphql = GraphQLEndpoint(
         facade.engine,
         facade.opened_services,
@@ -337,11 +376,12 @@ def create_app(settings: Settings | None = None) -> Starlette:
         graphiql=graphiql,
         max_body_bytes=settings.max_body_bytes,
         operation_timeout=settings.operation_timeout,
-        documents=_trusted(settings),
+        documents=documents,
         cors_origins=settings.cors_origins,
         metrics=metrics,
         draining=draining,
         explain=settings.explain,
+        streams=streams,
     )
     rest = LegacyRest(
         facade.opened_services,
@@ -362,6 +402,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     health = Health(lambda: facade.services, draining)
     routes: list[BaseRoute] = [
         *(Route(path, graphql) for path in GRAPHQL_PATHS),
+        *(WebSocketRoute(path, socket) for path in GRAPHQL_PATHS),
         *rest.routes(),
         *v2.routes(),
         *Reference(refresh_path=settings.refresh_path).routes(),
@@ -378,6 +419,10 @@ def create_app(settings: Settings | None = None) -> Starlette:
             rate_limit=rate_limit,
         )
         routes += [Route("/", to_the_page), translate.route(), graphiql.route()]
+    if settings.webhook_secret:
+        secret = settings.webhook_secret.get_secret_value()
+        webhooks = WebhookEndpoint(facade.opened_live, secret, max_body_bytes=settings.max_body_bytes)
+        routes.append(webhooks.route())
     if settings.usage_key:
         routes.append(UsageEndpoint(usage, settings.usage_key.get_secret_value()).route())
     routes.append(rest.unknown())
@@ -406,6 +451,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
                     "Cache-Control",
                     "X-Explain",
                     "X-Apollo-Operation-Name",
+                    "Last-Event-ID",
                     "Apollo-Require-Preflight",
                 ],
                 expose_headers=[

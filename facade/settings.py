@@ -155,6 +155,9 @@ class Settings(BaseSettings):
     usage_key: Annotated[SecretStr | None, BeforeValidator(_unset)] = setting("FACADE_USAGE_KEY", None, min_length=16)
     shadow: float = setting("FACADE_SHADOW", 0.0, ge=0, le=1)
     trusted_documents: Path | None = setting("FACADE_TRUSTED_DOCUMENTS", None)
+    live_every: Seconds = setting("FACADE_LIVE_EVERY", 60.0)
+    live_max: int = setting("FACADE_LIVE_MAX", 1000, ge=0)
+    webhook_secret: Annotated[SecretStr | None, BeforeValidator(_unset)] = setting("FACADE_WEBHOOK_SECRET", None)
     cors_origins: Listed = setting("FACADE_CORS_ORIGINS", [])
     extra_measurements: Listed = setting("FACADE_EXTRA_MEASUREMENTS", [])
     # A file, or `stderr`.

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from . import cache, check, explain, inventory, query, sandbox, schema, serve, translate, usage
+from . import cache, check, explain, inventory, query, sandbox, schema, serve, translate, usage, watch
 from .failures import Failure
 
 # Typer carries its own click and does not export the base of click's exceptions; BadParameter is one of them.
@@ -25,6 +25,7 @@ app.command("explain")(explain.explain)
 app.command("inventory")(inventory.inventory)
 app.command("translate")(translate.translate)
 app.command("usage")(usage.usage)
+app.command("watch")(watch.watch)
 
 
 def _version(wanted: bool) -> None:

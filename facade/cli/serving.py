@@ -24,6 +24,8 @@ SILENCE = 15
 # Seconds that an idle connection is kept: longer than a load balancer keeps its own (60 by default at most of them),
 # or one of its requests would now and then meet a connection that has just been closed.
 KEEP_ALIVE = 75
+# Bytes of a message that a WebSocket client may send, whatever FACADE_MAX_BODY_BYTES lets pass of it.
+SOCKET_MESSAGE = 16 * 1024**2
 # Objects made and not freed until the youngest are gone through for cycles, and how often each generation is before
 # the next older one: Python's own are 700, 10 and 10.
 COLLECTION = (50_000, 10, 10)
@@ -80,6 +82,8 @@ def run(app: Any, listener: socket.socket, *, workers: int = 1, grace: int = GRA
         workers=workers,
         http=HotConnection,
         loop="uvloop",
+        ws="websockets-sansio",
+        ws_max_size=SOCKET_MESSAGE,
         access_log=False,
         log_config=None,
         server_header=False,

@@ -28,6 +28,8 @@ from .guard import is_forged
 from .hot import Offer
 from .hot_layer import OFFERED
 from .incremental import NEEDS_PARTS, PartsResponse
+from .live import Operation, Streams
+from .live_http import Framing, StreamResponse, framing_of
 from .metrics import Metrics
 from .params import (
     DOCUMENT_NAMES,
@@ -56,6 +58,10 @@ FORGED = (
 
 
 NOT_EXPLAINED = "Explaining is switched off here (FACADE_EXPLAIN=false). Send the operation without it."
+NEEDS_STREAM = (
+    "A subscription is answered as a stream: send `Accept: text/event-stream` or "
+    "`multipart/mixed;subscriptionSpec=1.0`, or use the WebSocket protocol graphql-transport-ws."
+)
 
 
 class GraphQLEndpoint:
@@ -75,6 +81,7 @@ class GraphQLEndpoint:
         metrics: Metrics | None = None,
         draining: Draining | None = None,
         explain: bool = True,
+        streams: Streams | None = None,
     ) -> None:
         self._engine = engine
         self._services = services
@@ -87,6 +94,7 @@ class GraphQLEndpoint:
         self._metrics = metrics
         self._draining = draining
         self._explains = explain
+        self._streams = streams
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -107,7 +115,10 @@ class GraphQLEndpoint:
         note(request.scope, type="graphql")
         began = time.monotonic()
         try:
-            media = self._answerable(request, media)
+            framing = framing_of(request.headers.get("accept")) if self._streams else None
+            # A client that takes a stream alone gets any operation as one.
+            streams_all = framing is not None and media is None
+            media = self._answerable(request, JSON_TYPE if streams_all else media)
             caller = await self._admission.caller(request)
             params = await read_params(request, self._max_body_bytes)
             self._require_explaining(params)
@@ -116,7 +127,7 @@ class GraphQLEndpoint:
             note(request.scope, outcome="refused", codes=[getattr(error, "code", "BAD_USER_INPUT")])
             return _refused(error, media or JSON_TYPE)
         explain = Explain(params.explain, began) if params.explain else None
-        return await self._execute(request, text, params, caller, media, explain)
+        return await self._execute(request, text, params, caller, media, framing, explain, streams_all=streams_all)
 
     def _answerable(self, request: Request, media: str | None) -> str:
         """Return the media type to answer in. Raises `BadRequest` for what is not answered, whatever it asks."""
@@ -134,28 +145,40 @@ class GraphQLEndpoint:
         if params.explain and not self._explains:
             raise BadRequest(400, NOT_EXPLAINED)
 
-    async def _execute(  # noqa: PLR0911 -- each refusal by itself
+    async def _execute(  # noqa: PLR0911 -- each is an answer of another kind
         self,
         request: Request,
         text: str,
         params: Params,
         caller: Caller | None,
         media: str,
+        framing: Framing | None,
         explain: Explain | None,
+        *,
+        streams_all: bool,
     ) -> Response:
         received = time.monotonic()
         document = self._engine.document(text)
         operation = document.operation_type(params.operation_name)
         note_document(request.scope, text, document.operation_name(params.operation_name))
         note(request.scope, type=operation.value if operation else "graphql")
-        if request.method == "GET" and operation is not None and operation is not OperationType.QUERY:
+        if request.method == "GET" and operation is OperationType.MUTATION:
             return _refusal(
-                BadRequest(405, f"A {operation.value} needs POST; GET runs queries only.", {"Allow": "POST"}),
+                BadRequest(
+                    405, f"A {operation.value} needs POST; GET runs queries and subscriptions only.", {"Allow": "POST"}
+                ),
                 media,
             )
         if explain and (why := why_unexplained(document, params.operation_name)):
             note(request.scope, outcome="refused", codes=["BAD_USER_INPUT"])
             return _refusal(BadRequest(400, why), media)
+        if operation is OperationType.SUBSCRIPTION or (streams_all and explain is None):
+            if framing is None or self._streams is None:
+                note(request.scope, outcome="refused", codes=["BAD_USER_INPUT"])
+                return _refusal(BadRequest(406, NEEDS_STREAM), media)
+            resume = request.headers.get("last-event-id") or params.resume
+            asked = Operation(document, params, caller, request.scope.get("request_id", ""), resume)
+            return self._streamed(request, asked, framing, self._streams)
         needs_parts = explain is None and self._engine.comes_in_parts(document, params.variables, params.operation_name)
         dialect = dialect_of(request.headers.get("accept")) if needs_parts else None
         if needs_parts and dialect is None:
@@ -212,6 +235,15 @@ class GraphQLEndpoint:
         if outcome.later:
             return self._in_parts(request, outcome, outcome.later, context, operation)
         return await self._whole(request, outcome, context, operation, media)
+
+    def _streamed(self, request: Request, asked: Operation, framing: Framing, streams: Streams) -> StreamResponse:
+        def ended(how: str, errors: Sequence[GraphQLError]) -> None:
+            note(request.scope, outcome=how)
+            note_errors(request.scope, errors)
+            streams.ended(asked, how)
+
+        note(request.scope, outcome="left")
+        return StreamResponse(streams, asked, framing, ended)
 
     async def _whole(
         self, request: Request, outcome: Outcome, context: Context, operation: OperationType | None, media: str

@@ -38,6 +38,8 @@ class Params:
     operation_name: str | None
     hash: str | None = None
     document_id: str | None = None
+    # What a subscription goes on from.
+    resume: str | None = None
     # `plan` or `analyze`: answered with how it is answered.
     explain: Mode | None = None
 
@@ -99,7 +101,7 @@ async def read_params(request: Request, max_bytes: int) -> Params:
         for name in ("variables", "extensions"):
             if name in given:
                 given[name] = _json(given[name].encode(), f"the `{name}` parameter") if given[name] else None
-        return _checked(given, request.headers.get(EXPLAIN))
+        return params_of(given, request.headers.get(EXPLAIN))
     content_type, *parameters = (piece.strip().lower() for piece in request.headers.get("content-type", "").split(";"))
     if content_type != JSON_TYPE:
         raise BadRequest(
@@ -114,7 +116,7 @@ async def read_params(request: Request, max_bytes: int) -> Params:
         raise BadRequest(400, "Batches are not served: send each operation in a request of its own.")
     if not isinstance(body, dict):
         raise BadRequest(400, "The body must be a JSON object with `query`.")
-    return _checked(body, request.headers.get(EXPLAIN))
+    return params_of(body, request.headers.get(EXPLAIN))
 
 
 async def read_body(request: Request, max_bytes: int) -> bytes:
@@ -151,7 +153,11 @@ def read_json(text: bytes) -> Any:
     return orjson.loads(text)
 
 
-def _checked(given: Mapping[str, Any], explain: str | None) -> Params:
+def params_of(given: Mapping[str, Any], explain: str | None = None) -> Params:
+    """Return the parameters of a request by their names. Raises `BadRequest`.
+
+    `explain` is the header of that name.
+    """
     extensions = given.get("extensions")
     if extensions is not None and not isinstance(extensions, dict):
         raise BadRequest(400, "`extensions` must be a JSON object.")
@@ -170,8 +176,11 @@ def _checked(given: Mapping[str, Any], explain: str | None) -> Params:
     operation_name = given.get("operationName")
     if operation_name is not None and not isinstance(operation_name, str):
         raise BadRequest(400, "`operationName` must be a string.")
+    resume = (extensions or {}).get("resume")
+    if resume is not None and not isinstance(resume, str):
+        raise BadRequest(400, "`extensions.resume` must be the text of an id.")
     mode = _mode((extensions or {}).get("explain"), "`extensions.explain`") or _mode(explain, f"`{EXPLAIN}`")
-    return Params(query or None, variables, operation_name or None, hash_, document_id, mode)
+    return Params(query or None, variables, operation_name or None, hash_, document_id, resume or None, mode)
 
 
 def _mode(given: object, where: str) -> Mode | None:
