@@ -145,7 +145,7 @@ class GraphQLEndpoint:
         if params.explain and not self._explains:
             raise BadRequest(400, NOT_EXPLAINED)
 
-    async def _execute(  # noqa: PLR0911 -- each is an answer of another kind
+    async def _execute(  # noqa: PLR0911, PLR0912 -- each is an answer of another kind
         self,
         request: Request,
         text: str,
