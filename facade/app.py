@@ -40,13 +40,14 @@ from .web.documents import Persisted, Trusted, read_manifest
 from .web.draining import CountsRequests, Draining
 from .web.graphiql import GraphiQL, to_the_page
 from .web.graphql import GraphQLEndpoint
-from .web.guard import LocalHosts
+from .web.guard import LocalHosts, Origins
 from .web.health import Health
 from .web.hot import Hot
 from .web.hot_layer import HotLayer
 from .web.live import Streams
 from .web.live_socket import SocketEndpoint
 from .web.metrics import Metrics
+from .web.normalizing import Normalizes
 from .web.prefix import Prefixed
 from .web.rates import RateLimit
 from .web.reference import Reference
@@ -61,6 +62,23 @@ log = structlog.get_logger(__name__)
 
 # The second is the one of Butlr's own GraphQL API.
 GRAPHQL_PATHS = ("/graphql", "/api/v3/graphql")
+# What a page may read of an answer, beside what every page may.
+EXPOSED = (
+    "Age",
+    "Deprecation",
+    "ETag",
+    "Link",
+    "Retry-After",
+    "Sunset",
+    "WWW-Authenticate",
+    "X-Cache",
+    "X-Cost",
+    "X-Cost-Limit",
+    "X-Request-Id",
+    "X-Resolved-Span",
+    "X-Successor-Operation",
+    "X-Upstream-Calls",
+)
 
 # It would log each retry by itself; what came of them is in the error, the access log and the readiness.
 stamina.instrumentation.set_on_retry_hooks(())
@@ -343,12 +361,13 @@ def create_app(settings: Settings | None = None) -> Starlette:  # noqa: PLR0915 
         if rate_limit:
             await rate_limit.aclose()
 
+    origins = Origins(settings.cors_origins, with_loopback=settings.demo)
     graphiql = GraphiQL(sandbox=DEMO if settings.demo else None) if settings.graphiql else None
     admission = Admission(
         lambda: callers[0],
         lambda caller: facade.opened_services().upstream.accepted(caller),  # noqa: PLW0108 -- not open yet
         rate_limit=rate_limit,
-        cors_origins=settings.cors_origins,
+        cors_origins=origins,
     )
     documents = _trusted(settings) or Persisted()
     streams = Streams(
@@ -365,7 +384,7 @@ def create_app(settings: Settings | None = None) -> Starlette:  # noqa: PLR0915 
         admission,
         max_body_bytes=settings.max_body_bytes,
         documents=documents,
-        cors_origins=settings.cors_origins,
+        cors_origins=origins,
         draining=draining,
         audit=audit,
     )
@@ -377,7 +396,7 @@ def create_app(settings: Settings | None = None) -> Starlette:  # noqa: PLR0915 
         max_body_bytes=settings.max_body_bytes,
         operation_timeout=settings.operation_timeout,
         documents=documents,
-        cors_origins=settings.cors_origins,
+        cors_origins=origins,
         metrics=metrics,
         draining=draining,
         streams=streams,
@@ -429,6 +448,7 @@ def create_app(settings: Settings | None = None) -> Starlette:  # noqa: PLR0915 
     middleware = [
         Middleware(Prefixed),
         Middleware(HotLayer, hot),
+        Middleware(Normalizes),
         Middleware(CountsRequests, draining),
         Middleware(RequestLog, access, metrics, legacy),
     ]
@@ -436,31 +456,19 @@ def create_app(settings: Settings | None = None) -> Starlette:  # noqa: PLR0915 
         middleware.append(Middleware(Audited, audit))
     if settings.trusts_its_network:
         middleware.append(Middleware(LocalHosts, settings.host))
-    if settings.cors_origins:
+    if origins:
         middleware.append(
             Middleware(
                 CORSMiddleware,
-                allow_origins=settings.cors_origins,
+                allow_origins=origins.listed,
+                allow_origin_regex=origins.pattern,
                 allow_methods=["GET", "POST"],
-                allow_headers=[
-                    "Authorization",
-                    "X-API-Key",
-                    "Content-Type",
-                    "X-Request-Id",
-                    "Cache-Control",
-                    "X-Apollo-Operation-Name",
-                    "Last-Event-ID",
-                    "Apollo-Require-Preflight",
-                ],
-                expose_headers=[
-                    "X-Cache",
-                    "X-Upstream-Calls",
-                    "Age",
-                    "X-Request-Id",
-                    "ETag",
-                    "Retry-After",
-                    "X-Successor-Operation",
-                ],
+                # What a page may add harms nobody: no cookies count here, and tracing libraries add many.
+                allow_headers=["*"],
+                expose_headers=EXPOSED,
             )
         )
-    return Starlette(routes=routes, middleware=middleware, lifespan=lifespan)
+    app = Starlette(routes=routes, middleware=middleware, lifespan=lifespan)
+    # A redirect would repeat the `Host` that the caller wrote.
+    app.router.redirect_slashes = False
+    return app

@@ -1,6 +1,7 @@
 """Settings: the only reader of the environment (and of a `.env` file)."""
 
 import ipaddress
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -64,6 +65,15 @@ def _base_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _origin(value: str) -> str:
+    """An origin as browsers write it, or `*`."""
+    if value != "*" and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/?#@\sA-Z]+", value):
+        raise ValueError(
+            f"{value!r} is no origin: write it as browsers do, such as https://dashboard.example, without a path"
+        )
+    return value
+
+
 def _unset(value: Any) -> Any:
     """What is empty is unset."""
     return None if value == "" else value
@@ -91,6 +101,7 @@ Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
 # Zero, never, is a choice here.
 SecondsOrZero = Annotated[float, BeforeValidator(_seconds), Field(ge=0)]
 Bytes = Annotated[int, BeforeValidator(_bytes), Field(gt=0)]
+Origin = Annotated[str, AfterValidator(_origin)]
 Listed = Annotated[list[str], NoDecode, BeforeValidator(_listed)]
 
 
@@ -157,7 +168,7 @@ class Settings(BaseSettings):
     live_every: Seconds = setting("FACADE_LIVE_EVERY", 60.0)
     live_max: int = setting("FACADE_LIVE_MAX", 1000, ge=0)
     webhook_secret: Annotated[SecretStr | None, BeforeValidator(_unset)] = setting("FACADE_WEBHOOK_SECRET", None)
-    cors_origins: Listed = setting("FACADE_CORS_ORIGINS", [])
+    cors_origins: Annotated[list[Origin], NoDecode, BeforeValidator(_listed)] = setting("FACADE_CORS_ORIGINS", [])
     extra_measurements: Listed = setting("FACADE_EXTRA_MEASUREMENTS", [])
     # A file, or `stderr`.
     audit_log: str | None = setting("FACADE_AUDIT_LOG", None)

@@ -1,6 +1,6 @@
 """Who asks, and whether they may ask now: the same for GraphQL, REST and v2."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Container
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -26,7 +26,7 @@ class Admission:
         proven: Proven,
         *,
         rate_limit: RateLimit | None = None,
-        cors_origins: Collection[str] = (),
+        cors_origins: Container[str] = (),
     ) -> None:
         self._callers = callers
         self._proven = proven

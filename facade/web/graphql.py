@@ -1,7 +1,7 @@
 """The GraphQL endpoint: the GraphQL-over-HTTP specification, and what the cache says of an answer."""
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 import orjson
@@ -76,7 +76,7 @@ class GraphQLEndpoint:
         max_body_bytes: int,
         operation_timeout: float | None = None,
         documents: Trusted | Persisted | None = None,
-        cors_origins: Collection[str] = (),
+        cors_origins: Container[str] = (),
         metrics: Metrics | None = None,
         draining: Draining | None = None,
         streams: Streams | None = None,

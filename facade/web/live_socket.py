@@ -50,7 +50,7 @@ class SocketEndpoint:
         *,
         max_body_bytes: int,
         documents: Trusted | Persisted,
-        cors_origins: Collection[str] = (),
+        cors_origins: Container[str] = (),
         draining: Draining | None = None,
         audit: AuditLog | None = None,
         init_within: float = INIT_WITHIN,

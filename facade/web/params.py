@@ -1,5 +1,6 @@
 """The request side of the GraphQL-over-HTTP specification: what was asked, or why it cannot be told."""
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -16,6 +17,12 @@ HTML_TYPE = "text/html"
 PARTS_TYPE = "multipart/mixed"
 # Where a client names a document: the GraphQL-over-HTTP drafts, Relay, and Apollo's older persisted queries.
 DOCUMENT_NAMES = ("documentId", "doc_id", "id")
+_OURS = (RESPONSE_TYPE, JSON_TYPE, HTML_TYPE)
+_WILDCARDS = ("application/*", "*/*")
+# zlib's name for the format of gzip.
+_GZIP = 16 + zlib.MAX_WBITS
+# What follows a member is copied for the next one.
+_MOST_MEMBERS = 16
 
 
 class BadRequest(Exception):  # noqa: N818 -- named as the status is
@@ -41,23 +48,26 @@ class Params:
 
 
 def accepted(header: str | None) -> str | None:
-    """Return the media type to answer in; None where none of ours is accepted. First the client's, then ours."""
+    """Return the media type to answer in; None where none of ours is accepted. First the client's, then ours.
+
+    A wildcard stands for JSON, unless JSON is named at a lower weight (RFC 9110, section 12.5.1).
+    """
     if not header:
         return JSON_TYPE
+    given = [_media(part) for part in header.split(",")]
+    named = dict(given)
     best, best_quality = None, 0.0
-    for part in header.split(","):
-        media, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        ours = {
-            RESPONSE_TYPE: RESPONSE_TYPE,
-            JSON_TYPE: JSON_TYPE,
-            "application/*": JSON_TYPE,
-            "*/*": JSON_TYPE,
-            HTML_TYPE: HTML_TYPE,
-        }.get(media)
-        quality = _quality(parameters)
+    for media, quality in given:
+        choices = (JSON_TYPE, RESPONSE_TYPE) if media in _WILDCARDS else (media,) if media in _OURS else ()
+        ours = next((choice for choice in choices if named.get(choice, quality) >= quality), None)
         if ours and quality > best_quality:
             best, best_quality = ours, quality
     return best
+
+
+def _media(part: str) -> tuple[str, float]:
+    media, *parameters = (piece.strip().lower() for piece in part.split(";"))
+    return media, _quality(parameters)
 
 
 class Dialect(Enum):
@@ -116,20 +126,59 @@ async def read_params(request: Request, max_bytes: int) -> Params:
 
 
 async def read_body(request: Request, max_bytes: int) -> bytes:
-    """Return the body of a request. Raises `BadRequest` where it is too large or does not end."""
-    too_large = BadRequest(413, f"The body is larger than {max_bytes} bytes.")
+    """Return the body of a request, its coding taken off.
+
+    Raises `BadRequest` where it is too large, coded or not, does not end, or has a coding that is not read.
+    """
+    coding = request.headers.get("content-encoding", "").strip().lower()
+    body = await read_as_sent(request, max_bytes)
+    match coding:
+        case "" | "identity":
+            return body
+        case "gzip" | "x-gzip":
+            return _gunzipped(body, max_bytes)
+    raise BadRequest(415, f"Send the body as it is, or in gzip (it came in {coding}).", {"Accept-Encoding": "gzip"})
+
+
+async def read_as_sent(request: Request, max_bytes: int) -> bytes:
+    """Return the body of a request in the coding that it came in. Raises `BadRequest`."""
     if int(request.headers.get("content-length") or 0) > max_bytes:
-        raise too_large
+        raise _too_large(max_bytes)
     chunks, size = [], 0
     try:
         async for chunk in request.stream():
             size += len(chunk)
             if size > max_bytes:
-                raise too_large
+                raise _too_large(max_bytes)
             chunks.append(chunk)
     except ClientDisconnect as exc:
         raise BadRequest(400, "The request ended before its body did.") from exc
     return b"".join(chunks)
+
+
+def _too_large(max_bytes: int) -> BadRequest:
+    return BadRequest(413, f"The body is larger than {max_bytes} bytes.")
+
+
+def _gunzipped(body: bytes, max_bytes: int) -> bytes:
+    """Decompress gzip, of one member or several, to no more than `max_bytes`."""
+    parts, left = [], max_bytes
+    while body:
+        if len(parts) == _MOST_MEMBERS:
+            raise BadRequest(400, f"The body's gzip has more than {_MOST_MEMBERS} members.")
+        member = zlib.decompressobj(_GZIP)
+        try:
+            part = member.decompress(body, left + 1)
+        except zlib.error as exc:
+            raise BadRequest(400, "The body is not gzip, as its Content-Encoding says.") from exc
+        left -= len(part)
+        if left < 0:
+            raise _too_large(max_bytes)
+        if not member.eof:
+            raise BadRequest(400, "The body ends before its gzip does.")
+        parts.append(part)
+        body = member.unused_data
+    return b"".join(parts)
 
 
 def _json(text: bytes, what: str) -> Any:

@@ -239,6 +239,8 @@ def test_workers_end_with_a_supervisor_that_is_killed_and_free_its_pipes(serve):
         ({"FACADE_ASSETS": "guesses"}, "FACADE_ASSETS"),
         ({"FACADE_AUTH": "service", "BUTLR_CLIENT_SECRET": SECRET}, "BUTLR_CLIENT_ID"),
         ({"FACADE_RATE_LIMIT": "some"}, "FACADE_RATE_LIMIT"),
+        ({"FACADE_CORS_ORIGINS": "dashboard.example"}, "FACADE_CORS_ORIGINS"),
+        ({"FACADE_CORS_ORIGINS": "https://dashboard.example/"}, "FACADE_CORS_ORIGINS"),
         ({"FACADE_HOST": "no such host"}, "no such host"),
     ],
 )
