@@ -166,6 +166,27 @@ def test_what_is_found_and_the_limit_are_in_the_error(limits, text, found):
     assert error.extensions["limit"] == found - 1
 
 
+LOGIN = 'login(username: "u", password: "p") { access_token }'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"mutation {{ a: {LOGIN} b: {LOGIN} }}",
+        f"mutation {{ {LOGIN} ...F }} fragment F on Mutation {{ b: {LOGIN} }}",
+        f'mutation {{ {LOGIN} refreshToken(client_id: "c", refresh_token: "r") {{ expires_in }} }}',
+        f"mutation {{ {LOGIN} ... on Mutation {{ b: {LOGIN} }} }}",
+    ],
+)
+def test_an_operation_holds_one_login(engine, text):
+    (error,) = engine.document(text).errors
+    assert error.extensions == {"code": "QUERY_TOO_COMPLEX", "limit": 1, "found": 2}
+
+
+def test_a_document_may_have_a_login_in_each_operation(engine):
+    assert engine.document(f"mutation A {{ {LOGIN} }} mutation B {{ b: {LOGIN} __typename }}").errors == ()
+
+
 def test_an_alias_of_a_field_selected_twice_counts_once():
     text = "{ a: sensors { data { id } } a: sensors { data { name } } }"
     assert exceeded(parse(text), Limits(aliases=1)) is None
