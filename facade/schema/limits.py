@@ -146,9 +146,7 @@ class _Walk:
 
     def run(self, definition: ExecutableDefinitionNode) -> None:
         """Raises `TooComplex`."""
-        is_mutation = (
-            isinstance(definition, OperationDefinitionNode) and definition.operation is OperationType.MUTATION
-        )
+        is_mutation = isinstance(definition, OperationDefinitionNode) and definition.operation is OperationType.MUTATION
         places = [_Place([(definition.selection_set, frozenset())], 1)]
         while places:
             place = places.pop()

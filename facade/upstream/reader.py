@@ -44,13 +44,11 @@ from ..cache import (
 from .callers import Caller, Service
 from .exchange import Exchange, Send
 from .ledger import Ledger
+from .proofs import Proofs, remember
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
-
-# Callers of whom it is remembered whether the upstream takes their token.
-MOST_CALLERS = 10_000
 
 # What an older answer may stand in for: the upstream failed, and did not refuse the caller.
 UPSTREAM_FAILED = (UpstreamTimeout, UpstreamUnavailable, RateLimited, InvalidResponse)
@@ -101,14 +99,17 @@ class Upstream:
         stale_while_revalidate: float = 0.0,
         rules: Rules | None = None,
         clock: Callable[[], float] = time.time,
+        steady: Callable[[], float] | None = None,
     ) -> None:
-        """`stale_while_revalidate`: for so many seconds after its freshness an answer that reaches into now is still
+        """`steady` is a clock that is never set: `time.monotonic` beside the clock of the machine.
+
+        `stale_while_revalidate`: for so many seconds after its freshness an answer that reaches into now is still
         served, as stale, while it is read anew behind it. 0: never, for who asks about now means now.
         """
         self.butlr = butlr
         self.store = store
         self.clock = clock
-        self._recheck = recheck
+        self._proofs = Proofs(clock, steady or (time.monotonic if clock is time.time else clock), recheck=recheck)
         self._stale_if_error = stale_if_error
         self._stale_while_revalidate = stale_while_revalidate
         self._rules = rules or Rules()
@@ -120,7 +121,6 @@ class Upstream:
             butlr.native: NATIVE_PATH,
         }
         self._flights = SingleFlight()
-        self._accepted: OrderedDict[str, float] = OrderedDict()
         self._refused_at: OrderedDict[str, float] = OrderedDict()
         # Tokens that were verified, and then refused by the upstream: by `flight`, until it takes them again.
         self._distrusted: OrderedDict[str, float] = OrderedDict()
@@ -366,20 +366,18 @@ class Upstream:
         if caller.verified:
             return caller.flight not in self._distrusted
         # An entry itself proves that the upstream took this token when it was read.
-        taken = max(as_of if proven is None else proven, self._accepted.get(caller.scope, 0.0))
-        return self.clock() - taken <= self._recheck
+        return self._proofs.holds(caller.scope) or self._proofs.is_recent(as_of if proven is None else proven)
 
     def accepted(self, caller: Caller) -> bool:
         """Whether the caller may read local data: verified, or taken by the upstream a short while ago."""
-        now = self.clock()
-        if caller.expires is not None and caller.expires <= now:
+        if caller.expires is not None and caller.expires <= self.clock():
             return False
         if caller.verified:
             return caller.flight not in self._distrusted
-        return now - self._accepted.get(caller.scope, 0.0) <= self._recheck
+        return self._proofs.holds(caller.scope)
 
     def _accept(self, caller: Caller, asked_at: float) -> None:
-        _remember(self._accepted, caller.scope, self.clock())
+        self._proofs.note(caller.scope)
         if self._distrusted and asked_at > self._distrusted.get(caller.flight, math.inf):
             del self._distrusted[caller.flight]
 
@@ -388,14 +386,14 @@ class Upstream:
 
         What the scope's other tokens have asked for goes as well, and is asked for anew: who asked is not kept.
         """
-        self._accepted.pop(caller.scope, None)
+        self._proofs.forget(caller.scope)
         if isinstance(caller, Service):
             # The facade's own login was refused, and none of its callers.
             return
         now = self.clock()
         if caller.verified:
-            _remember(self._distrusted, caller.flight, now)
-        _remember(self._refused_at, caller.scope, now)
+            remember(self._distrusted, caller.flight, now)
+        remember(self._refused_at, caller.scope, now)
         await self.store.drop(scope_prefix(caller.scope))
 
     def _refresh(self, entry_key: str, call: Call[T], caller: Caller) -> None:
@@ -454,13 +452,6 @@ def _span(call: Call[T]) -> Span | None:
     # The least time that there is has no time zone before it.
     last = call.windows.floor(stop).timestamp() if call.windows and stop and stop.year > 1 else None
     return Span(start.timestamp(), stop.timestamp() if stop else None, last)
-
-
-def _remember(times: OrderedDict[str, float], scope: str, time_: float) -> None:
-    times[scope] = time_
-    times.move_to_end(scope)
-    if len(times) > MOST_CALLERS:
-        times.popitem(last=False)
 
 
 @asynccontextmanager
