@@ -1,7 +1,7 @@
 """Subscriptions over WebSocket: the protocol `graphql-transport-ws`."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Container
 from contextlib import aclosing, suppress
 from typing import Any
 

@@ -162,7 +162,8 @@ def _too_large(max_bytes: int) -> BadRequest:
 
 def _gunzipped(body: bytes, max_bytes: int) -> bytes:
     """Decompress gzip, of one member or several, to no more than `max_bytes`."""
-    parts, left = [], max_bytes
+    parts: list[bytes] = []
+    left = max_bytes
     while body:
         if len(parts) == _MOST_MEMBERS:
             raise BadRequest(400, f"The body's gzip has more than {_MOST_MEMBERS} members.")
