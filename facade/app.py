@@ -310,6 +310,15 @@ async def _under_way(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+def _page(settings: Settings) -> GraphiQL | None:
+    """GraphiQL; None, with a warning, where its bundle was not built, as in an install from a checkout by pip alone."""
+    try:
+        return GraphiQL(sandbox=DEMO if settings.demo else None)
+    except FileNotFoundError:
+        log.warning("graphiql.not_built", mend="run `make web-ui`; all else is served without the page")
+        return None
+
+
 def create_app(settings: Settings | None = None) -> Starlette:  # noqa: PLR0915 -- wiring
     """Return the ASGI app. Raises `SettingsError` for a wrong setting."""
     settings = settings or load()
@@ -362,7 +371,7 @@ def create_app(settings: Settings | None = None) -> Starlette:  # noqa: PLR0915 
             await rate_limit.aclose()
 
     origins = Origins(settings.cors_origins, with_loopback=settings.demo)
-    graphiql = GraphiQL(sandbox=DEMO if settings.demo else None) if settings.graphiql else None
+    graphiql = _page(settings) if settings.graphiql else None
     admission = Admission(
         lambda: callers[0],
         lambda caller: facade.opened_services().upstream.accepted(caller),  # noqa: PLW0108 -- not open yet
@@ -400,6 +409,7 @@ def create_app(settings: Settings | None = None) -> Starlette:  # noqa: PLR0915 
         metrics=metrics,
         draining=draining,
         streams=streams,
+        explain=settings.explain,
     )
     rest = LegacyRest(
         facade.opened_services,

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, cast
 
 import orjson
@@ -93,6 +93,11 @@ class Engine:
     def cost_limit(self) -> int:
         """Points that an operation may cost."""
         return self._limits.cost
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """What an operation may be at most, by name."""
+        return asdict(self._limits)
 
     def _document(self, query: str) -> Document:
         try:

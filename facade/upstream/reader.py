@@ -43,6 +43,7 @@ from ..cache import (
 )
 from .callers import Caller, Service
 from .exchange import Exchange, Send
+from .explain import About, asked_call, explaining, under_way
 from .ledger import Ledger
 from .proofs import Proofs, remember
 
@@ -77,6 +78,9 @@ class Call(Generic[T]):
     path: str | None = None
     kept_for: float | None = None
     refresh_after: float | None = None
+    # For an operation that is explained.
+    about: Callable[[], About] = About
+    rows: Callable[[T], int | None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,14 +166,23 @@ class Upstream:
         kept = await self._recall(call, caller, ledger)
         if kept is not None:
             return kept
+        explain = explaining()
+        noted = None
+        if explain is not None:
+            noted = explain.call(call.path or self._paths.get(call.send, "the API"), _body(call), call.about())
+            if explain.is_plan:
+                raise await explain.not_asked()
         ledger.called()
         began = time.perf_counter()
         try:
-            answer = await self._in_time(_key(call, caller), call, caller, ledger)
+            with under_way(noted):
+                answer = await self._in_time(_key(call, caller), call, caller, ledger)
         except UPSTREAM_FAILED as error:
             stale = await self._stale(call, caller, ledger, error)
             if stale is None:
                 raise
+            if noted is not None:
+                noted.cache = "STALE"
             return stale
         finally:
             ledger.waited(call.name, time.perf_counter() - began)
@@ -299,7 +312,7 @@ class Upstream:
         self, entry_key: str, call: Call[T], caller: Caller, deadline: Callable[[], float | None]
     ) -> Answer[T]:
         asked_at = self.clock()
-        body = canonical(call.body(call.asked) if call.body else call.asked)
+        body = _body(call)
         values: list[T] = []
         try:
             reply = await self.exchange(
@@ -315,6 +328,8 @@ class Upstream:
             await self.store.delete(entry_key)
             raise
         [value] = values
+        if noted := asked_call():
+            noted.rows = call.rows(value)
         kept = self._lifetime(call, value, asked_at)
         entry = Entry(
             body=reply.body,
@@ -397,7 +412,7 @@ class Upstream:
         await self.store.drop(scope_prefix(caller.scope))
 
     def _refresh(self, entry_key: str, call: Call[T], caller: Caller) -> None:
-        if entry_key in self._refreshing:
+        if entry_key in self._refreshing or ((explain := explaining()) and explain.is_plan):
             return
 
         async def refresh() -> None:
@@ -435,6 +450,10 @@ class Patience:
 
     def remove(self, deadline: float | None) -> None:
         self._deadlines.remove(deadline)
+
+
+def _body(call: Call[T]) -> bytes:
+    return canonical(call.body(call.asked) if call.body else call.asked)
 
 
 def _key(call: Call[T], caller: Caller) -> str:

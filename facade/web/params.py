@@ -10,10 +10,12 @@ import orjson
 from starlette.requests import ClientDisconnect, Request
 
 from ..butlr import MOST_LEVELS, nests_too_deep
+from ..upstream import Mode
 
 JSON_TYPE = "application/json"
 RESPONSE_TYPE = "application/graphql-response+json"
 HTML_TYPE = "text/html"
+EXPLAIN = "X-Explain"
 PARTS_TYPE = "multipart/mixed"
 # Where a client names a document: the GraphQL-over-HTTP drafts, Relay, and Apollo's older persisted queries.
 DOCUMENT_NAMES = ("documentId", "doc_id", "id")
@@ -45,6 +47,8 @@ class Params:
     document_id: str | None = None
     # What a subscription goes on from.
     resume: str | None = None
+    # `plan` or `analyze`: answered with how it is answered.
+    explain: Mode | None = None
 
 
 def accepted(header: str | None) -> str | None:
@@ -107,7 +111,7 @@ async def read_params(request: Request, max_bytes: int) -> Params:
         for name in ("variables", "extensions"):
             if name in given:
                 given[name] = _json(given[name].encode(), f"the `{name}` parameter") if given[name] else None
-        return params_of(given)
+        return params_of(given, request.headers.get(EXPLAIN))
     content_type, *parameters = (piece.strip().lower() for piece in request.headers.get("content-type", "").split(";"))
     if content_type != JSON_TYPE:
         raise BadRequest(
@@ -122,7 +126,7 @@ async def read_params(request: Request, max_bytes: int) -> Params:
         raise BadRequest(400, "Batches are not served: send each operation in a request of its own.")
     if not isinstance(body, dict):
         raise BadRequest(400, "The body must be a JSON object with `query`.")
-    return params_of(body)
+    return params_of(body, request.headers.get(EXPLAIN))
 
 
 async def read_body(request: Request, max_bytes: int) -> bytes:
@@ -199,8 +203,8 @@ def read_json(text: bytes) -> Any:
     return orjson.loads(text)
 
 
-def params_of(given: Mapping[str, Any]) -> Params:
-    """Return the parameters of a request by their names. Raises `BadRequest`."""
+def params_of(given: Mapping[str, Any], explain: str | None = None) -> Params:
+    """Return the parameters of a request by their names; `explain` is the header of that name. Raises `BadRequest`."""
     extensions = given.get("extensions")
     if extensions is not None and not isinstance(extensions, dict):
         raise BadRequest(400, "`extensions` must be a JSON object.")
@@ -222,7 +226,16 @@ def params_of(given: Mapping[str, Any]) -> Params:
     resume = (extensions or {}).get("resume")
     if resume is not None and not isinstance(resume, str):
         raise BadRequest(400, "`extensions.resume` must be the text of an id.")
-    return Params(query or None, variables, operation_name or None, hash_, document_id, resume or None)
+    mode = _mode((extensions or {}).get("explain"), "`extensions.explain`") or _mode(explain, f"`{EXPLAIN}`")
+    return Params(query or None, variables, operation_name or None, hash_, document_id, resume or None, mode)
+
+
+def _mode(given: object, where: str) -> Mode | None:
+    if given is None or given == "":
+        return None
+    if given not in [mode.value for mode in Mode]:
+        raise BadRequest(400, f"{where} must be `plan` or `analyze`.")
+    return Mode(given)
 
 
 def _persisted(extensions: Mapping[str, Any]) -> str | None:

@@ -97,8 +97,7 @@ def answer_of(process: Any) -> Any:
 def test_a_client_receives_and_resumes(
     live_facade: Any, upstream: Any, campus: Any, an_event: Any, client: str
 ) -> None:
-    if client in SCRIPTS and not (FOLDER / "node_modules").exists():
-        pytest.skip("npm ci in tests/clients/live first")
+    assert client not in SCRIPTS or (FOLDER / "node_modules").exists(), "run: make clients"
     token, room = upstream.login(), campus["rooms"][0]["id"]
     one, two, three = (an_event("PIR_MOTION", room_id=room) for _ in range(3))
     with running(client, live_facade, token) as process:
