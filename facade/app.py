@@ -17,6 +17,7 @@ from . import logs
 from .assets import AssetSource, build_source, part_of
 from .butlr import Butlr, Http, ServiceTokens
 from .cache import Store, open_store
+from .export import Spool
 from .legacy.usage import Usage
 from .loaders import Reports, Services
 from .schema import Engine, Limits, build_schema
@@ -31,6 +32,7 @@ from .web.audit import Audited, AuditLog
 from .web.callers import Callers
 from .web.documents import Trusted, read_manifest
 from .web.draining import CountsRequests, Draining
+from .web.export import Exports
 from .web.graphiql import GraphiQL
 from .web.graphql import GraphQLEndpoint
 from .web.guard import LocalHosts
@@ -270,6 +272,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
                 with draining.heard():
                     # For the server's connections, which may answer ahead of the app.
                     yield {"hot": hot}
+        await spool.aclose()
         await usage.aclose()
         if rate_limit:
             await rate_limit.aclose()
@@ -309,11 +312,21 @@ def create_app(settings: Settings | None = None) -> Starlette:
         operation_timeout=settings.operation_timeout,
         shadow=shadow,
     )
+    spool = Spool(settings.export_spool_bytes)
+    exports = Exports(
+        facade.opened_services,
+        admission,
+        spool,
+        max_points=settings.export_max_points,
+        max_body_bytes=settings.max_body_bytes,
+        piece_timeout=settings.operation_timeout,
+    )
     health = Health(lambda: facade.services, draining)
     routes: list[BaseRoute] = [
         *(Route(path, graphql) for path in GRAPHQL_PATHS),
         *rest.routes(),
         *v2.routes(),
+        *exports.routes(),
         *Reference(refresh_path=settings.refresh_path).routes(),
         Route("/healthz", health.live),
         Route("/readyz", health.ready),
@@ -356,7 +369,15 @@ def create_app(settings: Settings | None = None) -> Starlette:
                     "X-Apollo-Operation-Name",
                     "Apollo-Require-Preflight",
                 ],
-                expose_headers=["X-Cache", "Age", "X-Request-Id", "ETag", "Retry-After", "X-Successor-Operation"],
+                expose_headers=[
+                    "X-Cache",
+                    "Age",
+                    "X-Request-Id",
+                    "ETag",
+                    "Retry-After",
+                    "X-Successor-Operation",
+                    "X-Resolved-Span",
+                ],
             )
         )
     return Starlette(routes=routes, middleware=middleware, lifespan=lifespan)

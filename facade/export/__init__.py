@@ -1,0 +1,32 @@
+"""Exports: spans of any length as tables with a fixed schema, in bounded memory.
+
+`schema.py` has the tables, `plan.py` cuts a span, `reading.py` reads the pieces in order, `writers.py` makes bytes of
+them, `spool.py` keeps Parquet that is read in ranges.
+"""
+
+from .plan import days_of, pieces_of_report
+from .reading import Export, Part
+from .schema import DETECTIONS, REPORT, TABLES, Kind, Run, Table
+from .spool import Spool, Spooled, SpoolFull
+from .writers import MEDIA_TYPES, Format, NeedsPyarrow, Writer, writer_for
+
+__all__ = [
+    "DETECTIONS",
+    "MEDIA_TYPES",
+    "REPORT",
+    "TABLES",
+    "Export",
+    "Format",
+    "Kind",
+    "NeedsPyarrow",
+    "Part",
+    "Run",
+    "Spool",
+    "SpoolFull",
+    "Spooled",
+    "Table",
+    "Writer",
+    "days_of",
+    "pieces_of_report",
+    "writer_for",
+]
