@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from . import cache, check, inventory, query, sandbox, schema, serve, translate, usage
+from . import cache, check, export, inventory, query, sandbox, schema, serve, translate, usage
 from .failures import Failure
 
 # Typer carries its own click and does not export the base of click's exceptions; BadParameter is one of them.
@@ -20,6 +20,7 @@ app.command("sandbox")(sandbox.sandbox)
 app.command("schema")(schema.schema)
 app.command("check")(check.check)
 app.command("cache")(cache.cache)
+app.add_typer(export.app, name="export")
 app.command("query")(query.query)
 app.command("inventory")(inventory.inventory)
 app.command("translate")(translate.translate)

@@ -27,6 +27,8 @@ class Format(StrEnum):
     table = "table"
     json = "json"
     csv = "csv"
+    parquet = "parquet"
+    arrow = "arrow"
 
 
 def query(
@@ -46,7 +48,7 @@ def query(
 ) -> None:
     """Run an operation and print its answer. Errors in it go to stderr; then the exit code is 1."""
     if path is not None and format_ is Format.json:
-        raise WrongUsage("--path chooses a table: use it with --format table or csv.")
+        raise WrongUsage("--path chooses a table: use it with another --format.")
     document = read(file)
     values = _variables(variables)
     with ExitStack() as stack:
@@ -104,6 +106,8 @@ def _print_tables(
     chosen = output.choose(tables(outcome.data, selection), path)
     if format_ is Format.csv:
         output.write_csv(chosen)
+    elif format_ in (Format.parquet, Format.arrow):
+        output.write_arrow(chosen, parquet=format_ is Format.parquet)
     else:
         output.write_tables(chosen)
 

@@ -4,7 +4,7 @@
 them, `spool.py` keeps Parquet that is read in ranges.
 """
 
-from .plan import days_of, pieces_of_report
+from .plan import Days
 from .reading import Export, Part
 from .schema import DETECTIONS, REPORT, TABLES, Kind, Run, Table
 from .spool import Spool, Spooled, SpoolFull
@@ -15,6 +15,7 @@ __all__ = [
     "MEDIA_TYPES",
     "REPORT",
     "TABLES",
+    "Days",
     "Export",
     "Format",
     "Kind",
@@ -26,7 +27,5 @@ __all__ = [
     "Spooled",
     "Table",
     "Writer",
-    "days_of",
-    "pieces_of_report",
     "writer_for",
 ]

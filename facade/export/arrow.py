@@ -6,7 +6,7 @@ import io
 import math
 import struct
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -155,7 +155,7 @@ class ParquetWriter:
         return b""
 
 
-def table_of(columns: dict[str, Sequence[Any]]) -> Any:
+def table_of(columns: Mapping[str, Sequence[Any]]) -> Any:
     """A table of whatever the columns hold."""
     return pa.table({name: _array(values) for name, values in columns.items()})
 

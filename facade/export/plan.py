@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, tzinfo
 from itertools import pairwise
 
 from ..butlr import Duration, Windows
@@ -40,17 +40,39 @@ def pieces_of_detections(query: Query, *, most: int = POINTS) -> list[Query]:
     return _cut(query, windows, start, stop, max(1, most // (sensors * kinds)) * windows.seconds)
 
 
-def days_of(query: Query, zone: Windows) -> list[tuple[datetime, Query]]:
-    """The days of a query's span in a time zone, each with its part of the query; `zone` are windows of a day."""
-    if query.start is None or query.stop is None:
-        return []
-    days, at = [], query.start
-    while at < query.stop:
-        day = zone.floor(at)
-        until = min(zone.after(day), query.stop)
-        days.append((day, query.between(at, until)))
+@dataclass(frozen=True, slots=True)
+class Days:
+    """The days of a span on the clock of a time zone, each with when it begins and its part of the query."""
+
+    zone: tzinfo
+    parts: list[tuple[datetime, Query]]
+
+
+def days_of_report(query: Query) -> Days | None:
+    """None where to cut the report at midnights would change its rows."""
+    windows, start, stop = query.windows, query.start, query.stop
+    if windows is None or start is None or stop is None or not _is_separable(query, windows, start, stop):
+        return None
+    return _days(query, windows.zone, start, stop)
+
+
+def days_of_detections(query: Query) -> Days | None:
+    """None where windows do not lie on the clock."""
+    window, windows = query.body.get("window"), query.windows
+    if query.start is None or query.stop is None or (window and (windows is None or not windows.on_clock)):
+        return None
+    return _days(query, UTC if windows is None else windows.zone, query.start, query.stop)
+
+
+def _days(query: Query, zone: tzinfo, start: datetime, stop: datetime) -> Days:
+    grid = Windows(Duration(seconds=_DAY), zone)
+    parts, at = [], start
+    while at < stop:
+        day = grid.floor(at)
+        until = min(grid.after(day), stop)
+        parts.append((day, query.between(at, until)))
         at = until
-    return days
+    return Days(zone, parts)
 
 
 def _is_separable(query: Query, windows: Windows, start: datetime, stop: datetime) -> bool:

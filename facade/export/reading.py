@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -15,7 +14,7 @@ from ..cache import Entry
 from ..loaders import Budget, Points, Reading, ReportLoader, Services
 from ..series import Body, Query, halves, resolve_report, resolve_span
 from ..upstream import Caller, Ledger
-from .plan import pieces_of_detections, pieces_of_report
+from .plan import Days, days_of_detections, days_of_report, pieces_of_detections, pieces_of_report
 from .runs import runs_of_detections, runs_of_report
 from .schema import DETECTIONS, REPORT, Run, Table, rows_in
 
@@ -80,7 +79,15 @@ class Export:
 
     @property
     def pieces(self) -> list[Query]:
-        return pieces_of_report(self.query) if self.table is REPORT else pieces_of_detections(self.query)
+        return self.pieces_of(self.query)
+
+    def pieces_of(self, query: Query) -> list[Query]:
+        return pieces_of_report(query) if self.table is REPORT else pieces_of_detections(query)
+
+    @property
+    def days(self) -> Days | None:
+        """The days of the span; None where to cut it so would change its rows."""
+        return days_of_report(self.query) if self.table is REPORT else days_of_detections(self.query)
 
     def check(self, limit: int | None) -> Budget:
         """Return what the export will cost, in points. Raises `TooComplex` where that is more than the limit."""
@@ -113,17 +120,6 @@ class Export:
             for task in under_way:
                 task.cancel()
             await asyncio.gather(*under_way, return_exceptions=True)
-
-    async def part(self, piece: Query) -> Part:
-        """One piece, read by smaller ones where it is long, as one part."""
-        smaller = pieces_of_report(piece) if self.table is REPORT else pieces_of_detections(piece)
-        runs: list[Run] = []
-        entries: list[Entry] = []
-        async with aclosing(self.parts(smaller, patient=True)) as parts:
-            async for part in parts:
-                runs += part.runs
-                entries += part.entries
-        return Part(piece, runs, tuple(entries))
 
     async def _read(self, piece: Query, *, patient: bool) -> Part:
         while True:

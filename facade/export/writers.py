@@ -81,7 +81,7 @@ class CsvWriter:
         written = io.StringIO(newline="")
         writer = csv.writer(written)
         for run in runs:
-            writer.writerows(zip(*_columns(self._table, run, _cell), strict=False))
+            writer.writerows(zip(*_columns(self._table, run, shown_in_csv), strict=False))
         return written.getvalue().encode()
 
     def end(self) -> bytes:
@@ -119,8 +119,9 @@ class NdjsonWriter:
         return orjson.dumps({"error": {"code": code, "message": message}})[:-1]
 
 
-def _cell(text: str | None) -> str | None:
-    return f"'{text}" if text is not None and text.startswith(_FORMULA) else text
+def shown_in_csv(cell: Any) -> Any:
+    """A text that a spreadsheet would run, with the quote before it that keeps it a text."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 
 def _columns(table: Table, run: Run, shown: Any) -> Iterable[Iterable[Any]]:

@@ -13,7 +13,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
-from ..butlr import ButlrError, Unauthenticated
+from ..butlr import BadInput, ButlrError, Unauthenticated
 from ..export import (
     MEDIA_TYPES,
     TABLES,
@@ -77,21 +77,8 @@ class Exports:
             note(request.scope, type="export", operation=f"{request.method} /export/{table.name}")
             try:
                 return await self._answer(request, table)
-            except BadRequest as refused:
-                note(request.scope, outcome="refused", codes=["BAD_USER_INPUT"])
-                return message(refused.status, str(refused), refused.headers)
-            except NeedsPyarrow as error:
-                note(request.scope, outcome="refused", codes=["BAD_USER_INPUT"])
-                return message(501, str(error))
-            except SpoolFull as error:
-                note(request.scope, outcome="refused", codes=[TooComplex.code])
-                return message(413, str(error))
-            except TooComplex as error:
-                note(request.scope, outcome="refused", codes=[error.code])
-                return fleeting(400, {"message": str(error), **error.extensions})
-            except ButlrError as error:
-                note(request.scope, codes=[error.code])
-                return failed(error)
+            except (BadRequest, NeedsPyarrow, SpoolFull, TooComplex, ButlrError) as error:
+                return _refused(error, request)
 
         return handle
 
@@ -186,6 +173,34 @@ class Exports:
         return Response(status_code=CLIENT_GONE)
 
 
+def _refused(error: BadRequest | NeedsPyarrow | SpoolFull | TooComplex | ButlrError, request: Request) -> Response:
+    match error:
+        case BadRequest():
+            note(request.scope, outcome="refused", codes=["BAD_USER_INPUT"])
+            return message(error.status, str(error), error.headers)
+        case NeedsPyarrow():
+            note(request.scope, outcome="refused", codes=["BAD_USER_INPUT"])
+            return message(501, str(error))
+        case SpoolFull():
+            note(request.scope, outcome="refused", codes=[TooComplex.code])
+            return message(413, str(error))
+        case TooComplex():
+            note(request.scope, outcome="refused", codes=[error.code])
+            return fleeting(400, {"message": _too_much(error), **error.extensions})
+    note(request.scope, codes=[error.code])
+    if isinstance(error, BadInput) and error.status is None:
+        # Nobody asked the upstream.
+        return message(400, str(error))
+    return failed(error)
+
+
+def _too_much(error: TooComplex) -> str:
+    return (
+        f"This export costs {error.cost:,} points; the limit is {error.limit:,}. Ask for a shorter span, a wider "
+        "window or fewer assets, or use `facade export`, which has no limit."
+    )
+
+
 class _Counted:
     """The parts of an export, their rows counted against its limit."""
 
@@ -244,8 +259,9 @@ class StreamedTable(Response):
                     await send_part(self._writer.write(part.runs))
             except (ButlrError, TooComplex) as error:
                 note(scope, outcome="partial", codes=[error.code])
-                log.warning("export.ended", code=error.code, reason=str(error))
-                await send_part(self._writer.fail(error.code, str(error)))
+                reason = _too_much(error) if isinstance(error, TooComplex) else str(error)
+                log.warning("export.ended", code=error.code, reason=reason)
+                await send_part(self._writer.fail(error.code, reason))
                 # Without the last part the server closes the connection, and no client takes the answer for whole.
                 return
             note(scope, outcome="ok")

@@ -4,7 +4,7 @@ import importlib.metadata
 import io
 import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import duckdb
@@ -14,6 +14,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
+from facade.client import AsyncFacade, Facade, FacadeError
+
+from .conftest import REPORTING, Reply
 
 ROWS = """
 query Rows($start: Time!, $stop: Time!, $rooms: [ID!]!, $window: ReportWindow) {
@@ -158,3 +162,134 @@ def load_httpfs(connection: duckdb.DuckDBPyConnection) -> None:
     files = importlib.metadata.files("duckdb-extension-httpfs") or []
     path = next(file for file in files if file.name == "httpfs.duckdb_extension").locate()
     connection.execute(f"LOAD '{path}'")
+
+
+def test_a_client_of_the_package_gives_what_libraries_take(
+    facade: Any, token: str, at_work: Callable[..., Any]
+) -> None:
+    asked = {**at_work(minutes=30), "measurements": ["room_occupancy"], "every": "5m", "function": "max"}
+    with Facade(facade.url, token) as client:
+        rows = client.report(**asked)
+        empty = client.report(**{**asked, "rooms": ["room_nowhere"]})
+        with pytest.raises(FacadeError, match="no parameter colour") as refused:
+            client.report(**asked, colour="red")
+    assert refused.value.status == 400
+    assert pl.DataFrame(rows).height == len(rows.to_pandas()) == len(rows) > 100
+    assert duckdb.sql("SELECT count(*) FROM rows").fetchone() == (len(rows),)
+    assert len(empty) == 0
+    assert empty.to_arrow().schema == rows.to_arrow().schema
+
+
+async def test_the_async_client_waits_as_it_is_told(
+    launch: Any, sandbox: Any, token: str, at_work: Callable[..., Any]
+) -> None:
+    limited = launch.facade(sandbox.url, FACADE_RATE_LIMIT="1 per second")
+    async with AsyncFacade(limited.url, token) as client:
+        asked = {**at_work(minutes=10), "data_types": ["detections_world", "detections_local"]}
+        first, again = await client.detections(**asked), await client.detections(**asked)
+    body = {"data_types": ["detections_local", "detections_world"], "filter": at_work(minutes=10)}
+    entries = sandbox.ask("/api/v3/detections", body, token)
+    points = {
+        (kind, entry["mac_address"], entry["sample_time"], x, y)
+        for kind, some in entries.items()
+        for entry in some
+        for x, y in entry["value"]
+    }
+    table = first.to_arrow()
+    names = ("data_type", "mac_address", "time", "x", "y")
+    columns = [table[name].cast(pa.int64()) if name == "time" else table[name] for name in names]
+    assert points
+    assert set(zip(*(column.to_pylist() for column in columns), strict=True)) == points
+    assert again.to_arrow().equals(table)
+
+
+def rows_until_refused(day: int) -> Callable[[Any], Reply]:
+    """Answers a room's report by the hour, up to a day of May 2026 that is refused."""
+
+    def reply(body: Any) -> Reply:
+        start, stop = (datetime.fromisoformat(body["filter"][name]) for name in ("start", "stop"))
+        if stop > datetime(2026, 5, day, tzinfo=UTC):
+            return Reply({"message": "not this one"}, 403)
+        hours = range(1, int((stop - start) / timedelta(hours=1)) + 1)
+        times = [f"{start + timedelta(hours=hour):%Y-%m-%dT%H:%M:%SZ}" for hour in hours]
+        row = {"measurement": "room_occupancy", "field": "value", "room_id": "room_1", "room_name": "=cmd()"}
+        return Reply({"data": [{**row, "time": time, "value": 1.0} for time in times]})
+
+    return reply
+
+
+ASKED = {
+    "filter": {
+        "start": "2026-05-01T00:00:00Z",
+        "stop": "2026-05-21T00:00:00Z",
+        "measurements": ["room_occupancy"],
+    },
+    "window": {"every": "1m", "function": "max"},
+}
+
+
+@pytest.mark.parametrize("media", ["application/vnd.apache.arrow.stream", "application/vnd.apache.parquet", "text/csv"])
+def test_nobody_takes_a_file_that_broke_off_for_whole(
+    facade_of_stand_in: Any, stand_in: Any, any_token: str, media: str
+) -> None:
+    stand_in._replies[REPORTING] = rows_until_refused(10)
+    headers = {"Authorization": f"Bearer {any_token}", "Accept": media}
+    received = bytearray()
+    with (
+        httpx.Client(trust_env=False, timeout=60) as http,
+        http.stream("POST", f"{facade_of_stand_in.url}/export/report", json=ASKED, headers=headers) as answer,
+    ):
+        assert answer.status_code == 200
+        with pytest.raises(httpx.RemoteProtocolError):  # noqa: PT012 -- the chunks that came are looked at
+            for chunk in answer.iter_bytes():
+                received += chunk
+    assert received
+    with pytest.raises((pa.ArrowException, OSError, ValueError)):
+        read_whole(bytes(received), media)
+
+
+def read_whole(content: bytes, media: str) -> Any:
+    if media == "text/csv":
+        return pd.read_csv(io.BytesIO(content))
+    if media.endswith("parquet"):
+        return pq.read_table(io.BytesIO(content))
+    return pa.ipc.open_stream(content).read_all()
+
+
+def test_a_parquet_url_that_fails_says_why(facade_of_stand_in: Any, stand_in: Any, any_token: str) -> None:
+    stand_in._replies[REPORTING] = rows_until_refused(10)
+    asked = "start=2026-05-01T00:00:00Z&stop=2026-05-21T00:00:00Z&every=1m&measurements=room_occupancy"
+    answer = get(facade_of_stand_in, f"/export/report.parquet?{asked}", any_token)
+    assert (answer.status_code, answer.json()) == (403, {"message": "not this one"})
+
+
+def test_spreadsheets_run_no_cell_of_csv(facade_of_stand_in: Any, stand_in: Any, any_token: str) -> None:
+    stand_in._replies[REPORTING] = rows_until_refused(30)
+    asked = "start=2026-05-01T00:00:00Z&stop=2026-05-02T00:00:00Z&every=1h&measurements=room_occupancy"
+    text = get(facade_of_stand_in, f"/export/report.csv?{asked}", any_token).text
+    assert text.count(",'=cmd(),") == 24
+    assert ",=cmd()" not in text
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "says"),
+    [
+        ("/export/report.xlsx?start=-1d", 404, "no format xlsx"),
+        ("/export/report.csv?every=5m", 400, "needs a `start`"),
+        ("/export/report.csv?start=-1d&start=-2d", 400, "start once"),
+        ("/export/report.csv?start=2000-01-01T00:00:00Z&every=1s", 400, "facade export"),
+        ("/export/detections.csv?start=-1d&data_types=heatmap", 400, "data_types"),
+    ],
+)
+def test_what_is_no_export_is_told(facade: Any, token: str, path: str, status: int, says: str) -> None:
+    answer = get(facade, path, token)
+    assert answer.status_code == status
+    assert says in answer.json()["message"]
+
+
+def test_a_report_refused_for_its_cost_names_the_export(facade: Any, token: str) -> None:
+    window = {"every": "1m", "function": "max", "timezone": "UTC"}
+    asked = {"start": "2020-01-01T00:00:00Z", "stop": "2026-01-01T00:00:00Z", "rooms": ["room_1"], "window": window}
+    error = facade.error(ROWS, asked, token=token)
+    assert error["extensions"]["code"] == "QUERY_TOO_COMPLEX"
+    assert "/export/report.parquet" in error["message"]
