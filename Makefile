@@ -23,7 +23,7 @@ ifneq ($(BUTLR_CLIENT_SECRET),)
 serve: export FACADE_AUTH ?= service
 endif
 
-.PHONY: help install serve test check audit schema lock web-ui clean
+.PHONY: help install serve test clients check audit schema lock web-ui clean
 
 help: ## Show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -33,9 +33,14 @@ install: .venv/.runtime $(GRAPHIQL) ## An environment in .venv: the package, its
 serve: install ## The facade on http://127.0.0.1:8000, before the sandbox, or Butlr where BUTLR_* is set
 	@exec $(BIN)/facade serve $(SANDBOX) $(ARGS)
 
-test: check ## Lint, types and every test; installs Redis and Chromium where they are missing
+test: check clients ## Lint, types and every test; installs Redis and Chromium where they are missing
 	@scripts/need redis-server chromium curl
+	@command -v promtool >/dev/null || scripts/apt prometheus
 	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+
+CLIENTS := tests/clients/node_modules/.package-lock.json tests/federation/node_modules/.package-lock.json \
+	.make/clients/.installed
+clients: $(CLIENTS) ## The client programs that the tests run
 
 check: install .venv/.dev ## Lint, format, security, types, import contracts, schema.graphql up to date
 	$(BIN)/ruff check
@@ -69,10 +74,11 @@ lock: .make/lock/bin/pip-compile ## Pin requirements/*.txt anew (ARGS=--upgrade 
 	$(COMPILE) $(ARGS) -o requirements/build.txt requirements/build.in
 	$(COMPILE) $(ARGS) -o requirements/node.txt requirements/node.in
 	$(COMPILE) $(ARGS) --all-extras -o requirements/runtime.txt pyproject.toml requirements/runtime.in
+	$(COMPILE) $(ARGS) -o requirements/clients.txt requirements/clients.in
 	$(COMPILE) $(ARGS) -o requirements/dev.txt requirements/runtime.txt requirements/dev.in
 
 clean: ## Remove what was built and installed
-	rm -rf .venv .make dist build web-ui/node_modules facade/web/graphiql .pytest_cache .mypy_cache .ruff_cache \
+	rm -rf .venv .make dist build web-ui/node_modules tests/*/node_modules tests/clients/generated facade/web/graphiql .pytest_cache .mypy_cache .ruff_cache \
 		.import_linter_cache .hypothesis
 	find facade tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -103,6 +109,16 @@ web-ui/node_modules/.package-lock.json: web-ui/package.json web-ui/package-lock.
 $(GRAPHIQL): $(WEB_UI) web-ui/node_modules/.package-lock.json
 	@echo "Building GraphiQL"
 	@cd web-ui && npm run --silent build -- --logLevel warn
+	@touch $@
+
+tests/%/node_modules/.package-lock.json: tests/%/package.json tests/%/package-lock.json .venv/.node
+	@echo "Installing tests/$*"
+	@cd tests/$* && npm ci --loglevel=error --ignore-scripts
+	@touch $@
+
+.make/clients/.installed: requirements/clients.txt
+	@scripts/venv .make/clients
+	@.make/clients/bin/python -m pip --disable-pip-version-check -q install --require-hashes -r requirements/clients.txt
 	@touch $@
 
 .make/lock/bin/pip-compile:

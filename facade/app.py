@@ -1,19 +1,22 @@
 """The wiring: settings become parts, parts become an ASGI app."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import timedelta
+from importlib.metadata import version
 from typing import Any
 
 import stamina.instrumentation
+import structlog
 from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route
 
-from . import logs
+from . import logs, tracing
 from .assets import AssetSource, build_source, part_of
 from .butlr import Butlr, Http, ServiceTokens
 from .cache import Store, open_store
@@ -28,18 +31,21 @@ from .upstream.jwks import Keys
 from .upstream.vault import SharedVault
 from .upstream.verifying import Verifier
 from .web.admission import Admission
+from .web.arrival import Arrival
 from .web.audit import Audited, AuditLog
 from .web.callers import Callers
+from .web.demo import DEMO
 from .web.documents import Trusted, read_manifest
 from .web.draining import CountsRequests, Draining
 from .web.export import Exports
-from .web.graphiql import GraphiQL
+from .web.graphiql import GraphiQL, to_the_page
 from .web.graphql import GraphQLEndpoint
 from .web.guard import LocalHosts
 from .web.health import Health
 from .web.hot import Hot
 from .web.hot_layer import HotLayer
 from .web.metrics import Metrics
+from .web.prefix import Prefixed
 from .web.rates import RateLimit
 from .web.reference import Reference
 from .web.requests import RequestLog
@@ -48,6 +54,8 @@ from .web.shadow import Shadow
 from .web.translating import TranslateEndpoint
 from .web.usage import CountsLegacy, UsageEndpoint
 from .web.v2 import V2
+
+log = structlog.get_logger(__name__)
 
 # The second is the one of Butlr's own GraphQL API.
 GRAPHQL_PATHS = ("/graphql", "/api/v3/graphql")
@@ -72,6 +80,7 @@ class Facade:
             ),
             introspection=settings.introspection,
         )
+        self.spool = Spool(settings.export_spool_bytes)
         self.services: Services | None = None
         self.service: Service | None = None
         self.verifier: Verifier | None = None
@@ -81,7 +90,11 @@ class Facade:
         settings = self.settings
         async with AsyncExitStack() as stack:
             with _names("BUTLR_BASE_URL"):
-                http = Http(settings.base_url, timeout=settings.upstream_timeout)
+                http = Http(
+                    settings.base_url,
+                    timeout=settings.upstream_timeout,
+                    own_headers=tracing.outgoing if settings.otel_upstream else dict,
+                )
             stack.push_async_callback(http.aclose)
             butlr = Butlr(http, refresh_path=settings.refresh_path)
             with _names("FACADE_CACHE_URL"):
@@ -100,17 +113,20 @@ class Facade:
                 exchange=Exchange(
                     concurrency=settings.upstream_concurrency,
                     retries=settings.upstream_retries,
-                    observe=self.metrics.exchanged if self.metrics else None,
+                    observer=self.metrics,
                 ),
                 recheck=settings.token_recheck,
                 stale_if_error=settings.stale_if_error,
                 stale_while_revalidate=settings.stale_while_revalidate,
             )
             stack.push_async_callback(upstream.aclose)
+            if self.metrics:
+                self.metrics.gauges.watch(store, upstream.traffic)
             labels = Labels(settings.window_label)
             source = self._source(upstream, labels)
             reports = Reports.create(upstream, labels, calibration_key=settings.calibration_key)
             stack.push_async_callback(reports.aclose)
+            stack.push_async_callback(self.spool.aclose)
             self.services = Services(
                 upstream=upstream,
                 reports=reports,
@@ -191,6 +207,37 @@ def _trusted(settings: Settings) -> Trusted | None:
         raise SettingsError(f"FACADE_TRUSTED_DOCUMENTS: {exc}") from exc
 
 
+def _watch(settings: Settings) -> None:
+    """Set up this process's log and its spans."""
+    logs.configure(settings.log_format)
+    tracing.use(_tracer(settings))
+
+
+def _tracer(settings: Settings) -> tracing.Tracer | None:
+    if not settings.otel:
+        return None
+    try:
+        from .otel import OtelTracer, exporters  # noqa: PLC0415 -- OpenTelemetry is an extra
+
+        return OtelTracer(exporters(), documents=settings.otel_documents)
+    except ImportError:
+        raise SettingsError("FACADE_OTEL needs: pip install 'butlr-graphql-facade[otel]'") from None
+    except ValueError as exc:
+        raise SettingsError(f"FACADE_OTEL: {exc}") from exc
+
+
+async def _close_tracer() -> None:
+    if tracer := tracing.tracer():
+        # It waits for what it exports to.
+        await asyncio.to_thread(tracer.close)
+
+
+def _say(settings: Settings, event: str) -> None:
+    """A start or an end, for whoever collects the log. A person at a terminal sees the greeting."""
+    if settings.log_format == "json":
+        log.info(event, version=version("butlr-graphql-facade"), pid=os.getpid(), workers=settings.workers)
+
+
 def _rate_limit(settings: Settings) -> RateLimit | None:
     if settings.rate_limit is None:
         return None
@@ -233,7 +280,7 @@ async def _under_way(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 def create_app(settings: Settings | None = None) -> Starlette:
     """Return the ASGI app. Raises `SettingsError` for a wrong setting."""
     settings = settings or load()
-    logs.configure(settings.log_format)
+    _watch(settings)
     metrics = Metrics()
     facade = Facade(settings, metrics)
     callers: list[Callers] = []
@@ -267,17 +314,20 @@ def create_app(settings: Settings | None = None) -> Starlette:
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
         async with facade.opened():
             callers[:] = [facade.callers()]
-            behind = [usage.run(), *([shadow.run()] if shadow else [])]
+            behind = [usage.run(), metrics.run(), *([shadow.run()] if shadow else [])]
             async with _under_way(*behind):
                 with draining.heard():
                     # For the server's connections, which may answer ahead of the app.
-                    yield {"hot": hot}
-        await spool.aclose()
+                    _say(settings, "started")
+                    yield {"hot": hot, "arrival": Arrival(settings.max_head_bytes, settings.request_timeout)}
+                    _say(settings, "stopped")
+            metrics.settle()
         await usage.aclose()
+        await _close_tracer()
         if rate_limit:
             await rate_limit.aclose()
 
-    graphiql = GraphiQL() if settings.graphiql else None
+    graphiql = GraphiQL(sandbox=DEMO if settings.demo else None) if settings.graphiql else None
     admission = Admission(
         lambda: callers[0],
         lambda caller: facade.opened_services().upstream.accepted(caller),  # noqa: PLW0108 -- not open yet
@@ -312,21 +362,19 @@ def create_app(settings: Settings | None = None) -> Starlette:
         operation_timeout=settings.operation_timeout,
         shadow=shadow,
     )
-    spool = Spool(settings.export_spool_bytes)
-    exports = Exports(
-        facade.opened_services,
-        admission,
-        spool,
-        max_points=settings.export_max_points,
-        max_body_bytes=settings.max_body_bytes,
-        piece_timeout=settings.operation_timeout,
-    )
     health = Health(lambda: facade.services, draining)
     routes: list[BaseRoute] = [
         *(Route(path, graphql) for path in GRAPHQL_PATHS),
         *rest.routes(),
         *v2.routes(),
-        *exports.routes(),
+        *Exports(
+            facade.opened_services,
+            admission,
+            facade.spool,
+            max_points=settings.export_max_points,
+            max_body_bytes=settings.max_body_bytes,
+            piece_timeout=settings.operation_timeout,
+        ).routes(),
         *Reference(refresh_path=settings.refresh_path).routes(),
         Route("/healthz", health.live),
         Route("/readyz", health.ready),
@@ -340,12 +388,13 @@ def create_app(settings: Settings | None = None) -> Starlette:
             introspection=settings.introspection,
             rate_limit=rate_limit,
         )
-        routes += [translate.route(), graphiql.route()]
+        routes += [Route("/", to_the_page), translate.route(), graphiql.route()]
     if settings.usage_key:
         routes.append(UsageEndpoint(usage, settings.usage_key.get_secret_value()).route())
     routes.append(rest.unknown())
     legacy = CountsLegacy(usage, metrics, tenant_claim=settings.jwt_tenant_claim)
     middleware = [
+        Middleware(Prefixed),
         Middleware(HotLayer, hot),
         Middleware(CountsRequests, draining),
         Middleware(RequestLog, access, metrics, legacy),
@@ -371,6 +420,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
                 ],
                 expose_headers=[
                     "X-Cache",
+                    "X-Upstream-Calls",
                     "Age",
                     "X-Request-Id",
                     "ETag",

@@ -1,50 +1,103 @@
-"""How this process logs: one line an event, to stderr, as text or as JSON."""
+"""How this process logs, to stderr: columns for a terminal, logfmt elsewhere, or JSON."""
 
 import asyncio
+import json
 import logging
+import re
+import shutil
 import sys
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TextIO, cast
 
 import orjson
 import structlog
 
+from . import tracing
+
+Fields = Mapping[str, Any]
+Line = Callable[[dict[str, Any]], str]
+
+# What logfmt needs no quotes for. The rest is quoted as JSON in ASCII: no caller's text breaks a line or colours it.
+_BARE = re.compile(r"[\w.:/@*+,\[\]{}()$&?%-]+", re.ASCII)
+_FIRST = ("timestamp", "level", "event")
+_COLOURS = {"warning": "33", "error": "31", "critical": "31"}
+_INDENT = " " * 9
+
 
 def configure(log_format: str) -> None:
+    line = _line_of(log_format)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.stdlib.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *_rendered(log_format),
+            _traced,
+            structlog.processors.format_exc_info,
+            lambda _logger, _method, fields: line(dict(fields)),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", STDERR)),
         cache_logger_on_first_use=True,
     )
     # uvicorn's own messages, in one handler that says no secrets: it logs no headers.
-    logging.basicConfig(level=logging.WARNING, stream=STDERR, format="%(levelname)s %(name)s: %(message)s")
+    handler = logging.StreamHandler(STDERR)
+    handler.setFormatter(_LibraryLines(line))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+
+
+class _LibraryLines(logging.Formatter):
+    """Libraries' messages in the form of all other lines."""
+
+    def __init__(self, line: Line) -> None:
+        super().__init__()
+        self._line = line
+
+    def format(self, record: logging.LogRecord) -> str:
+        moment = datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z")
+        fields = {"timestamp": moment, "level": record.levelname.lower(), "event": record.getMessage()}
+        fields["logger"] = record.name
+        if record.exc_info:
+            fields["exception"] = self.formatException(record.exc_info)
+        return self._line(fields)
 
 
 class AccessLog:
     """Writes a line a request, with what is given of it, in the form of all other lines.
 
-    Not by way of structlog, unless someone is looking: its four processors take as long as a whole answer that is
-    given again. And all lines of one turn of the event loop in one write.
+    Not by way of structlog: its processors take as long as a whole answer that is given again. And all lines of one
+    turn of the event loop in one write.
     """
 
     def __init__(self, log_format: str) -> None:
-        self._line: Callable[[dict[str, Any]], str] = _json if log_format == "json" else _text
+        self._line = _line_of(log_format)
+        self._again = _AGAIN.get(self._line)
         self._lines: list[str] = []
-        self._shown = structlog.get_logger() if _is_watched(log_format) else None
 
     def __call__(self, **fields: Any) -> None:
-        if self._shown:
-            self._shown.info("request", **fields)
-            return
-        now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-        self._lines.append(self._line({"timestamp": now, "level": "info", "event": "request", **fields}))
+        self._add(self._line({"timestamp": _now(), "level": "info", "event": "request", **fields}))
+
+    def prepared(self, said: Fields) -> str:
+        """The end of the line of each request that is answered again, as `again` takes it."""
+        if self._line is _json:
+            return f",{orjson.dumps(said).decode()[1:-1]}" if said else ""
+        return f" {logfmt(said)}" if said else ""
+
+    def again(
+        self, method: str, path: str, status: int, ms: float, request_id: str, said: Fields, prepared: str
+    ) -> None:
+        """As a call, for an answer given again: of its line only what differs each time is made anew.
+
+        `path` is one of the facade's own and `request_id` a checked one, so that neither needs to be quoted.
+        """
+        if self._again is None:
+            self(method=method, path=path, status=status, ms=ms, request_id=request_id, cache="HIT", calls=0, **said)
+        else:
+            self._add(self._again % (_now(), method, path, status, ms, request_id, prepared))
+
+    def _add(self, line: str) -> None:
+        self._lines.append(line)
         if len(self._lines) == 1:
             asyncio.get_running_loop().call_soon(self._flush)
 
@@ -77,25 +130,78 @@ def write_line(text: str) -> None:
     STDERR.write(text)
 
 
-def _is_watched(log_format: str) -> bool:
-    return log_format == "text" and sys.stderr.isatty()
+def _traced(_logger: object, _method: str, fields: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    fields.update(tracing.ids())
+    return fields
 
 
-def _rendered(log_format: str) -> list[structlog.typing.Processor]:
+def _line_of(log_format: str) -> Line:
     if log_format == "json":
-        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_json)]
-    if _is_watched(log_format):
-        return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
-    # Nobody is looking: without colours and columns a line costs a fourth, and there is one a request.
-    return [
-        structlog.processors.format_exc_info,
-        structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"]),
+        return _json
+    return columns if sys.stderr.isatty() else logfmt
+
+
+def logfmt(fields: Fields) -> str:
+    """`name=value` pairs; the time, the level and the event first."""
+    first = {name: fields[name] for name in _FIRST if name in fields}
+    return " ".join([f"{name}={_quoted(value)}" for name, value in {**first, **fields}.items()])
+
+
+def _quoted(value: object) -> str:
+    match value:
+        case bool() | None:
+            return json.dumps(value)
+        case int() | float():
+            return str(value)
+        case dict():
+            value = ",".join(f"{name}:{inner}" for name, inner in value.items())
+        case list() | tuple():
+            value = ",".join(map(str, value))
+    text = str(value)
+    return text if _BARE.fullmatch(text) else json.dumps(text)
+
+
+def columns(fields: Fields) -> str:
+    """For a person before a terminal: never wider than it, colours for warnings and errors alone."""
+    width = max(shutil.get_terminal_size().columns, 40)
+    clock = str(fields.get("timestamp", ""))[11:19]
+    if fields.get("event") == "request":
+        return _request_columns(clock, fields, width)
+    more = {name: value for name, value in fields.items() if name not in (*_FIRST, "exception")}
+    text = f"{clock} {fields.get('level')}: {_plain(fields.get('event'))} {logfmt(more)}".rstrip()
+    lines = textwrap.wrap(text, width, subsequent_indent=_INDENT)
+    lines += map(_plain, str(fields.get("exception", "")).splitlines())
+    colour = _COLOURS.get(str(fields.get("level")))
+    return "\n".join(f"\x1b[{colour}m{line}\x1b[0m" if colour else line for line in lines)
+
+
+def _request_columns(clock: str, fields: Fields, width: int) -> str:
+    calls, outcome = fields.get("calls"), fields.get("outcome")
+    cells = [
+        f"{clock} {fields.get('status'):>3} {fields.get('ms'):>8.1f}ms {fields.get('cache', '-'):<6}",
+        f"{'' if calls is None else calls:>3} {'call ' if calls == 1 else 'calls' if calls is not None else '     '}",
+        _plain(_quoted(fields["codes"])) if fields.get("codes") else "" if outcome in (None, "ok") else _plain(outcome),
+        _plain(fields.get("operation") or f"{fields.get('method')} {fields.get('path')}"),
     ]
+    line = " ".join(cell for cell in cells if cell)
+    return line if len(line) <= width else f"{line[: width - 1]}…"
 
 
-def _text(fields: dict[str, Any]) -> str:
-    return " ".join([f"{name}={value!r}" for name, value in fields.items()])
+def _now() -> str:
+    return f"{datetime.now(UTC).replace(tzinfo=None).isoformat()}Z"
 
 
-def _json(value: object, default: Callable[[Any], Any] | None = None, **_: object) -> str:
-    return orjson.dumps(value, default=default).decode()
+def _plain(value: object) -> str:
+    return "".join(char if char.isascii() and char.isprintable() else "?" for char in str(value))
+
+
+def _json(fields: dict[str, Any]) -> str:
+    return orjson.dumps(fields, default=str).decode()
+
+
+# Lines of answers given again, but for what is different each time.
+_AGAIN: dict[Line, str] = {
+    logfmt: "timestamp=%s level=info event=request method=%s path=%s status=%d ms=%s request_id=%s cache=HIT calls=0%s",
+    _json: '{"timestamp":"%s","level":"info","event":"request","method":"%s","path":"%s","status":%d,"ms":%s,'
+    '"request_id":"%s","cache":"HIT","calls":0%s}',
+}

@@ -145,6 +145,8 @@ class Settings(BaseSettings):
     max_body_bytes: Bytes = setting("FACADE_MAX_BODY_BYTES", 1024**2)
     export_max_points: int = setting("FACADE_EXPORT_MAX_POINTS", 50_000_000, ge=1)
     export_spool_bytes: Bytes = setting("FACADE_EXPORT_SPOOL_BYTES", 1024**3)
+    max_head_bytes: Bytes = setting("FACADE_MAX_HEAD_BYTES", 64 * 1024)
+    request_timeout: Seconds = setting("FACADE_REQUEST_TIMEOUT", 30.0)
     rate_limit: Annotated[str | None, AfterValidator(_rate)] = setting("FACADE_RATE_LIMIT", None)
     incremental: bool = setting("FACADE_INCREMENTAL", False)
     introspection: bool = setting("FACADE_INTROSPECTION", True)
@@ -159,6 +161,10 @@ class Settings(BaseSettings):
     # A file, or `stderr`.
     audit_log: str | None = setting("FACADE_AUDIT_LOG", None)
     log_format: Literal["text", "json"] = setting("FACADE_LOG_FORMAT", "text")
+
+    otel: bool = setting("FACADE_OTEL", False)
+    otel_documents: bool = setting("FACADE_OTEL_DOCUMENTS", False)
+    otel_upstream: bool = setting("FACADE_OTEL_UPSTREAM", False)
 
     host: str = setting("FACADE_HOST", "127.0.0.1")
     port: int = setting("FACADE_PORT", 8000, ge=0, le=65535)

@@ -19,13 +19,18 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import settings
+
+# A busy machine is slow, and no example is wrong for that.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 CHILD = Path(__file__).parent / "child.py"
 # A process that starts imports for a second or two; on a busy machine for many.
 PATIENCE = 60.0
 # The backends that the sandbox can be; tests marked `both_eras` run in front of each.
 ERAS = ("today", "influx")
-DEFAULT_ERA = os.environ.get("SANDBOX_ERA", "today")
+DEFAULT_ERA = "today"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -1,6 +1,6 @@
 """Where sensors, hives and places are known from. Sources know the upstream, never the schema."""
 
-from .compose import SOURCES, Composed, build_source, check_names, part_of
+from .compose import SOURCES, Composed, build_source, check_names, part_of, sources_of
 from .discovery import Discovery
 from .documents import InventoryError
 from .graph import Assets, normal_mac
@@ -27,4 +27,5 @@ __all__ = [
     "load_inventory",
     "normal_mac",
     "part_of",
+    "sources_of",
 ]

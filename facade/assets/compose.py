@@ -32,6 +32,7 @@ class Composed:
     def __init__(self, sources: Sequence[AssetSource]) -> None:
         self.name = ",".join(source.name for source in sources)
         self.parts = tuple(sources)
+        self.knows = frozenset().union(*(source.knows for source in sources))
         # By the identity of the parts, which are held with what was made of them, so that no id is used again.
         self._merged: OrderedDict[tuple[int, ...], tuple[list[Assets], Assets]] = OrderedDict()
         self._flights = SingleFlight()
@@ -109,6 +110,11 @@ def build_source(
         else:
             sources.append(Native(upstream))
     return sources[0] if len(sources) == 1 else Composed(sources)
+
+
+def sources_of(kind: str) -> list[str]:
+    """Return the names of the sources that can know a kind of asset, the one that knows most first."""
+    return [source.name for source in (Native, Inventory, Discovery) if kind in source.knows]
 
 
 def part_of(source: AssetSource, name: str) -> AssetSource | None:

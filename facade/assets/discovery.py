@@ -73,6 +73,8 @@ class Discovery:
     """
 
     name = "discovery"
+    # Rows name neither sites nor tags.
+    knows = frozenset({"buildings", "floors", "rooms", "zones", "sensors", "hives"})
 
     def __init__(
         self,

@@ -13,6 +13,7 @@ from .documents import InventoryError
 from .graph import Assets
 from .inventory_file import dangling, inventory_files, load_inventory
 from .proof import Proof
+from .records import RECORD_TYPES
 
 log = structlog.get_logger(__name__)
 
@@ -30,6 +31,7 @@ class Inventory:
     """
 
     name = "inventory"
+    knows = frozenset(RECORD_TYPES)
 
     def __init__(
         self,

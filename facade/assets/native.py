@@ -51,6 +51,7 @@ class Native:
     """All assets in one query: it has no paging, and its filters by place are ignored."""
 
     name = "native"
+    knows = frozenset(RECORD_TYPES)
 
     def __init__(
         self,

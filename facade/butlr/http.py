@@ -85,6 +85,7 @@ class Http:
         transport: httpx.AsyncBaseTransport | None = None,
         max_body_bytes: int = MAX_BODY_BYTES,
         packed_from: int = PACKED_FROM,
+        own_headers: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         """`timeout`: seconds for a whole call, from the wait for a connection to the body's last byte."""
         self._base = _checked_base(base_url)
@@ -93,6 +94,7 @@ class Http:
         self._timeout = timeout
         self._max_body_bytes = max_body_bytes
         self._packed_from = packed_from
+        self._own_headers = own_headers
         self._closed = False
         self._urls: dict[str, httpx.URL] = {}
         # One client serves many callers: a cookie set for one must not go out with another's request.
@@ -129,6 +131,7 @@ class Http:
         sent_headers = {} if body is None else {"Content-Type": "application/json"}
         if token is not None:
             sent_headers["Authorization"] = f"Bearer {_checked_token(token, path)}"
+        sent_headers.update(self._own_headers())
         if headers:
             sent_headers.update(headers)
         if below is not None and not self._is_below(path, below):

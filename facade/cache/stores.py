@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from aiocache.base import BaseCache
@@ -19,6 +20,16 @@ if TYPE_CHECKING:
 _MIB = 1 << 20
 
 
+@dataclass(slots=True)
+class StoreUsage:
+    """What is in this process's memory, and how often each level had what was looked up, or had not."""
+
+    entries: int = 0
+    bytes: int = 0
+    # By level, `memory` or `shared`, and whether it was found.
+    lookups: Counter[tuple[str, bool]] = field(default_factory=Counter)
+
+
 class Store(Protocol):
     """Never raises for what befalls it: a store that cannot be reached has nothing and keeps nothing."""
 
@@ -26,6 +37,9 @@ class Store(Protocol):
     def leases(self) -> Leases | None:
         """By which the replicas that share the store take turns; None where nobody shares it."""
         ...
+
+    @property
+    def usage(self) -> StoreUsage: ...
 
     async def get(self, key: str) -> Entry | None: ...
 
@@ -201,6 +215,7 @@ class MemoryStore:
         if max_bytes < 0:
             raise ValueError("max_bytes is a number of bytes from 0 up")
         self._cache = _LeastRecentlyUsed(max_bytes, clock)
+        self._lookups: Counter[tuple[str, bool]] = Counter()
 
     def __len__(self) -> int:
         return len(self._cache)
@@ -209,16 +224,25 @@ class MemoryStore:
     def used_bytes(self) -> int:
         return self._cache.used
 
+    @property
+    def usage(self) -> StoreUsage:
+        return StoreUsage(len(self._cache), self._cache.used, self._lookups)
+
     def peek(self, key: str) -> Entry | None:
         return _entry(self._cache.peek(key))
 
     async def get(self, key: str) -> Entry | None:
-        return _entry(await self._cache.get(key))
+        found = _entry(await self._cache.get(key))
+        self._lookups["memory", found is not None] += 1
+        return found
 
     async def get_many(self, keys: Sequence[str]) -> list[Entry | None]:
         found = await self._cache.multi_get(keys)
         # Switched off by AIOCACHE_DISABLE, aiocache answers [] whatever was asked.
-        return [_entry(value) for value in found] or [None] * len(keys)
+        entries = [_entry(value) for value in found] or [None] * len(keys)
+        for entry in entries:
+            self._lookups["memory", entry is not None] += 1
+        return entries
 
     async def set(self, key: str, entry: Entry, ttl: float) -> None:
         await self._cache.set(key, entry, ttl)

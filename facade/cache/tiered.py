@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 
 from .entry import Entry
@@ -15,7 +15,7 @@ from .keys import check_prefix, prefix_of
 from .lease import RedisLeases
 from .news import News
 from .redis_store import RedisStore
-from .stores import MemoryStore
+from .stores import MemoryStore, StoreUsage
 
 # Seconds that memory may keep an entry before Redis is asked again: while what others drop is heard, and while not.
 HEARING, DEAF = 60.0, 5.0
@@ -39,6 +39,7 @@ class TieredStore:
     ) -> None:
         """`wall` is the clock of entries."""
         self._near = MemoryStore(max_bytes, clock)
+        self._lookups: Counter[tuple[str, bool]] = Counter()
         self._shared = shared
         self._wall = wall
         self._news = News(shared.link, shared.channel, hear=self._hear, changed=self._forget_all)
@@ -46,6 +47,10 @@ class TieredStore:
         self._dropped: OrderedDict[str, float] = OrderedDict()
         # What was read from Redis before its number changed does not go into memory.
         self._epoch = 0
+
+    @property
+    def usage(self) -> StoreUsage:
+        return StoreUsage(len(self._near), self._near.used_bytes, self._lookups)
 
     @property
     def used_bytes(self) -> int:
@@ -66,20 +71,27 @@ class TieredStore:
     async def get(self, key: str) -> Entry | None:
         self._news.start()
         near = self._near.peek(key)
-        if near is not None and near.fresh_until > self._wall():
+        is_near = near is not None and near.fresh_until > self._wall()
+        self._lookups["memory", is_near] += 1
+        if is_near:
             return near
+        read = await self._read(key)
+        self._lookups["shared", read is not None] += 1
         # Looked up anew: it may have been dropped meanwhile.
-        return await self._read(key) or self._near.peek(key)
+        return read or self._near.peek(key)
 
     async def get_many(self, keys: Sequence[str]) -> list[Entry | None]:
         self._news.start()
         now = self._wall()
         found = [self._near.peek(key) for key in keys]
         asked = [at for at, near in enumerate(found) if near is None or near.fresh_until <= now]
+        self._lookups["memory", True] += len(keys) - len(asked)
+        self._lookups["memory", False] += len(asked)
         if asked:
             epoch = self._epoch
             read = await self._shared.get_many([keys[at] for at in asked])
             for at, entry in zip(asked, read, strict=True):
+                self._lookups["shared", entry is not None] += 1
                 found[at] = self._taken(keys[at], entry, epoch) or self._near.peek(keys[at])
         return found
 

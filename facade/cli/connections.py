@@ -3,16 +3,17 @@
 import asyncio
 import time
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from ..web.hot import LONGEST, Asked, Hot, Repeated
 from ..web.hot_layer import ASKED
+from .strict import StrictConnection
 
 # Seconds in which a connection just taken may still send its request.
 FRESH = 0.5
 
 
-class PatientConnection(HttpToolsProtocol):
+class PatientConnection(StrictConnection):
     """Where the server stops, a connection that was taken but not read yet is answered before it is closed.
 
     Else whoever connects in the moment that a worker is replaced would see a reset, though another worker serves.
@@ -49,12 +50,12 @@ class HotConnection(PatientConnection):
         self._unset_keepalive_if_required()
         super().on_message_begin()
 
-    def on_headers_complete(self) -> None:
+    def on_head(self) -> None:
         hot: Hot | None = self.app_state.get("hot")
         if hot is not None and self._is_alone() and self._may_be_found(hot):
             self._held, self._began = [], time.perf_counter()
         else:
-            super().on_headers_complete()
+            super().on_head()
 
     def on_body(self, body: bytes) -> None:
         if self._held is None:
@@ -62,7 +63,7 @@ class HotConnection(PatientConnection):
         else:
             self._held.append(body)
 
-    def on_message_complete(self) -> None:
+    def on_request(self) -> None:
         if self._held is not None:
             hot: Hot = self.app_state["hot"]
             path, _, query = self.url.partition(b"?")
@@ -75,7 +76,7 @@ class HotConnection(PatientConnection):
             if asked:
                 self.scope[ASKED] = asked  # type: ignore[literal-required]
             self._let_go()
-        super().on_message_complete()
+        super().on_request()
 
     def shutdown(self) -> None:
         if self._held is not None:
@@ -99,7 +100,7 @@ class HotConnection(PatientConnection):
 
     def _let_go(self) -> None:
         held, self._held = self._held or (), None
-        super().on_headers_complete()
+        super().on_head()
         for body in held:
             super().on_body(body)
 

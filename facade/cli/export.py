@@ -4,22 +4,33 @@ import asyncio
 import sys
 from contextlib import AsyncExitStack, ExitStack, aclosing
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..export.writers import Format, NeedsPyarrow
 from .configured import configured, settings_put_to_use
 from .failures import Failure, WrongUsage
 from .sandboxed import sandbox_upstream
 
 if TYPE_CHECKING:
     from ..export import Export, Table, Writer
+    from ..export import Format as Written
     from ..loaders import Services
     from ..settings import Settings
     from ..upstream import Caller
     from .export_progress import Progress
+
+
+class Format(StrEnum):
+    """Those of exports; the package is imported where it is used."""
+
+    parquet = "parquet"
+    arrow = "arrow"
+    csv = "csv"
+    ndjson = "ndjson"
+
 
 app = typer.Typer(no_args_is_help=True, help="Write a long span to files: a report's rows, or detections.")
 
@@ -39,10 +50,16 @@ SandboxOption = Annotated[bool, typer.Option("--sandbox", help="Ask a simulated 
 @dataclass(frozen=True, slots=True)
 class Target:
     out: str
-    format: Format
+    named: Format
     is_folder: bool
     refresh: bool
     assets: bool
+
+    @property
+    def format(self) -> "Written":
+        from ..export import Format as Written
+
+        return Written(self.named.value)
 
 
 @app.command("report")
@@ -133,7 +150,7 @@ def _export(
     sandbox: bool,
 ) -> None:
     from ..butlr import ButlrError
-    from ..export import TABLES
+    from ..export import TABLES, NeedsPyarrow
     from ..web.export_asks import asked_by_query
     from ..web.params import BadRequest
 

@@ -2,17 +2,46 @@
 
 import csv
 import io
+import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .failures import WrongUsage
+from .failures import Failure, WrongUsage
 from .tables import Table, text
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 GAP = "  "
+
+
+# Rows of a table that are printed unless all are asked for: half from its beginning and half from its end.
+MOST_ROWS = 100
+
+
+@contextmanager
+def written_to(file: Path | None) -> Iterator[None]:
+    """Write to a file what goes to stdout meanwhile; None: leave it. Raises `Failure` where it cannot be written."""
+    if file is None:
+        yield
+        return
+    try:
+        with file.open("w", encoding="utf-8", newline="") as opened, redirect_stdout(opened):
+            yield
+    except OSError as exc:
+        raise Failure(f"Cannot write {file}: {exc.strerror}.") from exc
+
+
+def write_plot(data: Mapping[str, Any] | None, *, everything: bool = False) -> None:
+    """Draw each series of an answer, as wide as the terminal."""
+    from .drawing import draw, series_of
+
+    width = shutil.get_terminal_size().columns
+    for line in draw([*series_of(data)], width, everything=everything):
+        print(line)
 
 
 def choose(tables: Sequence[Table], path: str | None) -> list[Table]:
@@ -59,8 +88,11 @@ def write_arrow(tables: Sequence[Table], *, parquet: bool) -> None:
     sys.stdout.buffer.flush()
 
 
-def write_tables(tables: Sequence[Table]) -> None:
-    """Write tables for a person; one too wide for the terminal as a block of lines a row."""
+def write_tables(tables: Sequence[Table], *, everything: bool = True) -> None:
+    """Write tables for a person; one too wide for the terminal as a block of lines a row.
+
+    Long ones are cut in the middle unless `everything` is to be written.
+    """
     from rich.console import Console
 
     console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
@@ -72,9 +104,9 @@ def write_tables(tables: Sequence[Table]) -> None:
         rows = [[_plain(text(cell)) for cell in cells] for cells in table.cells()]
         widths = _widths([table.header, *rows])
         if console.is_terminal and sum(widths) + len(GAP) * (len(widths) - 1) > console.width:
-            _write_records(console, table.header, rows)
+            _write_records(console, table.header, rows, _cut(len(rows), everything))
         else:
-            _write_aligned(console, table, rows, widths)
+            _write_aligned(console, table, rows, widths, _cut(len(rows), everything))
         console.print(f"({len(rows)} {'row' if len(rows) == 1 else 'rows'})", style="dim")
 
 
@@ -85,7 +117,9 @@ def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
 
 
 # Rich's own tables take seconds for some thousand rows.
-def _write_aligned(console: "Console", table: Table, rows: Sequence[Sequence[str]], widths: Sequence[int]) -> None:
+def _write_aligned(
+    console: "Console", table: Table, rows: Sequence[Sequence[str]], widths: Sequence[int], cut: range
+) -> None:
     numbers = [_all_numbers(cells) for cells in zip(*table.cells(), strict=True)] or [False] * len(widths)
 
     def line(cells: Sequence[str]) -> str:
@@ -93,8 +127,11 @@ def _write_aligned(console: "Console", table: Table, rows: Sequence[Sequence[str
 
     console.print(line(table.header), style="bold")
     console.print(GAP.join("─" * width for width in widths))
-    for cells in rows:
-        console.out(line(cells), highlight=False)
+    for number, cells in enumerate(rows):
+        if number not in cut:
+            console.out(line(cells), highlight=False)
+        elif number == cut.start:
+            _write_count(console, cut)
 
 
 def _padded(cell: str, width: int, right: bool) -> str:
@@ -108,12 +145,25 @@ def _all_numbers(cells: Sequence[Any]) -> bool:
     return all(isinstance(cell, int | float | None) and not isinstance(cell, bool) for cell in cells)
 
 
-def _write_records(console: "Console", header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def _write_records(console: "Console", header: Sequence[str], rows: Sequence[Sequence[str]], cut: range) -> None:
     width = max(map(len, header), default=0)
     for number, cells in enumerate(rows, 1):
+        if number - 1 in cut:
+            if number - 1 == cut.start:
+                _write_count(console, cut)
+            continue
         console.print(f"-- {number}", style="dim")
         for name, cell in zip(header, cells, strict=True):
             console.out(f"{name:<{width}}{GAP}{cell}", highlight=False)
+
+
+def _cut(rows: int, everything: bool) -> range:
+    """Which rows are not printed."""
+    return range(0) if everything or rows <= MOST_ROWS else range(MOST_ROWS // 2, rows - MOST_ROWS // 2)
+
+
+def _write_count(console: "Console", cut: range) -> None:
+    console.print(f"… {len(cut)} rows more, shown with --all …", style="dim")
 
 
 def _plain(value: str) -> str:

@@ -12,6 +12,7 @@ from ..butlr import (
     BadInput,
     Butlr,
     ButlrError,
+    Duration,
     Forbidden,
     Http,
     InvalidResponse,
@@ -22,10 +23,12 @@ from ..butlr import (
     Session,
     Unauthenticated,
     UpstreamUnavailable,
+    Windows,
     decode_detections,
     decode_reporting,
     decode_stats,
     format_rfc3339,
+    to_rfc3339,
 )
 from ..settings import Settings
 from .configured import settings_put_to_use
@@ -65,6 +68,10 @@ async def probe(settings: Settings, credentials: Credentials) -> list[Result]:
         probes = _Probes(settings, Butlr(http, refresh_path=settings.refresh_path))
         await probes.run(credentials)
         return probes.results
+
+
+HALF_HOURS = Windows(Duration(seconds=1800))
+LOOKED_AT = timedelta(hours=6)
 
 
 class _Probes:
@@ -111,9 +118,12 @@ class _Probes:
         return session.access_token if session else None
 
     async def _reporting(self, token: str, refused: str) -> list[Row] | None:
+        # Whole half hours: Butlr gives windows that are closed and have landed.
+        stop = HALF_HOURS.floor(self._now)
+        span = {"start": format_rfc3339(stop - LOOKED_AT), "stop": format_rfc3339(stop)}
         body = {
-            "filter": {**self._span(hours=1), "measurements": ["presence", "traffic"], "value": {"gte": 0}},
-            "window": {"every": "1h", "function": "last"},
+            "filter": {**span, "measurements": ["presence", "traffic"], "value": {"gte": 0}},
+            "window": {"every": "30m", "function": "last"},
         }
 
         async def ask() -> Reporting:
@@ -121,9 +131,15 @@ class _Probes:
 
         def say(reporting: Reporting) -> str:
             if reporting.is_empty_object:
-                return "It answers, with an empty object: the last hour is too much for it, or it has no sensors."
+                return "It answers, with an empty object: six hours are too much for it, or it has no sensors."
             sensors = {row.sensor_id for row in reporting.rows if row.sensor_id}
-            return f"{len(sensors)} sensors in the last hour."
+            newest = max((time for row in reporting.rows if (time := to_rfc3339(row.time))), default=None)
+            if newest is None:
+                return (
+                    f"It answers, without rows: no window of 30 minutes from {span['start']} to {span['stop']} has "
+                    "landed, or nothing reported. Butlr gives a window once it is closed and has landed."
+                )
+            return f"{len(sensors)} sensors in the last six hours. The newest window that has landed: {newest}."
 
         reporting = await self._try("reporting", ask, say, refused=refused)
         return reporting.rows if reporting else None
@@ -132,7 +148,7 @@ class _Probes:
         # A presence sensor, where there is one: those at doors see nobody stand.
         macs = sorted((row.measurement != "presence", row.mac_address) for row in rows if row.mac_address)
         if not macs:
-            self._skip("detections", "The last hour's report names no MAC address to ask for.")
+            self._skip("detections", "The report names no MAC address to ask for.")
             return
         mac = macs[0][1]
         body = {
@@ -152,7 +168,7 @@ class _Probes:
     async def _stats(self, token: str, refused: str, rows: list[Row]) -> None:
         rooms = sorted({row.room_id for row in rows if row.room_id})
         if not rooms:
-            self._skip("stats", "The last hour's report names no room to ask for.")
+            self._skip("stats", "The report names no room to ask for.")
             return
         body = {"measurements": ["occupancy_avg_presence"], "items": rooms[:1], **self._span(days=1)}
 

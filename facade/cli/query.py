@@ -4,11 +4,14 @@ import asyncio
 import json
 from contextlib import AsyncExitStack, ExitStack
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..causes import grouped
 from . import output
+from .asking import GraphQLAnswer, asked
 from .configured import configured, settings_put_to_use
 from .failures import Failure, WrongUsage
 from .files import read
@@ -17,9 +20,6 @@ from .tables import tables
 from .waiting import waiting
 
 if TYPE_CHECKING:
-    from graphql import GraphQLError
-
-    from ..schema import Engine, Outcome
     from ..settings import Settings
 
 
@@ -29,6 +29,7 @@ class Format(StrEnum):
     csv = "csv"
     parquet = "parquet"
     arrow = "arrow"
+    plot = "plot"
 
 
 def query(
@@ -45,29 +46,43 @@ def query(
         str | None, typer.Option(envvar="BUTLR_TOKEN", metavar="TOKEN", help="Ask with this token.")
     ] = None,
     sandbox: Annotated[bool, typer.Option("--sandbox", help="Ask a simulated upstream.")] = False,
+    url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Ask the facade that runs there, http://127.0.0.1:8000.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the answer there, whole.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Print long tables whole.")] = False,
 ) -> None:
     """Run an operation and print its answer. Errors in it go to stderr; then the exit code is 1."""
-    if path is not None and format_ is Format.json:
-        raise WrongUsage("--path chooses a table: use it with another --format.")
+    if path is not None and format_ in (Format.json, Format.plot):
+        raise WrongUsage("--path chooses a table: use it with --format table, csv, parquet or arrow.")
+    if url is not None and sandbox:
+        raise WrongUsage("--url asks a facade that runs, --sandbox none: use one of the two.")
     document = read(file)
     values = _variables(variables)
     with ExitStack() as stack:
         if sandbox:
             stack.enter_context(sandbox_upstream())
-        engine, outcome = asyncio.run(_run(configured(), document, values, operation, token))
-    for error in outcome.errors:
-        typer.echo(_line(error), err=True)
-    if format_ is Format.json:
-        typer.echo(json.dumps(outcome.as_json(), indent=2, ensure_ascii=False))
-    elif outcome.executed:
-        _print_tables(engine, outcome, document, operation, format_, path)
-    if outcome.errors:
+        answer = asyncio.run(
+            asked(url, document, values, operation, token)
+            if url
+            else _run(configured(), document, values, operation, token)
+        )
+    for cause in grouped(answer.errors):
+        typer.echo(cause.line(), err=True)
+    with output.written_to(out):
+        if format_ is Format.json:
+            typer.echo(json.dumps(answer.whole, indent=2, ensure_ascii=False))
+        elif format_ is Format.plot and answer.executed:
+            output.write_plot(answer.data, everything=everything)
+        elif answer.executed:
+            _print_tables(answer, document, operation, format_, path, everything=everything or out is not None)
+    if answer.errors:
         raise typer.Exit(Failure.exit_code)
 
 
 async def _run(
     settings: "Settings", document: str, variables: dict[str, Any] | None, operation: str | None, token: str | None
-) -> "tuple[Engine, Outcome]":
+) -> GraphQLAnswer:
     from .. import logs
     from ..app import Facade
     from ..schema import Context
@@ -92,24 +107,26 @@ async def _run(
             "There is no login: set BUTLR_CLIENT_ID and BUTLR_CLIENT_SECRET, or BUTLR_TOKEN or --token, "
             "or try --sandbox."
         )
-    return facade.engine, outcome
+    return GraphQLAnswer(outcome.executed, outcome.data, outcome.errors, outcome.as_json())
 
 
 def _print_tables(
-    engine: "Engine", outcome: "Outcome", document: str, operation: str | None, format_: Format, path: str | None
+    answer: GraphQLAnswer, document: str, operation: str | None, format_: Format, path: str | None, *, everything: bool
 ) -> None:
+    from graphql import get_operation_ast, parse
+
     from .selections import selection_of
 
-    parsed = engine.document(document)
-    node = parsed.operation(operation)
-    selection = selection_of(parsed.ast, node) if parsed.ast and node else None
-    chosen = output.choose(tables(outcome.data, selection), path)
+    # It was executed, so it parses.
+    parsed = parse(document)
+    node = get_operation_ast(parsed, operation)
+    chosen = output.choose(tables(answer.data, selection_of(parsed, node) if node else None), path)
     if format_ is Format.csv:
         output.write_csv(chosen)
     elif format_ in (Format.parquet, Format.arrow):
         output.write_arrow(chosen, parquet=format_ is Format.parquet)
     else:
-        output.write_tables(chosen)
+        output.write_tables(chosen, everything=everything)
 
 
 def _variables(given: str | None) -> dict[str, Any] | None:
@@ -123,11 +140,3 @@ def _variables(given: str | None) -> dict[str, Any] | None:
     if not isinstance(variables, dict):
         raise WrongUsage(f'{what} must be a JSON object: {{"name": value}}.')
     return variables
-
-
-def _line(error: "GraphQLError") -> str:
-    where = ".".join(map(str, error.path)) + ": " if error.path else ""
-    if not error.path and error.locations:
-        where = f"line {error.locations[0].line}: "
-    code = (error.extensions or {}).get("code")
-    return " ".join(f"{where}{error.message} ({code})".split())

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, cast
 
+from ..web.demo import DEMO
 from .configured import configured, override
 from .failures import Failure
 
-DEMO_USER, DEMO_PASSWORD = "demo@example.com", "demo-password"
-DEMO_CLIENT, DEMO_SECRET = "demo-client", "demo-secret"
+DEMO_USER, DEMO_PASSWORD = DEMO["username"], DEMO["password"]
+DEMO_CLIENT, DEMO_SECRET = DEMO["client_id"], DEMO["client_secret"]
 
 # Seconds. The sandbox gives its last requests one.
 STOP_WITHIN = 5.0

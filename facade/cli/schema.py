@@ -1,15 +1,22 @@
 """`facade schema`: the schema as SDL."""
 
+from typing import Annotated
+
 import typer
 
 from .configured import configured
 
 
-def schema() -> None:
+def schema(
+    api: Annotated[
+        bool, typer.Option("--api", help="Without what federation adds: for clients' code generators.")
+    ] = False,
+) -> None:
     """Print the schema (SDL)."""
     from graphql import print_schema
 
-    from ..schema import build_schema
+    from ..schema import api_of, build_schema
 
     settings = configured()
-    typer.echo(print_schema(build_schema(settings.extra_measurements, incremental=settings.incremental)).rstrip("\n"))
+    built = build_schema(settings.extra_measurements, incremental=settings.incremental)
+    typer.echo(print_schema(api_of(built) if api else built).rstrip("\n"))

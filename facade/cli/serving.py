@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import socket
+import tempfile
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -107,7 +108,10 @@ def _supervise(config: Any, listener: socket.socket) -> None:
                     worker.join()
 
     supervisor = Supervisor(config, sockets=[listener])
-    supervisor.run()
+    with tempfile.TemporaryDirectory(prefix="facade-metrics-") as folder:
+        # Where the workers count, for whichever of them is asked for the metrics of all.
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        supervisor.run()
     if any(worker.exitcode not in (0, -signal.SIGTERM) for worker in supervisor.processes):
         raise Failure("A worker process failed; what it logged above says why.")
 

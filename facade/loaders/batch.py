@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
+from .. import tracing
+
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
@@ -62,7 +64,8 @@ class Batch(Generic[K, V]):
             seen = len(self._waiting)
         keys, self._waiting = self._waiting, []
         try:
-            loaded = await self._load_many(keys)
+            with tracing.span("batch", attributes={"facade.batch.keys": len(keys)}):
+                loaded = await self._load_many(keys)
         except asyncio.CancelledError:
             for key in keys:
                 self._futures.pop(key).cancel()

@@ -1,11 +1,24 @@
 """The schema itself, as graphql-core executes it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
-from graphql import GraphQLEnumType, GraphQLObjectType, GraphQLSchema
+from graphql import (
+    REMOVE,
+    SKIP,
+    FieldDefinitionNode,
+    GraphQLEnumType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    ObjectTypeDefinitionNode,
+    Visitor,
+    parse,
+    print_ast,
+    visit,
+)
 from strawberry import federation
+from strawberry.printer import print_schema
 from strawberry.schema.config import StrawberryConfig
 
 from .arguments import describe_arguments
@@ -28,7 +41,11 @@ ENTITIES = {
     "Zone": "zones",
     "Hive": "hives",
     "Sensor": "sensors",
+    "Tag": "tags",
 }
+
+# The least that serves: not every composer knows the newest.
+FEDERATION: Final = "2.3"
 
 FEDERATION_TYPES = {
     "_Any": "A representation of an entity: its type and its key.",
@@ -48,10 +65,12 @@ def _build(extra_measurements: tuple[str, ...], incremental: bool) -> GraphQLSch
         config=StrawberryConfig(
             auto_camel_case=False, scalar_map=SCALARS, enable_experimental_incremental_execution=incremental
         ),
+        federation_version=FEDERATION,
     )
     core = schema._schema  # noqa: SLF001 -- execution is ours, see engine.py
     add_measurements(core, extra_measurements)
     _serve_entities(core)
+    _serve_sdl(core, lambda: print_schema(schema))
     describe_arguments(core)
     return core
 
@@ -76,6 +95,30 @@ async def _entities(_root: object, info: ResolveInfo, representations: Sequence[
         else:
             found.append(getattr(assets, table).get(str(id_)))
     return found if context.budget.reach(len(found), listed=True) else []
+
+
+def _serve_sdl(core: GraphQLSchema, text: Callable[[], str]) -> None:
+    """Answer `_service` with the schema less `Query.node`.
+
+    A gateway reaches assets by their keys. Ours would collide with the `node` of every Relay-style subgraph, of which
+    each answers for other types.
+    """
+    service = core.type_map["_Service"]
+    assert isinstance(service, GraphQLObjectType)  # noqa: S101 -- for the type checker
+
+    @cache
+    def sdl() -> str:
+        return print_ast(visit(parse(text()), _WithoutNode()))
+
+    service.fields["sdl"].resolve = lambda *_: sdl()
+
+
+class _WithoutNode(Visitor):
+    def enter_object_type_definition(self, node: ObjectTypeDefinitionNode, *_: Any) -> Any:
+        return None if node.name.value == "Query" else SKIP
+
+    def enter_field_definition(self, node: FieldDefinitionNode, *_: Any) -> Any:
+        return REMOVE if node.name.value == "node" else SKIP
 
 
 def _serve_entities(schema: GraphQLSchema) -> None:

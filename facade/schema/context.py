@@ -9,6 +9,7 @@ from ..butlr import Butlr, Unauthenticated
 from ..loaders import Budget, Loaders, Services
 from ..upstream import Caller, Ledger
 from .large import Large
+from .notes import Notes
 
 
 @dataclass
@@ -21,6 +22,7 @@ class Context:
     budget: Budget = field(default_factory=Budget)
     # What of the answer is written already, and too large to be written twice.
     large: Large = field(default_factory=Large)
+    notes: Notes = field(default_factory=Notes)
 
     @cached_property
     def loaders(self) -> Loaders:
@@ -29,6 +31,14 @@ class Context:
                 "This needs a token. Log in (mutation login or clientLogin) and send it as `Authorization: Bearer …`."
             )
         return Loaders(self.services, self.caller, self.ledger, self.budget)
+
+    def knows(self, kind: str) -> bool:
+        """Whether a configured source can know a kind of asset; the answer says so where none can."""
+        source = self.services.assets
+        if kind in source.knows:
+            return True
+        self.notes.unknown(kind, source.name)
+        return False
 
     @property
     def butlr(self) -> Butlr:

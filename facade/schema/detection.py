@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 import strawberry
-from strawberry import UNSET, enum_value
+from strawberry import UNSET, enum_value, federation
 
 from ..assets import Assets
 from ..assets.records import FloorRecord, HiveRecord, RoomRecord, SensorRecord
@@ -32,7 +32,7 @@ POINT_TYPES = frozenset({"detections_local", "detections_world"})
 DATA_TYPES = POINT_TYPES | {"heatmap"}
 
 
-@strawberry.type(description="A point.")
+@federation.type(shareable=True, description="A point.")
 class Point:
     x: float = described("To the right: 0 to 1 locally, metres in the world.")
     y: float = described("Downwards: 0 to 1 locally, metres in the world.")

@@ -21,8 +21,13 @@ class Document:
     errors: tuple[GraphQLError, ...] = ()
     # Whether a field of it costs upstream calls, so that what it costs has to be told.
     costly: bool = False
-    # Whether it has `@defer` or `@stream`.
-    puts_off: bool = False
+    # The same without `@defer` and `@stream`, where it has any of them.
+    whole: DocumentNode | None = None
+
+    @property
+    def puts_off(self) -> bool:
+        """Whether it has `@defer` or `@stream`."""
+        return self.whole is not None
 
     def operation(self, name: str | None) -> OperationDefinitionNode | None:
         return get_operation_ast(self.ast, name) if self.ast else None
@@ -51,7 +56,7 @@ class Documents:
             return known[0]
         document = self._parse(text)
         tokens = (document.ast.token_count or 0) if document.ast else 0
-        size = 4 * len(text) + tokens * BYTES_A_TOKEN + BYTES_A_DOCUMENT
+        size = 4 * len(text) + tokens * BYTES_A_TOKEN * (2 if document.whole else 1) + BYTES_A_DOCUMENT
         self._known[text] = document, size
         self._left -= size
         while self._left < 0:

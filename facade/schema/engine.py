@@ -1,6 +1,6 @@
 """`Engine`: from a request's text to its answer: parsed and validated once, then executed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from .context import Context
 from .cost import excess, is_costly
 from .documents import Document, Documents
 from .errors import formatted
-from .incremental import Later, comes_in_parts, execute_in_parts, has_directives
+from .incremental import Later, comes_in_parts, execute_in_parts, has_directives, undivided
 from .introspection import NoIntrospection
 from .large import Large
 from .limits import Limits, exceeded, too_long
@@ -41,6 +41,8 @@ class Outcome:
     large: Large | None = None
     # Where this is but the first part. Whoever gets it closes it.
     later: Later | None = None
+    # What is to be known of the data, as `extensions.notes`.
+    notes: Sequence[Mapping[str, Any]] = ()
 
     def chunks(self) -> list[bytes]:
         """The response map as JSON, in one chunk but for what is large."""
@@ -54,6 +56,8 @@ class Outcome:
             answer["errors"] = [error.formatted for error in self.errors]
         if self.executed:
             answer["data"] = self.data
+        if self.notes:
+            answer["extensions"] = {"notes": self.notes}
         if self.later:
             answer |= self.later.announced()
         return answer
@@ -90,7 +94,7 @@ class Engine:
             ast,
             tuple(formatted(error, request_id="", default="GRAPHQL_VALIDATION_FAILED") for error in errors),
             costly=not errors and is_costly(ast),
-            puts_off=not errors and has_directives(ast),
+            whole=undivided(ast) if not errors and has_directives(ast) else None,
         )
 
     def comes_in_parts(self, document: Document, variables: Mapping[str, Any] | None, operation: str | None) -> bool:
@@ -108,10 +112,12 @@ class Engine:
         context: Context,
         *,
         written: bool = False,
+        whole: bool = False,
     ) -> Outcome:
         """Execute an operation. Never raises for what a client or the upstream did.
 
         `written` is for who hands the outcome to orjson and looks at nothing in it: lists of records come as JSON.
+        `whole`: as if there were no `@defer` and no `@stream` in it.
         """
         if document.ast is None or document.errors:
             return Outcome(False, None, list(document.errors))
@@ -123,10 +129,11 @@ class Engine:
             now, limit = context.budget.now(), self._limits.cost
             if refusal := excess(document.ast, chosen, variables, limit=limit, now=now):
                 return Outcome(False, None, [refusal])
-        executor_class = PartsExecutor if document.puts_off else WritingExecutor if written else BulkExecutor
+        in_parts = document.puts_off and not whole
+        executor_class = PartsExecutor if in_parts else WritingExecutor if written else BulkExecutor
         executor = executor_class.build(
             self.schema,
-            document.ast,
+            document.ast if in_parts else document.whole or document.ast,
             context_value=context,
             raw_variable_values=dict(variables) if variables else None,
             operation_name=operation,
@@ -147,7 +154,7 @@ class Engine:
                 [formatted(error, request_id=context.request_id, default="BAD_USER_INPUT") for error in errors],
             )
         formatted_ = [formatted(error, request_id=context.request_id) for error in errors]
-        return Outcome(True, result.data, formatted_, context.large, later)
+        return Outcome(True, result.data, formatted_, context.large, later, context.notes.entries())
 
 
 def _no_operation(ast: DocumentNode, name: str | None) -> GraphQLError:

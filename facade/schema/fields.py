@@ -40,19 +40,21 @@ def maybe_list(name: str) -> Any:
     return Optional[GenericAlias(list, (_lazy(name),))]  # noqa: UP045
 
 
-def described(text: str) -> Any:
+def described(text: str, *, deprecated: str | None = None) -> Any:
     """A field that the record has under the same name."""
-    return strawberry.field(description=text)
+    return strawberry.field(description=text, deprecation_reason=deprecated)
 
 
-def alias_of(attribute: str, type_: Any, text: str, *, name: str | None = None) -> Any:
+def alias_of(attribute: str, type_: Any, text: str, *, name: str | None = None, deprecated: str | None = None) -> Any:
     """A field that the record has under another name."""
 
     @reads(attribute)
     def read(root: strawberry.Parent[Any]) -> Any:
         return getattr(root, attribute)
 
-    return strawberry.field(resolver=read, graphql_type=type_, description=text, name=name)
+    return strawberry.field(
+        resolver=read, graphql_type=type_, description=text, name=name, deprecation_reason=deprecated
+    )
 
 
 def counted(resolver: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:

@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
 from graphql import (
+    REMOVE,
     BooleanValueNode,
+    DirectiveNode,
     DocumentNode,
     ExecutionResult,
     FragmentDefinitionNode,
@@ -15,6 +17,8 @@ from graphql import (
     Node,
     OperationDefinitionNode,
     VariableNode,
+    Visitor,
+    visit,
 )
 from graphql.execution import (
     Executor,
@@ -53,6 +57,17 @@ def has_directives(document: DocumentNode) -> bool:
         if selection_set := getattr(node, "selection_set", None):
             waiting.extend(selection_set.selections)
     return False
+
+
+class _Undivided(Visitor):
+    def enter_directive(self, node: DirectiveNode, *_: Any) -> Any:
+        return REMOVE if node.name.value in DIRECTIVES else None
+
+
+def undivided(document: DocumentNode) -> DocumentNode:
+    """Return a document without `@defer` and `@stream`: what it asks for comes whole."""
+    whole: DocumentNode = visit(document, _Undivided())
+    return whole
 
 
 def comes_in_parts(

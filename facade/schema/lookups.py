@@ -18,6 +18,8 @@ class Lookup:
     reads: tuple[str, ...]
     refers: Callable[[Any], Hashable | None]
     find: Callable[[Assets, Any], Any]
+    # The kind of assets found, by the name of their list, where a source may know none of it.
+    kind: str | None = None
 
 
 async def looked_up(lookup: Lookup, records: Sequence[Any], info: Info) -> list[Any]:
@@ -25,6 +27,8 @@ async def looked_up(lookup: Lookup, records: Sequence[Any], info: Info) -> list[
 
     Raises `ButlrError` where assets are needed and cannot be read.
     """
+    if lookup.kind and not info.context.knows(lookup.kind):
+        return [None] * len(records)
     references = [lookup.refers(record) for record in records]
     found: dict[Hashable | None, Any] = dict.fromkeys(references)
     if found.keys() - {None}:
@@ -42,7 +46,7 @@ def _by_id(attribute: str, table: str) -> Lookup:
     def find(assets: Assets, id_: str) -> Any:
         return getattr(assets, table).get(id_)
 
-    return Lookup((attribute,), refers, find)
+    return Lookup((attribute,), refers, find, table)
 
 
 def below(index: Callable[[Assets], dict[str, list[Any]]]) -> Lookup:
@@ -57,7 +61,7 @@ def named(attribute: str, table: str) -> Lookup:
         known = getattr(assets, table)
         return [known[id_] for id_ in ids if id_ in known]
 
-    return Lookup((attribute,), lambda record: getattr(record, attribute), find)
+    return Lookup((attribute,), lambda record: getattr(record, attribute), find, table)
 
 
 def _sensor_ids(record: Any) -> tuple[str | None, str | None] | None:

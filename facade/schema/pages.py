@@ -1,12 +1,14 @@
 """`rows_connection`: a report's rows page by page, each page a page upstream."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
-import strawberry
-from strawberry import UNSET
+from strawberry import UNSET, federation
 
+from ..butlr import Reporting
 from ..loaders import Points, ReportLoader
 from ..series import Body
 from .fields import described
@@ -19,12 +21,29 @@ LONGEST_CURSOR = 64
 MOST_ROWS = 2**53
 
 
-@strawberry.type(description="Which part of the rows an answer holds (the Relay cursor connections specification).")
-class RowsPageInfo:
+FIRST = f"How many rows at most, 1 to {MOST}; {DEFAULT_FIRST} when left out."
+LAST = f"How many of the rows ahead of `before`, 1 to {MOST}."
+BEFORE = "A cursor, with `last`: what comes ahead of it."
+
+
+def numbered(text: str) -> Any:
+    """A field of ours: a supergraph leaves it out, for no other subgraph's `PageInfo` has it."""
+    return federation.field(description=text, inaccessible=True)
+
+
+@federation.type(
+    shareable=True,
+    description="Which page an answer is: by cursors (the Relay cursor connections specification) and by numbers.",
+)
+class PageInfo:
     hasNextPage: bool = described("Whether rows come after these.")
     hasPreviousPage: bool = described("Whether rows come before these.")
-    startCursor: str | None = described("The cursor of the first row.")
+    startCursor: str | None = described("The cursor of the first row: give it as `before` for what precedes.")
     endCursor: str | None = described("The cursor of the last row: give it as `after` for what follows.")
+    page: int | None = numbered("The page, from 1; null for rows that begin within one.")
+    page_item_count: int | None = numbered("Rows on this page.")
+    total_item_count: int | None = numbered("Rows in all, where the upstream says.")
+    total_pages: int | None = numbered("Pages in all, where the upstream says.")
 
 
 @dataclass(slots=True)
@@ -34,17 +53,21 @@ class EdgeRecord:
 
 
 @dataclass(slots=True)
-class RowsPageInfoRecord:
+class PageInfoRecord:
     hasNextPage: bool
     hasPreviousPage: bool
     startCursor: str | None
     endCursor: str | None
+    page: int | None
+    page_item_count: int | None
+    total_item_count: int | None
+    total_pages: int | None
 
 
 @dataclass(slots=True)
 class ConnectionRecord:
     edges: list[EdgeRecord]
-    pageInfo: RowsPageInfoRecord
+    pageInfo: PageInfoRecord
     total_count: int | None
 
 
@@ -52,7 +75,7 @@ def cursor_of(position: int) -> str:
     return urlsafe_b64encode(f"row:{position}".encode()).decode()
 
 
-def position_of(cursor: str) -> int:
+def position_of(cursor: str, argument: str = "after") -> int:
     """Return the place of the row that a cursor names. Raises `GraphQLError` for one that is not ours."""
     try:
         if len(cursor) <= LONGEST_CURSOR:
@@ -61,17 +84,38 @@ def position_of(cursor: str) -> int:
                 return int(position)
     except ValueError:
         pass
-    raise bad_input(f"after: {cursor[:LONGEST_CURSOR]!r} is no cursor of rows_connection; give a page's endCursor.")
+    raise bad_input(
+        f"{argument}: {cursor[:LONGEST_CURSOR]!r} is no cursor of rows_connection; give one of a page's pageInfo."
+    )
 
 
-async def read_page(reports: ReportLoader, body: Body, first: Any, after: Any) -> ConnectionRecord:
-    """Read the pages upstream that hold `first` rows after a cursor: one, or two where they lie across."""
-    limit = DEFAULT_FIRST if first is UNSET or first is None else first
-    if not 1 <= limit <= MOST:
-        raise bad_input(f"first takes 1 to {MOST} rows.")
+def extent_of(first: Any, after: Any, last: Any, before: Any) -> tuple[int, int]:
+    """Return the place of the first row asked for, and how many. Raises `GraphQLError` for what cannot be told."""
+    first, after, last, before = (None if each is UNSET else each for each in (first, after, last, before))
+    if last is None and before is None:
+        limit = DEFAULT_FIRST if first is None else first
+        if not 1 <= limit <= MOST:
+            raise bad_input(f"first takes 1 to {MOST} rows.")
+        return position_of(after) + 1 if after else 0, limit
+    if last is None or not before or first is not None or after:
+        raise bad_input(
+            "last and before go together, and without first and after: rows are counted from the first, so the last "
+            "ones of all are not known. Go backwards with last and a page's startCursor as before."
+        )
+    if not 1 <= last <= MOST:
+        raise bad_input(f"last takes 1 to {MOST} rows.")
+    stop = position_of(before, "before")
+    start = max(stop - last, 0)
+    return start, stop - start
+
+
+async def read_page(reports: ReportLoader, body: Body, extent: tuple[int, int]) -> ConnectionRecord:
+    """Read the pages upstream that hold so many rows from a place on: one, or two where they lie across."""
+    start, limit = extent
     if body.get("group_by") or "paginate" in body:
         raise bad_input("rows_connection pages flat reports: leave out group_by and paginate.")
-    start = position_of(after) + 1 if after else 0
+    if limit == 0:
+        return ConnectionRecord([], PageInfoRecord(True, False, None, None, None, 0, None, None), None)
     page, skipped = divmod(start, limit)
     rows: list[Any] = []
     total: int | None = None
@@ -84,13 +128,42 @@ async def read_page(reports: ReportLoader, body: Body, first: Any, after: Any) -
             break
     kept = rows[skipped : skipped + limit]
     edges = [EdgeRecord(cursor_of(start + at), row) for at, row in enumerate(kept)]
-    info = RowsPageInfoRecord(
+    info = PageInfoRecord(
         hasNextPage=more or len(rows) > skipped + limit,
         hasPreviousPage=start > 0,
         startCursor=edges[0].cursor if edges else None,
         endCursor=edges[-1].cursor if edges else None,
+        page=None if skipped else page + 1,
+        page_item_count=len(edges),
+        total_item_count=total,
+        total_pages=None if total is None or skipped else ceil(total / limit),
     )
     return ConnectionRecord(edges, info, total)
+
+
+def numbered_page(reporting: Reporting, paginate: Mapping[str, Any]) -> PageInfoRecord:
+    """What an answer to a body with `paginate` says of its page, and the cursors that its rows have."""
+    info = reporting.page_info or {}
+    page, count, total, pages = (
+        _whole(info.get(name)) for name in ("page", "page_item_count", "total_item_count", "total_pages")
+    )
+    number, limit = page or _whole(paginate.get("page")) or 1, _whole(paginate.get("limit"))
+    first = None if limit is None else (number - 1) * limit
+    listed = len(reporting.rows)
+    return PageInfoRecord(
+        hasNextPage=number < pages if pages else limit is not None and listed >= limit,
+        hasPreviousPage=number > 1,
+        startCursor=None if first is None or not listed else cursor_of(first),
+        endCursor=None if first is None or not listed else cursor_of(first + listed - 1),
+        page=page,
+        page_item_count=count,
+        total_item_count=total,
+        total_pages=pages,
+    )
+
+
+def _whole(value: object) -> int | None:
+    return int(value) if isinstance(value, int | float | str) and str(value).isdigit() else None
 
 
 def _extent(answer: Points, page: int, limit: int) -> tuple[int | None, bool]:

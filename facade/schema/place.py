@@ -41,9 +41,21 @@ class Building(Node):
     capacity: Capacity | None = described("How many people it takes.")
     floors = many("Floor", below(lambda assets: assets.floors_by_building), "Its floors.")
     butlr_code: str | None = described("Butlr's short code.")
-    butlrCode = alias_of("butlr_code", str | None, "The same as `butlr_code`.", name="butlrCode")
+    butlrCode = alias_of(
+        "butlr_code",
+        str | None,
+        "The same as `butlr_code`.",
+        name="butlrCode",
+        deprecated="Butlr deprecates it: use `butlr_code`.",
+    )
     building_number: int | None = described("Its number.")
-    buildingNumber = alias_of("building_number", int | None, "The same as `building_number`.", name="buildingNumber")
+    buildingNumber = alias_of(
+        "building_number",
+        int | None,
+        "The same as `building_number`.",
+        name="buildingNumber",
+        deprecated="Butlr deprecates it: use `building_number`.",
+    )
     address: Address | None = described("Where it stands.")
     customID: str | None = described("The customer's own id.")
     site_id: ID | None = described("The site it is on.")
@@ -54,11 +66,17 @@ class Building(Node):
 
 @federation.type(keys=["id"], description="A floor; the REST API calls it a space.")
 class Floor(Node):
-    floor_id = alias_of("id", ID | None, "The same as `id`.")
-    client_id: ID | None = described("The organisation.")
+    floor_id = alias_of("id", ID | None, "The same as `id`.", deprecated="Butlr deprecates it: use `id`.")
+    client_id: ID | None = described("The organisation.", deprecated="Deprecated by Butlr.")
     name: str | None = described("The name.")
     building_id: ID | None = described("The building it is in.")
-    buildingId = alias_of("building_id", ID | None, "The same as `building_id`.", name="buildingId")
+    buildingId = alias_of(
+        "building_id",
+        ID | None,
+        "The same as `building_id`.",
+        name="buildingId",
+        deprecated="Butlr deprecates it: use `building_id`.",
+    )
     building = one("Building", building_of, "The building it is in.")
     metadata: MetaData | None = described("When it was made and changed.")
     timezone: str | None = described("Its IANA zone, where one is set; its site's zone is the one that counts.")
@@ -88,8 +106,8 @@ class Floor(Node):
 
 @federation.type(keys=["id"], description="A room.")
 class Room(Node):
-    room_id = alias_of("id", ID | None, "The same as `id`.")
-    client_id: ID | None = described("The organisation.")
+    room_id = alias_of("id", ID | None, "The same as `id`.", deprecated="Butlr deprecates it: use `id`.")
+    client_id: ID | None = described("The organisation.", deprecated="Deprecated by Butlr.")
     name: str | None = described("The name.")
     floor_id: ID | None = described("The floor it is on.")
     floorID = alias_of("floor_id", ID | None, "The same as `floor_id`.", name="floorID")
@@ -140,7 +158,7 @@ class Zone(Node):
     is_type_of = staticmethod(_is(ZoneRecord))
 
 
-@strawberry.type(description="A tag on floors, rooms and zones.")
+@federation.type(keys=["id"], description="A tag on floors, rooms and zones.")
 class Tag(Node):
     name: str | None = described("The name.")
     organization_id: str | None = described("The organisation.")

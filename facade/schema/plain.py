@@ -7,8 +7,8 @@ from ..butlr import Entry, Row, Statistics, WorldEntry
 from ..series import FULL_ROW
 from .detection import DetectionSetRecord, PointRecord
 from .occupancy import OccupancyRecord
-from .pages import EdgeRecord
-from .report import FreshnessRecord, GroupKeyRecord, GroupRecord, PageInfoRecord, ReportRecord, SeriesRecord
+from .pages import EdgeRecord, PageInfoRecord
+from .report import FreshnessRecord, GroupKeyRecord, GroupRecord, ReportRecord, SeriesRecord
 from .shapes import Shape
 from .stats import AssetStatsRecord, StatsValueRecord
 

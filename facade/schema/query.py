@@ -66,7 +66,7 @@ TABLE_OF_PREFIX = {
 class Wrapped:
     """A list as the native API wraps it."""
 
-    data: list[Any]
+    data: list[Any] | None
 
 
 def _given(values: Collection[str] | None) -> set[str] | None:
@@ -149,6 +149,8 @@ async def _hive(info: Info, id: ID | None = UNSET, serial_number: str | None = U
 def _listed(table: str) -> Callable[..., Any]:
     async def resolve(info: Info, ids: list[str] | None = UNSET) -> Wrapped:
         records: dict[str, Record] = getattr(await info.context.loaders.assets(), table)
+        if not info.context.knows(table):
+            return Wrapped(None)
         wanted = _given(ids)
         return Wrapped([record for record in records.values() if wanted is None or record.id in wanted])
 
@@ -157,7 +159,8 @@ def _listed(table: str) -> Callable[..., Any]:
 
 def _all(table: str) -> Callable[..., Any]:
     async def resolve(info: Info) -> Wrapped:
-        return Wrapped(list(getattr(await info.context.loaders.assets(), table).values()))
+        assets = await info.context.loaders.assets()
+        return Wrapped(list(getattr(assets, table).values()) if info.context.knows(table) else None)
 
     return resolve
 
@@ -168,6 +171,8 @@ def _single(table: str, noun: str) -> Callable[..., Any]:
         if not (id or customID):
             raise bad_input(f"{noun} needs `id` or `customID`.")
         records = getattr(await loaders.assets(), table)
+        if not info.context.knows(table):
+            return None
         if id:
             return records.get(id)
         return next((record for record in records.values() if record.customID == customID), None)
@@ -178,7 +183,10 @@ def _single(table: str, noun: str) -> Callable[..., Any]:
 async def _node(info: Info, id: ID) -> Any:
     loaders = info.context.loaders
     table = TABLE_OF_PREFIX.get(id.partition("_")[0])
-    return getattr(await loaders.assets(), table).get(id) if table else None
+    if table is None:
+        return None
+    assets = await loaders.assets()
+    return getattr(assets, table).get(id) if info.context.knows(table) else None
 
 
 async def _report(
@@ -226,8 +234,10 @@ async def _webhooks(info: Info) -> list[WebhookRecord] | None:
     return await loaders.webhooks() if info.context.services.native else None
 
 
-async def _tags(info: Info, ids: list[str] | None = UNSET) -> list[TagRecord]:
+async def _tags(info: Info, ids: list[str] | None = UNSET) -> list[TagRecord] | None:
     tags = (await info.context.loaders.assets()).tags
+    if not info.context.knows("tags"):
+        return None
     wanted = _given(ids)
     return [tag for tag in tags.values() if wanted is None or tag.id in wanted]
 
@@ -239,6 +249,8 @@ def _by_tag(table: str) -> Callable[..., Any]:
         useOR: bool | None = UNSET,
     ) -> Wrapped:
         records: dict[str, Any] = getattr(await info.context.loaders.assets(), table)
+        if not info.context.knows("tags"):
+            return Wrapped(None)
         wanted = _given(tagIDs) or set()
         fits = wanted.intersection if useOR else wanted.issubset
         found = (record for record in records.values() if wanted and fits(record.tag_ids or ()))
@@ -265,7 +277,7 @@ class Query:
     sensor = _assets(_sensor, Sensor | None, "One sensor, by id or MAC address; null where there is none.")
     hives = _assets(_hives, Hives | None, "Hives; every filter given must match.")
     hive = _assets(_hive, Hive | None, "One hive, by id or serial number; null where there is none.")
-    sites = _assets(_all("sites"), Sites | None, "Sites.")
+    sites = _assets(_all("sites"), Sites | None, "Sites; `data` is null where no source of assets knows sites.")
     site = _assets(_single("sites", "site"), Site | None, "One site, by id or the customer's own id.")
     buildings = _assets(_all("buildings"), Buildings | None, "Buildings.")
     building = _assets(
@@ -277,7 +289,7 @@ class Query:
     room = _assets(_single("rooms", "room"), Room | None, "One room, by id or the customer's own id.")
     zones = _assets(_listed("zones"), Zones | None, "Zones.")
     zone = _assets(_single("zones", "zone"), Zone | None, "One zone, by id or the customer's own id.")
-    tags = _assets(_tags, list[Tag] | None, "Tags; none where no source of assets knows tags.")
+    tags = _assets(_tags, list[Tag] | None, "Tags; null where no source of assets knows tags.")
     floorsByTag = _assets(
         _by_tag("floors"), Floors | None, "Floors that have all the tags; with `useOR` any of them. Tags go by id."
     )

@@ -32,7 +32,7 @@ from .enums import Measurement
 from .fields import described, one
 from .inputs import ReportGroupBy, ReportWindow, TimeConstraints, ValueFilter, with_times, without_unset
 from .lookups import floor_of, hive_of, room_of, sensor_of, zone_of
-from .pages import RowsPageInfo, read_page
+from .pages import BEFORE, FIRST, LAST, PageInfo, PageInfoRecord, extent_of, numbered_page, read_page
 from .scalars import JSON, Time
 from .selection import selected
 from .shapes import Unread
@@ -142,14 +142,6 @@ class ReportGroup:
     floor = one("Floor", floor_of, "The floor that a level names.")
 
 
-@strawberry.type(description="Which page an answer is.")
-class PageInfo:
-    page: int | None = described("The page, from 1.")
-    page_item_count: int | None = described("Rows on this page.")
-    total_item_count: int | None = described("Rows in all.")
-    total_pages: int | None = described("Pages in all.")
-
-
 @strawberry.type(description="One row and its cursor.")
 class ReportRowEdge:
     cursor: str = described("Give it as `after` for what follows.")
@@ -159,14 +151,19 @@ class ReportRowEdge:
 @strawberry.type(description="Some of a report's rows.")
 class ReportRowConnection:
     edges: list[ReportRowEdge] = described("The rows, each with its cursor.")
-    pageInfo: RowsPageInfo = described("Which part of the rows this is.")
+    pageInfo: PageInfo = described("Which part of the rows this is.")
     total_count: int | None = described("How many rows there are in all, where the upstream says.")
 
 
 async def _rows_connection(
-    root: strawberry.Parent[Any], info: Info, first: int | None = UNSET, after: str | None = UNSET
+    root: strawberry.Parent[Any],
+    info: Info,
+    first: Annotated[int | None, strawberry.argument(description=FIRST)] = UNSET,
+    after: str | None = UNSET,
+    last: Annotated[int | None, strawberry.argument(description=LAST)] = UNSET,
+    before: Annotated[str | None, strawberry.argument(description=BEFORE)] = UNSET,
 ) -> Any:
-    return await read_page(info.context.loaders.reports, root.body, first, after)
+    return await read_page(info.context.loaders.reports, root.body, extent_of(first, after, last, before))
 
 
 @strawberry.type(description="An answer of the reporting call (POST /api/v3/reporting).")
@@ -222,14 +219,6 @@ class GroupRecord:
     mac_address: str | None
     room_id: str | None
     space_id: str | None
-
-
-@dataclass(slots=True)
-class PageInfoRecord:
-    page: int | None
-    page_item_count: int | None
-    total_item_count: int | None
-    total_pages: int | None
 
 
 @dataclass(slots=True)
@@ -296,8 +285,7 @@ class ReportRecord:
         # Without `paginate` the upstream sends one all the same, whose counts mean nothing.
         if "paginate" not in self.body:
             return None
-        info = self._reporting.page_info or {}
-        return PageInfoRecord(*(_whole(info.get(name)) for name in PageInfoRecord.__slots__))
+        return numbered_page(self._reporting, self.body["paginate"])
 
     @property
     def freshness(self) -> FreshnessRecord:
@@ -315,10 +303,6 @@ def freshness_of(entry: Entry) -> FreshnessRecord:
 
 def _moment(epoch: float) -> str:
     return format_rfc3339(datetime.fromtimestamp(epoch, UTC))
-
-
-def _whole(value: object) -> int | None:
-    return int(value) if isinstance(value, int | float | str) and str(value).isdigit() else None
 
 
 ROW_FIELDS = frozenset(Row.__struct_fields__) | WINDOW_FIELDS

@@ -26,6 +26,9 @@ JSON = NewType("JSON", object)
 InstallationStatus = NewType("InstallationStatus", str)
 ServiceStatus = NewType("ServiceStatus", str)
 
+# In this project's documentation, wherever that is kept.
+SPECIFIED = "docs/clients.md"
+
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 # Of a value in an error.
 _SHOWN = 60
@@ -90,12 +93,14 @@ SCALARS: dict[object, ScalarDefinition] = {
         description=f"A time: {TIME_FORM}. Goes up as RFC 3339: what is relative to now is moved to an edge of the "
         "window, or to a whole minute. Serialised as RFC 3339 in UTC with Z: milliseconds as three digits, none where "
         "they are zero.",
+        specified_by_url=f"{SPECIFIED}#time",
         serialize=serialize_time,
         parse_value=parse_time,
     ),
     Duration: strawberry.scalar(
         name="Duration",
         description=f"A length of time: {DURATION_FORM}.",
+        specified_by_url=f"{SPECIFIED}#duration",
         serialize=str,
         parse_value=parse_duration_text,
     ),

@@ -19,7 +19,7 @@ from .scalars import JSON, Time
     keys=["id"], description="A ceiling sensor (Heatic): it counts people by heat, in a room or through a door."
 )
 class Sensor(Node):
-    sensor_id = alias_of("id", ID | None, "The same as `id`.")
+    sensor_id = alias_of("id", ID | None, "The same as `id`.", deprecated="Butlr deprecates it: use `id`.")
     client_id: ID | None = described("The organisation.")
     mac_address: str | None = described("The MAC address, as Butlr writes it.")
     sensor_serial: str | None = described("The serial number.")
@@ -67,10 +67,10 @@ class Sensor(Node):
     note: str | None = described("A note.")
     installation_status: str | None = described("INSTALLED or UNINSTALLED.")
     pir_zero_enable: bool | None = described("Whether the motion sensor may set the count to zero.")
-    calibration: JSON | None = described("Deprecated by Butlr.")
-    active_hours: JSON | None = described("Deprecated by Butlr.")
-    generation: JSON | None = described("Deprecated by Butlr.")
-    messages_per_second: JSON | None = described("Deprecated by Butlr.")
+    calibration: JSON | None = described("As Butlr has it.", deprecated="Deprecated by Butlr.")
+    active_hours: JSON | None = described("As Butlr has it.", deprecated="Deprecated by Butlr.")
+    generation: JSON | None = described("As Butlr has it.", deprecated="Deprecated by Butlr.")
+    messages_per_second: JSON | None = described("As Butlr has it.", deprecated="Deprecated by Butlr.")
     report = report_field()
     detections = detections_field()
 

@@ -15,9 +15,9 @@ from ..cache import Entry, SingleFlight
 from ..upstream import UPSTREAM_FAILED, Answer, Caller, Ledger, Upstream
 from ..upstream.reader import awaited
 from .calls import ReportCalls
-from .columns import Builder, Column, Unplaceable, order_of
+from .columns import Builder, Column, Unplaceable, laid_over, order_of
 from .labels import Label, Labels
-from .pieces import Piece
+from .pieces import Piece, oldest
 from .plan import Rectangle, rectangles
 from .query import Query
 from .segments import (
@@ -98,7 +98,7 @@ class SeriesReader:
         shape = shape_of(query, dimension, self._labels.current)
         if shape is None or shape.dimension != dimension or not _is_bounded(shape, ids):
             return False
-        start, stop = _span(shape)
+        start, stop = shape.span
         keys = [shape.key(caller.scope, id_, number) for id_ in ids for number in shape.segments(start, stop)]
         return any(entry is not None for entry in await self._upstream.kept_many(keys, caller))
 
@@ -113,7 +113,7 @@ class SeriesReader:
                 return
             load = _Load(self, shape, list(ids), caller, Ledger())
             try:
-                await load.keep(await load.sorted_in(answer.value), _span(shape), ids, answer.entry)
+                await load.keep(await load.sorted_in(answer.value), shape.span, ids, answer.entry)
             except (Unplaceable, ButlrError, msgspec.DecodeError):
                 return
 
@@ -146,10 +146,12 @@ class _Load:
         self._caller = caller
         self._ledger = ledger
         self._rules = reader.upstream.rules
-        self._start, self._stop = _span(shape)
+        self._start, self._stop = shape.span
         # By asset and number of a segment.
         self._segments: dict[tuple[str, int], Segment] = {}
         self._changed: dict[tuple[str, int], Segment] = {}
+        # Of a window that the span ends within: kept by nobody.
+        self._tails: dict[str, tuple[list[Column], Entry]] = {}
         self._entries: dict[tuple[tuple[Run, ...], int], Entry] = {}
 
     async def run(self) -> Slices | None:
@@ -157,6 +159,8 @@ class _Load:
         now = self._upstream.clock()
         await self._recall()
         asked = rectangles(self._missing(now), Rectangle(tuple(self._ids), self._start, self._stop))
+        if self._shape.tail and not any(one.stop == self._stop and len(one.ids) == len(self._ids) for one in asked):
+            asked.append(Rectangle(tuple(self._ids), self._stop, self._stop))
         failed: dict[str, ButlrError] = {}
         answers = await asyncio.gather(*(self._ask(one) for one in asked))
         try:
@@ -205,7 +209,8 @@ class _Load:
         shape = self._shape
         part = shape.query
         if (one.start, one.stop) != (self._start, self._stop):
-            part = part.between(_moment(one.start), _moment(one.stop))
+            stop = shape.tail if one.stop == self._stop else None
+            part = part.between(_moment(one.start), stop or _moment(one.stop))
         if shape.dimension is not None:
             return await self._calls.by_ids(part, shape.dimension, one.ids, self._caller, self._ledger)
         try:
@@ -215,7 +220,23 @@ class _Load:
         return [Piece(one.ids, answer)]
 
     async def _take(self, answer: Answer[Reporting], span: tuple[int, int], ids: Sequence[str]) -> None:
-        await self.keep(await self.sorted_in(answer.value), span, ids, answer.entry, store=False)
+        columns = await self.sorted_in(answer.value)
+        if self._shape.tail and span[1] == self._stop:
+            columns = self._without_tail(columns, ids, answer.entry)
+        await self.keep(columns, span, ids, answer.entry, store=False)
+
+    def _without_tail(
+        self, columns: Mapping[str, list[Column]], ids: Sequence[str], entry: Entry
+    ) -> dict[str, list[Column]]:
+        """The rows of whole windows; those of the window that the span ends within are put aside."""
+        until = self._shape.rows_between(self._start, self._stop)[1]
+        whole: dict[str, list[Column]] = {}
+        for id_, some in columns.items():
+            whole[id_] = [part for column in some if (part := column.between(-(2**63), until)) is not None]
+        for id_ in ids:
+            of_tail = [column.between(until, 2**63 - 1) for column in columns.get(id_, ())]
+            self._tails[id_] = [part for part in of_tail if part is not None], entry
+        return whole
 
     async def sorted_in(self, value: Reporting) -> dict[str, list[Column]]:
         """The rows of an answer by asset. Raises `Unplaceable`."""
@@ -285,6 +306,10 @@ class _Load:
         if entry is None:
             # Assets that are read together have the same runs.
             entry = self._entries[known.runs, stop] = self._entry(known.runs, stop)
+        if id_ in self._tails:
+            tail, of_tail = self._tails[id_]
+            columns = laid_over(columns, tail, 2**63 - 2, 2**63 - 1)
+            entry = oldest([entry, of_tail])
         self._ledger.read(entry, stale=stale)
         return Slice(shape.query, shape.label, columns, entry)
 
@@ -343,17 +368,11 @@ class _Load:
         return at if 2 * (at - self._start) > self._stop - self._start else self._start
 
 
-def _span(shape: Shape) -> tuple[int, int]:
-    query = shape.query
-    assert query.start is not None and query.stop is not None  # noqa: S101, PT018 -- `shape_of` has seen to it
-    return int(query.start.timestamp()), int(query.stop.timestamp())
-
-
 def _moment(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
 def _is_bounded(shape: Shape, ids: Sequence[str]) -> bool:
-    start, stop = _span(shape)
+    start, stop = shape.span
     cells = (stop - start) // shape.windows.seconds * max(len(ids), 1)
     return cells <= MOST_CELLS and len(shape.segments(start, stop)) * len(ids) <= MOST_SEGMENTS

@@ -106,6 +106,19 @@ class Shape:
         return KEY_OF_FILTER[self.dimension] if self.dimension else None
 
     @cached_property
+    def span(self) -> Stretch:
+        """The whole windows that are asked for."""
+        query = self.query
+        assert query.start is not None and query.stop is not None  # noqa: S101, PT018 -- `shape_of` has seen to it
+        return int(query.start.timestamp()), self.edge(query.stop.timestamp())
+
+    @property
+    def tail(self) -> datetime | None:
+        """The stop of a span that ends within a window: of that window some backends give what there is."""
+        stop = self.query.stop
+        return None if stop is None or self.windows.is_edge(stop) else stop
+
+    @cached_property
     def name(self) -> bytes:
         """Equal for questions that may share segments."""
         filter_ = {
@@ -163,10 +176,10 @@ def _of_span(query: Query) -> Iterator[str]:
         yield "the windows do not divide a day: where they begin is not known"
     elif start is None or stop is None:
         yield "a time without an offset: the moment that it names is not known"
-    elif not windows.is_edge(start) or not windows.is_edge(stop):
-        yield "the span does not begin and end at an edge of a window"
-    elif start >= stop:
-        yield "the span is empty"
+    elif not windows.is_edge(start):
+        yield "the span does not begin at an edge of a window"
+    elif start >= windows.floor(stop):
+        yield "the span holds no whole window"
 
 
 def _of_window(query: Query) -> Iterator[str]:

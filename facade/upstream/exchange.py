@@ -4,7 +4,9 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
+from .. import tracing
 from ..butlr import (
     BadInput,
     ButlrError,
@@ -41,6 +43,18 @@ class _Endpoint:
         self.budget = RetryBudget(clock=clock)
 
 
+class Observer(Protocol):
+    """Is told of each attempt; `path` is the endpoint's, a template."""
+
+    def exchanged(self, path: str, outcome: str, seconds: float) -> None:
+        """An attempt ended: `ok`, or the error's code."""
+
+    def waited(self, seconds: float) -> None:
+        """An attempt got a slot after so many seconds."""
+
+    def retried(self, path: str) -> None: ...
+
+
 class Exchange:
     """Sends calls: at most `concurrency` at once, and each at most `retries` times more than once.
 
@@ -54,11 +68,10 @@ class Exchange:
         concurrency: int = 16,
         retries: int = 3,
         backoff: Backoff | None = None,
-        observe: Callable[[str, str, float], None] | None = None,
+        observer: Observer | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`observe` is told of each attempt: the endpoint's path, `ok` or the error's code, and how long it took."""
-        self._observe = observe
+        self._observer = observer
         self.bulkhead = Bulkhead(concurrency)
         self.pauses = Pauses(clock=clock)
         self._retries = retries
@@ -68,6 +81,11 @@ class Exchange:
         # Apart from the endpoint's own breaker, or one caller's asking for too much would close it to all.
         self._slow: OrderedDict[tuple[str, str], Breaker] = OrderedDict()
         self._last = "unknown"
+
+    @property
+    def open_by_path(self) -> dict[str, bool]:
+        """Whether each endpoint's breaker is open, of those that have been called."""
+        return {path: endpoint.breaker.is_open for path, endpoint in self._endpoints.items()}
 
     @property
     def state(self) -> str:
@@ -133,25 +151,36 @@ class Exchange:
             with attempt:
                 if attempt.num == 1:
                     raise failure
+                if self._observer:
+                    self._observer.retried(endpoint.path)
                 return await self._once(endpoint, send, body, token, scope)
         raise failure
 
     async def _once(self, endpoint: _Endpoint, send: Send, body: bytes, token: str, scope: str) -> Reply:
         # Before the wait for a slot too: what is refused anyway must not queue.
         self._check(endpoint, scope)
+        asked = self._clock()
         await self.bulkhead.acquire(scope)
         try:
             self._check(endpoint, scope)
             began, outcome = self._clock(), "CANCELLED"
+            if self._observer:
+                self._observer.waited(began - asked)
             try:
-                reply = await self._observed(endpoint, send, body, token, scope)
-                outcome = "ok"
-            except ButlrError as error:
-                outcome = error.code
-                raise
+                with tracing.span(f"POST {endpoint.path}", "client") as span:
+                    span.set(_attributes(endpoint.path, body, began - asked))
+                    try:
+                        reply = await self._observed(endpoint, send, body, token, scope)
+                    except ButlrError as error:
+                        outcome = error.code
+                        span.set({"http.response.status_code": error.status})
+                        span.failed(error.code)
+                        raise
+                    outcome = "ok"
+                    span.set({"http.response.status_code": reply.status, "http.response.body.size": len(reply.body)})
             finally:
-                if self._observe:
-                    self._observe(endpoint.path, outcome, self._clock() - began)
+                if self._observer:
+                    self._observer.exchanged(endpoint.path, outcome, self._clock() - began)
             return reply
         finally:
             self.bulkhead.release(scope)
@@ -212,3 +241,12 @@ class Exchange:
             if len(self._slow) > MOST_SLOW:
                 self._slow.popitem(last=False)
         return own
+
+
+def _attributes(path: str, body: bytes, waited: float) -> tracing.Attributes:
+    return {
+        "http.request.method": "POST",
+        "url.template": path,
+        "http.request.body.size": len(body),
+        "facade.waited_ms": round(waited * 1000, 1),
+    }

@@ -24,6 +24,8 @@ class Ledger:
     proven: float | None = None
     fresh_until: float | None = None
     stale: bool = False
+    # The call that the operation waited longest for: its name, and the seconds.
+    slowest: tuple[str, float] | None = None
     on_call: Callable[[int], None] | None = None
 
     def time_left(self) -> float | None:
@@ -34,6 +36,10 @@ class Ledger:
         self.calls += 1
         if self.on_call:
             self.on_call(self.calls)
+
+    def waited(self, name: str, seconds: float) -> None:
+        if self.slowest is None or seconds > self.slowest[1]:
+            self.slowest = name, seconds
 
     def read(self, entry: Entry, *, stale: bool = False) -> None:
         """Note a part: the answer is as old as its oldest part and as fresh as its shortest."""
@@ -47,6 +53,8 @@ class Ledger:
         """Note what another noted: of a part that was put together once for several operations."""
         self.calls += other.calls
         self.stale = self.stale or other.stale
+        if other.slowest:
+            self.waited(*other.slowest)
         if other.oldest is not None:
             self.oldest = other.oldest if self.oldest is None else min(self.oldest, other.oldest)
         if other.proven is not None:

@@ -136,6 +136,11 @@ class Upstream:
     def state(self) -> str:
         return self._exchange.state
 
+    @property
+    def traffic(self) -> Exchange:
+        """What sends the calls, for those who count."""
+        return self._exchange
+
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.clock(), UTC)
 
@@ -158,6 +163,7 @@ class Upstream:
         if kept is not None:
             return kept
         ledger.called()
+        began = time.perf_counter()
         try:
             answer = await self._in_time(_key(call, caller), call, caller, ledger)
         except UPSTREAM_FAILED as error:
@@ -165,6 +171,8 @@ class Upstream:
             if stale is None:
                 raise
             return stale
+        finally:
+            ledger.waited(call.name, time.perf_counter() - began)
         ledger.read(answer.entry)
         return answer
 

@@ -1,6 +1,7 @@
 """The audit log: who ran what, what it cost, and how it ended. Never a token, a variable or an answer."""
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -11,13 +12,18 @@ import structlog
 from graphql import GraphQLError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..butlr import ButlrError
+from ..causes import Cause, grouped
 from ..logs import write_line
 from ..upstream import Caller, Service, Verified
 
 log = structlog.get_logger(__name__)
 
 STDERR = "stderr"
-_NOTED = "facade.audit"
+# What a request's operation is said to be, for this log and for the one of requests.
+NOTED = "facade.audit"
+# The errors of a request's answer, by cause.
+CAUSES = "facade.causes"
 # A client chooses it, and may choose it as long as a request may be.
 LONGEST_NAME = 200
 
@@ -67,18 +73,18 @@ class Audited:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        noted: dict[str, Any] = {}
-        scope[_NOTED] = noted
-        status = 500
+        noted: dict[str, Any] = scope.setdefault(NOTED, {})
+        status, written = 500, False
 
         def write() -> None:
+            nonlocal written
             # A visit of a page, of /metrics and the like is no operation.
-            if noted:
+            if noted and not written:
+                written = True
                 ledger = scope.get("facade.ledger")
                 self._audit.write(
                     record(noted, scope.get("request_id"), status=status, calls=ledger.calls if ledger else 0)
                 )
-                noted.clear()
 
         async def send_noting(message: Message) -> None:
             nonlocal status
@@ -97,13 +103,13 @@ class Audited:
 
 def note(scope: Scope, **what: Any) -> None:
     """Say something of the operation that a request brings; `type` makes it one. Nothing where no log is kept."""
-    noted = scope.get(_NOTED)
+    noted = scope.get(NOTED)
     if noted is not None:
         noted.update(what)
 
 
 def note_caller(scope: Scope, caller: Caller | None) -> None:
-    if scope.get(_NOTED) is None or caller is None:
+    if scope.get(NOTED) is None or caller is None:
         return
     note(scope, who=caller.scope)
     if isinstance(caller, Verified) and caller.tenant is not None:
@@ -114,17 +120,27 @@ def note_caller(scope: Scope, caller: Caller | None) -> None:
 
 
 def note_document(scope: Scope, text: str, name: str | None) -> None:
-    if scope.get(_NOTED) is not None:
+    if scope.get(NOTED) is not None:
         note(scope, operation=name and name[:LONGEST_NAME], document=sha256(text.encode()).hexdigest())
 
 
-def codes(errors: Iterable[GraphQLError]) -> list[str]:
-    return sorted({str((error.extensions or {}).get("code")) for error in errors})
+def note_errors(scope: Scope, errors: Iterable[GraphQLError]) -> list[Cause]:
+    """Say which errors an answer has, by cause."""
+    causes = scope[CAUSES] = grouped(errors)
+    note(scope, codes=sorted({cause.code for cause in causes}))
+    return causes
+
+
+def note_failure(scope: Scope, error: ButlrError) -> None:
+    """Say that the one call of a REST request failed."""
+    place = error.path or ""
+    scope[CAUSES] = [Cause(error.code, str(error), place, Counter([place]))]
+    note(scope, codes=[error.code])
 
 
 def noted(scope: Scope) -> dict[str, Any]:
     """What has been said of the operation so far; nothing where no log is kept."""
-    return dict(scope.get(_NOTED) or {})
+    return dict(scope.get(NOTED) or {})
 
 
 def record(noted: Mapping[str, Any], request_id: str | None, *, status: int, calls: int) -> dict[str, Any]:

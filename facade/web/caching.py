@@ -1,12 +1,14 @@
 """What the cache says of an answer, as headers."""
 
 import math
+import re
 import time
 from collections.abc import Callable
 from hashlib import sha256
 
 from ..upstream import Ledger
 
+_TAG = re.compile(r'"[^"]*"')
 NEVER_KEPT = {"Cache-Control": "no-store"}
 
 
@@ -20,9 +22,9 @@ def etag_of(*parts: bytes) -> str:
     return f'"{sha256(b"".join(parts)).hexdigest()[:32]}"'
 
 
-def known_tags(if_none_match: str) -> set[str]:
-    """The validators that the caller has answers for, weak or not."""
-    return {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
+def is_known(etag: str, if_none_match: str) -> bool:
+    """Whether the caller has this answer already (RFC 9110, section 13.1.2): by its validator, weak or not, or any."""
+    return if_none_match.strip() == "*" or etag in _TAG.findall(if_none_match)
 
 
 def cache_headers(ledger: Ledger, *, keep: bool = True, clock: Callable[[], float] = time.time) -> dict[str, str]:

@@ -34,7 +34,7 @@ from ..upstream import Caller, Ledger
 from .admission import Admission
 from .answers import fleeting, message
 from .audit import note
-from .caching import NEVER_KEPT, is_fresh, known_tags
+from .caching import NEVER_KEPT, is_fresh, is_known
 from .departure import CLIENT_GONE, Departure
 from .export_asks import asked_by_body, asked_by_query, format_of
 from .params import BadRequest, read_body
@@ -165,7 +165,7 @@ class Exports:
                 spooled = await self._spool.make(key, build)
             headers |= {"ETag": spooled.etag, "X-Resolved-Span": spooled.facts.span}
             headers["Cache-Control"] = "private, no-cache"
-            if known_tags(request.headers.get("if-none-match", "")) & {spooled.etag, "*"}:
+            if is_known(spooled.etag, request.headers.get("if-none-match", "")):
                 spooled.release()
                 return Response(status_code=304, headers=headers)
             return SpooledTable(spooled, headers)

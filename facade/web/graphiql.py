@@ -1,11 +1,20 @@
 """GraphiQL, built from npm packages at install time and served from this process alone."""
 
+import json
+import os
+from collections.abc import Mapping
+from html import escape
 from pathlib import Path
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from .encoding import takes
+from .prefix import prefix_of
 
 BUNDLE = Path(__file__).parent / "graphiql"
 
@@ -15,18 +24,35 @@ CONTENT_SECURITY_POLICY = (
     "font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
+# The names of these files hold a hash of what is in them.
+HASHED = "assets/"
+FOR_GOOD = "public, max-age=31536000, immutable"
+# Made by the build beside each file, the smaller first.
+ENDINGS = {"br": ".br", "gzip": ".gz"}
+
+_FOLDER = "./"
+_SETTINGS = 'name="facade-page" content="{}"'
 
 
 class GraphiQL:
-    """The page and its assets. Raises `FileNotFoundError` where the bundle was not built."""
+    """The page and its assets. Raises `FileNotFoundError` where the bundle was not built.
 
-    def __init__(self, bundle: Path = BUNDLE) -> None:
+    `sandbox` are the credentials of the simulated upstream that this facade stands before: the page says that it is
+    one, and its log-in is filled in.
+    """
+
+    def __init__(self, bundle: Path = BUNDLE, *, sandbox: Mapping[str, str] | None = None) -> None:
         self._html = (bundle / "index.html").read_text(encoding="utf-8")
         self._bundle = bundle
+        self._sandbox = sandbox
 
-    def page(self) -> Response:
+    def page(self, path: str) -> Response:
+        """The page as it is served at `path`: what it loads is named from there, so that any prefix will do."""
+        files = "../" * (path.count("/") - 1) + "graphiql/"
+        settings = json.dumps({"files": files, "sandbox": self._sandbox})
+        html = self._html.replace(f'"{_FOLDER}', f'"{files}')
         return HTMLResponse(
-            self._html,
+            html.replace(_SETTINGS, f'name="facade-page" content="{escape(settings)}"'),
             headers={
                 "Content-Security-Policy": CONTENT_SECURITY_POLICY,
                 "Cache-Control": "no-cache",
@@ -37,8 +63,41 @@ class GraphiQL:
 
     def route(self) -> BaseRoute:
         async def page(_: Request) -> Response:
-            return self.page()
+            return self.page("/graphiql/index.html")
 
-        files = StaticFiles(directory=self._bundle)
+        files = _Files(directory=self._bundle)
         # The page by its file's name has the page's policy, too.
         return Mount("/graphiql", routes=[Route("/index.html", page), Mount("/", files)], name="graphiql")
+
+
+async def to_the_page(request: Request) -> Response:
+    """What a browser gets at the root."""
+    # A proxy that says nothing of its prefix is met by a path that is relative to where the browser is.
+    target = f"{prefix_of(request.scope) or '.'}/graphql"
+    return RedirectResponse(target, 302, {"Cache-Control": "no-store", "Vary": "X-Forwarded-Prefix"})
+
+
+class _Files(StaticFiles):
+    """The built files, compressed as the build has left them."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(self._chosen(path, scope), scope)
+        response.headers["Vary"] = "Accept-Encoding"
+        response.headers["Cache-Control"] = FOR_GOOD if path.startswith(HASHED) else "no-cache"
+        return response
+
+    def _chosen(self, path: str, scope: Scope) -> str:
+        accepted = Headers(scope=scope).get("accept-encoding", "")
+        for coding, ending in ENDINGS.items():
+            if takes(accepted, coding) and self.lookup_path(path + ending)[1] is not None:
+                return path + ending
+        return path
+
+    def file_response(
+        self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
+    ) -> Response:
+        response = super().file_response(full_path, stat_result, scope, status_code)
+        for coding, ending in ENDINGS.items():
+            if str(full_path).endswith(ending):
+                response.headers["Content-Encoding"] = coding
+        return response

@@ -10,13 +10,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from .. import tracing
 from ..butlr import RateLimited, Unauthenticated
 from ..loaders import Budget, Services
 from ..schema import Context, Engine, Later, Outcome
 from ..upstream import Caller, Ledger
 from .admission import Admission
-from .audit import codes, note, note_document, noted
-from .caching import NEVER_KEPT, cache_headers, etag_of, is_fresh, known_tags
+from .audit import LONGEST_NAME, note, note_document, note_errors, noted
+from .caching import NEVER_KEPT, cache_headers, etag_of, is_fresh, is_known
 from .chunked import ChunkedResponse
 from .departure import CLIENT_GONE, Departure
 from .documents import NotFound, Persisted, Trusted
@@ -28,10 +29,22 @@ from .hot import Offer
 from .hot_layer import OFFERED
 from .incremental import NEEDS_PARTS, PartsResponse
 from .metrics import Metrics
-from .params import HTML_TYPE, JSON_TYPE, RESPONSE_TYPE, BadRequest, Params, accepted, read_params, takes_parts
+from .params import (
+    DOCUMENT_NAMES,
+    HTML_TYPE,
+    JSON_TYPE,
+    RESPONSE_TYPE,
+    BadRequest,
+    Dialect,
+    Params,
+    accepted,
+    dialect_of,
+    read_params,
+)
 
-# What of a GET makes it an operation and not a visit of GraphiQL's page.
-NAMES_A_DOCUMENT = {"query", "extensions", "documentId", "id"}
+# What of a GET makes it an operation, whoever asks; a browser that comes with a `query` finds it in GraphiQL's editor.
+NAMES_A_DOCUMENT = {"extensions", *DOCUMENT_NAMES}
+UPSTREAM_CALLS = "X-Upstream-Calls"
 # Where what an operation cost is noted.
 _BUDGET = "facade.budget"
 VARY = "Authorization, X-API-Key, Accept, Accept-Encoding"
@@ -84,7 +97,7 @@ class GraphQLEndpoint:
         media = accepted(request.headers.get("accept"))
         if media == HTML_TYPE:
             if request.method == "GET" and self._graphiql and not NAMES_A_DOCUMENT & request.query_params.keys():
-                return self._graphiql.page()
+                return self._graphiql.page(request.scope["path"])
             media = JSON_TYPE
         note(request.scope, type="graphql")
         try:
@@ -101,7 +114,7 @@ class GraphQLEndpoint:
         """Return the media type to answer in. Raises `BadRequest` for what is not answered, whatever it asks."""
         if request.method not in ("GET", "POST"):
             raise BadRequest(405, "Use GET or POST.", {"Allow": "GET, POST"})
-        if media is None and self._engine.has_parts and takes_parts(request.headers.get("accept")):
+        if media is None and self._engine.has_parts and dialect_of(request.headers.get("accept")):
             media = JSON_TYPE
         if media is None:
             raise BadRequest(406, f"Accept {RESPONSE_TYPE} or {JSON_TYPE}.")
@@ -122,7 +135,8 @@ class GraphQLEndpoint:
                 media,
             )
         needs_parts = self._engine.comes_in_parts(document, params.variables, params.operation_name)
-        if needs_parts and not takes_parts(request.headers.get("accept")):
+        dialect = dialect_of(request.headers.get("accept")) if needs_parts else None
+        if needs_parts and dialect is None:
             note(request.scope, outcome="refused", codes=["BAD_USER_INPUT"])
             return _refusal(BadRequest(406, NEEDS_PARTS), media)
         deadline = None if self._operation_timeout is None else time.monotonic() + self._operation_timeout
@@ -134,13 +148,24 @@ class GraphQLEndpoint:
             )
             context = Context(self._services(), caller, ledger, request.scope.get("request_id", ""))
             outcome: Outcome | None = None
-            try:
-                outcome = await self._engine.run(
-                    document, params.variables, params.operation_name, context, written=True
-                )
-            finally:
-                if outcome is None or outcome.later is None:
-                    context.close()
+            name = document.operation_name(params.operation_name)
+            attributes = operation_attributes(operation, name, text)
+            with tracing.span(attributes["graphql.operation.type"], attributes=attributes) as span:
+                try:
+                    outcome = await self._engine.run(
+                        document,
+                        params.variables,
+                        params.operation_name,
+                        context,
+                        written=True,
+                        whole=dialect is Dialect.FORMER,
+                    )
+                finally:
+                    span.set(_outcome_attributes(ledger, context, outcome))
+                    if outcome and outcome.errors:
+                        span.failed(str((outcome.errors[0].extensions or {}).get("code")))
+                    if outcome is None or outcome.later is None:
+                        context.close()
         request.scope[_BUDGET] = context.budget
         if departure.gone or outcome is None:
             await _close(outcome, context)
@@ -155,13 +180,17 @@ class GraphQLEndpoint:
         self, request: Request, outcome: Outcome, context: Context, operation: OperationType | None, media: str
     ) -> Response:
         ledger, caller, kind = context.ledger, context.caller, operation.value if operation else "-"
-        note(request.scope, outcome=_ended(outcome), codes=codes(outcome.errors), cost=context.budget.cost)
+        note(request.scope, outcome=_ended(outcome), cost=context.budget.cost)
+        causes = note_errors(request.scope, outcome.errors)
         if self._metrics:
             self._metrics.operation(kind, _ended(outcome), context.budget.cost)
+            for cause in causes:
+                self._metrics.failed(cause.code, cause.count)
         status = 200 if outcome.executed else _request_error(media)
         media_type = f"{media}; charset=utf-8"
         cacheable = operation is OperationType.QUERY and outcome.executed
         headers = cache_headers(ledger, keep=not outcome.errors) if cacheable else dict(NEVER_KEPT)
+        headers[UPSTREAM_CALLS] = str(ledger.calls)
         body, *more = outcome.chunks()
         if more:
             return ChunkedResponse([body, *more], status, headers, media_type=media_type)
@@ -169,7 +198,7 @@ class GraphQLEndpoint:
         if request.method == "GET" and outcome.executed and not outcome.errors:
             etag = etag_of(media.encode(), coding.encode(), body)
             headers["ETag"] = etag
-            if etag in known_tags(request.headers.get("if-none-match", "")):
+            if is_known(etag, request.headers.get("if-none-match", "")):
                 return Response(status_code=304, headers=headers)
         if coding != IDENTITY:
             headers["Content-Encoding"] = coding
@@ -183,13 +212,34 @@ class GraphQLEndpoint:
     ) -> PartsResponse:
         def ended(errors: Sequence[GraphQLError], gone: bool) -> None:
             ended = "left" if gone else "partial" if errors else "ok"
-            note(request.scope, outcome=ended, codes=codes(errors), cost=context.budget.cost)
+            note(request.scope, outcome=ended, cost=context.budget.cost)
+            note_errors(request.scope, errors)
             if self._metrics and not gone:
                 self._metrics.operation(operation.value if operation else "-", ended, context.budget.cost)
 
         # Until it has all been sent.
         note(request.scope, outcome="left")
         return PartsResponse(outcome, later, context, ended, draining=self._draining)
+
+
+def operation_attributes(operation: OperationType | None, name: str | None, text: str) -> dict[str, str]:
+    """By the semantic conventions for GraphQL."""
+    attributes = {"graphql.operation.type": operation.value if operation else "graphql"}
+    if name:
+        attributes["graphql.operation.name"] = name[:LONGEST_NAME]
+    tracer = tracing.tracer()
+    if tracer and tracer.documents:
+        attributes["graphql.document"] = text
+    return attributes
+
+
+def _outcome_attributes(ledger: Ledger, context: Context, outcome: Outcome | None) -> tracing.Attributes:
+    return {
+        "facade.cache": str(ledger.status) if ledger.status else None,
+        "facade.calls": ledger.calls,
+        "facade.points": context.budget.cost,
+        "facade.outcome": _ended(outcome) if outcome else "left",
+    }
 
 
 async def _close(outcome: Outcome | None, context: Context) -> None:

@@ -76,5 +76,6 @@ class LocalHosts:
 def _name_of(host: str) -> str:
     host = host.strip().lower()
     if host.startswith("["):
-        return host[1:].partition("]")[0]
+        name, bracket, rest = host[1:].partition("]")
+        return name if bracket and (not rest or rest.startswith(":")) else ""
     return host.partition(":")[0].rstrip(".")

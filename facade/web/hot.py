@@ -14,18 +14,19 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from .. import tracing
 from ..butlr import RateLimited
 from ..cache import Entry, scope_prefix
 from ..loaders import Services
 from ..logs import AccessLog
 from ..upstream import Caller, Ledger
 from .audit import AuditLog, record
-from .caching import ages, is_fresh, known_tags
+from .caching import ages, is_fresh, is_known
 from .encoding import coding_of
 from .guard import PREFLIGHTED
 from .metrics import Metrics
 from .rates import RateLimit, counted_as
-from .requests import id_of
+from .requests import id_of, said_of
 
 # Bytes. What asks for more is rare, and not worth reading twice.
 LONGEST = 64 * 1024
@@ -42,10 +43,23 @@ DECIDING = frozenset(
 )
 _IN_ORDER = sorted(DECIDING)
 # What is read of them once more when an answer is given again.
-_LATER = frozenset({b"x-request-id", b"if-none-match", b"cache-control", b"x-forwarded-for"})
+_LATER = frozenset(
+    {b"x-request-id", b"if-none-match", b"cache-control", b"x-forwarded-for", b"traceparent", b"tracestate"}
+)
+_TRACED = ("traceparent", "tracestate")
 _OF_BODY = (b"content-type", b"content-encoding")
 # Of one request and its moment.
-_OWN = {b"x-request-id", b"x-cache", b"age", b"cache-control", b"connection", b"date", b"server", b"content-length"}
+_OWN = {
+    b"x-request-id",
+    b"x-cache",
+    b"x-upstream-calls",
+    b"age",
+    b"cache-control",
+    b"connection",
+    b"date",
+    b"server",
+    b"content-length",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +85,9 @@ class Repeatable(Entry):
     type: str
     cost: int
     noted: Mapping[str, Any]
+    # Of it, what the log of requests says.
+    said: Mapping[str, Any]
+    prepared: str
 
     @property
     def size(self) -> int:
@@ -191,28 +208,27 @@ class Hot:
         """Return what to send for a request that came at `began` (`time.perf_counter`), and note that it was."""
         later = asked.later
         request_id = id_of(later[b"x-request-id"].decode("latin-1") if b"x-request-id" in later else "")
-        tags = known_tags(later[b"if-none-match"].decode("latin-1")) if b"if-none-match" in later else ()
-        is_unchanged = kept.etag is not None and kept.etag in tags
+        asks = later.get(b"if-none-match", b"").decode("latin-1")
+        is_unchanged = bool(asks) and kept.etag is not None and is_known(kept.etag, asks)
         status = 304 if is_unchanged else 200
         age, most = ages(kept.as_of, kept.fresh_until, self._clock())
         own = (
             (b"cache-control", b"private, max-age=%d" % most),
             (b"age", b"%d" % age),
             (b"x-cache", b"HIT"),
+            (b"x-upstream-calls", b"0"),
             (b"x-request-id", request_id.encode()),
         )
         seconds = time.perf_counter() - began
-        self._access(
-            method=asked.method,
-            path=asked.path,
-            status=status,
-            ms=round(seconds * 1000, 1),
-            request_id=request_id,
-            cache="HIT",
-            calls=0,
-        )
+        tracer = tracing.tracer()
+        trace = _traced(tracer, asked, kept, status, seconds) if tracer else None
+        said, prepared = kept.said, kept.prepared
+        if trace:
+            said = {**said, "trace_id": trace}
+            prepared = self._access.prepared(said)
+        self._access.again(asked.method, asked.path, status, round(seconds * 1000, 1), request_id, said, prepared)
         if self._metrics:
-            self._metrics.repeated(asked.path, asked.method, status, seconds, kept.type, kept.cost)
+            self._metrics.repeated(asked.path, asked.method, status, seconds, kept.type, kept.cost, trace)
         if self._audit and kept.noted:
             self._audit.write(record(kept.noted, request_id, status=status, calls=0))
         return Repeated(kept, is_unchanged, own)
@@ -226,6 +242,7 @@ class Hot:
         ttl = min(ledger.fresh_until - now, LONGEST_KEPT)
         if ttl <= 0:
             return
+        said = said_of(offer.noted)
         lasting = tuple((name, value) for name, value in headers if name not in _OWN)
         kept = Repeatable(
             body=body,
@@ -242,6 +259,8 @@ class Hot:
             type=offer.type,
             cost=offer.cost,
             noted=offer.noted,
+            said=said,
+            prepared=self._access.prepared(said),
         )
         prefix = f"{scope_prefix(offer.caller.scope)}hot:"
         self._callers[asked.who] = offer.caller, prefix, now + LONGEST_KEPT
@@ -253,3 +272,23 @@ class Hot:
     def _counted_as(self, kept: Repeatable) -> str | None:
         services = self._services()
         return counted_as(kept.caller, proven=services is not None and services.upstream.accepted(kept.caller))
+
+
+def _traced(tracer: tracing.Tracer, asked: Asked, kept: Repeatable, status: int, seconds: float) -> str | None:
+    """Note the answer's span, by the sampling of every other; return its trace's id where it is kept."""
+    later = asked.later
+    parent = None
+    if b"traceparent" in later:
+        parent = {name: later[name.encode()].decode("latin-1") for name in _TRACED if name.encode() in later}
+    attributes: tracing.Attributes = {
+        "http.request.method": asked.method,
+        "http.route": asked.path,
+        "url.path": asked.path,
+        "http.response.status_code": status,
+        "graphql.operation.type": kept.type,
+        "graphql.operation.name": kept.noted.get("operation"),
+        "facade.cache": "HIT",
+        "facade.calls": 0,
+        "facade.points": kept.cost,
+    }
+    return tracer.hit(asked.method, seconds, attributes, parent)

@@ -1,27 +1,36 @@
 """What `/metrics` says to Prometheus."""
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from prometheus_client import (
-    CONTENT_TYPE_LATEST,
     CollectorRegistry,
     Counter,
     GCCollector,
     Histogram,
     PlatformCollector,
     ProcessCollector,
-    generate_latest,
+    disable_created_metrics,
 )
+from prometheus_client.exposition import choose_encoder
 from starlette.requests import Request
 from starlette.responses import Response
 
+from .. import tracing
 from .caching import NEVER_KEPT
+from .gauges import Gauges
+from .workers import of_all_workers
 
 Labelled = TypeVar("Labelled", Counter, Histogram)
 
+# When a series began, for each series once more: nobody asks for it.
+disable_created_metrics()  # type: ignore[no-untyped-call]
+
 METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH"})
 MOST_UNCOUNTED = 500
+# Seconds: so long may what this process did be missing in what another worker says of all.
+SETTLED_EVERY = 1.0
 SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
@@ -30,7 +39,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._repeated: list[tuple[str, str, int, float, str, int]] = []
+        self.gauges = Gauges(self.registry)
+        self._repeated: list[tuple[str, str, int, float, str, int, str | None]] = []
         # Labels come from closed sets, so there is an end to them.
         self._children: dict[tuple[object, tuple[str, ...]], Any] = {}
         ProcessCollector(registry=self.registry)
@@ -75,7 +85,21 @@ class Metrics:
             buckets=SECONDS,
             registry=self.registry,
         )
-
+        self._retries = Counter(
+            "facade_upstream_retries", "Calls upstream that were made again.", ("path",), registry=self.registry
+        )
+        self._waits = Histogram(
+            "facade_upstream_wait_seconds",
+            "How long calls waited for one of FACADE_UPSTREAM_CONCURRENCY slots.",
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self._errors = Counter(
+            "facade_operation_errors",
+            "Errors in answers by code, one for each place in the answer.",
+            ("code",),
+            registry=self.registry,
+        )
         self._legacy = Counter(
             "facade_legacy_calls",
             "Calls of the REST API by path template, the operation that takes their place, and class of status.",
@@ -104,24 +128,27 @@ class Metrics:
 
     def request(self, route: str, method: str, status: int, seconds: float, cache: str | None) -> None:
         self._child(self._requests, route, method if method in METHODS else "other", str(status)).inc()
-        self._child(self._seconds, route).observe(seconds)
+        trace = tracing.sampled_id()
+        self._child(self._seconds, route).observe(seconds, {"trace_id": trace} if trace else None)
         if cache is not None:
             self._child(self._cache, cache).inc()
 
-    def repeated(self, route: str, method: str, status: int, seconds: float, type_: str, points: int) -> None:
+    def repeated(
+        self, route: str, method: str, status: int, seconds: float, type_: str, points: int, trace: str | None = None
+    ) -> None:
         """Note an operation whose answer was given again.
 
         It is counted later: with the library's locks counting takes longer than to look the answer up.
         """
-        self._repeated.append((route, method, status, seconds, type_, points))
+        self._repeated.append((route, method, status, seconds, type_, points, trace))
         if len(self._repeated) >= MOST_UNCOUNTED:
-            self._count_repeated()
+            self.count_repeated()
 
-    def _count_repeated(self) -> None:
+    def count_repeated(self) -> None:
         repeated, self._repeated = self._repeated, []
         alike: dict[tuple[str, str, int, str], list[int]] = {}
-        for route, method, status, seconds, type_, points in repeated:
-            self._child(self._seconds, route).observe(seconds)
+        for route, method, status, seconds, type_, points, trace in repeated:
+            self._child(self._seconds, route).observe(seconds, {"trace_id": trace} if trace else None)
             alike.setdefault((route, method, status, type_), []).append(points)
         for (route, method, status, type_), points_of_each in alike.items():
             self._child(self._requests, route, method, str(status)).inc(len(points_of_each))
@@ -133,10 +160,21 @@ class Metrics:
         self._child(self._operations, type_, outcome).inc()
         self._points.inc(points)
 
+    def failed(self, code: str, count: int) -> None:
+        """Note errors of one code in an answer. `code` is of the closed set in docs/using.md."""
+        self._child(self._errors, code).inc(count)
+
+    def waited(self, seconds: float) -> None:
+        self._waits.observe(seconds)
+
+    def retried(self, path: str) -> None:
+        self._child(self._retries, path).inc()
+
     def exchanged(self, path: str, outcome: str, seconds: float) -> None:
         """Note a call upstream. `path` is a template, never the path of a call."""
         self._child(self._calls, path, outcome).inc()
-        self._child(self._call_seconds, path).observe(seconds)
+        trace = tracing.sampled_id()
+        self._child(self._call_seconds, path).observe(seconds, {"trace_id": trace} if trace else None)
 
     def legacy(self, path: str, operation: str, status: str) -> None:
         """Note a legacy call. `path` is a template, `status` a class such as 2xx."""
@@ -148,6 +186,20 @@ class Metrics:
         for field in fields:
             self._differences.labels(path, field).inc()
 
-    async def endpoint(self, _request: Request) -> Response:
-        self._count_repeated()
-        return Response(generate_latest(self.registry), headers=NEVER_KEPT, media_type=CONTENT_TYPE_LATEST)
+    def settle(self) -> None:
+        """Count what has not been counted yet, and read the gauges: what other workers' `/metrics` see of this one."""
+        self.count_repeated()
+        self.gauges.read()
+
+    async def run(self) -> None:
+        while True:
+            self.settle()
+            await asyncio.sleep(SETTLED_EVERY)
+
+    async def endpoint(self, request: Request) -> Response:
+        """Prometheus' text format, or OpenMetrics with exemplars where that is asked for."""
+        self.settle()
+        written, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(
+            written(of_all_workers() or self.registry), headers={**NEVER_KEPT, "Content-Type": content_type}
+        )

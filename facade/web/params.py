@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 import orjson
@@ -13,6 +14,8 @@ JSON_TYPE = "application/json"
 RESPONSE_TYPE = "application/graphql-response+json"
 HTML_TYPE = "text/html"
 PARTS_TYPE = "multipart/mixed"
+# Where a client names a document: the GraphQL-over-HTTP drafts, Relay, and Apollo's older persisted queries.
+DOCUMENT_NAMES = ("documentId", "doc_id", "id")
 
 
 class BadRequest(Exception):  # noqa: N818 -- named as the status is
@@ -55,13 +58,24 @@ def accepted(header: str | None) -> str | None:
     return best
 
 
-def takes_parts(header: str | None) -> bool:
-    """Whether an answer may come in parts. A client has to say so: `*/*` has always meant one."""
+class Dialect(Enum):
+    """How a client that takes answers in parts reads them."""
+
+    CURRENT = "incrementalSpec"
+    # `deferSpec=20220824` and its like, which know no `pending`: they get the answer whole.
+    FORMER = "deferSpec"
+
+
+def dialect_of(header: str | None) -> Dialect | None:
+    """Return how an answer may come in parts; None where it may not. A client has to say so: `*/*` means one part."""
+    best, best_quality = None, 0.0
     for part in (header or "").split(","):
         media, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        if media == PARTS_TYPE and _quality(parameters) > 0:
-            return True
-    return False
+        quality = _quality(parameters)
+        if media == PARTS_TYPE and quality > best_quality:
+            former = any(parameter.partition("=")[0].strip() == "deferspec" for parameter in parameters)
+            best, best_quality = Dialect.FORMER if former else Dialect.CURRENT, quality
+    return best
 
 
 def _quality(parameters: list[str]) -> float:
@@ -138,9 +152,10 @@ def _checked(given: Mapping[str, Any]) -> Params:
     if extensions is not None and not isinstance(extensions, dict):
         raise BadRequest(400, "`extensions` must be a JSON object.")
     hash_ = _persisted(extensions or {})
-    document_id = given.get("documentId", given.get("id"))
+    names = [name for name in DOCUMENT_NAMES if given.get(name) is not None]
+    document_id = given[names[0]] if names else None
     if document_id is not None and not isinstance(document_id, str):
-        raise BadRequest(400, "`documentId` must be a string.")
+        raise BadRequest(400, f"`{names[0]}` must be a string.")
     query = given.get("query")
     named = hash_ is not None or document_id is not None
     if not (isinstance(query, str) and query) and not (named and query in (None, "")):

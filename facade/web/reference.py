@@ -11,10 +11,11 @@ from ..legacy.collection import collection
 from ..legacy.openapi import document
 from .answers import fleeting
 from .params import JSON_TYPE
+from .prefix import prefix_of
 
 OPENAPI_PATH = "/api/openapi.json"
 POSTMAN_PATH = "/api/postman.json"
-HEADERS = {"Cache-Control": "public, max-age=300"}
+HEADERS = {"Cache-Control": "public, max-age=300", "Vary": "X-Forwarded-Prefix"}
 
 
 class Reference:
@@ -26,10 +27,11 @@ class Reference:
     def routes(self) -> list[BaseRoute]:
         return [Route(OPENAPI_PATH, self._openapi), Route(POSTMAN_PATH, self._postman)]
 
-    async def _openapi(self, _request: Request) -> Response:
-        return Response(orjson.dumps(self._document), 200, HEADERS, media_type=JSON_TYPE)
+    async def _openapi(self, request: Request) -> Response:
+        served = {**self._document, "servers": [{"url": prefix_of(request.scope) or "/"}]}
+        return Response(orjson.dumps(served), 200, HEADERS, media_type=JSON_TYPE)
 
     async def _postman(self, request: Request) -> Response:
         # It names the facade by the address that it was asked at, so it is that asker's own.
-        made = collection(self._document, str(request.base_url))
+        made = collection(self._document, f"{str(request.base_url).rstrip('/')}{prefix_of(request.scope)}/")
         return fleeting(200, made)

@@ -2,15 +2,27 @@
 
 import re
 import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from secrets import token_hex
+from typing import Any
 
+import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .. import tracing
+from ..causes import Cause
 from ..logs import AccessLog
-from .metrics import Metrics
+from .audit import CAUSES
+from .audit import NOTED as NOTED_OPERATION
+from .metrics import METHODS, Metrics
 from .usage import NOTED, CountsLegacy
 
+log = structlog.get_logger(__name__)
+
+# Of a document's hash: enough to find it by.
+SHORT = 12
 _USABLE_ID = re.compile(r"[\w.:+/=-]{1,128}", re.ASCII)
 
 NOTHING_TO_LOAD = "default-src 'none'; frame-ancestors 'none'"
@@ -41,8 +53,10 @@ class RequestLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = id_of(Headers(scope=scope).get("x-request-id", ""))
+        given = Headers(scope=scope)
+        request_id = id_of(given.get("x-request-id", ""))
         scope["request_id"] = request_id
+        scope[NOTED_OPERATION] = {}
         began = time.perf_counter()
         status = 500
 
@@ -55,15 +69,22 @@ class RequestLog:
                 secure(headers)
             await send(message)
 
-        try:
-            await self._app(scope, receive, send_with_id)
-        finally:
-            seconds = time.perf_counter() - began
-            self._log(scope, request_id, status, seconds)
-            if self._metrics:
-                self._count(self._metrics, scope, status, seconds)
-            if self._legacy and NOTED in scope:
-                self._legacy.count(scope[NOTED], Headers(scope=scope), status)
+        if self._metrics:
+            self._metrics.gauges.in_flight.inc()
+        with tracing.span(scope["method"], "server", parent=given) as span:
+            try:
+                await self._app(scope, receive, send_with_id)
+            finally:
+                seconds = time.perf_counter() - began
+                span.set(_attributes(scope, status, request_id))
+                if status >= 500:
+                    span.failed(str(status))
+                self._log(scope, request_id, status, seconds)
+                if self._metrics:
+                    self._metrics.gauges.in_flight.dec()
+                    self._count(self._metrics, scope, status, seconds)
+                if self._legacy and NOTED in scope:
+                    self._legacy.count(scope[NOTED], given, status)
 
     def _count(self, metrics: Metrics, scope: Scope, status: int, seconds: float) -> None:
         ledger = scope.get("facade.ledger")
@@ -73,6 +94,15 @@ class RequestLog:
     def _log(self, scope: Scope, request_id: str, status: int, seconds: float) -> None:
         ledger = scope.get("facade.ledger")
         more = {"cache": str(ledger.status or "-"), "calls": ledger.calls} if ledger else {}
+        if ledger and ledger.slowest:
+            name, waited = ledger.slowest
+            more |= {"slowest": name, "slowest_ms": round(waited * 1000, 1)}
+        causes: list[Cause] = scope.get(CAUSES, [])
+        for cause in causes:
+            if cause.is_upstream:
+                log.warning(
+                    "upstream failed", code=cause.code, count=cause.count, where=cause.where, error=cause.message
+                )
         # The path alone: a query string may hold what is nobody else's to read.
         self._access(
             method=scope["method"],
@@ -80,8 +110,40 @@ class RequestLog:
             status=status,
             ms=round(seconds * 1000, 1),
             request_id=request_id,
+            **said_of(scope.get(NOTED_OPERATION, {}), causes),
             **more,
+            **tracing.ids(),
         )
+
+
+def said_of(noted: Mapping[str, Any], causes: Sequence[Cause] = ()) -> dict[str, Any]:
+    """What a line of the log says of a request's operation: its name and hash, its end, its errors, its cost."""
+    said = {name: noted[name] for name in ("type", "operation", "outcome", "cost") if noted.get(name) is not None}
+    if noted.get("document"):
+        said["document"] = noted["document"][:SHORT]
+    counts: Counter[str] = Counter()
+    for cause in causes:
+        counts[cause.code] += cause.count
+    codes = dict(counts) or dict.fromkeys(noted.get("codes", ()), 1)
+    return {**said, "codes": codes} if codes else said
+
+
+def _attributes(scope: Scope, status: int, request_id: str) -> tracing.Attributes:
+    ledger, noted = scope.get("facade.ledger"), scope.get(NOTED_OPERATION, {})
+    host, port = scope.get("server") or (None, None)
+    return {
+        "http.request.method": scope["method"] if scope["method"] in METHODS else "_OTHER",
+        "http.route": _route_of(scope),
+        "http.response.status_code": status,
+        "url.path": scope["path"],
+        "url.scheme": scope.get("scheme"),
+        "server.address": host,
+        "server.port": port,
+        "facade.request_id": request_id,
+        "facade.cache": str(ledger.status) if ledger and ledger.status else None,
+        "facade.calls": ledger.calls if ledger else None,
+        "facade.points": noted.get("cost"),
+    }
 
 
 def id_of(given: str) -> str:

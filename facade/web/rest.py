@@ -30,7 +30,7 @@ from ..series import Body, Query, read_csv, read_stats, resolve_report, resolve_
 from ..upstream import Answer, Caller, Ledger
 from .admission import Admission
 from .answers import message
-from .audit import LONGEST_NAME, note
+from .audit import LONGEST_NAME, note, note_failure
 from .caching import cache_headers, is_fresh
 from .departure import CLIENT_GONE, Departure
 from .params import BadRequest, read_body
@@ -228,5 +228,5 @@ def _format(body: Body) -> object:
 
 
 def _failed(error: ButlrError, request: Request) -> Response:
-    note(request.scope, codes=[error.code])
+    note_failure(request.scope, error)
     return failed(error)

@@ -33,10 +33,11 @@ from ..schema import Context, Engine, Outcome
 from ..upstream import Caller, Ledger
 from .admission import Admission
 from .answers import message
-from .audit import codes, note, note_document
-from .caching import cache_headers, etag_of, is_fresh, known_tags
+from .audit import note, note_document, note_errors
+from .caching import cache_headers, etag_of, is_fresh, is_known
 from .departure import CLIENT_GONE, Departure
 from .params import JSON_TYPE, BadRequest
+from .prefix import prefix_of
 from .shadow import Replay, Shadow
 from .usage import NOTED
 
@@ -77,15 +78,15 @@ class V2:
         async def handle(request: Request) -> Response:
             request.scope[NOTED] = call
             if request.method in WRITES:
-                headers = {**_notice(read), "Allow": ALLOW}
+                headers = {**_notice(read, prefix_of(request.scope)), "Allow": ALLOW}
                 return _message(405, refused_write(request.method, read), headers)
             if isinstance(read, GoneRead):
-                return _message(410, read.notice, _notice(read))
+                return _message(410, read.notice, _notice(read, prefix_of(request.scope)))
             resolved = read.resolve(request.path_params)
             note(request.scope, type="v2")
             note_document(request.scope, resolved.operation.text, resolved.operation.name)
             response = await self._answer(request, resolved)
-            response.headers.update(_notice(read))
+            response.headers.update(_notice(read, prefix_of(request.scope)))
             response.headers["X-Successor-Operation"] = resolved.operation.name
             return response
 
@@ -110,7 +111,7 @@ class V2:
         if departure.gone:
             return Response(status_code=CLIENT_GONE)
         request.scope["facade.ledger"] = ledger
-        note(request.scope, codes=codes(outcome.errors))
+        note_errors(request.scope, outcome.errors)
         response = _answered(request, resolved, outcome, ledger)
         if self._shadow and caller and response.status_code == 200:
             asked = RestRequest("GET", request.url.path)
@@ -127,12 +128,14 @@ class V2:
             context.close()
 
 
-def _notice(read: V2Read | GoneRead) -> dict[str, str]:
+def _notice(read: V2Read | GoneRead, prefix: str) -> dict[str, str]:
     """RFC 9745, RFC 8594 and RFC 5829: when the call ended, and what came after it."""
     ended = FIXTURES_ENDED if isinstance(read, GoneRead) else V2_ENDED
     headers = {"Deprecation": ended.deprecation, "Sunset": ended.sunset}
     # Nothing came after fixtures.
-    return headers if isinstance(read, GoneRead) else {**headers, "Link": '</graphql>; rel="successor-version"'}
+    if isinstance(read, GoneRead):
+        return headers
+    return {**headers, "Link": f'<{prefix}/graphql>; rel="successor-version"'}
 
 
 def _answered(request: Request, resolved: Resolved, outcome: Outcome, ledger: Ledger) -> Response:
@@ -144,7 +147,7 @@ def _answered(request: Request, resolved: Resolved, outcome: Outcome, ledger: Le
     body = orjson.dumps(answer)
     etag = etag_of(body)
     headers = {**cache_headers(ledger), "ETag": etag, "Vary": VARY}
-    if known_tags(request.headers.get("if-none-match", "")) & {etag, "*"}:
+    if is_known(etag, request.headers.get("if-none-match", "")):
         return Response(status_code=304, headers=headers)
     return Response(body, 200, headers, media_type=JSON_TYPE)
 

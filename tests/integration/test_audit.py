@@ -149,6 +149,6 @@ def test_on_stderr_it_is_beside_the_log(launch, sandbox):
     assert [
         line["operation"]
         for line in lines
-        if line.get("request_id") == answer.headers["X-Request-Id"] and "outcome" in line
+        if line.get("request_id") == answer.headers["X-Request-Id"] and "who" in line
     ] == ["Who"]
     facade.stop()

@@ -5,6 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+pytestmark = pytest.mark.both_eras
+
 DETECTIONS = """
 query ($start: Time!, $stop: Time) {
   sensors { data {
@@ -227,8 +229,8 @@ def test_a_sensor_is_found_by_a_mac_address_in_any_spelling(facade, sandbox, tok
 
 
 @pytest.fixture(scope="module")
-def large_campus_process(launch):
-    return launch.sandbox(sensors=1100)
+def large_campus_process(launch, era):
+    return launch.sandbox(sensors=1100, era=era)
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def environment(tmp_path_factory) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def sandbox(environment) -> Iterator[str]:
-    command = [*FACADE, "sandbox", "--port", "0", "--sensors", "12", "--era", "influx"]
+    command = [*FACADE, "sandbox", "--port", "0", "--sensors", "12"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         yield process.stdout.readline().strip()
         process.terminate()
@@ -79,7 +79,7 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def until(happens, seconds: float = 20.0):
+def until(happens, seconds: float = 60.0):
     """What `happens` returns once it is true."""
     deadline = time.monotonic() + seconds
     while not (result := happens()):
@@ -136,6 +136,34 @@ def serving(environment, tmp_path):
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait(10)
+
+
+def counted(url: str) -> float:
+    """How many operations `/metrics` says that the service has answered, on a connection of its own."""
+    with urllib.request.urlopen(f"{url}/metrics", timeout=20) as answer:
+        lines = answer.read().decode().splitlines()
+    requests = [line for line in lines if line.startswith("facade_http_requests_total{") and 'route="/graphql"' in line]
+    return sum(float(line.rpartition(" ")[2]) for line in requests)
+
+
+def test_the_metrics_of_two_workers_are_one_and_none_is_lost_or_doubled_as_one_is_replaced(serving):
+    process, url = serving("--workers", "2")
+    own = [pid for pid in children_of(process.pid) if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    made = 0
+    for ended in own[:1]:
+        for _ in range(40):
+            posted(f"{url}/graphql", "{ sensors { data { id } } }")
+        made += 40
+        until(lambda made=made: counted(url) == made)
+        os.kill(ended, signal.SIGTERM)
+        until(lambda pid=ended: not alive(pid))
+    for _ in range(40):
+        posted(f"{url}/graphql", "{ sensors { data { id } } }")
+    made += 40
+    # Whichever worker is asked.
+    for _ in range(10):
+        until(lambda: counted(url) >= made)
+        assert counted(url) == made
 
 
 def test_serve_sandbox_answers_without_an_account_and_ends_well_with_its_sandbox(serving, tmp_path):
@@ -310,3 +338,36 @@ def test_check_tells_an_upstream_that_cannot_be_reached(checked):
     assert exit_code == 1
     assert calls["client login"]["code"] == "UPSTREAM_UNAVAILABLE"
     assert "BUTLR_BASE_URL" in calls["client login"]["mend"]
+
+
+def test_query_asks_a_facade_that_runs_and_writes_to_a_file(serving, facade, tmp_path):
+    _, url = serving()
+    (tmp_path / "rooms.graphql").write_text("{ sensors { data { id } } }")
+    ended = facade("query", "rooms.graphql", "--url", url, "--format", "json", "--out", "answer.json")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+    assert len(json.loads((tmp_path / "answer.json").read_text())["data"]["sensors"]["data"]) == 200
+    table = facade("query", "rooms.graphql", "--url", f"{url}/graphql")
+    assert "… 100 rows more, shown with --all …" in table.stdout
+    assert table.stdout.endswith("(200 rows)\n")
+    assert len(facade("query", "rooms.graphql", "--url", url, "--all").stdout.splitlines()) == 203
+
+
+def test_query_groups_errors_by_cause(facade, tmp_path):
+    (tmp_path / "two.graphql").write_text(
+        '{ a: report(filter: {start: "nonsense"}) { data } b: report(filter: {start: "nonsense"}) { data } }'
+    )
+    ended = facade("query", "two.graphql", "--sandbox")
+    assert ended.returncode == 1
+    assert ended.stderr.count("nonsense") == 1, ended.stderr
+
+
+def test_query_draws_each_series(facade, tmp_path):
+    (tmp_path / "plot.graphql").write_text(
+        '{ rooms { data { name report(start: "-24h", measurements: [presence], '
+        'window: {every: "1h", function: max}) { series { measurement times values } } } } }'
+    )
+    ended = facade("query", "plot.graphql", "--sandbox", "--format", "plot")
+    assert ended.returncode == 0, ended.stderr
+    lines = ended.stdout.splitlines()
+    assert "series, from 0" in lines[-1]
+    assert max(map(len, lines)) <= 80

@@ -395,8 +395,8 @@ def test_who_takes_no_parts_is_told_what_to_accept(
     "accept",
     [
         "multipart/mixed",
-        "application/json;q=0.9, Multipart/Mixed; deferSpec=20220824",
         "multipart/mixed;incrementalSpec=v0.2,application/graphql-response+json",
+        "Multipart/Mixed; deferSpec=20220824;q=0.5, multipart/mixed;incrementalSpec=v0.2",
     ],
 )
 def test_parts_are_for_who_takes_them_however_it_is_written(
@@ -406,6 +406,33 @@ def test_parts_are_for_who_takes_them_however_it_is_written(
 
     with parts_of(facade_in_parts, REPORT, token=any_token, Accept=accept) as parts:
         assert len(parts.to_the_end().data["report"]["rows"]) == 5
+
+
+@pytest.mark.parametrize(
+    ("accept", "media"),
+    [
+        ("multipart/mixed;deferSpec=20220824,application/json", "application/json"),
+        ("application/graphql-response+json, Multipart/Mixed; DeferSpec=20220824", "application/graphql-response+json"),
+        ("multipart/mixed; deferSpec=20220824", "application/json"),
+        ("multipart/mixed; deferSpec=20991231", "application/json"),
+    ],
+)
+def test_who_names_the_former_dialect_gets_the_answer_whole(
+    facade_in_parts: Any, upstream: Upstream, any_token: str, accept: str, media: str
+) -> None:
+    upstream.answers(body_of(rows(5)))
+    query = REPORT.replace("rows @stream", "... @defer { freshness { partial } } rows @stream")
+
+    first, again = (facade_in_parts.post(query, token=any_token, headers={"Accept": accept}) for _ in range(2))
+
+    assert first.headers["content-type"] == f"{media}; charset=utf-8"
+    assert first.json().keys() == {"data"}
+    report = first.json()["data"]["report"]
+    assert report["freshness"] == {"partial": False}
+    assert len(report["rows"]) == 5
+    # It is kept as any other that comes whole.
+    assert again.headers["X-Cache"] == "HIT"
+    assert again.content == first.content
 
 
 @pytest.mark.parametrize("accept", [PARTS, "multipart/mixed"])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+pytestmark = pytest.mark.both_eras
+
 
 @pytest.fixture(scope="module")
 def whole(launch, sandbox_process):

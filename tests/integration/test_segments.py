@@ -7,6 +7,8 @@ from itertools import pairwise
 
 import pytest
 
+pytestmark = pytest.mark.both_eras
+
 REPORTING = "/api/v3/reporting"
 NO_CACHE = {"Cache-Control": "no-cache"}
 

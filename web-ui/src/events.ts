@@ -1,9 +1,17 @@
 import type { ExecutionResult } from "graphql";
 
-/** The results of a GraphQL-over-SSE answer in distinct connections mode: `next` events until `complete`. */
-export async function* readEvents(response: Response): AsyncGenerator<ExecutionResult> {
+export interface StreamEvent {
+  /** What a client says as `Last-Event-ID` to go on from here. */
+  id: string;
+  /** None: the stream is complete. */
+  result: ExecutionResult | null;
+}
+
+/** The events of a GraphQL-over-SSE answer in distinct connections mode: `next` until `complete`. */
+export async function* readEvents(response: Response): AsyncGenerator<StreamEvent> {
   const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
   let buffer = "";
+  let id = "";
   try {
     for (;;) {
       const { done, value } = await reader.read();
@@ -14,8 +22,9 @@ export async function* readEvents(response: Response): AsyncGenerator<ExecutionR
       buffer = blocks.pop()!;
       for (const block of blocks) {
         const event = parseEvent(block);
-        if (event.type === "complete") return;
-        if (event.type === "next") yield JSON.parse(event.data) as ExecutionResult;
+        id = event.id || id;
+        if (event.type === "complete") yield { id, result: null };
+        if (event.type === "next") yield { id, result: JSON.parse(event.data) as ExecutionResult };
       }
     }
   } finally {
@@ -23,13 +32,15 @@ export async function* readEvents(response: Response): AsyncGenerator<ExecutionR
   }
 }
 
-function parseEvent(block: string): { type: string; data: string } {
+function parseEvent(block: string): { type: string; data: string; id: string } {
   let type = "message";
+  let id = "";
   const data: string[] = [];
   for (const line of block.split("\n")) {
     const [, field, value = ""] = /^(\w+)(?:: ?(.*))?$/.exec(line) ?? [];
     if (field === "event") type = value;
+    if (field === "id") id = value;
     if (field === "data") data.push(value);
   }
-  return { type, data: data.join("\n") };
+  return { type, data: data.join("\n"), id };
 }

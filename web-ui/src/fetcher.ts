@@ -3,33 +3,75 @@ import { getOperationAST, type DocumentNode, type ExecutionResult, type GraphQLE
 import { meros } from "meros/browser";
 
 import { ACCEPT, post, readJson } from "./endpoint";
-import { readEvents } from "./events";
+import { answers, type Operation } from "./results/answers";
+import { readSchema } from "./schema-cache";
+import { subscribe } from "./subscription";
 
 /** GraphiQL's way to the API. Subscriptions come as server-sent events: they take the same headers as the rest. */
 export function createFetcher(token: () => string): Fetcher {
   return async (params, options): Promise<Awaited<FetcherReturnType>> => {
     const abort = new AbortController();
-    try {
-      const headers = new Headers({ Accept: accept(params, options?.documentAST) });
-      if (token()) headers.set("Authorization", `Bearer ${token()}`);
+    const tab = answers.tab;
+    const operation: Operation = { query: params.query, variables: params.variables, operationName: params.operationName };
+    const headers = () => {
+      const sent = authorized(token());
+      sent.set("Accept", accept(params, options?.documentAST));
       // What the header editor says wins.
-      for (const [name, value] of Object.entries(options?.headers ?? {})) headers.set(name, String(value));
-      const response = await post(JSON.stringify(params), headers, abort.signal);
-      const type = response.headers.get("Content-Type") ?? "";
-      if (type.startsWith("text/event-stream")) return stoppable(readEvents(response), abort);
-      if (type.startsWith("multipart/mixed")) return stoppable(readParts(response), abort);
-      return (await readJson(response)) as ExecutionResult;
+      for (const [name, value] of Object.entries(options?.headers ?? {})) sent.set(name, String(value));
+      return sent;
+    };
+    try {
+      if (params.operationName === "IntrospectionQuery") {
+        return await readSchema(params.query, authorized(token()), abort.signal);
+      }
+      const body = JSON.stringify(params);
+      if (isSubscription(params, options?.documentAST)) {
+        answers.begin(tab, operation);
+        const onState = (state: Parameters<typeof answers.state>[1]) => answers.state(tab, state);
+        const results = subscribe({ body, headers, signal: abort.signal, onState });
+        return stoppable(told(results, (result) => answers.event(tab, result)), abort, () => onState("ended"));
+      }
+      const began = performance.now();
+      const response = await post(body, headers(), abort.signal);
+      const come = (result: ExecutionResult, bytes: number, shown = false) =>
+        answers.put(tab, {
+          operation,
+          result,
+          status: response.status,
+          ms: performance.now() - began,
+          bytes: Number(response.headers.get("Content-Length")) || bytes,
+          headers: response.headers,
+          at: Date.now(),
+          shown,
+        });
+      if ((response.headers.get("Content-Type") ?? "").startsWith("multipart/mixed")) {
+        // GraphiQL puts the parts together; the results are read from what it shows.
+        return stoppable(told(readParts(response), (parts) => parts.length && come({}, 0, true)), abort);
+      }
+      const text = await response.clone().text();
+      come((await readJson(response)) as ExecutionResult, text.length);
+      // Shown by the results' own tabs: as text in an editor a large answer would take its time.
+      return nothing();
     } catch (error) {
-      // Thrown on, it would be shown with its stack.
-      return { errors: [{ message: (error as Error).message } as GraphQLError] };
+      const result: ExecutionResult = { errors: [{ message: (error as Error).message } as GraphQLError] };
+      if (params.operationName === "IntrospectionQuery") return result;
+      answers.put(tab, { operation, result, status: 0, ms: 0, bytes: 0, headers: new Headers(), at: Date.now() });
+      return nothing();
     }
   };
 }
 
-function accept({ query, operationName }: FetcherParams, document?: DocumentNode): string {
-  const operation = document && getOperationAST(document, operationName);
-  if (operation?.operation === "subscription") return `text/event-stream, ${ACCEPT}`;
-  if (/@(defer|stream)\b/.test(query)) return `multipart/mixed, ${ACCEPT}`;
+export function authorized(token: string): Headers {
+  return new Headers(token ? { Authorization: `Bearer ${token}` } : {});
+}
+
+function isSubscription({ operationName }: FetcherParams, document?: DocumentNode): boolean {
+  return (document && getOperationAST(document, operationName))?.operation === "subscription";
+}
+
+function accept(params: FetcherParams, document?: DocumentNode): string {
+  if (isSubscription(params, document)) return `text/event-stream, ${ACCEPT}`;
+  if (/@(defer|stream)\b/.test(params.query)) return `multipart/mixed, ${ACCEPT}`;
   return ACCEPT;
 }
 
@@ -44,8 +86,19 @@ async function* readParts(response: Response): AsyncGenerator<ExecutionResult[]>
   }
 }
 
+async function* nothing(): AsyncGenerator<ExecutionResult> {
+  // GraphiQL has nothing to show.
+}
+
+async function* told<T>(source: AsyncGenerator<T>, tell: (item: T) => void): AsyncGenerator<T> {
+  for await (const item of source) {
+    tell(item);
+    yield item;
+  }
+}
+
 /** A generator's own `return` waits for the value it is at, which for a quiet stream is never. */
-function stoppable<T>(source: AsyncGenerator<T>, abort: AbortController): AsyncIterableIterator<T> {
+function stoppable<T>(source: AsyncGenerator<T>, abort: AbortController, stopped = () => {}): AsyncIterableIterator<T> {
   const done = { done: true, value: undefined } as const;
   return {
     [Symbol.asyncIterator]() {
@@ -61,6 +114,7 @@ function stoppable<T>(source: AsyncGenerator<T>, abort: AbortController): AsyncI
     },
     async return() {
       abort.abort();
+      stopped();
       return done;
     },
   };

@@ -1,6 +1,7 @@
 import { useRef, useState, type FormEvent, type Ref } from "react";
 
 import { clientLogin, login, type Session } from "./login";
+import { page } from "./page";
 
 interface Props {
   ref: Ref<HTMLDialogElement>;
@@ -41,9 +42,9 @@ export function LoginDialog({ ref, onSession }: Props) {
         <form onSubmit={(event) => submit(event, login)}>
           <h3>As a user</h3>
           <label htmlFor="facade-login-username">Username</label>
-          <input id="facade-login-username" name="name" autoComplete="username" required />
+          <input id="facade-login-username" defaultValue={page.sandbox?.username} name="name" autoComplete="username" required />
           <label htmlFor="facade-login-password">Password</label>
-          <input id="facade-login-password" name="secret" type="password" autoComplete="current-password" required />
+          <input id="facade-login-password" defaultValue={page.sandbox?.password} name="secret" type="password" autoComplete="current-password" required />
           <button id="facade-login-submit" type="submit" disabled={busy}>
             Log in as user
           </button>
@@ -51,9 +52,9 @@ export function LoginDialog({ ref, onSession }: Props) {
         <form onSubmit={(event) => submit(event, clientLogin)}>
           <h3>As a client</h3>
           <label htmlFor="facade-client-id">Client id</label>
-          <input id="facade-client-id" name="name" autoComplete="off" spellCheck={false} required />
+          <input id="facade-client-id" defaultValue={page.sandbox?.client_id} name="name" autoComplete="off" spellCheck={false} required />
           <label htmlFor="facade-client-secret">Client secret</label>
-          <input id="facade-client-secret" name="secret" type="password" autoComplete="new-password" required />
+          <input id="facade-client-secret" defaultValue={page.sandbox?.client_secret} name="secret" type="password" autoComplete="new-password" required />
           <button id="facade-client-submit" type="submit" disabled={busy}>
             Log in as client
           </button>

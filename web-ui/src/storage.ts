@@ -1,11 +1,11 @@
 import type { Storage } from "@graphiql/toolkit";
 
+import { hasCredentials } from "./page";
+
 // GraphiQL keeps tabs, history and layout in localStorage. Two things must not get there: request
 // headers, which its history stores even where it is told not to persist them, and operations that
 // carry credentials. Its separate notes of the current query and variables are copies of the active
 // tab, so they are read from there and never written: one place to keep clean.
-
-const CREDENTIALS = /\b(login|clientLogin|refreshToken|password|client_secret|access_token|refresh_token|id_token)\b/;
 
 interface Operation {
   query?: string | null;
@@ -40,21 +40,19 @@ function cleaned(key: string, value: string): string {
   if (key === "graphiql:tabState") {
     const state = JSON.parse(value) as Tabs;
     // Emptied, not left out: the active tab is known by its place.
-    const tabs = state.tabs.map((tab) => (hasCredentials(tab) ? { ...tab, query: null, variables: null } : tab));
+    const tabs = state.tabs.map((tab) => (isSecret(tab) ? { ...tab, query: null, variables: null } : tab));
     return JSON.stringify({ ...state, tabs });
   }
   if (key === "graphiql:queries" || key === "graphiql:favorites") {
     const lists = JSON.parse(value) as Record<string, Operation[]>;
     return JSON.stringify(lists, (_, part: unknown) =>
-      Array.isArray(part) ? part.filter((item: Operation) => !hasCredentials(item)).map(withoutHeaders) : part,
+      Array.isArray(part) ? part.filter((item: Operation) => !isSecret(item)).map(withoutHeaders) : part,
     );
   }
   return value;
 }
 
-function hasCredentials({ query, variables }: Operation): boolean {
-  return CREDENTIALS.test(query ?? "") || CREDENTIALS.test(variables ?? "");
-}
+const isSecret = ({ query, variables }: Operation): boolean => hasCredentials(query, variables);
 
 function withoutHeaders({ headers: _, ...operation }: Operation): Operation {
   return operation;

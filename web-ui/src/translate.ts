@@ -1,4 +1,5 @@
 import { readJson } from "./endpoint";
+import { beside } from "./page";
 
 /** An operation in place of a REST request. `left_out` names what authorized the request: it is never sent back. */
 export interface Translated {
@@ -16,7 +17,7 @@ export const isRest = (text: string) => REST.test(text);
 export async function translate(text: string): Promise<Translated> {
   let response: Response;
   try {
-    response = await fetch("/graphiql/translate", {
+    response = await fetch(beside("translate"), {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ text }),

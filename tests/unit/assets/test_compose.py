@@ -16,6 +16,8 @@ REPORTING = "/api/v3/reporting"
 class Source:
     """Answers with `said`, or raises it."""
 
+    knows = frozenset()
+
     def __init__(self, name, said):
         self.name = name
         self.said = said
@@ -172,6 +174,7 @@ async def test_a_merge_reaches_all_who_wait_for_it_however_many_others_are_made(
         """Gives each time another snapshot, as to a hundred callers."""
 
         name = "of each caller"
+        knows = frozenset()
 
         async def assets(self, caller, ledger):
             return Assets(rooms=rooms().rooms if callable(rooms) else {})

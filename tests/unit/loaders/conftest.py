@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from facade.assets import Assets
-from facade.assets.records import SensorRecord
+from facade.assets.records import RECORD_TYPES, SensorRecord
 from facade.butlr import Butlr, Http
 from facade.cache import open_store
 from facade.loaders import Loaders, Reports, Services
@@ -88,6 +88,7 @@ class Known:
     """A source of assets that knows just these sensors."""
 
     name = "known"
+    knows = frozenset(RECORD_TYPES)
 
     def __init__(self, sensors: Iterable[SensorRecord] = ()) -> None:
         self._assets = Assets(sensors={sensor.id: sensor for sensor in sensors})

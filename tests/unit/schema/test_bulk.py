@@ -45,7 +45,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext as Stock
 
 from facade.assets import Assets
-from facade.assets.records import FloorRecord, HiveRecord, RoomRecord, SensorRecord
+from facade.assets.records import RECORD_TYPES, FloorRecord, HiveRecord, RoomRecord, SensorRecord
 from facade.butlr import Entry, Row, Statistics, WorldEntry, decode_reporting
 from facade.butlr.packed import Packed
 from facade.cache import Entry as Kept
@@ -70,7 +70,7 @@ from facade.schema.report import GroupKeyRecord, GroupRecord, ReportRecord, Seri
 from facade.schema.scalars import SCALARS, Time, serialize_time
 from facade.schema.shapes import Shape, reads
 from facade.schema.stats import StatsValueRecord
-from facade.series import FULL_ROW, Label, Query
+from facade.series import FULL_ROW, Label, Query, WindowTimes
 
 # 150 selections a seed and schema, each executed twice on either side: 2,400 selections, 4,800 answers compared.
 SEEDS = range(8)
@@ -176,6 +176,8 @@ class Data:
     def _attribute(self, type_: GraphQLObjectType, name: str) -> Any:
         if name == "points" or (type_.name == "Detection" and name == "value"):
             return self._points()
+        if name == "windows":
+            return WindowTimes(Query({"filter": {}, "window": {"every": "5m"}}, None, None), Label.STOP)
         if name in type_.fields:
             return self.of(type_.fields[name].type)
         return self.rng.choice((None, "room_1", "sensor_1", "aa:bb:cc:dd:ee:01", "none"))
@@ -322,6 +324,9 @@ ASSETS = Assets(
 
 class Known:
     """A source of assets that has them at hand."""
+
+    name = "known"
+    knows = frozenset(RECORD_TYPES)
 
     async def assets(self, _caller: Any, _ledger: Any) -> Assets:
         return ASSETS

@@ -16,7 +16,7 @@ import orjson
 import pytest
 
 from facade.assets import Assets
-from facade.assets.records import FloorRecord, HiveRecord, RoomRecord, SensorRecord
+from facade.assets.records import RECORD_TYPES, FloorRecord, HiveRecord, RoomRecord, SensorRecord
 from facade.butlr import Butlr, Http
 from facade.cache import open_store
 from facade.loaders import Reports, Services
@@ -55,6 +55,8 @@ def estate() -> Assets:
 class Estate:
     """A source of assets that has them at hand."""
 
+    name = "estate"
+    knows = frozenset(RECORD_TYPES)
     known = estate()
 
     async def assets(self, _caller: Any, _ledger: Any) -> Assets:

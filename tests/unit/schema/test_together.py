@@ -17,6 +17,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext as St
 
 from facade.assets import Assets
 from facade.assets.records import (
+    RECORD_TYPES,
     BuildingRecord,
     FloorRecord,
     HiveRecord,
@@ -74,6 +75,7 @@ class Estate:
     """A source of assets that has them at hand."""
 
     name = "estate"
+    knows = frozenset(RECORD_TYPES)
     known = estate()
 
     async def assets(self, _caller: Any, _ledger: Any) -> Assets:

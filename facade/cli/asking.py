@@ -1,0 +1,53 @@
+"""An operation asked of a facade that runs."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .failures import Failure, WrongUsage
+
+if TYPE_CHECKING:
+    from ..causes import GraphQLFault
+
+GRAPHQL_PATH = "/graphql"
+
+
+@dataclass(frozen=True, slots=True)
+class GraphQLAnswer:
+    """The answer to an operation, wherever it ran. `whole` is the response map."""
+
+    executed: bool
+    data: dict[str, Any] | None
+    errors: "Sequence[GraphQLFault]"
+    whole: Mapping[str, Any]
+
+
+async def asked(
+    url: str, document: str, variables: dict[str, Any] | None, operation: str | None, token: str | None
+) -> GraphQLAnswer:
+    """Return what the facade at `url`, with or without the endpoint's path, answers."""
+    from graphql import GraphQLError
+
+    from ..butlr import ButlrError, Http
+
+    base = url.rstrip("/").removesuffix(GRAPHQL_PATH)
+    try:
+        http = Http(base)
+    except ValueError as exc:
+        raise WrongUsage(f"--url: {exc}.") from exc
+    body = {"query": document, "variables": variables, "operationName": operation}
+    try:
+        reply = await http.send("POST", GRAPHQL_PATH, body=json.dumps(body).encode(), token=token)
+        answer = json.loads(reply.body)
+    except (ButlrError, ValueError) as exc:
+        raise Failure(f"{url} cannot be asked: {exc}") from exc
+    finally:
+        await http.aclose()
+    if not isinstance(answer, dict) or not {"data", "errors"} & answer.keys():
+        raise Failure(f"{url} answers {reply.status}, and not as GraphQL does: is it a facade?")
+    errors = [
+        GraphQLError(str(error.get("message")), path=error.get("path"), extensions=error.get("extensions"))
+        for error in answer.get("errors") or ()
+    ]
+    return GraphQLAnswer("data" in answer, answer.get("data"), errors, answer)

@@ -1,0 +1,83 @@
+"""What is so at a moment, for `/metrics`: read by the second and at each scrape, since workers read each other's files.
+
+A part that has something to tell joins by `add`: what live subscriptions and the store of segments say belongs here.
+"""
+
+import platform
+from collections.abc import Callable
+from importlib.metadata import version
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from ..cache import Store
+from ..upstream import Exchange
+
+Reading = Callable[[], None]
+
+
+class Gauges:
+    """The sum over all workers that live."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+        self._readings: list[Reading] = []
+        build = self._gauge("facade_build_info", "Always 1.", "version", "python", mode="livemax")
+        build.labels(version("butlr-graphql-facade"), platform.python_version()).set(1)
+        workers = self._gauge("facade_workers", "Processes that serve.")
+        workers.set(1)
+        self.in_flight = self._gauge("facade_http_requests_in_flight", "Requests under way.")
+
+    def add(self, reading: Reading) -> None:
+        """Call `reading` each time that the gauges are read: it sets gauges of its own."""
+        self._readings.append(reading)
+
+    def read(self) -> None:
+        for reading in self._readings:
+            reading()
+
+    def watch(self, store: Store, exchange: Exchange) -> None:
+        """Say what a service's cache and upstream calls are like."""
+        self.add(self._of_cache(store))
+        self.add(self._of_upstream(exchange))
+
+    def _of_cache(self, store: Store) -> Reading:
+        bytes_ = self._gauge("facade_cache_bytes", "Bytes in the memory of the cache.")
+        entries = self._gauge("facade_cache_entries", "Entries in the memory of the cache.")
+        lookups = Counter(
+            "facade_cache_lookups",
+            "Entries looked up in the cache by level (memory, shared) and outcome (hit, miss).",
+            ("level", "outcome"),
+            registry=self._registry,
+        )
+        counted: dict[tuple[str, bool], int] = {}
+
+        def read() -> None:
+            usage = store.usage
+            bytes_.set(usage.bytes)
+            entries.set(usage.entries)
+            for (level, found), count in usage.lookups.items():
+                lookups.labels(level, "hit" if found else "miss").inc(count - counted.get((level, found), 0))
+                counted[level, found] = count
+
+        return read
+
+    def _of_upstream(self, exchange: Exchange) -> Reading:
+        opened = self._gauge(
+            "facade_upstream_breaker_open", "Processes whose circuit breaker is open, by path.", "path"
+        )
+        held = self._gauge("facade_upstream_slots_held", "Calls upstream under way.")
+        slots = self._gauge("facade_upstream_slots", "Calls upstream that there may be at once.")
+        waiting = self._gauge("facade_upstream_waiting", "Calls that wait for a slot.")
+
+        def read() -> None:
+            bulkhead = exchange.bulkhead
+            held.set(bulkhead.size - bulkhead.free)
+            slots.set(bulkhead.size)
+            waiting.set(bulkhead.waiting)
+            for path, is_open in exchange.open_by_path.items():
+                opened.labels(path).set(is_open)
+
+        return read
+
+    def _gauge(self, name: str, help_: str, *labels: str, mode: str = "livesum") -> Gauge:
+        return Gauge(name, help_, labels, registry=self._registry, multiprocess_mode=mode)  # type: ignore[arg-type]

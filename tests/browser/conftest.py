@@ -1,0 +1,116 @@
+"""Debian's Chromium, and a visit of the page in it."""
+
+import shutil
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+# Chromium's own calls home would be foreign requests too.
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+# The schema and the first layout of the editor take their time on two cores.
+PATIENCE = 20_000
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert program, "Chromium is not installed: apt-get install chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+class Visit:
+    """A page, and what it said and asked for."""
+
+    def __init__(self, browser, facade, **options):
+        self.context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(PATIENCE)
+        self.foreign = []
+        self.complaints = []
+        self._own = facade.url
+        # Listened to and not intercepted: what is intercepted goes out with `Cache-Control: no-cache`.
+        self.context.on("request", self._requested)
+        self.page.on(
+            "console",
+            lambda message: self.complaints.append(message.text) if message.type == "error" else None,
+        )
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def _requested(self, request):
+        if not request.url.startswith((f"{self._own}/", "data:", "blob:")):
+            self.foreign.append(request.url)
+
+    def open(self, path, shows="FirstLook"):
+        response = self.page.goto(f"{self._own}{path}")
+        expect(self.page.locator(".graphiql-query-editor .view-lines")).to_contain_text(shows, timeout=PATIENCE)
+        return response
+
+    def example(self, question):
+        """Open an example in a tab of its own."""
+        tabs = self.page.locator(".graphiql-tab-button")
+        count = tabs.count()
+        self.page.locator("#facade-examples-open").click()
+        self.page.get_by_role("menuitem").filter(has_text=question).click()
+        expect(tabs).to_have_count(count + 1)
+        # GraphiQL names the operation of a tab a tenth of a second after it was opened.
+        expect(tabs.nth(count)).not_to_have_text("<untitled>")
+
+    def answered(self):
+        """Run the operation in the editor; its answer as JSON."""
+        with self.page.expect_response(lambda answer: answer.request.method == "POST") as answered:
+            self.run()
+        return answered.value.json()
+
+    def look(self, tab):
+        self.page.get_by_role("tab", name=tab, exact=True).click()
+
+    def log_in(self):
+        self.page.locator("#facade-login-open").click()
+        self.page.locator("#facade-login-username").fill("demo@example.com")
+        self.page.locator("#facade-login-password").fill("demo-password")
+        self.page.locator("#facade-login-submit").click()
+        expect(self.page.locator("#facade-status")).to_contain_text("Logged in until", timeout=PATIENCE)
+        return self.page.locator("#facade-token").input_value()
+
+    def run(self):
+        self.page.locator(".graphiql-execute-button").click()
+
+    @property
+    def answer(self):
+        # Monaco draws the lines in view only, and its spaces are not those of the keyboard.
+        return self.page.locator(".result-window .view-lines")
+
+    def stored(self):
+        return self.page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")
+
+
+@pytest.fixture
+def new_visit(chromium):
+    """Makes visits, each with a profile of its own."""
+    visits = []
+
+    def make(facade, **options):
+        visits.append(Visit(chromium, facade, **options))
+        return visits[-1]
+
+    yield make
+    for one in visits:
+        one.context.close()
+
+
+@pytest.fixture
+def visit(chromium, facade):
+    visit = Visit(chromium, facade)
+    yield visit
+    visit.context.close()

@@ -1,0 +1,405 @@
+"""What the page makes of an answer: charts, floors, tables, a link, errors by cause."""
+
+import json
+import os
+import re
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.browser
+
+ROOT = Path(__file__).parents[2]
+IMAGES = ROOT / "docs" / "images"
+AXE = ROOT / "web-ui" / "node_modules" / "axe-core" / "axe.min.js"
+PATIENCE = 20_000
+SECRET = "zq7-token-of-mine"
+
+# A day of a building in Los Angeles, as an answer has it: 24 hours from its midnight.
+BEGINS = datetime(2026, 11, 24, tzinfo=ZoneInfo("America/Los_Angeles")).timestamp()
+STARTS = [f"{datetime.fromtimestamp(BEGINS + 3600 * hour, ZoneInfo('UTC')):%Y-%m-%dT%H:%M:%SZ}" for hour in range(25)]
+
+
+def room(name, values, floor="Floor 1"):
+    return {
+        "name": name,
+        "capacity": {"max": 10},
+        "floor": {"name": floor, "timezone": "America/Los_Angeles"},
+        "report": {"series": [{"starts": STARTS[:-1], "times": STARTS[1:], "values": values}]},
+    }
+
+
+def answers(visit, answer, **options):
+    """The next operations get this answer, whatever they are."""
+    headers = {"X-Cache": "MISS", "X-Upstream-Calls": "2", "Cache-Control": "private, max-age=60"}
+
+    def reply(route):
+        if route.request.method != "POST":
+            route.fallback()
+            return
+        route.fulfill(body=json.dumps(answer), content_type="application/json", headers=headers, **options)
+
+    visit.page.route("**/graphql", reply)
+
+
+@pytest.fixture(scope="module")
+def campus(launch):
+    """A facade that knows outlines and names."""
+    world = launch.sandbox(sites=2)
+    return launch.facade(
+        world.url,
+        FACADE_ASSETS="native,discovery",
+        FACADE_SANDBOX_DEMO="true",
+        BUTLR_CLIENT_ID="demo-client",
+        BUTLR_CLIENT_SECRET="demo-secret",
+    )
+
+
+def picture(visit, name):
+    """For the README."""
+    visit.page.set_viewport_size({"width": 1200, "height": 680})
+    # Drawn anew at this size.
+    visit.page.wait_for_timeout(500)
+    visit.page.screenshot(path=IMAGES / name)
+
+
+class TestChart:
+    def test_as_many_rows_as_rooms_and_the_value_under_the_pointer_is_the_answers(self, new_visit, campus):
+        visit = new_visit(campus, timezone_id="Asia/Kolkata")
+        visit.open("/graphql")
+        visit.example("Rooms today")
+        rooms = visit.answered()["data"]["rooms"]["data"]
+        strip = visit.page.locator("#facade-strip")
+        expect(strip).to_have_attribute("data-rows", str(len(rooms)), timeout=PATIENCE)
+        expect(visit.page.get_by_role("tab", name="Chart")).to_have_attribute("aria-selected", "true")
+
+        at = next(index for index, one in enumerate(rooms) if any(one["report"]["series"][0]["values"]))
+        series = rooms[at]["report"]["series"][0]
+        window = max(range(len(series["values"])), key=lambda index: series["values"][index] or 0)
+        left, begins, span = (float(strip.get_attribute(f"data-{name}")) for name in ("left", "begins", "span"))
+        start, stop = (datetime.fromisoformat(series[name][window]).timestamp() for name in ("starts", "times"))
+        width = strip.bounding_box()["width"] - left
+        strip.hover(position={"x": left + ((start + stop) / 2 - begins) / span * width, "y": at * 18 + 9})
+        readout = visit.page.locator("#facade-readout")
+        expect(readout).to_contain_text(f": {series['values'][window]:g}")
+        expect(readout).to_contain_text(rooms[at]["name"])
+        if os.environ.get("FACADE_SCREENSHOT") == "1":
+            picture(visit, "chart.png")
+        assert visit.complaints == []
+
+    def test_days_begin_at_the_buildings_midnight_and_utc_moves_labels_and_not_data(self, new_visit, facade):
+        visit = new_visit(facade, timezone_id="Asia/Kolkata")
+        visit.open("/graphql")
+        answers(visit, {"data": {"rooms": {"data": [room("A", list(range(24))), room("B", [1] * 24)]}}})
+        visit.run()
+        strip = visit.page.locator("#facade-strip")
+        expect(strip).to_have_attribute("data-begins", str(int(BEGINS)), timeout=PATIENCE)
+        expect(strip).to_have_attribute("data-span", "86400")
+        point = {"x": float(strip.get_attribute("data-left")) + 2, "y": 9}
+        readout = visit.page.locator("#facade-readout")
+        strip.hover(position=point)
+        # The first window, by its label: its end.
+        expect(readout).to_contain_text("24 Nov 01:00: 0 of 10")
+        zone = visit.page.get_by_label("Time zone")
+        zone.select_option("utc")
+        expect(readout).to_contain_text("24 Nov 09:00: 0 of 10")
+        zone.select_option("browser")
+        expect(readout).to_contain_text("24 Nov 14:30: 0 of 10")
+
+    def test_names_that_repeat_have_their_floors(self, new_visit, facade):
+        visit = new_visit(facade)
+        visit.open("/graphql")
+        rooms = [room("Focus", [1] * 24, "North"), room("Focus", [1] * 24, "South"), room("Open", [1] * 24)]
+        answers(visit, {"data": {"rooms": {"data": rooms}}})
+        visit.run()
+        titles = visit.page.locator("figcaption")
+        expect(titles).to_have_text(
+            ["North · Focus (max 1 of 10)", "South · Focus (max 1 of 10)", "Open (max 1 of 10)"], timeout=PATIENCE
+        )
+
+    def test_two_hundred_rooms_are_drawn_in_short_tasks(self, new_visit, facade):
+        visit = new_visit(facade)
+        visit.open("/graphql")
+        times = [f"2026-11-24T{minute // 60:02}:{minute % 60:02}:00Z" for minute in range(0, 1440, 5)]
+        rooms = [
+            {"name": f"Room {at}", "report": {"series": [{"times": times, "values": [at % 7] * 288}]}}
+            for at in range(200)
+        ]
+        answers(visit, {"data": {"rooms": {"data": rooms}}})
+        visit.run()
+        expect(visit.page.locator("#facade-strip")).to_have_attribute("data-rows", "200", timeout=PATIENCE)
+        # Charts out of sight wait until they are scrolled to; the text of the answer, until it is looked at.
+        assert visit.page.locator(".facade-plot canvas").count() < 20
+        assert "Room 199" not in visit.page.locator(".result-window").inner_text()
+        visit.page.locator(".facade-plot").last.scroll_into_view_if_needed()
+        expect(visit.page.locator(".facade-plot").last.locator("canvas")).to_have_count(1)
+
+
+PIXEL = """([x, y]) => {
+  const canvas = document.querySelector("#facade-floor");
+  const {x: left, y: top, factor} = canvas.dataset;
+  const ratio = window.devicePixelRatio;
+  const at = [(x - left) * factor * ratio, (y - top) * factor * ratio].map(Math.round);
+  return [...canvas.getContext("2d").getImageData(...at, 1, 1).data].slice(0, 3);
+}"""
+
+
+class TestFloor:
+    PLAN = {
+        "data": {
+            "floors": {
+                "data": [
+                    {
+                        "name": "Ground",
+                        "rooms": [
+                            {"id": "room_a", "name": "A", "coordinates": [[0, 0], [10, 0], [10, 8], [0, 8]]},
+                            {"id": "room_b", "name": "B", "coordinates": [[10, 0], [20, 0], [20, 8], [10, 8]]},
+                        ],
+                        "detections": {
+                            "heatmap_v2": {
+                                "grid_resolution": 1.0,
+                                "array_cells": [[2.5, 5.5, 1], [4.5, 5.5, 100], [6.5, 5.5, 100]],
+                            },
+                            "detections_world": [
+                                {
+                                    "start_time": f"2026-11-24T0{hour}:00:00Z",
+                                    "points": [{"x": 14 + hour, "y": 5}],
+                                    "sensor": {"room": {"name": "B"}},
+                                }
+                                for hour in range(3)
+                            ],
+                        },
+                    }
+                ]
+            }
+        }
+    }
+
+    def test_cells_dots_and_outlines_lie_where_the_answer_says(self, new_visit, facade):
+        visit = new_visit(facade)
+        visit.open("/graphql")
+        answers(visit, self.PLAN)
+        visit.run()
+        floor = visit.page.locator("#facade-floor")
+        expect(floor).to_have_attribute("data-dots", "3", timeout=PATIENCE)
+        pixel = lambda x, y: visit.page.evaluate(PIXEL, [x, y])  # noqa: E731
+        nothing = pixel(8.5, 3)
+        few, many = pixel(2.5, 5.5), pixel(4.5, 5.5)
+        assert nothing == [255, 255, 255]
+        assert few != many == pixel(6.5, 5.5)
+        assert nothing not in (few, many)
+        dot = pixel(15, 5)
+        assert dot not in (nothing, few, many)
+
+        # One window alone has its own dot.
+        visit.page.get_by_role("slider").fill("1")
+        expect(floor).to_have_attribute("data-dots", "1")
+        assert pixel(14, 5) == dot
+        assert pixel(15, 5) == nothing
+        factor, left, top = (float(floor.get_attribute(f"data-{name}")) for name in ("factor", "x", "y"))
+        floor.hover(position={"x": (4.5 - left) * factor, "y": (5.5 - top) * factor})
+        expect(visit.page.locator("#facade-under")).to_contain_text("A · x 4.5")
+        expect(visit.page.locator("#facade-under")).to_contain_text("100 s")
+
+    def test_without_outlines_points_are_scaled_to_their_extent_and_it_says_so(self, new_visit, facade):
+        visit = new_visit(facade)
+        visit.open("/graphql")
+        seen = [{"start_time": "2026-11-24T00:00:00Z", "value": [[80.5, 27.8], [90.1, 31]], "mac_address": "m"}]
+        answers(visit, {"data": {"detections": {"detections_world": seen}}})
+        visit.run()
+        expect(visit.page.locator(".facade-note")).to_contain_text("No outlines", timeout=PATIENCE)
+        expect(visit.page.locator("#facade-floor")).to_have_attribute("data-x", "80")
+
+    def test_the_example_shows_outlines_and_positions(self, new_visit, campus):
+        visit = new_visit(campus)
+        visit.open("/graphql")
+        visit.example("Positions")
+        floor = visit.answered()["data"]["floors"]["data"][0]
+        dots = sum(len(entry["points"]) for entry in floor["detections"]["detections_world"])
+        expect(visit.page.locator("#facade-floor")).to_have_attribute("data-dots", str(dots), timeout=PATIENCE)
+        if os.environ.get("FACADE_SCREENSHOT") == "1":
+            picture(visit, "floor.png")
+
+
+class TestStatus:
+    def test_it_says_how_the_answer_came_to_be(self, visit, sandbox):
+        visit.open("/graphql")
+        visit.log_in()
+        visit.page.locator("#facade-examples-open").click()
+        visit.page.keyboard.press("Escape")
+        visit.answered()
+        came = visit.page.locator("#facade-came")
+        expect(came).to_contain_text("4 upstream calls · MISS", timeout=PATIENCE)
+        expect(came).to_contain_text("fresh until")
+        visit.answered()
+        expect(came).to_contain_text("0 upstream calls · HIT")
+
+    def test_errors_are_one_line_a_cause(self, new_visit, facade):
+        visit = new_visit(facade)
+        visit.open("/graphql")
+        errors = [
+            {
+                "message": "Too slow.",
+                "path": ["rooms", "data", at, "report"],
+                "extensions": {"code": "UPSTREAM_TIMEOUT"},
+            }
+            for at in range(205)
+        ]
+        answers(visit, {"data": None, "errors": [*errors, {"message": "No such room.", "path": ["room"]}]})
+        visit.run()
+        lines = visit.page.locator(".facade-causes li")
+        expect(lines).to_have_text(
+            [
+                re.compile(r"^205 . rooms\.data\[\*\]\.report Too slow. UPSTREAM_TIMEOUT$"),
+                re.compile("^1 . room No such room.$"),
+            ],
+            timeout=PATIENCE,
+        )
+
+    @pytest.mark.parametrize("form", ["curl", "fetch", "Apollo Client", "Python", "facade query"])
+    def test_code_that_is_copied_holds_the_operation_and_no_token(self, visit, form):
+        visit.open("/graphql")
+        visit.page.locator("#facade-token").fill(SECRET)
+        visit.page.get_by_label("Copy as").select_option(form)
+        status = visit.page.locator(".facade-status")
+        expect(status).to_have_attribute("data-taken", re.compile("FirstLook"))
+        assert SECRET not in status.get_attribute("data-taken")
+
+    def test_a_link_brings_back_operation_variables_and_tab_in_another_profile(self, new_visit, facade):
+        one = new_visit(facade)
+        one.open("/graphql")
+        one.page.locator("#facade-token").fill(SECRET)
+        one.example("REST body")
+        one.look("Table")
+        one.page.locator("#facade-share").click()
+        expect(one.page).to_have_url(re.compile("#query=.{10}"))
+        link = one.page.url
+        assert SECRET not in link
+        assert SECRET not in one.stored()
+        assert SECRET not in one.page.content()
+        other = new_visit(facade)
+        other.page.goto(link)
+        expect(other.page.locator(".graphiql-query-editor .view-lines")).to_contain_text("RestBody", timeout=PATIENCE)
+        expect(other.page.locator(".graphiql-editor-tool .view-lines").first).to_contain_text("traffic")
+        expect(other.page.get_by_role("tab", name="Table")).to_have_attribute("aria-selected", "true")
+
+    def test_a_link_with_a_query_opens_the_page_with_it(self, new_visit, facade):
+        visit = new_visit(facade)
+        visit.open("/graphql?query=%7B%20sites%20%7B%20data%20%7B%20name%20%7D%20%7D%20%7D", shows="sites")
+
+    def test_credentials_are_not_shared(self, visit):
+        visit.open(
+            "/graphql?query=mutation%20%7B%20login(username%3A%22u%22%2Cpassword%3A%22p%22)%20%7B%20scope%20%7D%20%7D",
+            shows="login",
+        )
+        visit.page.locator("#facade-share").click()
+        expect(visit.page.locator("#facade-status")).to_contain_text("it is not shared")
+        assert not urlsplit(visit.page.url).fragment
+
+
+class TestExplain:
+    CALLS = [
+        {"endpoint": "/api/v3/reporting", "body": {"measurements": ["presence"]}, "start_ms": 1, "duration_ms": 40,
+         "cache": "MISS", "reason": "Not cut: a median."},
+        {"endpoint": "/api/v3/detections", "start_ms": 41, "duration_ms": 12, "cache": "HIT"},
+    ]  # fmt: skip
+
+    def test_a_bar_a_call_and_a_click_shows_its_body_and_the_reason(self, new_visit, facade):
+        visit = new_visit(facade)
+        visit.open("/graphql")
+        answers(visit, {"data": {}, "extensions": {"explain": {"mode": "analyze", "calls": self.CALLS, "cost": 12}}})
+        visit.run()
+        with visit.page.expect_request(lambda request: request.method == "POST") as asked:
+            visit.look("Explain")
+        assert asked.value.post_data_json["extensions"] == {"explain": "analyze"}
+        calls = visit.page.locator(".facade-calls > li")
+        expect(calls).to_have_count(2, timeout=PATIENCE)
+        expect(visit.page.locator("#facade-explained")).to_have_text("1 upstream call · 1 from the cache · cost 12")
+        calls.first.locator("button").click()
+        expect(calls.first).to_contain_text("Not cut: a median.")
+        expect(calls.first).to_contain_text('"presence"')
+
+
+class TestFirstMinute:
+    def test_the_root_goes_to_the_page_and_the_sandbox_says_what_it_is(self, new_visit, campus):
+        visit = new_visit(campus)
+        visit.open("/")
+        assert visit.page.url == f"{campus.url}/graphql"
+        expect(visit.page.locator("#facade-sandbox")).to_have_text(re.compile("Sandbox.*simulated data"))
+        visit.page.locator("#facade-login-open").click()
+        visit.page.locator("#facade-login-submit").click()
+        expect(visit.page.locator("#facade-status")).to_contain_text("Logged in until", timeout=PATIENCE)
+        visit.page.locator("#facade-logout").click()
+        expect(visit.page.locator("#facade-token")).to_have_value("")
+
+    def test_a_facade_of_butlr_itself_names_no_credentials(self, visit):
+        visit.open("/graphql")
+        expect(visit.page.locator("#facade-sandbox")).to_have_count(0)
+        assert "demo" not in visit.page.content()
+
+
+class TestEase:
+    @pytest.mark.parametrize("scheme", ["light", "dark"])
+    def test_nothing_serious_for_axe_on_any_tab(self, new_visit, campus, scheme):
+        visit = new_visit(campus, color_scheme=scheme)
+        visit.open("/graphql")
+        visit.example("Rooms today")
+        visit.answered()
+        visit.page.evaluate(AXE.read_text())
+        for tab in ("Chart", "Table", "Floor", "Live", "JSON"):
+            visit.look(tab)
+            expect(visit.page.locator(".facade-nothing", has_text="Loading")).to_have_count(0)
+            # GraphiQL's own tabs hold their buttons: that alone is not ours to mend.
+            found = visit.page.evaluate("axe.run({exclude: ['.graphiql-tab']}, {resultTypes: ['violations']})")
+            bad = [
+                (one["id"], [node["html"][:120] for node in one["nodes"][:3]])
+                for one in found["violations"]
+                if one["impact"] in ("serious", "critical")
+            ]
+            assert bad == [], tab
+
+    def test_a_narrow_screen_is_one_column_with_a_switch(self, new_visit, campus):
+        visit = new_visit(campus, viewport={"width": 390, "height": 800})
+        visit.open("/graphql")
+        expect(visit.page.locator(".graphiql-response")).not_to_be_visible()
+        visit.answered()
+        expect(visit.page.locator(".graphiql-response")).to_be_visible()
+        expect(visit.page.locator(".graphiql-editors")).not_to_be_visible()
+        assert visit.page.evaluate("document.documentElement.scrollWidth") == 390
+        visit.look("JSON")
+        expect(visit.answer).to_contain_text("sensors")
+        # Thirty letters of the editor's font.
+        assert visit.page.locator(".result-window").bounding_box()["width"] >= 30 * 9.1
+        visit.page.locator("#facade-show-editor").click()
+        expect(visit.page.locator(".graphiql-editors")).to_be_visible()
+
+    def test_the_theme_follows_the_system_while_the_page_is_open(self, new_visit, facade):
+        visit = new_visit(facade, color_scheme="light")
+        visit.open("/graphql")
+        editor = visit.page.locator(".graphiql-query-editor .monaco-editor").first
+        light = editor.evaluate("one => getComputedStyle(one).color")
+        visit.page.emulate_media(color_scheme="dark")
+        expect(editor).not_to_have_css("color", light)
+
+
+class TestWeight:
+    def test_a_first_load_is_light_and_a_second_moves_next_to_nothing(self, new_visit, facade):
+        visit = new_visit(facade)
+        session = visit.context.new_cdp_session(visit.page)
+        session.send("Network.enable")
+        moved = []
+        session.on("Network.loadingFinished", lambda event: moved.append(event["encodedDataLength"]))
+        visit.open("/graphql")
+        visit.page.wait_for_load_state("networkidle")
+        assert 500_000 < sum(moved) <= 1_700_000
+        assert visit.foreign == []
+
+    def test_tabs_are_light(self):
+        assets = ROOT / "facade" / "web" / "graphiql" / "assets"
+        for tab in ("chart", "table", "floor", "explain", "live", "plot"):
+            (made,) = assets.glob(f"{tab}-*.js.br")
+            assert made.stat().st_size < 40_000 * 0.6

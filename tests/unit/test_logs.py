@@ -1,0 +1,92 @@
+"""Lines of the log: logfmt, columns for a terminal, and nothing in them that a caller's text could do."""
+
+import asyncio
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from facade import logs
+
+REQUEST = {
+    "timestamp": "2026-11-28T07:12:33.123456Z",
+    "level": "info",
+    "event": "request",
+    "method": "POST",
+    "path": "/graphql",
+    "status": 200,
+    "ms": 145.2,
+    "request_id": "a" * 32,
+    "type": "query",
+    "operation": "RoomsToday",
+    "outcome": "partial",
+    "cost": 120,
+    "codes": {"UPSTREAM_UNAVAILABLE": 205},
+    "cache": "MISS",
+    "calls": 2,
+}
+
+
+def test_logfmt_says_each_field_once_and_quotes_what_needs_it():
+    line = logs.logfmt({**REQUEST, "operation": 'Say "hi" to\nall'})
+    assert line.startswith("timestamp=2026-11-28T07:12:33.123456Z level=info event=request method=POST path=/graphql ")
+    assert ' operation="Say \\"hi\\" to\\nall" ' in line
+    assert " codes=UPSTREAM_UNAVAILABLE:205 " in line
+    assert line.count("status=") == 1
+
+
+@given(st.text())
+def test_no_text_breaks_a_line_of_logfmt_or_colours_it(text):
+    line = logs.logfmt({**REQUEST, "path": text})
+    assert line.isascii()
+    assert line.isprintable()
+
+
+@given(st.text())
+def test_no_text_makes_a_line_in_columns_wider_than_the_terminal_or_colours_it(text):
+    line = logs.columns({**REQUEST, "operation": text, "path": text})
+    assert len(line) <= 80
+    assert line.removesuffix("…").isascii()
+    assert line.isprintable()
+
+
+def test_a_request_in_columns_says_its_status_time_cache_calls_operation_and_codes():
+    line = logs.columns(REQUEST)
+    assert line.split() == [
+        "07:12:33", "200", "145.2ms", "MISS", "2", "calls", "UPSTREAM_UNAVAILABLE:205", "RoomsToday",
+    ]  # fmt: skip
+
+
+def test_a_warning_in_columns_goes_on_in_the_next_line_within_80_columns():
+    text = logs.columns(
+        {
+            "timestamp": REQUEST["timestamp"],
+            "level": "warning",
+            "event": "upstream failed",
+            "code": "UPSTREAM_UNAVAILABLE",
+            "count": 205,
+            "where": "205 \N{MULTIPLICATION SIGN} rooms.data[*].report",
+            "error": "Butlr could not be reached: the connection was refused. Try again in a moment." * 2,
+        }
+    )
+    lines = [line.removeprefix("\x1b[33m").removesuffix("\x1b[0m") for line in text.splitlines()]
+    assert lines[0].startswith("07:12:33 warning: upstream failed code=UPSTREAM_UNAVAILABLE count=205")
+    assert all(len(line) <= 80 and line.isprintable() for line in lines)
+
+
+def test_json_keeps_every_field():
+    assert json.loads(logs._json(REQUEST)) == REQUEST
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+async def test_the_line_of_an_answer_given_again_is_as_that_of_any_other(log_format, capsys, monkeypatch):
+    monkeypatch.setattr(logs, "_now", lambda: REQUEST["timestamp"])
+    access = logs.AccessLog(log_format)
+    said = {"type": "query", "operation": 'two words, a "quote"\n', "outcome": "ok", "cost": 1}
+    given = {"method": "POST", "path": "/graphql", "status": 200, "ms": 0.1, "request_id": "a.b"}
+    access(**given, cache="HIT", calls=0, **said)
+    access.again(*given.values(), said, access.prepared(said))
+    await asyncio.sleep(0)
+    made_anew, given_again = capsys.readouterr().err.splitlines()
+    assert given_again == made_anew

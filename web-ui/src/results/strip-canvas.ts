@@ -1,0 +1,157 @@
+import type { Found } from "./series";
+import { shade, type colours } from "./theme";
+import { clock, day, midnight, nextMidnight } from "./zones";
+
+export const ROW = 18;
+export const AXIS = 20;
+
+/** A row of the heat strip: a series, or a day of one. */
+export interface Row {
+  label: string;
+  series: Found;
+  /** The indexes of its windows. */
+  from: number;
+  to: number;
+  /** When the row's own time axis begins. */
+  begins: number;
+}
+
+/** When a window began and ended: by its start where that is known, else by the one before it. */
+export function windowOf(series: Found, at: number): [number, number] {
+  const time = series.times[at]!;
+  const start = series.starts?.[at];
+  if (start != null && start !== time) return [start, time];
+  const step = at > 0 ? time - series.times[at - 1]! : (series.times[1] ?? time + 3600) - time;
+  // Where starts equal their labels, a label is a window's start.
+  return start === time ? [time, time + step] : [time - step, time];
+}
+
+export function rowsOf(series: Found[], byDay: boolean, zone: (one: Found) => string): Row[] {
+  return series.flatMap((one): Row[] => {
+    const begins = one.times.length ? midnight(windowOf(one, 0)[0], zone(one)) : 0;
+    if (!byDay || !one.times.length) return [{ label: one.name, series: one, from: 0, to: one.times.length, begins }];
+    const rows: Row[] = [];
+    let from = 0;
+    for (let at = 1; at <= one.times.length; at += 1) {
+      const start = midnight(windowOf(one, from)[0], zone(one));
+      if (at < one.times.length && midnight(windowOf(one, at)[0], zone(one)) === start) continue;
+      rows.push({ label: `${one.name} · ${day(start, zone(one))}`, series: one, from, to: at, begins: start });
+      from = at;
+    }
+    return rows;
+  });
+}
+
+export interface Layout {
+  left: number;
+  width: number;
+  begins: number;
+  span: number;
+}
+
+/** One axis for all rows: from the first midnight to the last one; a day where each row is one. */
+export function layout(rows: Row[], byDay: boolean, zone: string, width: number, left: number): Layout {
+  const filled = rows.filter((row) => row.to > row.from);
+  const begins = byDay ? 0 : Math.min(...filled.map((row) => row.begins));
+  const ends = Math.max(...filled.map((row) => windowOf(row.series, row.to - 1)[1] - (byDay ? row.begins : 0)));
+  const span = byDay ? Math.max(86_400, ends) : Math.max(ends, nextMidnight(begins, zone)) - begins;
+  return { left, width: width - left, begins: Number.isFinite(begins) ? begins : 0, span: Number.isFinite(span) ? span : 86_400 };
+}
+
+export function drawStrip(
+  canvas: HTMLCanvasElement,
+  rows: Row[],
+  place: Layout,
+  byDay: boolean,
+  zone: string,
+  theme: ReturnType<typeof colours>,
+): void {
+  const ratio = window.devicePixelRatio || 1;
+  const [width, height] = [place.left + place.width, rows.length * ROW + AXIS];
+  canvas.width = Math.round(width * ratio);
+  canvas.height = Math.round(height * ratio);
+  canvas.style.height = `${height}px`;
+  const draw = canvas.getContext("2d")!;
+  draw.scale(ratio, ratio);
+  draw.font = "12px system-ui, sans-serif";
+  draw.textBaseline = "middle";
+  // Without capacities the greatest value of all rows is full.
+  const greatest = rows.reduce((most, { series }) => series.values.reduce<number>((a, b) => Math.max(a, b ?? 0), most), 0);
+  rows.forEach((row, at) => {
+    const top = at * ROW;
+    draw.fillStyle = theme.empty;
+    draw.fillRect(place.left, top + 1, place.width, ROW - 2);
+    drawRow(draw, row, top, place, byDay ? row.begins : place.begins, row.series.capacity ?? greatest, theme);
+    draw.fillStyle = theme.text;
+    draw.fillText(shortened(draw, row.label, place.left - 12), 4, top + ROW / 2);
+  });
+  drawAxis(draw, rows.length * ROW, place, byDay, zone, theme);
+}
+
+function drawRow(
+  draw: CanvasRenderingContext2D,
+  { series, from, to }: Row,
+  top: number,
+  place: Layout,
+  begins: number,
+  full: number,
+  theme: ReturnType<typeof colours>,
+): void {
+  const scale = place.width / place.span;
+  for (let at = from; at < to; at += 1) {
+    const value = series.values[at];
+    const isOpen = at >= series.openFrom;
+    if (!value && !isOpen) continue;
+    const [start, end] = windowOf(series, at);
+    const x = place.left + (start - begins) * scale;
+    const width = Math.max(0.5, (end - start) * scale - ((end - start) * scale > 4 ? 1 : 0));
+    if (value) {
+      draw.fillStyle = shade(value / (full || 1), theme);
+      draw.fillRect(x, top + 1, width, ROW - 2);
+    }
+    if (isOpen) hatch(draw, x, top + 1, width, ROW - 2, theme.hatch);
+  }
+}
+
+/** Slanted lines: what is not over yet. */
+export function hatch(
+  draw: CanvasRenderingContext2D, x: number, y: number, width: number, height: number, colour: string,
+): void {
+  draw.save();
+  draw.beginPath();
+  draw.rect(x, y, width, height);
+  draw.clip();
+  draw.beginPath();
+  for (let at = x - height; at < x + width; at += 5) {
+    draw.moveTo(at, y + height);
+    draw.lineTo(at + height, y);
+  }
+  draw.strokeStyle = colour;
+  draw.lineWidth = 1;
+  draw.stroke();
+  draw.restore();
+}
+
+function drawAxis(
+  draw: CanvasRenderingContext2D, top: number, place: Layout, byDay: boolean, zone: string, theme: ReturnType<typeof colours>,
+): void {
+  draw.fillStyle = theme.quiet;
+  const days = place.span / 86_400;
+  const step = days > 1.5 ? Math.ceil(days / Math.max(1, place.width / 90)) * 86_400 : place.width < 360 ? 6 * 3600 : 3 * 3600;
+  for (let at = 0; at < place.span; at += step) {
+    const time = place.begins + at;
+    const isDay = days > 1.5;
+    // A day of the zone may have 23 or 25 hours.
+    const tick = byDay ? at : (isDay ? midnight(time + 7_200, zone) : time) - place.begins;
+    const label = byDay ? clock(at, "UTC") : isDay ? day(place.begins + tick, zone) : clock(time, zone);
+    const x = place.left + (tick / place.span) * place.width;
+    if (x + draw.measureText(label).width <= place.left + place.width) draw.fillText(label, x, top + AXIS / 2);
+  }
+}
+
+function shortened(draw: CanvasRenderingContext2D, label: string, width: number): string {
+  if (draw.measureText(label).width <= width) return label;
+  let text = label;
+  while (text.length > 1 && draw.measureText(`${text}…`).width > width) text = text.slice(0, -1);
+  return `${text}…`;
+}
