@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from .export_progress import Progress
 
 
+CACHE_BYTES = 8 * 1024**2
+
+
 class Format(StrEnum):
     """Those of exports; the package is imported where it is used."""
 
@@ -187,6 +190,9 @@ async def _run(
     if settings.client_id and settings.client_secret:
         # This process serves nobody else, so the login may be lent to the one who holds its secret.
         settings = settings.model_copy(update={"auth": "service"})
+    if not settings.is_cache_shared:
+        # No answer is asked for twice: memory is for the parts that are under way.
+        settings = settings.model_copy(update={"cache_max_bytes": CACHE_BYTES})
     async with AsyncExitStack() as stack:
         with settings_put_to_use():
             facade = await stack.enter_async_context(Facade(settings).opened())

@@ -71,6 +71,9 @@ class Batches:
 
     def _texts(self, name: str, texts: Sequence[str | None], lengths: Sequence[int]) -> Any:
         dictionary = self._dictionaries[name]
+        if not any(text is not None for text in texts):
+            nothing = pa.nulls(sum(lengths), pa.int32())
+            return pa.DictionaryArray.from_arrays(nothing, pa.array(list(dictionary), pa.string()))
         indices = array("i")
         null = False
         for text, length in zip(texts, lengths, strict=True):

@@ -48,6 +48,7 @@ class Spooled:
     facts: Facts = field(default_factory=Facts)
     until: float = 0.0
     readers: int = 0
+    is_taken: bool = False
     is_dropped: bool = False
 
     def release(self) -> None:
@@ -95,6 +96,7 @@ class Spool:
         """Write a file and keep it; its reader has to `release` it. Raises `SpoolFull` and what `build` raises."""
         spooled = await self._flights.run(key, lambda: self._write(key, build))
         spooled.readers += 1
+        spooled.is_taken = True
         return spooled
 
     async def _write(self, key: str, build: Build) -> Spooled:
@@ -133,8 +135,10 @@ class Spool:
             self._files.pop(key).drop()
 
     def _shrink(self, but: Spooled) -> None:
-        for key, file in list(self._files.items()):
+        others = [(key, file) for key, file in self._files.items() if file is not but]
+        for key, file in others:
             if sum(kept.size for kept in self._files.values()) <= self._most:
                 return
-            if file is not but:
+            # Whoever waits for a file to be made is not yet counted as its reader, and takes it in the next turn.
+            if file.is_taken:
                 self._files.pop(key).drop()
