@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from . import logs, tracing
 from .assets import AssetSource, build_source, part_of
@@ -22,6 +22,7 @@ from .butlr import Butlr, Http, ServiceTokens
 from .cache import Store, open_store
 from .export import Spool
 from .legacy.usage import Usage
+from .live import Live
 from .loaders import Reports, Services
 from .schema import Engine, Limits, build_schema
 from .series import DetectionsReader, Labels
@@ -33,18 +34,22 @@ from .upstream.verifying import Verifier
 from .web.admission import Admission
 from .web.arrival import Arrival
 from .web.audit import Audited, AuditLog
+from .web.butlr_webhooks import WebhookEndpoint
 from .web.callers import Callers
 from .web.demo import DEMO
-from .web.documents import Trusted, read_manifest
+from .web.documents import Persisted, Trusted, read_manifest
 from .web.draining import CountsRequests, Draining
 from .web.export import Exports
 from .web.graphiql import GraphiQL, to_the_page
 from .web.graphql import GraphQLEndpoint
-from .web.guard import LocalHosts
+from .web.guard import LocalHosts, Origins
 from .web.health import Health
 from .web.hot import Hot
 from .web.hot_layer import HotLayer
+from .web.live import Streams
+from .web.live_socket import SocketEndpoint
 from .web.metrics import Metrics
+from .web.normalizing import Normalizes
 from .web.prefix import Prefixed
 from .web.rates import RateLimit
 from .web.reference import Reference
@@ -59,6 +64,23 @@ log = structlog.get_logger(__name__)
 
 # The second is the one of Butlr's own GraphQL API.
 GRAPHQL_PATHS = ("/graphql", "/api/v3/graphql")
+# What a page may read of an answer, beside what every page may.
+EXPOSED = (
+    "Age",
+    "Deprecation",
+    "ETag",
+    "Link",
+    "Retry-After",
+    "Sunset",
+    "WWW-Authenticate",
+    "X-Cache",
+    "X-Cost",
+    "X-Cost-Limit",
+    "X-Request-Id",
+    "X-Resolved-Span",
+    "X-Successor-Operation",
+    "X-Upstream-Calls",
+)
 
 # It would log each retry by itself; what came of them is in the error, the access log and the readiness.
 stamina.instrumentation.set_on_retry_hooks(())
@@ -82,6 +104,7 @@ class Facade:
         )
         self.spool = Spool(settings.export_spool_bytes)
         self.services: Services | None = None
+        self.live: Live | None = None
         self.service: Service | None = None
         self.verifier: Verifier | None = None
 
@@ -134,10 +157,19 @@ class Facade:
                 assets=source,
                 native=part_of(source, "native"),
             )
+            live = Live(
+                store,
+                source,
+                every=settings.live_every,
+                most=settings.live_max,
+                recheck=settings.token_recheck,
+                wall=upstream.clock,
+            )
+            self.live = await stack.enter_async_context(live.running())
             try:
                 yield self
             finally:
-                self.services = None
+                self.services = self.live = None
 
     def _source(self, upstream: Upstream, labels: Labels) -> AssetSource:
         settings = self.settings
@@ -156,6 +188,11 @@ class Facade:
         if self.services is None:
             raise RuntimeError("the facade is not open")
         return self.services
+
+    def opened_live(self) -> Live:
+        if self.live is None:
+            raise RuntimeError("the facade is not open")
+        return self.live
 
     def callers(self) -> Callers:
         return Callers(
@@ -277,12 +314,22 @@ async def _under_way(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def create_app(settings: Settings | None = None) -> Starlette:
+def _page(settings: Settings) -> GraphiQL | None:
+    """GraphiQL; None, with a warning, where its bundle was not built, as in an install from a checkout by pip alone."""
+    try:
+        return GraphiQL(sandbox=DEMO if settings.demo else None)
+    except FileNotFoundError:
+        log.warning("graphiql.not_built", mend="run `make web-ui`; all else is served without the page")
+        return None
+
+
+def create_app(settings: Settings | None = None) -> Starlette:  # noqa: PLR0915 -- wiring
     """Return the ASGI app. Raises `SettingsError` for a wrong setting."""
     settings = settings or load()
     _watch(settings)
     metrics = Metrics()
     facade = Facade(settings, metrics)
+    metrics.live(lambda: facade.live.counts if facade.live else None)
     callers: list[Callers] = []
     rate_limit = _rate_limit(settings)
 
@@ -327,12 +374,32 @@ def create_app(settings: Settings | None = None) -> Starlette:
         if rate_limit:
             await rate_limit.aclose()
 
-    graphiql = GraphiQL(sandbox=DEMO if settings.demo else None) if settings.graphiql else None
+    origins = Origins(settings.cors_origins, with_loopback=settings.demo)
+    graphiql = _page(settings) if settings.graphiql else None
     admission = Admission(
         lambda: callers[0],
         lambda caller: facade.opened_services().upstream.accepted(caller),  # noqa: PLW0108 -- not open yet
         rate_limit=rate_limit,
-        cors_origins=settings.cors_origins,
+        cors_origins=origins,
+    )
+    documents = _trusted(settings) or Persisted()
+    streams = Streams(
+        facade.engine,
+        facade.opened_services,
+        facade.opened_live,
+        draining=draining,
+        metrics=metrics,
+        operation_timeout=settings.operation_timeout,
+    )
+    socket = SocketEndpoint(
+        facade.engine,
+        streams,
+        admission,
+        max_body_bytes=settings.max_body_bytes,
+        documents=documents,
+        cors_origins=origins,
+        draining=draining,
+        audit=audit,
     )
     graphql = GraphQLEndpoint(
         facade.engine,
@@ -341,10 +408,12 @@ def create_app(settings: Settings | None = None) -> Starlette:
         graphiql=graphiql,
         max_body_bytes=settings.max_body_bytes,
         operation_timeout=settings.operation_timeout,
-        documents=_trusted(settings),
-        cors_origins=settings.cors_origins,
+        documents=documents,
+        cors_origins=origins,
         metrics=metrics,
         draining=draining,
+        streams=streams,
+        explain=settings.explain,
     )
     rest = LegacyRest(
         facade.opened_services,
@@ -365,6 +434,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     health = Health(lambda: facade.services, draining)
     routes: list[BaseRoute] = [
         *(Route(path, graphql) for path in GRAPHQL_PATHS),
+        *(WebSocketRoute(path, socket) for path in GRAPHQL_PATHS),
         *rest.routes(),
         *v2.routes(),
         *Exports(
@@ -389,6 +459,10 @@ def create_app(settings: Settings | None = None) -> Starlette:
             rate_limit=rate_limit,
         )
         routes += [Route("/", to_the_page), translate.route(), graphiql.route()]
+    if settings.webhook_secret:
+        secret = settings.webhook_secret.get_secret_value()
+        webhooks = WebhookEndpoint(facade.opened_live, secret, max_body_bytes=settings.max_body_bytes)
+        routes.append(webhooks.route())
     if settings.usage_key:
         routes.append(UsageEndpoint(usage, settings.usage_key.get_secret_value()).route())
     routes.append(rest.unknown())
@@ -396,6 +470,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
     middleware = [
         Middleware(Prefixed),
         Middleware(HotLayer, hot),
+        Middleware(Normalizes),
         Middleware(CountsRequests, draining),
         Middleware(RequestLog, access, metrics, legacy),
     ]
@@ -403,31 +478,19 @@ def create_app(settings: Settings | None = None) -> Starlette:
         middleware.append(Middleware(Audited, audit))
     if settings.trusts_its_network:
         middleware.append(Middleware(LocalHosts, settings.host))
-    if settings.cors_origins:
+    if origins:
         middleware.append(
             Middleware(
                 CORSMiddleware,
-                allow_origins=settings.cors_origins,
+                allow_origins=origins.listed,
+                allow_origin_regex=origins.pattern,
                 allow_methods=["GET", "POST"],
-                allow_headers=[
-                    "Authorization",
-                    "X-API-Key",
-                    "Content-Type",
-                    "X-Request-Id",
-                    "Cache-Control",
-                    "X-Apollo-Operation-Name",
-                    "Apollo-Require-Preflight",
-                ],
-                expose_headers=[
-                    "X-Cache",
-                    "X-Upstream-Calls",
-                    "Age",
-                    "X-Request-Id",
-                    "ETag",
-                    "Retry-After",
-                    "X-Successor-Operation",
-                    "X-Resolved-Span",
-                ],
+                # What a page may add harms nobody: no cookies count here, and tracing libraries add many.
+                allow_headers=["*"],
+                expose_headers=EXPOSED,
             )
         )
-    return Starlette(routes=routes, middleware=middleware, lifespan=lifespan)
+    app = Starlette(routes=routes, middleware=middleware, lifespan=lifespan)
+    # A redirect would repeat the `Host` that the caller wrote.
+    app.router.redirect_slashes = False
+    return app

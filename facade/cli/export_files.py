@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import orjson
 
 from ..export.writers import Format
+from ..spreadsheets import unformulated
 from .failures import WrongUsage
 
 if TYPE_CHECKING:
@@ -146,12 +147,10 @@ def _listed(records: list[dict[str, Any]], format_: Format) -> bytes:
         return b"".join(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in records)
     columns = {name: [_plain(record.get(name)) for record in records] for name in names}
     if format_ is Format.csv:
-        from ..export.writers import shown_in_csv
-
         text = io.StringIO(newline="")
         writer = csv.writer(text)
         writer.writerow(names)
-        writer.writerows([shown_in_csv(cell) for cell in row] for row in zip(*columns.values(), strict=True))
+        writer.writerows([unformulated(cell) for cell in row] for row in zip(*columns.values(), strict=True))
         return text.getvalue().encode()
     from ..export.arrow import table_of, written
 

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import orjson
 
+from ..spreadsheets import unformulated
 from .schema import Run, Table, texts_of_times
 
 
@@ -29,8 +30,6 @@ MEDIA_TYPES = {
     Format.arrow: "application/vnd.apache.arrow.stream",
     Format.parquet: "application/vnd.apache.parquet",
 }
-# What a spreadsheet would run as a formula begins so.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 class NeedsPyarrow(Exception):  # noqa: N818 -- named as it is
@@ -81,7 +80,7 @@ class CsvWriter:
         written = io.StringIO(newline="")
         writer = csv.writer(written)
         for run in runs:
-            writer.writerows(zip(*_columns(self._table, run, shown_in_csv), strict=False))
+            writer.writerows(zip(*_columns(self._table, run, unformulated), strict=False))
         return written.getvalue().encode()
 
     def end(self) -> bytes:
@@ -117,11 +116,6 @@ class NdjsonWriter:
     def fail(self, code: str, message: str) -> bytes:
         # Without the line's end.
         return orjson.dumps({"error": {"code": code, "message": message}})[:-1]
-
-
-def shown_in_csv(cell: Any) -> Any:
-    """A text that a spreadsheet would run, with the quote before it that keeps it a text."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 
 def _columns(table: Table, run: Run, shown: Any) -> Iterable[Iterable[Any]]:

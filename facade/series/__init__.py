@@ -3,6 +3,7 @@
 Knows bodies, windows and rows; may not know GraphQL, assets, or who asks beyond the caller that it passes on.
 """
 
+from .about import why_apart
 from .calls import ReportCalls, Sizes, halves, read_csv
 from .columns import LABELS, ORDER, Column, order_of, texts_of
 from .detections import MACS_A_CALL, DetectionsReader
@@ -50,6 +51,7 @@ __all__ = [
     "resolve_report",
     "resolve_span",
     "texts_of",
+    "why_apart",
     "why_whole",
     "window_of",
     "with_open",
