@@ -114,13 +114,6 @@ def test_reasons_are_in_plain_words(explain, token) -> None:
     assert "whole, not by segments: `create_empty` depends on the whole span" in reasons(OPERATIONS[18])
 
 
-def test_what_only_an_answer_can_tell_is_said_as_such(explain, token) -> None:
-    explain("{ sensors { data { id } } }", "analyze", token)
-    told, _, _ = explain(SENSORS % f"detections({SPAN}) {{ heatmap_v2 }}", "plan", token)
-    [call] = told["calls"]
-    assert "a call for each sensor besides, where the answer does not say whose its cells are" in call["reasons"]
-
-
 def test_what_the_store_holds_is_counted(explain, token) -> None:
     query = "{ report(filter: %s, %s) { rows { value } } }"
     explain(query % (BODY, HOURS), "analyze", token)
