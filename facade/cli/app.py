@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from . import cache, check, explain, inventory, query, sandbox, schema, serve, translate, usage, watch
+from . import cache, check, explain, export, inventory, query, sandbox, schema, serve, translate, usage, watch
 from .failures import Failure
 
 # Typer carries its own click and does not export the base of click's exceptions; BadParameter is one of them.
@@ -21,6 +21,7 @@ app.command("sandbox")(sandbox.sandbox)
 app.command("schema")(schema.schema)
 app.command("check")(check.check)
 app.command("cache")(cache.cache)
+app.add_typer(export.app, name="export")
 app.command("query")(query.query)
 app.command("explain")(explain.explain)
 app.command("inventory")(inventory.inventory)
