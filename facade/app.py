@@ -3,10 +3,10 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from datetime import timedelta
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import stamina.instrumentation
 import structlog
@@ -52,6 +52,10 @@ from .web.shadow import Shadow
 from .web.translating import TranslateEndpoint
 from .web.usage import CountsLegacy, UsageEndpoint
 from .web.v2 import V2
+
+if TYPE_CHECKING:
+    from .agents import Agents
+    from .agents.endpoint import AgentsEndpoint
 
 log = structlog.get_logger(__name__)
 
@@ -222,6 +226,35 @@ def _tracer(settings: Settings) -> tracing.Tracer | None:
         raise SettingsError(f"FACADE_OTEL: {exc}") from exc
 
 
+def agents_of(settings: Settings, facade: Facade, needed_by: str, trusted: Trusted | None = None) -> "Agents":
+    """Return what assistants may call. Raises `SettingsError` where the extra is not installed."""
+    try:
+        from .agents import Agents  # noqa: PLC0415 -- the protocol's SDK is an extra
+    except ImportError:
+        raise SettingsError(f"{needed_by} needs: pip install 'butlr-graphql-facade[mcp]'") from None
+    trusted = trusted or _trusted(settings)
+    return Agents(facade.engine, introspection=settings.introspection, documents=trusted.texts if trusted else None)
+
+
+def _agents_endpoint(
+    settings: Settings, facade: Facade, admission: Admission, metrics: Metrics, trusted: Trusted | None
+) -> "AgentsEndpoint | None":
+    if not settings.mcp:
+        return None
+    agents = agents_of(settings, facade, "FACADE_MCP", trusted)
+    from .agents.endpoint import AgentsEndpoint  # noqa: PLC0415 -- the same
+
+    return AgentsEndpoint(
+        agents,
+        facade.opened_services,
+        admission,
+        max_body_bytes=settings.max_body_bytes,
+        operation_timeout=settings.operation_timeout,
+        cors_origins=settings.cors_origins,
+        metrics=metrics,
+    )
+
+
 async def _close_tracer() -> None:
     if tracer := tracing.tracer():
         # It waits for what it exports to.
@@ -273,7 +306,7 @@ async def _under_way(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def create_app(settings: Settings | None = None) -> Starlette:
+def create_app(settings: Settings | None = None) -> Starlette:  # noqa: PLR0915 -- the wiring, part by part
     """Return the ASGI app. Raises `SettingsError` for a wrong setting."""
     settings = settings or load()
     _watch(settings)
@@ -311,7 +344,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         async with facade.opened():
             callers[:] = [facade.callers()]
             behind = [usage.run(), metrics.run(), *([shadow.run()] if shadow else [])]
-            async with _under_way(*behind):
+            async with _under_way(*behind), assistants.running() if assistants else nullcontext():
                 with draining.heard():
                     # For the server's connections, which may answer ahead of the app.
                     _say(settings, "started")
@@ -330,6 +363,8 @@ def create_app(settings: Settings | None = None) -> Starlette:
         rate_limit=rate_limit,
         cors_origins=settings.cors_origins,
     )
+    trusted = _trusted(settings)
+    assistants = _agents_endpoint(settings, facade, admission, metrics, trusted)
     graphql = GraphQLEndpoint(
         facade.engine,
         facade.opened_services,
@@ -337,7 +372,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         graphiql=graphiql,
         max_body_bytes=settings.max_body_bytes,
         operation_timeout=settings.operation_timeout,
-        documents=_trusted(settings),
+        documents=trusted,
         cors_origins=settings.cors_origins,
         metrics=metrics,
         draining=draining,
@@ -379,6 +414,8 @@ def create_app(settings: Settings | None = None) -> Starlette:
         routes += [Route("/", to_the_page), translate.route(), graphiql.route()]
     if settings.usage_key:
         routes.append(UsageEndpoint(usage, settings.usage_key.get_secret_value()).route())
+    if assistants:
+        routes.append(assistants.route())
     routes.append(rest.unknown())
     legacy = CountsLegacy(usage, metrics, tenant_claim=settings.jwt_tenant_claim)
     middleware = [

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from . import cache, check, inventory, query, sandbox, schema, serve, translate, usage
+from . import cache, check, inventory, mcp, query, sandbox, schema, serve, translate, usage
 from .failures import Failure
 
 # Typer carries its own click and does not export the base of click's exceptions; BadParameter is one of them.
@@ -24,6 +24,7 @@ app.command("query")(query.query)
 app.command("inventory")(inventory.inventory)
 app.command("translate")(translate.translate)
 app.command("usage")(usage.usage)
+app.command("mcp")(mcp.mcp)
 
 
 def _version(wanted: bool) -> None:
