@@ -14,10 +14,10 @@ RUN python -m venv /opt/facade \
     && /opt/facade/bin/pip install --no-cache-dir --require-hashes -r requirements/runtime.txt \
     && python -m venv /opt/build \
     && /opt/build/bin/pip install --no-cache-dir --require-hashes -r requirements/build.txt
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY facade/ facade/
 COPY --from=page /src/facade/web/graphiql/ facade/web/graphiql/
-RUN /opt/build/bin/hatchling build -t wheel -d dist \
+RUN REQUIRE_PAGE=1 /opt/build/bin/hatchling build -t wheel -d dist \
     && /opt/facade/bin/pip install --no-cache-dir --no-deps dist/*.whl
 
 FROM python:3.11-slim

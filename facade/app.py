@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Container, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from datetime import timedelta
 from importlib.metadata import version
@@ -14,13 +14,14 @@ from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from . import logs, tracing
 from .assets import AssetSource, build_source, part_of
 from .butlr import Butlr, Http, ServiceTokens
 from .cache import Store, open_store
 from .legacy.usage import Usage
+from .live import Live
 from .loaders import Reports, Services
 from .schema import Engine, Limits, build_schema
 from .series import DetectionsReader, Labels
@@ -32,17 +33,21 @@ from .upstream.verifying import Verifier
 from .web.admission import Admission
 from .web.arrival import Arrival
 from .web.audit import Audited, AuditLog
+from .web.butlr_webhooks import WebhookEndpoint
 from .web.callers import Callers
 from .web.demo import DEMO
-from .web.documents import Trusted, read_manifest
+from .web.documents import Persisted, Trusted, read_manifest
 from .web.draining import CountsRequests, Draining
 from .web.graphiql import GraphiQL, to_the_page
 from .web.graphql import GraphQLEndpoint
-from .web.guard import LocalHosts
+from .web.guard import LocalHosts, Origins
 from .web.health import Health
 from .web.hot import Hot
 from .web.hot_layer import HotLayer
+from .web.live import Streams
+from .web.live_socket import SocketEndpoint
 from .web.metrics import Metrics
+from .web.normalizing import Normalizes
 from .web.prefix import Prefixed
 from .web.rates import RateLimit
 from .web.reference import Reference
@@ -61,6 +66,23 @@ log = structlog.get_logger(__name__)
 
 # The second is the one of Butlr's own GraphQL API.
 GRAPHQL_PATHS = ("/graphql", "/api/v3/graphql")
+# What a page may read of an answer, beside what every page may.
+EXPOSED = (
+    "Age",
+    "Deprecation",
+    "ETag",
+    "Link",
+    "Retry-After",
+    "Sunset",
+    "WWW-Authenticate",
+    "X-Cache",
+    "X-Cost",
+    "X-Cost-Limit",
+    "X-Request-Id",
+    "X-Resolved-Span",
+    "X-Successor-Operation",
+    "X-Upstream-Calls",
+)
 
 # It would log each retry by itself; what came of them is in the error, the access log and the readiness.
 stamina.instrumentation.set_on_retry_hooks(())
@@ -83,6 +105,7 @@ class Facade:
             introspection=settings.introspection,
         )
         self.services: Services | None = None
+        self.live: Live | None = None
         self.service: Service | None = None
         self.verifier: Verifier | None = None
 
@@ -134,10 +157,19 @@ class Facade:
                 assets=source,
                 native=part_of(source, "native"),
             )
+            live = Live(
+                store,
+                source,
+                every=settings.live_every,
+                most=settings.live_max,
+                recheck=settings.token_recheck,
+                wall=upstream.clock,
+            )
+            self.live = await stack.enter_async_context(live.running())
             try:
                 yield self
             finally:
-                self.services = None
+                self.services = self.live = None
 
     def _source(self, upstream: Upstream, labels: Labels) -> AssetSource:
         settings = self.settings
@@ -156,6 +188,11 @@ class Facade:
         if self.services is None:
             raise RuntimeError("the facade is not open")
         return self.services
+
+    def opened_live(self) -> Live:
+        if self.live is None:
+            raise RuntimeError("the facade is not open")
+        return self.live
 
     def callers(self) -> Callers:
         return Callers(
@@ -237,7 +274,12 @@ def agents_of(settings: Settings, facade: Facade, needed_by: str, trusted: Trust
 
 
 def _agents_endpoint(
-    settings: Settings, facade: Facade, admission: Admission, metrics: Metrics, trusted: Trusted | None
+    settings: Settings,
+    facade: Facade,
+    admission: Admission,
+    metrics: Metrics,
+    trusted: Trusted | None,
+    origins: Container[str],
 ) -> "AgentsEndpoint | None":
     if not settings.mcp:
         return None
@@ -250,7 +292,7 @@ def _agents_endpoint(
         admission,
         max_body_bytes=settings.max_body_bytes,
         operation_timeout=settings.operation_timeout,
-        cors_origins=settings.cors_origins,
+        cors_origins=origins,
         metrics=metrics,
     )
 
@@ -306,12 +348,22 @@ async def _under_way(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def create_app(settings: Settings | None = None) -> Starlette:  # noqa: PLR0915 -- the wiring, part by part
+def _page(settings: Settings) -> GraphiQL | None:
+    """GraphiQL; None, with a warning, where its bundle was not built, as in an install from a checkout by pip alone."""
+    try:
+        return GraphiQL(sandbox=DEMO if settings.demo else None)
+    except FileNotFoundError:
+        log.warning("graphiql.not_built", mend="run `make web-ui`; all else is served without the page")
+        return None
+
+
+def create_app(settings: Settings | None = None) -> Starlette:  # noqa: PLR0915 -- wiring
     """Return the ASGI app. Raises `SettingsError` for a wrong setting."""
     settings = settings or load()
     _watch(settings)
     metrics = Metrics()
     facade = Facade(settings, metrics)
+    metrics.live(lambda: facade.live.counts if facade.live else None)
     callers: list[Callers] = []
     rate_limit = _rate_limit(settings)
 
@@ -356,15 +408,35 @@ def create_app(settings: Settings | None = None) -> Starlette:  # noqa: PLR0915 
         if rate_limit:
             await rate_limit.aclose()
 
-    graphiql = GraphiQL(sandbox=DEMO if settings.demo else None) if settings.graphiql else None
+    origins = Origins(settings.cors_origins, with_loopback=settings.demo)
+    graphiql = _page(settings) if settings.graphiql else None
     admission = Admission(
         lambda: callers[0],
         lambda caller: facade.opened_services().upstream.accepted(caller),  # noqa: PLW0108 -- not open yet
         rate_limit=rate_limit,
-        cors_origins=settings.cors_origins,
+        cors_origins=origins,
     )
     trusted = _trusted(settings)
-    assistants = _agents_endpoint(settings, facade, admission, metrics, trusted)
+    documents = trusted or Persisted()
+    assistants = _agents_endpoint(settings, facade, admission, metrics, trusted, origins)
+    streams = Streams(
+        facade.engine,
+        facade.opened_services,
+        facade.opened_live,
+        draining=draining,
+        metrics=metrics,
+        operation_timeout=settings.operation_timeout,
+    )
+    socket = SocketEndpoint(
+        facade.engine,
+        streams,
+        admission,
+        max_body_bytes=settings.max_body_bytes,
+        documents=documents,
+        cors_origins=origins,
+        draining=draining,
+        audit=audit,
+    )
     graphql = GraphQLEndpoint(
         facade.engine,
         facade.opened_services,
@@ -372,10 +444,12 @@ def create_app(settings: Settings | None = None) -> Starlette:  # noqa: PLR0915 
         graphiql=graphiql,
         max_body_bytes=settings.max_body_bytes,
         operation_timeout=settings.operation_timeout,
-        documents=trusted,
-        cors_origins=settings.cors_origins,
+        documents=documents,
+        cors_origins=origins,
         metrics=metrics,
         draining=draining,
+        streams=streams,
+        explain=settings.explain,
     )
     rest = LegacyRest(
         facade.opened_services,
@@ -396,6 +470,7 @@ def create_app(settings: Settings | None = None) -> Starlette:  # noqa: PLR0915 
     health = Health(lambda: facade.services, draining)
     routes: list[BaseRoute] = [
         *(Route(path, graphql) for path in GRAPHQL_PATHS),
+        *(WebSocketRoute(path, socket) for path in GRAPHQL_PATHS),
         *rest.routes(),
         *v2.routes(),
         *Reference(refresh_path=settings.refresh_path).routes(),
@@ -412,6 +487,10 @@ def create_app(settings: Settings | None = None) -> Starlette:  # noqa: PLR0915 
             rate_limit=rate_limit,
         )
         routes += [Route("/", to_the_page), translate.route(), graphiql.route()]
+    if settings.webhook_secret:
+        secret = settings.webhook_secret.get_secret_value()
+        webhooks = WebhookEndpoint(facade.opened_live, secret, max_body_bytes=settings.max_body_bytes)
+        routes.append(webhooks.route())
     if settings.usage_key:
         routes.append(UsageEndpoint(usage, settings.usage_key.get_secret_value()).route())
     if assistants:
@@ -421,6 +500,7 @@ def create_app(settings: Settings | None = None) -> Starlette:  # noqa: PLR0915 
     middleware = [
         Middleware(Prefixed),
         Middleware(HotLayer, hot),
+        Middleware(Normalizes),
         Middleware(CountsRequests, draining),
         Middleware(RequestLog, access, metrics, legacy),
     ]
@@ -428,30 +508,19 @@ def create_app(settings: Settings | None = None) -> Starlette:  # noqa: PLR0915 
         middleware.append(Middleware(Audited, audit))
     if settings.trusts_its_network:
         middleware.append(Middleware(LocalHosts, settings.host))
-    if settings.cors_origins:
+    if origins:
         middleware.append(
             Middleware(
                 CORSMiddleware,
-                allow_origins=settings.cors_origins,
+                allow_origins=origins.listed,
+                allow_origin_regex=origins.pattern,
                 allow_methods=["GET", "POST"],
-                allow_headers=[
-                    "Authorization",
-                    "X-API-Key",
-                    "Content-Type",
-                    "X-Request-Id",
-                    "Cache-Control",
-                    "X-Apollo-Operation-Name",
-                    "Apollo-Require-Preflight",
-                ],
-                expose_headers=[
-                    "X-Cache",
-                    "X-Upstream-Calls",
-                    "Age",
-                    "X-Request-Id",
-                    "ETag",
-                    "Retry-After",
-                    "X-Successor-Operation",
-                ],
+                # What a page may add harms nobody: no cookies count here, and tracing libraries add many.
+                allow_headers=["*"],
+                expose_headers=EXPOSED,
             )
         )
-    return Starlette(routes=routes, middleware=middleware, lifespan=lifespan)
+    app = Starlette(routes=routes, middleware=middleware, lifespan=lifespan)
+    # A redirect would repeat the `Host` that the caller wrote.
+    app.router.redirect_slashes = False
+    return app

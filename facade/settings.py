@@ -1,6 +1,9 @@
 """Settings: the only reader of the environment (and of a `.env` file)."""
 
 import ipaddress
+import os
+import re
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -10,6 +13,7 @@ from limits import parse_many as parse_rates
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from . import environment
 from .assets import check_names
 from .butlr import REFRESH_PATH, parse_duration
 
@@ -23,6 +27,13 @@ _BYTES = {
     "MIB": 1024**2,
     "GIB": 1024**3,
 }
+
+
+ENV_FILE = ".env"
+# What the examples in `deploy/` hold where a secret belongs.
+_PLACEHOLDER = re.compile(r"change[-_ ]?me", re.IGNORECASE)
+# Words of pydantic that tell an operator nothing.
+_FRAMEWORK = re.compile(r"^Value error, | after validation")
 
 
 class SettingsError(Exception):
@@ -64,6 +75,15 @@ def _base_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _origin(value: str) -> str:
+    """An origin as browsers write it, or `*`."""
+    if value != "*" and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/?#@\sA-Z]+", value):
+        raise ValueError(
+            f"{value!r} is no origin: write it as browsers do, such as https://dashboard.example, without a path"
+        )
+    return value
+
+
 def _unset(value: Any) -> Any:
     """What is empty is unset."""
     return None if value == "" else value
@@ -74,6 +94,11 @@ def _address(value: str | None) -> str | None:
     if not value:
         return None
     return value if _base_url(value) else None
+
+
+def _unbracketed(value: str) -> str:
+    """A host as URLs write it, `[::1]`, without its brackets."""
+    return value[1:-1] if value.startswith("[") and value.endswith("]") else value
 
 
 def _rate(value: str | None) -> str | None:
@@ -91,6 +116,7 @@ Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
 # Zero, never, is a choice here.
 SecondsOrZero = Annotated[float, BeforeValidator(_seconds), Field(ge=0)]
 Bytes = Annotated[int, BeforeValidator(_bytes), Field(gt=0)]
+Origin = Annotated[str, AfterValidator(_origin)]
 Listed = Annotated[list[str], NoDecode, BeforeValidator(_listed)]
 
 
@@ -101,7 +127,15 @@ def setting(name: str, default: Any, **constraints: Any) -> Any:
 class Settings(BaseSettings):
     """Every setting of the facade. `docs/operating.md` describes each one; a test keeps it complete."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", populate_by_name=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_file=ENV_FILE,
+        # Windows' editors begin a file with a mark.
+        env_file_encoding="utf-8-sig",
+        env_ignore_empty=True,
+        extra="ignore",
+        populate_by_name=True,
+        hide_input_in_errors=True,
+    )
 
     base_url: Annotated[str, AfterValidator(_base_url)] = setting("BUTLR_BASE_URL", "https://api.butlr.io")
     client_id: str | None = setting("BUTLR_CLIENT_ID", None)
@@ -148,13 +182,17 @@ class Settings(BaseSettings):
     rate_limit: Annotated[str | None, AfterValidator(_rate)] = setting("FACADE_RATE_LIMIT", None)
     incremental: bool = setting("FACADE_INCREMENTAL", False)
     introspection: bool = setting("FACADE_INTROSPECTION", True)
+    explain: bool = setting("FACADE_EXPLAIN", True)
     graphiql: bool = setting("FACADE_GRAPHIQL", True)
     forward_unknown: bool = setting("FACADE_FORWARD_UNKNOWN", False)
     # A key of the operator's: what it opens tells of all tenants.
     usage_key: Annotated[SecretStr | None, BeforeValidator(_unset)] = setting("FACADE_USAGE_KEY", None, min_length=16)
     shadow: float = setting("FACADE_SHADOW", 0.0, ge=0, le=1)
     trusted_documents: Path | None = setting("FACADE_TRUSTED_DOCUMENTS", None)
-    cors_origins: Listed = setting("FACADE_CORS_ORIGINS", [])
+    live_every: Seconds = setting("FACADE_LIVE_EVERY", 60.0)
+    live_max: int = setting("FACADE_LIVE_MAX", 1000, ge=0)
+    webhook_secret: Annotated[SecretStr | None, BeforeValidator(_unset)] = setting("FACADE_WEBHOOK_SECRET", None)
+    cors_origins: Annotated[list[Origin], NoDecode, BeforeValidator(_listed)] = setting("FACADE_CORS_ORIGINS", [])
     extra_measurements: Listed = setting("FACADE_EXTRA_MEASUREMENTS", [])
     # A file, or `stderr`.
     audit_log: str | None = setting("FACADE_AUDIT_LOG", None)
@@ -166,7 +204,7 @@ class Settings(BaseSettings):
 
     mcp: bool = setting("FACADE_MCP", False)
 
-    host: str = setting("FACADE_HOST", "127.0.0.1")
+    host: Annotated[str, AfterValidator(_unbracketed)] = setting("FACADE_HOST", "127.0.0.1")
     port: int = setting("FACADE_PORT", 8000, ge=0, le=65535)
     workers: int = setting("FACADE_WORKERS", 1, ge=1)
 
@@ -185,6 +223,21 @@ class Settings(BaseSettings):
         check_names(self.assets, inventory_path=self.inventory)
         return self
 
+    def require_own_values(self) -> None:
+        """Refuse what the examples in `deploy/` hold where a secret belongs."""
+        for name, value in self._texts():
+            if _PLACEHOLDER.search(value):
+                raise SettingsError(f"{name}: it still holds the example's placeholder; put a value of your own there")
+
+    def _texts(self) -> Iterator[tuple[str, str]]:
+        """Each text that a setting holds, with the setting's name."""
+        for field, info in type(self).model_fields.items():
+            value = getattr(self, field)
+            for one in value if isinstance(value, list) else (value,):
+                text = one.get_secret_value() if isinstance(one, SecretStr) else one
+                if isinstance(text, str):
+                    yield str(info.validation_alias), text
+
     @property
     def is_cache_shared(self) -> bool:
         return not self.cache_url.get_secret_value().startswith("memory://")
@@ -197,7 +250,12 @@ class Settings(BaseSettings):
     def require_safe_host(self) -> None:
         """Refuse to lend the facade's own login to a network that nobody checks."""
         guarded = self.api_keys or self.allow_anonymous
-        if (self.auth == "service" or self.demo) and not guarded and not _is_loopback(self.host):
+        if self.demo and not guarded and not _is_loopback(self.host):
+            raise SettingsError(
+                f"--sandbox serves whoever asks as its demo client, and {self.host} is not loopback. Leave --host "
+                "(FACADE_HOST) out, or set FACADE_API_KEYS, or FACADE_ALLOW_ANONYMOUS=true if that is meant."
+            )
+        if self.auth == "service" and not guarded and not _is_loopback(self.host):
             raise SettingsError(
                 f"FACADE_HOST: {self.host} is not loopback, and FACADE_AUTH=service would let anyone there read "
                 "with this facade's login. Set FACADE_API_KEYS, or FACADE_ALLOW_ANONYMOUS=true if that is meant."
@@ -215,10 +273,19 @@ def _is_loopback(host: str) -> bool:
 
 def load(**overrides: Any) -> Settings:
     """Return the settings. Raises `SettingsError`."""
+    known = {str(info.validation_alias) for info in Settings.model_fields.values()}
     try:
-        return Settings(**{name: value for name, value in overrides.items() if value is not None})
+        given = [*os.environ, *environment.names_in(Path(ENV_FILE))]
+    except environment.UnreadableEnv as exc:
+        raise SettingsError(str(exc)) from exc
+    if (said := environment.unknown(given, known)) is not None:
+        raise SettingsError(said)
+    try:
+        settings = Settings(**{name: value for name, value in overrides.items() if value is not None})
     except ValidationError as exc:
         first = exc.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else ""
-        reason = str(first["msg"]).removeprefix("Value error, ")
+        reason = _FRAMEWORK.sub("", str(first["msg"]))
         raise SettingsError(f"{name}: {reason}" if name else reason) from None
+    settings.require_own_values()
+    return settings

@@ -1,6 +1,6 @@
 """`/mcp`: streamable HTTP without sessions, so that any replica answers any request."""
 
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Container
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -39,7 +39,7 @@ class AgentsEndpoint:
         *,
         max_body_bytes: int,
         operation_timeout: float | None = None,
-        cors_origins: Collection[str] = (),
+        cors_origins: Container[str] = (),
         metrics: Metrics | None = None,
     ) -> None:
         self._agents = agents

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import re
 import time
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -153,7 +154,9 @@ def parse_retry_after(value: str | None, now: float | None = None) -> float | No
     if re.fullmatch(r"[0-9]+(\.[0-9]+)?", value):
         return min(float(value), MAX_RETRY_AFTER)
     try:
-        moment = parsedate_to_datetime(value).timestamp()
+        date = parsedate_to_datetime(value)
+        # asctime names no zone, and means UTC (RFC 9110, 5.6.7).
+        moment = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None
     return min(max(moment - (time.time() if now is None else now), 0.0), MAX_RETRY_AFTER)
@@ -163,6 +166,8 @@ _CLASS_BY_STATUS: dict[int, type[ButlrError]] = {
     401: Unauthenticated,
     403: Forbidden,
     404: NotFound,
+    # Of a proxy on the way, never of Butlr: what the caller asked is not at fault.
+    407: UpstreamUnavailable,
     408: UpstreamTimeout,
     429: RateLimited,
     504: UpstreamTimeout,
@@ -212,6 +217,8 @@ _MESSAGES: dict[type[ButlrError], str] = {
 
 
 def _message(kind: type[ButlrError], status: int, path: str, detail: str, wait: float | None) -> str:
+    if status == 407:
+        return f"The proxy on the way to Butlr asks for a login (407 on {path}). Put it into HTTPS_PROXY."
     because = f": {detail.rstrip('.')}" if detail else ""
     return _MESSAGES[kind].format(where=f"({status} on {path})", because=because, wait=wait or 0)
 

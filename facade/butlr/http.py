@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import urllib.request
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -25,6 +25,7 @@ from .errors import (
     error_for_status,
 )
 from .packed import PACKED_AT_ONCE, PACKED_FROM, Packed
+from .proxies import proxy_for
 
 MAX_BODY_BYTES = 256 * 1024 * 1024
 # Times as much may come where it is packed.
@@ -311,7 +312,12 @@ def _checked_token(token: str, path: str) -> str:
 
 def _transport(base: httpx.URL, connections: int) -> AiohttpTransport:
     # httpx's own transport is quadratic in its open connections.
-    context = httpx.create_ssl_context()
+    try:
+        context = httpx.create_ssl_context()
+    except OSError as exc:
+        # Of a missing file httpx tells nothing, of one that holds no certificate OpenSSL tells in its own words.
+        named = os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")
+        raise ValueError(f"SSL_CERT_FILE: no certificates can be read from {named}") from exc
     return AiohttpTransport(verify=context, proxy=_proxy(base), client=_session_factory(context, connections))
 
 
@@ -330,14 +336,5 @@ def _session_factory(context: object, connections: int) -> Callable[[], aiohttp.
 def _proxy(base: httpx.URL) -> httpx.Proxy | None:
     """The environment's proxy for the one host we call, or None."""
     # httpx would look for itself only if it built its own transport.
-    if urllib.request.proxy_bypass(base.netloc.decode("ascii")):
-        return None
-    proxies = urllib.request.getproxies()
-    address = proxies.get(base.scheme) or proxies.get("all")
-    if not address:
-        return None
-    if "://" not in address:
-        address = f"http://{address}"
-    if not address.startswith(("http://", "https://")):
-        raise ValueError(f"the proxy for {base.host} must be an http:// or https:// address")
-    return httpx.Proxy(address)
+    address = proxy_for(str(base))
+    return httpx.Proxy(address) if address else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import ssl
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal, TypeVar
@@ -25,7 +26,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 T = TypeVar("T")
-Kind = Literal["get", "set", "delete", "lease", "news"]
+Kind = Literal["get", "set", "delete", "lease", "news", "stream"]
 
 log = structlog.get_logger(__name__)
 
@@ -215,8 +216,15 @@ def reason(exc: Exception) -> str:
     origin: BaseException | None = exc
     while origin is not None and not isinstance(origin, OSError):
         origin = origin.__cause__ or origin.__context__
-    if isinstance(origin, socket.gaierror):
-        return "host not found"
-    if isinstance(origin, OSError) and origin.errno:
-        return os.strerror(origin.errno).lower()
-    return "connection lost"
+    return _reason_of_os(origin) if origin is not None else "connection lost"
+
+
+def _reason_of_os(origin: OSError) -> str:
+    match origin:
+        case ssl.SSLCertVerificationError():
+            return "its certificate is not trusted; if a private authority signs, set SSL_CERT_FILE"
+        case ssl.SSLError():
+            return "TLS failed"
+        case socket.gaierror():
+            return "host not found"
+    return os.strerror(origin.errno).lower() if origin.errno else "connection lost"

@@ -1,12 +1,13 @@
 """The commands put together, and the one place where what they raise becomes a line and an exit code."""
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
-from . import cache, check, inventory, mcp, query, sandbox, schema, serve, translate, usage
+from . import cache, check, explain, inventory, mcp, query, sandbox, schema, serve, translate, usage, watch
 from .failures import Failure
 
 # Typer carries its own click and does not export the base of click's exceptions; BadParameter is one of them.
@@ -21,10 +22,12 @@ app.command("schema")(schema.schema)
 app.command("check")(check.check)
 app.command("cache")(cache.cache)
 app.command("query")(query.query)
+app.command("explain")(explain.explain)
 app.command("inventory")(inventory.inventory)
 app.command("translate")(translate.translate)
 app.command("usage")(usage.usage)
 app.command("mcp")(mcp.mcp)
+app.command("watch")(watch.watch)
 
 
 def _version(wanted: bool) -> None:
@@ -50,19 +53,36 @@ def facade(
 def run(args: Sequence[str]) -> int:
     """Run a command and return its exit code: 0 done, 1 failed, 2 wrong usage."""
     try:
-        return app(list(args), prog_name="facade", standalone_mode=False) or 0
+        code: int = app(list(args), prog_name="facade", standalone_mode=False) or 0
+        # Here, for at the end of the process Python would print a traceback.
+        sys.stdout.flush()
     except Failure as failure:
         return _say(str(failure), failure.exit_code)
+    except OSError as error:
+        return _unwritten(error)
     except typer.Abort:
         return _say("Stopped.", 1)
     except _CLICK_EXCEPTION as error:
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "facade"
         return _say(f"{error.format_message().rstrip('.')}. See `{command} --help`.", error.exit_code)
+    return code
 
 
 def main() -> None:
     sys.exit(run(sys.argv[1:]))
+
+
+def _unwritten(error: OSError) -> int:
+    """Say that a file or stdout could not be read or written; a reader who has gone needs no telling."""
+    if not error.filename:
+        # What is still to be written would fail again when Python ends.
+        with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - a device
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        return 1
+    where = f"{error.filename}: " if error.filename else "The output cannot be written: " if error.errno else ""
+    return _say(f"{where}{error.strerror or error}.", 1)
 
 
 def _say(message: str, exit_code: int) -> int:

@@ -4,11 +4,13 @@ import csv
 import io
 import shutil
 import sys
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..spreadsheets import unformulated
 from .failures import Failure, WrongUsage
 from .tables import Table, text
 
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 GAP = "  "
+# Controls, surrogates, and the ends of lines and paragraphs.
+_OBEYED = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_TURNING = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 # Rows of a table that are printed unless all are asked for: half from its beginning and half from its end.
@@ -62,12 +67,17 @@ def write_csv(tables: Sequence[Table]) -> None:
     written = io.StringIO(newline="")
     for table in tables:
         writer = csv.writer(written)
-        writer.writerow(table.header)
-        writer.writerows([text(cell) for cell in cells] for cells in table.cells())
+        writer.writerow(map(unformulated, table.header))
+        writer.writerows([_csv_cell(cell) for cell in cells] for cells in table.cells())
     # Bytes: a text stream would write the line ends of the platform.
     sys.stdout.flush()
     sys.stdout.buffer.write(written.getvalue().encode())
     sys.stdout.buffer.flush()
+
+
+def _csv_cell(cell: Any) -> Any:
+    """Numbers stay numbers; what upstream wrote as text must not become a formula."""
+    return cell if isinstance(cell, int | float) and not isinstance(cell, bool) else unformulated(text(cell))
 
 
 def write_tables(tables: Sequence[Table], *, everything: bool = True) -> None:
@@ -149,8 +159,11 @@ def _write_count(console: "Console", cut: range) -> None:
 
 
 def _plain(value: str) -> str:
-    """Upstream's text may hold what a terminal obeys."""
-    return "".join(char if char.isprintable() else "�" for char in value)
+    """Upstream's text without what a terminal obeys: control characters, and marks that turn the direction of text.
+
+    Wide and unbreakable spaces, and joiners of letters and emoji, are text.
+    """
+    return "".join("�" if unicodedata.category(char) in _OBEYED or char in _TURNING else char for char in value)
 
 
 def _names(tables: Sequence[Table]) -> str:

@@ -56,9 +56,9 @@ def _checked_app(settings: "Settings") -> "Starlette":
         app = create_app(settings)
         with settings_put_to_use():
             asyncio.run(open_and_close())
-    except FileNotFoundError as exc:
+    except OSError as exc:
         raise WrongUsage(
-            "GraphiQL is not built: run `make web-ui`, or set FACADE_GRAPHIQL=false to serve without it."
+            f"{exc.filename or 'A file'}: {exc.strerror or exc}. Check the setting that names it."
         ) from exc
     except SettingsError as exc:
         raise WrongUsage(str(exc)) from exc

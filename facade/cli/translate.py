@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .configured import configured
-from .failures import Failure
+from .failures import Failure, WrongUsage
 from .files import read
 
 if TYPE_CHECKING:
@@ -19,23 +19,45 @@ class Format(StrEnum):
     json = "json"
 
 
+class Language(StrEnum):
+    curl = "curl"
+    fetch = "fetch"
+    apollo = "apollo"
+    python = "python"
+
+
+# As `snippets` names them.
+_SNIPPETS = {
+    Language.curl: "curl",
+    Language.fetch: "fetch",
+    Language.apollo: "Apollo Client",
+    Language.python: "Python",
+}
+
+
 def translate(
     file: Annotated[
         str,
         typer.Argument(
             metavar="FILE|-",
-            help="curl lines, HTTP requests, a JSON body with its path, or a Postman collection; - reads stdin.",
+            help="curl or PowerShell commands, HTTP requests, a JSON body with its path, a Postman collection or a HAR "
+            "file; - reads stdin.",
         ),
     ],
     format_: Annotated[Format, typer.Option("--format", help="How to print the operations.")] = Format.text,
+    lang: Annotated[
+        Language | None, typer.Option("--lang", help="Print only the code in this language, ready to run.")
+    ] = None,
     url: Annotated[
         str, typer.Option(metavar="URL", help="Where the code that is printed asks.")
     ] = "http://127.0.0.1:8000/graphql",
 ) -> None:
     """Print the GraphQL operation that equals a REST request. What has no equal is named on stderr."""
-    from ..legacy import Unreadable, translations
+    from ..legacy import Unreadable, snippets, translations
     from ..schema import build_schema
 
+    if lang is not None and format_ is Format.json:
+        raise WrongUsage("--lang prints code and --format json operations: leave one of them out.")
     settings = configured()
     try:
         found = translations(
@@ -51,6 +73,9 @@ def translate(
         listed = [{"query": one.query, "variables": one.variables} for one in done]
         if listed or found.listed:
             typer.echo(json.dumps(listed if found.listed else listed[0], indent=2, ensure_ascii=False))
+    elif lang is not None:
+        code = (snippets((one.query or "").strip(), one.variables, url)[_SNIPPETS[lang]] for one in done)
+        typer.echo("\n\n".join(code), nl=bool(done))
     else:
         typer.echo("\n\n".join(_text(one, url) for one in done), nl=bool(done))
     if not done:

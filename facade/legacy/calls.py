@@ -3,12 +3,12 @@
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
 from graphql import DocumentNode, GraphQLError, OperationDefinitionNode
-from graphql.execution.values import get_variable_values
 
 from ..butlr import (
     CLIENT_LOGIN_PATH,
@@ -22,6 +22,8 @@ from ..butlr import (
 )
 from ..schema import Engine
 from . import operations, shapes
+from .comments import load_commented
+from .misfits import misfits, unknown_field
 from .operations import DATA_TYPES, DETECTIONS_VARIABLES, REPORT_VARIABLES, STATS_VARIABLES
 from .rest_request import PLACEHOLDER, RestRequest
 from .shapes import Shape
@@ -202,9 +204,9 @@ def _detections(request: RestRequest) -> Call:
     data_types = body.pop("data_types", None)
     if not isinstance(data_types, list) or not data_types:
         raise Untranslatable(f"`data_types` must be a list of {', '.join(DATA_TYPES)}.")
-    for type_ in data_types:
+    for index, type_ in enumerate(data_types):
         if type_ not in DATA_TYPES:
-            raise Untranslatable(f"`data_types` has {type_!r}; known are {', '.join(DATA_TYPES)}.")
+            raise Untranslatable(f"`data_types[{index}]` is none of those known: {', '.join(DATA_TYPES)}.")
     return operations.detections(body.keys(), dict.fromkeys(data_types)).text, body, shapes.detections
 
 
@@ -232,7 +234,7 @@ def _object(request: RestRequest, *, form: bool = False) -> Body:
     if nests_too_deep(text.encode()):
         raise Untranslatable(f"Its body nests too deep: {MOST_LEVELS} levels are the limit.")
     try:
-        body = orjson.loads(text)
+        body = load_commented(text)
     except orjson.JSONDecodeError as exc:
         raise Untranslatable(f"Its body is not JSON: {exc}.") from exc
     if not isinstance(body, dict):
@@ -241,22 +243,33 @@ def _object(request: RestRequest, *, form: bool = False) -> Body:
 
 
 def _refuse_unknown(body: Body, known: Collection[str]) -> None:
-    for name in body:
+    for index, name in enumerate(body):
         if name not in known:
-            raise Untranslatable(f"Its body has `{name}`, which is no field that is known: {', '.join(sorted(known))}.")
+            what = unknown_field(name, index, known)
+            raise Untranslatable(f"Its body has {what} which is no field that is known: {', '.join(sorted(known))}.")
 
 
 def _check(text: str, variables: Mapping[str, Any], engine: Engine, *, suggest: bool) -> None:
     """Raise `Untranslatable` with what is said of an operation or of its variables."""
     document = engine.document(text)
-    refusals: Collection[GraphQLError] = document.errors
-    if document.ast and not refusals:
-        coerced = get_variable_values(
-            engine.schema, _definitions(document.ast), dict(variables), hide_suggestions=not suggest
-        )
-        refusals = coerced if isinstance(coerced, list) else ()
-    if refusals:
-        raise Untranslatable(" ".join(_sentence(error.message) for error in list(refusals)[:3]))
+    said = [_sentence(_without_values(error)) for error in document.errors[:3]]
+    if document.ast and not said:
+        found = misfits(engine.schema, _definitions(document.ast), variables, suggest=suggest)
+        # The first few: a body may hold tens of thousands.
+        said = list(islice(found, 3))
+    if said:
+        raise Untranslatable(" ".join(said))
+
+
+_LITERAL = re.compile(r'"[^"]*"')
+
+
+def _without_values(error: GraphQLError) -> str:
+    """The message of a fault in a document. It quotes names, and no literal."""
+    at = f" (line {error.locations[0].line}, column {error.locations[0].column})" if error.locations else ""
+    if error.message.startswith("Syntax Error"):
+        return f"The GraphQL document has a syntax error{at}"
+    return _LITERAL.sub('"…"', error.message)
 
 
 def _definitions(document: DocumentNode) -> Any:

@@ -4,22 +4,36 @@ import re
 from collections.abc import Iterator
 from urllib.parse import quote
 
-from .rest_request import RestRequest, Unreadable, is_authorizing
-from .shell import commands
+from .cmd import cmd_commands, is_cmd
+from .powershell import has_backticks, powershell_words
+from .rest_request import RestRequest, Unreadable, is_authorizing, named_file
+from .shell import commands as shell_commands
 
 # Options that take a value and say nothing of what is asked, besides those handled below.
 _IGNORED = """
     -A --user-agent -b --cookie -c --cookie-jar -C --continue-at -D --dump-header -e --referer -E --cert -H --header
-    -K --config -m --max-time -o --output -P -Q --quote -r --range -t -u --user -U --proxy-user -w --write-out
-    -x --proxy -y --speed-time -Y --speed-limit -z --time-cond --cacert --capath --cert-type --ciphers --connect-timeout
-    --connect-to --dns-servers --interface --keepalive-time --key --key-type --limit-rate --max-filesize --max-redirs
-    --noproxy --oauth2-bearer --output-dir --pass --pinnedpubkey --proto --proxy-header --resolve --retry
-    --retry-delay --retry-max-time --socks5 --socks5-hostname --tls-max --trace --trace-ascii --unix-socket
+    -h --help -K --config -m --max-time -o --output -P --ftp-port -Q --quote -r --range -t --telnet-option -u --user
+    -U --proxy-user -w --write-out -x --proxy -y --speed-time -Y --speed-limit -z --time-cond --abstract-unix-socket
+    --alt-svc --aws-sigv4 --cacert --capath --cert-type --ciphers --connect-timeout --connect-to --create-file-mode
+    --crlfile --curves --delegation --dns-interface --dns-ipv4-addr --dns-ipv6-addr --dns-servers --doh-url --ech
+    --egd-file --engine --etag-compare --etag-save --expect100-timeout --form-escape --ftp-account
+    --ftp-alternative-to-user --ftp-method --ftp-ssl-ccc-mode --happy-eyeballs-timeout-ms --haproxy-clientip
+    --hostpubmd5 --hostpubsha256 --hsts --interface --ip-tos --ipfs-gateway --keepalive-cnt --keepalive-time --key
+    --key-type --krb --libcurl --limit-rate --local-port --login-options --mail-auth --mail-from --mail-rcpt
+    --max-filesize --max-redirs --netrc-file --noproxy --oauth2-bearer --output-dir --parallel-max --pass
+    --pinnedpubkey --postquote --prequote --preproxy --proto --proto-default --proto-redir --proxy-cacert
+    --proxy-capath --proxy-cert --proxy-cert-type --proxy-ciphers --proxy-crlfile --proxy-header --proxy-key
+    --proxy-key-type --proxy-pass --proxy-pinnedpubkey --proxy-service-name --proxy-tls13-ciphers
+    --proxy-tlsauthtype --proxy-tlspassword --proxy-tlsuser --proxy1.0 --pubkey --random-file --rate
+    --request-target --resolve --retry --retry-delay --retry-max-time --sasl-authzid --service-name --socks4
+    --socks4a --socks5 --socks5-gssapi-service --socks5-hostname --sigalgs --stderr --tftp-blksize --tls-max
+    --tls13-ciphers --tlsauthtype --tlspassword --tlsuser --trace --trace-ascii --trace-config --unix-socket
+    --upload-flags --variable --vlan-priority
 """
 _DATA = frozenset({"-d", "--data", "--data-ascii", "--data-binary", "--data-raw", "--data-urlencode", "--json"})
 _UPLOADS = frozenset({"-F", "--form", "--form-string", "-T", "--upload-file"})
 _CREDENTIALS = frozenset({"-b", "--cookie", "-u", "--user", "--oauth2-bearer"})
-_VALUED = frozenset(_IGNORED.split()) | _DATA | _UPLOADS | {"-X", "--request", "--url"}
+_VALUED = frozenset(_IGNORED.split()) | _DATA | _UPLOADS | {"-X", "--request", "--url", "--url-query"}
 _CURL = re.compile(r"(?:.*/)?curl(?:\.exe)?")
 # Within one line each: over several, the time that a search takes would be the square of their number.
 _CURL_LINE = re.compile(r"^[ \t]*(?:\$[ \t]+)?(?:\w+=\S*[ \t]+)*(?:\S*/)?curl(?:\.exe)?\s", re.MULTILINE)
@@ -30,7 +44,10 @@ def is_curl(text: str) -> bool:
 
 
 def read_curl(text: str) -> list[RestRequest]:
-    """The requests of all curl commands in a text. Raises `Unreadable`."""
+    """The requests of all curl commands in a text, of whatever shell. Raises `Unreadable`."""
+    line = _CURL_LINE.search(text)
+    is_of_cmd = line is not None and is_cmd(text, line.end())
+    commands = cmd_commands if is_of_cmd else powershell_words if has_backticks(text) else shell_commands
     try:
         found = [request for words in commands(text) for request in _requests(words)]
     except ValueError as exc:
@@ -45,17 +62,19 @@ def _requests(words: list[str]) -> Iterator[RestRequest]:
     start = next((index for index, word in enumerate(words) if _CURL.fullmatch(word)), None)
     if start is None or not all(word == "$" or "=" in word for word in words[:start]):
         return
-    method, urls, data, problem = None, list[str](), list[str](), None
+    method, urls, data, asked, problem = None, list[str](), list[str](), list[str](), None
     json, as_query, head, authorized = False, False, False, False
     for option, value in _options(words[start + 1 :]):
         if option in ("-X", "--request"):
             method = value.upper()
         elif option in ("", "--url"):
             urls.append(value)
+        elif option == "--url-query":
+            asked.append(value[1:] if value.startswith("+") else _encoded(value))
         elif option in _DATA:
             json = json or option == "--json"
             if value.startswith("@") and option not in ("--data-raw", "--data-urlencode"):
-                problem = f"Its body is in the file {value[1:]}: put the file's text in place of `{value}`."
+                problem = f"Its body is in {named_file(value[1:])}: put the file's text in place of it and its @."
             data.append(_encoded(value) if option == "--data-urlencode" else value)
         elif option in _UPLOADS:
             problem = "It sends a form or a file; the REST calls take JSON."
@@ -63,14 +82,14 @@ def _requests(words: list[str]) -> Iterator[RestRequest]:
         as_query = as_query or option in ("-G", "--get")
         head = head or option in ("-I", "--head")
     body = ("" if json else "&").join(data) if data else None
+    if as_query:
+        asked = [*([body] if body else []), *asked]
+        body = None
+    default = "HEAD" if head else "GET" if body is None else "POST"
     for url in urls:
-        if as_query:
-            joint = "&" if "?" in url else "?"
-            written = f"{url}{joint}{body}" if body else url
-            yield RestRequest(method or "GET", written, problem=problem, authorized=authorized)
-        else:
-            default = "HEAD" if head else "GET" if body is None else "POST"
-            yield RestRequest(method or default, url, body, problem=problem, authorized=authorized)
+        joint = "" if not asked else "&" if "?" in url else "?"
+        written = f"{url}{joint}{'&'.join(asked)}"
+        yield RestRequest(method or default, written, body, problem=problem, authorized=authorized)
 
 
 def _options(words: list[str]) -> Iterator[tuple[str, str]]:

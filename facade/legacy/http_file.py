@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
-from .rest_request import RestRequest, Unreadable, is_authorizing
+from .rest_request import READ, RestRequest, Unreadable, is_authorizing, named_file
 
 _BREAK = re.compile(r"^###(.*)$", re.MULTILINE)
 _REQUEST_LINE = re.compile(r"(?:([A-Z]+)\s+)?(\S+?)(?:\s+HTTP/[\d.]+)?\s*", re.ASCII)
@@ -12,68 +13,90 @@ _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+\s*:")
 _DEFINITION = re.compile(r"@(\S+?)\s*=\s*(.*)")
 _NAME = re.compile(r"(?:#|//)\s*@name[\s=]+(.+)")
 _VARIABLE = re.compile(r"\{\{([^{}]+)\}\}")
+# Characters that the values of variables may put into the requests of one text.
 LONGEST = 2**20
+_COMMENTS = ("#", "//")
 # Scripts, and where to put the answer: instructions to the editor.
 _INSTRUCTION = re.compile(r"^(?:<>|>>?!?\s|>\s*\{%)")
+
+
+class Values:
+    """Values in place of the `{{names}}` of one text. A value may name others: what they put in is bounded in all."""
+
+    def __init__(self, known: Mapping[str, str] = MappingProxyType({}), *, room: list[int] | None = None) -> None:
+        self._known = known
+        # Shared with the values of folders within.
+        self._room = room if room is not None else [LONGEST]
+
+    def within(self, more: Mapping[str, str]) -> "Values":
+        return Values({**self._known, **more}, room=self._room) if more else self
+
+    def put_into(self, text: str) -> str:
+        """Raises `Unreadable`."""
+        for _ in range(5):
+            text, before = _VARIABLE.sub(self._value, text), text
+            if text == before:
+                break
+        return text
+
+    def _value(self, found: re.Match[str]) -> str:
+        put = self._known.get(found[1].strip())
+        if put is None:
+            return found[0]
+        self._room[0] -= len(put)
+        if self._room[0] < 0:
+            raise Unreadable(f"With the values of its variables it is longer than {LONGEST} characters.")
+        return put
 
 
 def read_http(text: str) -> list[RestRequest]:
     """Raises `Unreadable`."""
     defined = (_DEFINITION.fullmatch(line.strip()) for line in text.splitlines())
-    known = {match[1]: match[2] for match in defined if match}
+    values = Values({match[1]: match[2] for match in defined if match})
     pieces = _BREAK.split(text.replace("\r\n", "\n"))
     titled = zip(["", *pieces[1::2]], pieces[0::2], strict=True)
-    found = [request for title, piece in titled for request in _request(title.strip(), piece, known)]
+    found = [request for title, piece in titled for request in _request(title.strip(), piece, values)]
     if not found:
         raise Unreadable("It holds no request.")
     return found
 
 
-def with_values(text: str, known: Mapping[str, str]) -> str:
-    """Put values in place of the `{{names}}` that are known. A value may name others. Raises `Unreadable`."""
-    room = LONGEST
-
-    def value(found: re.Match[str]) -> str:
-        nonlocal room
-        put = known.get(found[1].strip(), found[0])
-        room -= len(put)
-        if room < 0:
-            # Values that name each other may grow without end.
-            raise Unreadable(f"With the values of its variables it is longer than {LONGEST} characters.")
-        return put
-
-    for _ in range(5):
-        text, before = _VARIABLE.sub(value, text), text
-        if text == before:
+def _request(name: str, piece: str, values: Values) -> Iterator[RestRequest]:
+    lines = iter(piece.split("\n"))
+    first = ""
+    for line in lines:
+        stripped = line.strip()
+        if stripped and not stripped.startswith((*_COMMENTS, "@")):
+            first = stripped
             break
-    return text
-
-
-def _request(name: str, piece: str, known: Mapping[str, str]) -> Iterator[RestRequest]:
-    lines = piece.split("\n")
-    while lines and (not lines[0].strip() or lines[0].lstrip().startswith(("#", "//", "@"))):
-        named = _NAME.fullmatch(lines.pop(0).strip())
-        name = named[1].strip() if named else name
-    if not lines:
+        if named := _NAME.fullmatch(stripped):
+            name = named[1].strip()
+    if not first:
         return
-    line = _REQUEST_LINE.fullmatch(with_values(lines.pop(0).strip(), known))
-    if line is None or not _TARGET.match(line[2]):
+    request_line = _REQUEST_LINE.fullmatch(values.put_into(first))
+    if request_line is None or not _TARGET.match(request_line[2]):
         raise Unreadable(
-            "It is neither a curl command, nor JSON, nor an HTTP request: a request begins with a line such as "
-            "`POST /api/v3/reporting`."
+            f"It is neither a curl command nor anything else that is read ({READ}). An HTTP request begins with a line "
+            "such as `POST /api/v3/reporting`."
         )
-    url = line[2]
-    while lines and lines[0].lstrip().startswith(("?", "&")):
-        url += lines.pop(0).strip()
-    authorized = False
-    while lines and _HEADER.match(lines[0]):
-        authorized = is_authorizing(lines.pop(0)) or authorized
-    body = "\n".join(_body(lines)).strip()
+    url, authorized, body = [request_line[2]], False, list[str]()
+    is_query = True
+    for line in lines:
+        is_query = is_query and line.lstrip().startswith(("?", "&"))
+        if is_query:
+            url.append(line.strip())
+        elif _HEADER.match(line):
+            authorized = is_authorizing(line) or authorized
+        elif not line.lstrip().startswith(_COMMENTS):
+            body = [line, *lines]
+    text = "\n".join(_body(body)).strip()
     problem = None
-    if re.match(r"<[^<>]*$", body):
-        problem = f"Its body is in the file {body[1:].lstrip('@ ').strip()}: put the file's text in its place."
-    text = with_values(body, known) or None
-    yield RestRequest(line[1] or ("GET" if text is None else "POST"), url, text, name, problem, authorized)
+    if re.match(r"<[^<>]*$", text):
+        problem = f"Its body is in {named_file(text[1:].lstrip('@ ').strip())}: put the file's text in its place."
+    written = values.put_into(text) or None
+    yield RestRequest(
+        request_line[1] or ("GET" if written is None else "POST"), "".join(url), written, name, problem, authorized
+    )
 
 
 def _body(lines: list[str]) -> Iterator[str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from .http_file import with_values
+from .http_file import Values
 from .rest_request import RestRequest, Unreadable, is_authorizing
 
 
@@ -15,34 +15,34 @@ def is_collection(value: Any) -> bool:
 
 def read_postman(collection: Mapping[str, Any]) -> list[RestRequest]:
     """The requests of all folders, named by the way to them. Raises `Unreadable`."""
-    found = list(_items(collection, (), {}))
+    found = list(_items(collection, (), Values()))
     if not found:
         raise Unreadable("The collection holds no request.")
     return found
 
 
-def _items(folder: Mapping[str, Any], way: tuple[str, ...], above: Mapping[str, str]) -> Iterator[RestRequest]:
-    known = {**above, **_pairs(folder.get("variable"))}
+def _items(folder: Mapping[str, Any], way: tuple[str, ...], above: Values) -> Iterator[RestRequest]:
+    values = above.within(_pairs(folder.get("variable")))
     for item in _list(folder.get("item")):
         if not isinstance(item, dict):
             continue
         here = (*way, str(item.get("name") or ""))
         if isinstance(item.get("item"), list):
-            yield from _items(item, here, known)
+            yield from _items(item, here, values)
         elif (request := item.get("request")) is not None:
-            yield _request(" / ".join(filter(None, here)), request, known)
+            yield _request(" / ".join(filter(None, here)), request, values)
 
 
-def _request(name: str, request: Any, known: Mapping[str, str]) -> RestRequest:
+def _request(name: str, request: Any, values: Values) -> RestRequest:
     # A request that is nothing but a GET may be written as its URL.
     if isinstance(request, str):
-        return RestRequest("GET", with_values(request, known), name=name)
+        return RestRequest("GET", values.put_into(request), name=name)
     if not isinstance(request, dict):
         return RestRequest("GET", "", name=name, problem="It is no request of a collection of format v2.1.")
-    body, problem = _body(request.get("body"), known)
+    body, problem = _body(request.get("body"), values)
     return RestRequest(
         str(request.get("method") or "GET").upper(),
-        _url(request.get("url"), known),
+        _url(request.get("url"), values),
         body,
         name,
         problem,
@@ -50,9 +50,9 @@ def _request(name: str, request: Any, known: Mapping[str, str]) -> RestRequest:
     )
 
 
-def _url(url: Any, known: Mapping[str, str]) -> str:
+def _url(url: Any, values: Values) -> str:
     if not isinstance(url, dict):
-        return with_values(str(url or ""), known)
+        return values.put_into(str(url or ""))
     written = url.get("raw")
     if not isinstance(written, str):
         host, path = (
@@ -62,10 +62,10 @@ def _url(url: Any, known: Mapping[str, str]) -> str:
         asked = urlencode(_pairs(url.get("query")))
         written = f"{host}/{path.lstrip('/')}{'?' if asked else ''}{asked}"
     # `:id` in the path, with its value beside it.
-    values = _pairs(url.get("variable"))
+    steps_known = _pairs(url.get("variable"))
     base, mark, query = written.partition("?")
-    steps = [_step(step, values) for step in base.split("/")]
-    return with_values("/".join(steps) + mark + query, known)
+    steps = [_step(step, steps_known) for step in base.split("/")]
+    return values.put_into("/".join(steps) + mark + query)
 
 
 def _step(step: str, values: Mapping[str, str]) -> str:
@@ -75,22 +75,22 @@ def _step(step: str, values: Mapping[str, str]) -> str:
     return value if value.startswith("{{") else quote(value, safe="")
 
 
-def _body(body: Any, known: Mapping[str, str]) -> tuple[str | None, str | None]:
+def _body(body: Any, values: Values) -> tuple[str | None, str | None]:
     """The text of a body, or why it cannot be told."""
     if not isinstance(body, dict) or body.get("disabled"):
         return None, None
     mode = body.get("mode")
     if mode == "raw":
-        return with_values(str(body.get("raw") or ""), known) or None, None
+        return values.put_into(str(body.get("raw") or "")) or None, None
     if mode == "urlencoded":
         fields = _pairs(body.get("urlencoded"))
-        return urlencode({name: with_values(value, known) for name, value in fields.items()}), None
+        return urlencode({name: values.put_into(value) for name, value in fields.items()}), None
     if mode == "graphql":
         asked = body.get("graphql")
         variables = asked.get("variables") if isinstance(asked, dict) else None
         query = asked.get("query") if isinstance(asked, dict) else None
-        values = with_values(str(variables or "{}"), known)
-        return f'{{"query": {json.dumps(query)}, "variables": {values}}}', None
+        written = values.put_into(str(variables or "{}"))
+        return f'{{"query": {json.dumps(query)}, "variables": {written}}}', None
     return None, "It sends a form or a file; the REST calls take JSON." if mode else None
 
 

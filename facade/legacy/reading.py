@@ -1,34 +1,69 @@
 """From a pasted text to the REST requests in it, whatever form they have."""
 
+import re
 from typing import Any
 
 import orjson
 
 from ..butlr import MOST_LEVELS, nests_too_deep
+from .comments import load_commented
 from .curl import is_curl, read_curl
+from .har import is_har, is_har_request, read_har, read_har_request
 from .http_file import read_http
 from .postman import is_collection, read_postman
-from .rest_request import RestRequest, Unreadable
+from .powershell import is_powershell, read_powershell
+from .rest_request import READ, RestRequest, Unreadable
+
+# Above a body of Butlr's own samples: `// POST https://api.butlr.io/api/v3/reporting`.
+_TITLE = re.compile(r"(?://|#)[ \t]*(GET|HEAD|POST|PUT|PATCH|DELETE)[ \t]+(\S+)[^\n]*")
 
 
 def read(text: str) -> tuple[list[RestRequest], bool]:
     """The requests, and whether the text is a list of them however many there are. Raises `Unreadable`."""
     text = text.lstrip("\ufeff").strip()
     if not text:
-        raise Unreadable("There is nothing to translate.")
-    if text[0] in "{[" and not text.startswith("{{"):
+        raise Unreadable(f"There is nothing to translate. It reads {READ}.")
+    if _is_json(text):
         return _read_json(text)
-    found = read_curl(text) if is_curl(text) else read_http(text)
+    if (titled := _titled(text)) is not None:
+        return [titled], False
+    read_form = read_curl if is_curl(text) else read_powershell if is_powershell(text) else read_http
+    found = read_form(text)
     return found, len(found) > 1
+
+
+def _is_json(text: str) -> bool:
+    return text[:1] in ("{", "[") and not text.startswith("{{")
+
+
+def _titled(text: str) -> RestRequest | None:
+    """A JSON body below comment lines, of which one is its request line; None where it is not that."""
+    title = None
+    position = 0
+    while text.startswith(("//", "#", "/*", "\n", " ", "\t", "\r"), position) and not text.startswith("###", position):
+        closed = "*/" if text.startswith("/*", position) else "\n"
+        title = title or _TITLE.match(text, position)
+        end = text.find(closed, position)
+        if end < 0:
+            return None
+        position = end + len(closed) if text.startswith(("/", "#"), position) else position + 1
+    if title is None or not _is_json(text[position : position + 2]):
+        return None
+    return RestRequest(title[1], title[2], text[position:])
 
 
 def _read_json(text: str) -> tuple[list[RestRequest], bool]:
     if nests_too_deep(text.encode()):
         raise Unreadable(f"Its JSON nests too deep: {MOST_LEVELS} levels are the limit.")
     try:
-        value = orjson.loads(text)
+        value = load_commented(text)
     except orjson.JSONDecodeError as exc:
         raise Unreadable(f"It is not JSON: {exc}.") from exc
+    if isinstance(value, dict) and is_collection(value.get("collection")):
+        # As Postman's API gives it.
+        value = value["collection"]
+    if is_har(value):
+        return read_har(value), True
     if is_collection(value):
         return read_postman(value), True
     if isinstance(value, list):
@@ -40,10 +75,13 @@ def _read_json(text: str) -> tuple[list[RestRequest], bool]:
 
 def _pasted(value: Any) -> RestRequest:
     """A JSON body with its path: `{"path": "/api/v3/reporting", "body": {…}}`."""
+    if is_har_request(value):
+        return read_har_request(value)
     url = value.get("path", value.get("url")) if isinstance(value, dict) else None
     if not isinstance(url, str):
         raise Unreadable(
-            'A JSON body needs its path: {"path": "/api/v3/reporting", "body": {…}}. A Postman collection needs `item`.'
+            'A JSON body needs its path: {"path": "/api/v3/reporting", "body": {…}}, or a line `// POST '
+            f"/api/v3/reporting` above it. A Postman collection needs `item`. It reads {READ}."
         )
     body = value.get("body")
     written = body if isinstance(body, str | None) else orjson.dumps(body).decode()

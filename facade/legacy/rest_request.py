@@ -6,6 +6,12 @@ from urllib.parse import urlsplit
 
 # What stands for a value that is not known here: {{token}} (Postman, .http files), $TOKEN (a shell).
 PLACEHOLDER = re.compile(r"\{\{[^{}]*\}\}|\$\{?\w+\}?")
+# What can be read, as messages say it.
+READ = (
+    "curl commands (of a shell, of cmd or of PowerShell), Invoke-WebRequest and Invoke-RestMethod, HTTP requests "
+    "(.http files), JSON bodies with their path or below a line such as `// POST /api/v3/reporting`, Postman "
+    "collections and HAR files"
+)
 _AUTHORIZING = re.compile(r"(?:proxy-)?authorization|x-api-key|cookie", re.IGNORECASE)
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
 
@@ -25,7 +31,9 @@ class RestRequest:
     @property
     def path(self) -> str:
         """The path of the URL, its placeholders as they are; the host may be one, or be left out."""
-        url = _SCHEME.sub("", self.url.strip(), count=1)
+        url = self.url.strip()
+        if scheme := _SCHEME.match(url):
+            url = url[scheme.end() :]
         _, slash, path = url.partition("/")
         return slash + urlsplit("//host/" + path).path[1:]
 
@@ -41,6 +49,11 @@ class RestRequest:
 def is_authorizing(header: str) -> bool:
     """Whether a header, `Name: value` or its name alone, says who asks."""
     return _AUTHORIZING.fullmatch(header.partition(":")[0].strip()) is not None
+
+
+def named_file(name: str) -> str:
+    """How to say which file a body is in; what is long is more likely to be the body."""
+    return f"the file {name}" if len(name) <= 100 and name.isprintable() else "a file"
 
 
 class Unreadable(ValueError):  # noqa: N818 - named for what happened

@@ -28,7 +28,7 @@ _PIECE = re.compile(
 def commands(text: str) -> Iterator[list[str]]:
     """The words of each command. Nothing is expanded. Raises ValueError for a quote without its end."""
     words: list[str] = []
-    word: str | None = None
+    word: list[str] | None = None
     position = 0
     while position < len(text):
         if word is None and text[position] == "#":
@@ -42,15 +42,17 @@ def commands(text: str) -> Iterator[list[str]]:
         position = piece.end()
         if piece.lastgroup in ("blank", "separator"):
             if word is not None:
-                words.append(word)
+                words.append("".join(word))
             word = None
             if piece.lastgroup == "separator" and words:
                 yield words
                 words = []
         elif piece.lastgroup != "continued":
-            word = (word or "") + _unquoted(str(piece.lastgroup), piece[0])
+            # Pieces, and not a longer and longer text: a word may be of many.
+            word = word if word is not None else []
+            word.append(_unquoted(str(piece.lastgroup), piece[0]))
     if word is not None:
-        words.append(word)
+        words.append("".join(word))
     if words:
         yield words
 

@@ -3,6 +3,7 @@
 Knows bodies, windows and rows; may not know GraphQL, assets, or who asks beyond the caller that it passes on.
 """
 
+from .about import why_apart
 from .calls import ReportCalls, Sizes, read_csv
 from .columns import LABELS, Column, order_of, texts_of
 from .detections import MACS_A_CALL, DetectionsReader
@@ -48,6 +49,7 @@ __all__ = [
     "resolve_report",
     "resolve_span",
     "texts_of",
+    "why_apart",
     "why_whole",
     "with_open",
     "with_windows",

@@ -12,7 +12,7 @@ import msgspec
 
 from ..butlr import ButlrError, Reporting, Unauthenticated, UpstreamUnavailable
 from ..cache import Entry, SingleFlight
-from ..upstream import UPSTREAM_FAILED, Answer, Caller, Ledger, Upstream
+from ..upstream import UPSTREAM_FAILED, Answer, Caller, Ledger, Upstream, asked_part, explaining
 from ..upstream.reader import awaited
 from .calls import ReportCalls
 from .columns import Builder, Column, Unplaceable, laid_over, order_of
@@ -84,6 +84,9 @@ class SeriesReader:
             own = Ledger(fresh=ledger.fresh, deadline=ledger.deadline, began=ledger.began, on_call=ledger.on_call)
             return await _Load(self, shape, list(ids), caller, own).run(), own
 
+        if (explain := explaining()) and explain.is_plan:
+            # Not shared: who asks the same at the same time wants an answer.
+            return (await load())[0]
         # Once, however many ask the same at the same time.
         asked = hashlib.sha256(f"{query.span_header} {ids}".encode()).hexdigest()
         async with awaited(ledger):
@@ -158,7 +161,13 @@ class _Load:
         """None where an answer's rows do not say whose or when they are."""
         now = self._upstream.clock()
         await self._recall()
-        asked = rectangles(self._missing(now), Rectangle(tuple(self._ids), self._start, self._stop))
+        missing = self._missing(now)
+        asked = rectangles(missing, Rectangle(tuple(self._ids), self._start, self._stop))
+        if part := asked_part():
+            window = self._shape.windows.seconds
+            windows = len(self._ids) * ((self._stop - self._start) // window)
+            lacks = sum(stop - start for some in missing.values() for start, stop in some) // window
+            part.read(windows, windows - lacks, sum(one.size for one in asked) // window)
         if self._shape.tail and not any(one.stop == self._stop and len(one.ids) == len(self._ids) for one in asked):
             asked.append(Rectangle(tuple(self._ids), self._stop, self._stop))
         failed: dict[str, ButlrError] = {}

@@ -54,28 +54,32 @@ class Keys:
         )
         self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._clock = clock
-        self._keys: dict[str, SigningKey] = {}
+        self._keys: dict[str, list[SigningKey]] = {}
         self._read_at = float("-inf")
         self._asked_at = float("-inf")
         self._reading: asyncio.Task[None] | None = None
 
-    async def key(self, kid: str | None) -> SigningKey | None:
-        """The key of an id, None where the issuer has no such key; without an id, the only key where it is the only.
+    async def fitting(self, kid: str | None, algorithm: str) -> list[SigningKey]:
+        """The keys of an id, or of none where it is None, that an algorithm may be used with (RFC 7517, 4.5).
 
         Raises `KeysUnavailable`.
         """
-        found = self._find(kid)
+        found = self._find(kid, algorithm)
         now = self._clock()
-        if found is None:
+        if not found:
             if self._reading or now - self._asked_at >= (UNKNOWN_KEY_PAUSE if self._keys else NO_KEYS_PAUSE):
                 # Shielded: a caller who leaves must not take the keys from the others.
                 await asyncio.shield(self._read())
-                found = self._find(kid)
+                found = self._find(kid, algorithm)
         elif now - self._read_at >= REFRESH_AFTER and now - self._asked_at >= UNKNOWN_KEY_PAUSE:
             self._read()
-        if found is None and not self._keys:
+        if not found and not self._keys:
             raise KeysUnavailable
         return found
+
+    def has(self, kid: str | None) -> bool:
+        """Whether the issuer has a key of an id, for whatever algorithm."""
+        return kid in self._keys if kid is not None else bool(self._keys)
 
     async def aclose(self) -> None:
         if self._reading:
@@ -83,10 +87,9 @@ class Keys:
             await asyncio.gather(self._reading, return_exceptions=True)
         await self._http.aclose()
 
-    def _find(self, kid: str | None) -> SigningKey | None:
-        if kid is not None:
-            return self._keys.get(kid)
-        return next(iter(self._keys.values())) if len(self._keys) == 1 else None
+    def _find(self, kid: str | None, algorithm: str) -> list[SigningKey]:
+        some = self._keys.get(kid, []) if kid is not None else [key for keys in self._keys.values() for key in keys]
+        return [key for key in some if algorithm in key.algorithms]
 
     def _read(self) -> asyncio.Task[None]:
         if self._reading is None:
@@ -109,18 +112,19 @@ class Keys:
         self._read_at = self._clock()
 
 
-def _parsed(body: bytes) -> dict[str, SigningKey]:
-    """Keys by id. Raises ValueError where there is none that can be used."""
+def _parsed(body: bytes) -> dict[str, list[SigningKey]]:
+    """Keys by id, those without one by "". Raises ValueError where there is none that can be used."""
     if nests_too_deep(body):
         raise ValueError("a JWKS that nests too deep")
     answer = json.loads(body)
     listed = answer.get("keys") if isinstance(answer, dict) else None
     if not isinstance(listed, list):
         raise ValueError("no JWKS")  # noqa: TRY004 -- what came over the wire has no types
-    keys: dict[str, SigningKey] = {}
+    # An id may be that of a key of each kind.
+    keys: dict[str, list[SigningKey]] = {}
     for jwk in listed[:MOST_KEYS]:
         if isinstance(jwk, dict) and (key := _signing_key(jwk)):
-            keys[str(jwk.get("kid", ""))] = key
+            keys.setdefault(str(jwk.get("kid", "")), []).append(key)
     if not keys:
         raise ValueError("no key in it that tokens can be verified with")
     return keys

@@ -2,18 +2,21 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import jwt
 
 from ..butlr import Unauthenticated
 from .callers import Verified
-from .jwks import NO_KEYS_PAUSE, Keys, KeysUnavailable
+from .jwks import NO_KEYS_PAUSE, Keys, KeysUnavailable, SigningKey
 
 # Seconds by which clocks may differ.
 LEEWAY = 10.0
 TENANT_CLAIM = "http://butlr.io/client_id"
 # A token of hundreds of kilobytes is nobody's, and its signature would be summed all the same.
 LONGEST = 16_384
+# Keys that are tried for one token: under one id, or without any.
+MOST_TRIED = 5
 
 
 class Verifier:
@@ -42,20 +45,14 @@ class Verifier:
         if len(token) > LONGEST:
             raise _refused("it is too long")
         try:
-            # `kid` decides which key to verify with, and nothing else is believed of the header.
-            kid = jwt.get_unverified_header(token).get("kid")
-            signing = await self._keys.key(kid)
-            if signing is None:
-                raise _refused("its issuer has no such key")
-            claims = jwt.decode(
-                token,
-                signing.key,
-                algorithms=list(signing.algorithms),
-                issuer=self._issuer,
-                audience=self._audience or None,
-                leeway=LEEWAY,
-                options={"require": ["exp"], "verify_aud": bool(self._audience), "verify_iat": False},
-            )
+            # `kid` and `alg` choose among the issuer's keys, and nothing else is believed of the header.
+            header = jwt.get_unverified_header(token)
+            kid, algorithm = header.get("kid"), str(header.get("alg"))
+            signing = await self._keys.fitting(kid, algorithm)
+            if not signing:
+                known = self._keys.has(kid)
+                raise _refused("it is not signed as its issuer signs" if known else "its issuer has no such key")
+            claims = self._claims(token, signing[:MOST_TRIED], algorithm)
             # Within the leeway past `exp` it goes upstream, which judges by its own clock, and reads nothing kept.
             caller = Verified(token, claims, tenant_claim=self._tenant_claim)
         except KeysUnavailable:
@@ -70,6 +67,23 @@ class Verifier:
             # Signed by the issuer, and yet: numbers that are no time, or claims nested hundreds deep.
             raise _refused("its claims cannot be read") from None
         return caller
+
+    def _claims(self, token: str, signing: Sequence[SigningKey], algorithm: str) -> Any:
+        """The claims, by the first of several keys that verifies them. Raises `jwt.InvalidTokenError`."""
+        for key in signing:
+            try:
+                return jwt.decode(
+                    token,
+                    key.key,
+                    algorithms=[algorithm],
+                    issuer=self._issuer,
+                    audience=self._audience or None,
+                    leeway=LEEWAY,
+                    options={"require": ["exp"], "verify_aud": bool(self._audience), "verify_iat": False},
+                )
+            except jwt.InvalidSignatureError:
+                continue
+        raise jwt.InvalidSignatureError
 
     async def aclose(self) -> None:
         await self._keys.aclose()

@@ -15,6 +15,9 @@ from .params import JSON_TYPE, BadRequest, read_body, read_json
 from .rates import RateLimit, address_of
 
 PATH = "/graphiql/translate"
+# Bytes of a text, and of the JSON that brings it: each character may be written as an escape of six.
+MOST_TEXT = 64 * 1024
+MOST_BODY = 6 * MOST_TEXT + 1024
 # Variables of the logins. The page has a dialog of its own for these.
 SECRETS = ("password", "client_secret", "refresh_token")
 
@@ -49,7 +52,7 @@ class TranslateEndpoint:
             if self._rate_limit:
                 await self._rate_limit.check(address_of(request))
             text = await self._text(request)
-            # In a thread: a text may be as long as a body may.
+            # In a thread: a text of the greatest length takes some time.
             return await asyncio.to_thread(self._translated, text)
         except BadRequest as refused:
             return _refusal(refused.status, "BAD_USER_INPUT", str(refused), refused.headers)
@@ -61,12 +64,14 @@ class TranslateEndpoint:
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON_TYPE:
             raise BadRequest(415, f"Send the text as {JSON_TYPE}.", {"Accept-Post": JSON_TYPE})
         try:
-            body = read_json(await read_body(request, self._max_body_bytes))
+            body = read_json(await read_body(request, min(self._max_body_bytes, MOST_BODY)))
         except ValueError as exc:
             raise BadRequest(400, "The body is not JSON.") from exc
         text = body.get("text") if isinstance(body, dict) else None
         if not isinstance(text, str):
             raise BadRequest(400, "The body must be a JSON object with `text`.")
+        if len(text.encode(errors="surrogatepass")) > MOST_TEXT:
+            raise BadRequest(413, f"The text is longer than {MOST_TEXT} bytes. Run `facade translate` for longer ones.")
         return text
 
     def _translated(self, text: str) -> Response:

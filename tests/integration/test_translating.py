@@ -100,10 +100,18 @@ def test_a_body_that_is_no_text_is_refused(facade):
         ("[]", "application/json", 400),
         ('{"text": 5}', "application/json", 400),
         (json.dumps({"text": "x" * 2**20}), "application/json", 413),
+        (json.dumps({"text": "x" * (2**16 + 1)}), "application/json", 413),
     ):
         answer = facade.request("POST", PATH, content=content, headers={"Content-Type": content_type})
         assert answer.status_code == status
         assert answer.json()["message"]
+
+
+def test_a_text_of_64_kb_is_taken_however_it_is_escaped(translate, facade):
+    line = curl("/api/v2/hives")
+    padded = line + "\n#" + "é" * ((2**16 - len(line) - 2) // 2)
+    assert translate(padded).status_code == 200
+    assert facade.request("POST", PATH, json={"text": padded + "é"}).status_code == 413
 
 
 def test_it_is_not_there_without_the_page(launch, sandbox, translate):

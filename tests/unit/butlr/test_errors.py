@@ -1,5 +1,6 @@
 import copy
 import pickle
+import time
 
 import pytest
 from hypothesis import given
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 
 from facade import butlr
 from facade.butlr import ButlrError, RateLimited, Reply, error_for
-from facade.butlr.errors import MESSAGE_LIMIT, clean, parse_retry_after, undecodable, upstream_message
+from facade.butlr.errors import MESSAGE_LIMIT, clean, error_for_status, parse_retry_after, undecodable, upstream_message
 
 PATH = "/api/v3/reporting"
 
@@ -172,3 +173,19 @@ def test_every_error_has_a_code_of_its_own():
 def test_what_is_exported_exists_and_is_sorted_as_ruff_sorts():
     assert all(hasattr(butlr, name) for name in butlr.__all__)
     assert len(set(butlr.__all__)) == len(butlr.__all__)
+
+
+def test_an_asctime_date_is_in_utc(monkeypatch):
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        assert parse_retry_after("Thu Jan  1 00:01:39 1970", now=10) == 89
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_a_proxy_that_asks_for_a_login_is_no_fault_of_the_caller():
+    error = error_for_status(407, "/api/v3/reporting", body=b'{"message": "who are you"}')
+    assert error.code == "UPSTREAM_UNAVAILABLE"
+    assert "HTTPS_PROXY" in str(error)

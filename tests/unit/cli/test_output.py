@@ -82,3 +82,17 @@ def test_a_value_cannot_command_the_terminal(capsys):
     write_tables(tables({"a": [{"x": "\x1b[2J[red]\n"}]}))
 
     assert "�[2J[red]�" in capsys.readouterr().out
+
+
+def test_wide_spaces_and_joiners_are_text_and_controls_are_not(capsys):
+    write_tables(
+        tables({"rooms": [{"name": "会議\u3000室\u00a01 👩\u200d🔬"}, {"name": "a\x1b[2Jb\x9bc\u202ed\x7f\r"}]})
+    )
+    out = capsys.readouterr().out
+    assert "会議\u3000室\u00a01 👩\u200d🔬" in out
+    assert "a�[2Jb�c�d��" in out
+
+
+def test_csv_quotes_what_a_spreadsheet_would_run(capfdbinary):
+    write_csv(tables({"rooms": [{"name": "=HYPERLINK(1)", "area": -5}, {"name": "-12", "area": -0.5}]}))
+    assert capfdbinary.readouterr().out == b"name,area\r\n'=HYPERLINK(1),-5\r\n-12,-0.5\r\n"

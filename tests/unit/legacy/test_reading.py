@@ -247,6 +247,22 @@ LINES = {
     "blanks in a variable": "POST /x\n\n{{" + " " * 200_000,
     "quotes": "curl " + "'a" * 20_000,
     "slashes": "/" * 200_000,
+    "empty quotes": "curl x/y -d " + "''" * 400_000,
+    "comment lines": "#\n" * 400_000 + "x",
+    "comment lines of JSON": "// POST x\n" + "/*x*/\n" * 100_000 + "{",
+    "open comments": "[" + "/*" * 200_000,
+    "lines of a query": "GET /x\n" + "?a\n" * 200_000,
+    "lines of headers": "GET /x\n" + "a: b\n" * 200_000,
+    "continued lines": "curl x/y " + "\\\n" * 300_000,
+    "carets": 'curl ^"' + "^" * 400_000,
+    "caretted quotes": "curl ^" + '^"' * 200_000,
+    "backticks": "irm x " + "`\n" * 300_000,
+    "quotes of PowerShell": "irm x -Body " + "''" * 300_000,
+    "open texts of PowerShell": "irm x " + "@'" * 200_000,
+    "letters of a URL": "curl " + "a" * 200_000,
+    "curls in a line": "curl " * 100_000 + "'",
+    "open brackets": "irm x " + "(" * 300_000,
+    "folders with variables": '{"item":[' + '{"item":[],"variable":[{"key":"a","value":"b"}]},' * 2_000 + "{}]}",
 }
 
 

@@ -174,14 +174,28 @@ async def test_what_is_no_jwt_is_refused(issuer, made_up):
     await refusal(issuer.verifier(), made_up)
 
 
-async def test_without_a_key_id_the_only_key_is_meant(issuer):
-    assert await issuer.verifier().verified(issuer.token(None, signed_by="one"))
+async def test_without_a_key_id_each_key_is_tried(issuer):
     issuer.publishes("one", "two")
-    await issuer.verifier().verified(issuer.token("one"))
-    issuer.now += 60
-    # An unknown id has the keys read again.
-    await refusal(issuer.verifier(), issuer.token("three", signed_by="foreign"))
-    await refusal(issuer.verifier(), issuer.token(None, signed_by="one"))
+    for kid in ("one", "two"):
+        assert await issuer.verifier().verified(issuer.token(None, signed_by=kid))
+    await refusal(issuer.verifier(), issuer.token(None, signed_by="foreign"))
+
+
+@pytest.mark.parametrize("order", [("one", "curve"), ("curve", "one")])
+async def test_an_rsa_and_an_ec_key_may_share_an_id(issuer, order):
+    issuer.body = json.dumps({"keys": [jwk("shared", issuer.signers[kid]) for kid in order]})
+    assert await issuer.verifier().verified(issuer.token("shared", signed_by="one"))
+    assert await issuer.verifier().verified(issuer.token("shared", signed_by="curve", alg="ES256"))
+    await refusal(issuer.verifier(), issuer.token("shared", signed_by="foreign"))
+
+
+async def test_two_keys_without_an_id_are_both_tried(issuer):
+    keys = [jwk("", issuer.signers[kid]) for kid in ("one", "two")]
+    for key in keys:
+        del key["kid"]
+    issuer.body = json.dumps({"keys": keys})
+    for kid in ("one", "two"):
+        assert await issuer.verifier().verified(issuer.token(None, signed_by=kid))
 
 
 class TestKeys:
@@ -238,7 +252,7 @@ class TestKeys:
         issuer.signers = {**issuer.signers, "short": rsa.generate_private_key(65537, 1024)}
         issuer.publishes("short", "one")
         await issuer.verifier().verified(issuer.token())
-        assert await issuer.keys.key("short") is None
+        assert await issuer.keys.fitting("short", "RS256") == []
 
 
 def scope(token="t", **claims):
