@@ -2,11 +2,11 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Container, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from datetime import timedelta
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import stamina.instrumentation
 import structlog
@@ -59,6 +59,10 @@ from .web.shadow import Shadow
 from .web.translating import TranslateEndpoint
 from .web.usage import CountsLegacy, UsageEndpoint
 from .web.v2 import V2
+
+if TYPE_CHECKING:
+    from .agents import Agents
+    from .agents.endpoint import AgentsEndpoint
 
 log = structlog.get_logger(__name__)
 
@@ -263,6 +267,40 @@ def _tracer(settings: Settings) -> tracing.Tracer | None:
         raise SettingsError(f"FACADE_OTEL: {exc}") from exc
 
 
+def agents_of(settings: Settings, facade: Facade, needed_by: str, trusted: Trusted | None = None) -> "Agents":
+    """Return what assistants may call. Raises `SettingsError` where the extra is not installed."""
+    try:
+        from .agents import Agents  # noqa: PLC0415 -- the protocol's SDK is an extra
+    except ImportError:
+        raise SettingsError(f"{needed_by} needs: pip install 'butlr-graphql-facade[mcp]'") from None
+    trusted = trusted or _trusted(settings)
+    return Agents(facade.engine, introspection=settings.introspection, documents=trusted.texts if trusted else None)
+
+
+def _agents_endpoint(
+    settings: Settings,
+    facade: Facade,
+    admission: Admission,
+    metrics: Metrics,
+    trusted: Trusted | None,
+    origins: Container[str],
+) -> "AgentsEndpoint | None":
+    if not settings.mcp:
+        return None
+    agents = agents_of(settings, facade, "FACADE_MCP", trusted)
+    from .agents.endpoint import AgentsEndpoint  # noqa: PLC0415 -- the same
+
+    return AgentsEndpoint(
+        agents,
+        facade.opened_services,
+        admission,
+        max_body_bytes=settings.max_body_bytes,
+        operation_timeout=settings.operation_timeout,
+        cors_origins=origins,
+        metrics=metrics,
+    )
+
+
 async def _close_tracer() -> None:
     if tracer := tracing.tracer():
         # It waits for what it exports to.
@@ -362,7 +400,7 @@ def create_app(settings: Settings | None = None) -> Starlette:  # noqa: PLR0915 
         async with facade.opened():
             callers[:] = [facade.callers()]
             behind = [usage.run(), metrics.run(), *([shadow.run()] if shadow else [])]
-            async with _under_way(*behind):
+            async with _under_way(*behind), assistants.running() if assistants else nullcontext():
                 with draining.heard():
                     # For the server's connections, which may answer ahead of the app.
                     _say(settings, "started")
@@ -382,7 +420,9 @@ def create_app(settings: Settings | None = None) -> Starlette:  # noqa: PLR0915 
         rate_limit=rate_limit,
         cors_origins=origins,
     )
-    documents = _trusted(settings) or Persisted()
+    trusted = _trusted(settings)
+    documents = trusted or Persisted()
+    assistants = _agents_endpoint(settings, facade, admission, metrics, trusted, origins)
     streams = Streams(
         facade.engine,
         facade.opened_services,
@@ -465,6 +505,8 @@ def create_app(settings: Settings | None = None) -> Starlette:  # noqa: PLR0915 
         routes.append(webhooks.route())
     if settings.usage_key:
         routes.append(UsageEndpoint(usage, settings.usage_key.get_secret_value()).route())
+    if assistants:
+        routes.append(assistants.route())
     routes.append(rest.unknown())
     legacy = CountsLegacy(usage, metrics, tenant_claim=settings.jwt_tenant_claim)
     middleware = [

@@ -204,6 +204,8 @@ class Settings(BaseSettings):
     otel_documents: bool = setting("FACADE_OTEL_DOCUMENTS", False)
     otel_upstream: bool = setting("FACADE_OTEL_UPSTREAM", False)
 
+    mcp: bool = setting("FACADE_MCP", False)
+
     host: Annotated[str, AfterValidator(_unbracketed)] = setting("FACADE_HOST", "127.0.0.1")
     port: int = setting("FACADE_PORT", 8000, ge=0, le=65535)
     workers: int = setting("FACADE_WORKERS", 1, ge=1)

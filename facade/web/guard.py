@@ -61,6 +61,14 @@ def _is_own(origin: str, headers: Headers) -> bool:
     return bool(name) and name in (headers.get("host", "").lower(), headers.get("x-forwarded-host", "").lower())
 
 
+def is_foreign(headers: Headers, origins: Container[str] = ()) -> bool:
+    """Whether a page of another site sent this, with or without a preflight: programs send no `Origin`."""
+    origin = headers.get("origin")
+    if origin is None or "*" in origins or origin in origins:
+        return False
+    return not _is_own(origin, headers)
+
+
 class LocalHosts:
     """ASGI middleware: answers to names of this machine alone.
 
