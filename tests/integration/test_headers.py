@@ -96,6 +96,7 @@ class TestCodings:
             (BODY, 400),
             (gzip.compress(b"") * 20 + gzip.compress(BODY), 400),
         ],
+        ids=["too large", "cut", "not gzip", "of many members"],
     )
     def test_a_body_in_gzip_has_the_limits_of_any(self, facade, content, status):
         assert post(facade, ("Content-Encoding", "gzip"), content=content).status_code == status

@@ -15,7 +15,6 @@ HEAVY = {
     "aiohttp",
     "httpx",
     "redis",
-    "pydantic_core",
     "rich",
     "asyncio",
     "starlette",
