@@ -2,11 +2,11 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Container, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from datetime import timedelta
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import stamina.instrumentation
 import structlog
@@ -14,13 +14,15 @@ from pydantic import SecretStr
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from . import logs, tracing
 from .assets import AssetSource, build_source, part_of
 from .butlr import Butlr, Http, ServiceTokens
 from .cache import Store, open_store
+from .export import Spool
 from .legacy.usage import Usage
+from .live import Live
 from .loaders import Reports, Services
 from .schema import Engine, Limits, build_schema
 from .series import DetectionsReader, Labels
@@ -32,17 +34,22 @@ from .upstream.verifying import Verifier
 from .web.admission import Admission
 from .web.arrival import Arrival
 from .web.audit import Audited, AuditLog
+from .web.butlr_webhooks import WebhookEndpoint
 from .web.callers import Callers
 from .web.demo import DEMO
-from .web.documents import Trusted, read_manifest
+from .web.documents import Persisted, Trusted, read_manifest
 from .web.draining import CountsRequests, Draining
+from .web.export import Exports
 from .web.graphiql import GraphiQL, to_the_page
 from .web.graphql import GraphQLEndpoint
-from .web.guard import LocalHosts
+from .web.guard import LocalHosts, Origins
 from .web.health import Health
 from .web.hot import Hot
 from .web.hot_layer import HotLayer
+from .web.live import Streams
+from .web.live_socket import SocketEndpoint
 from .web.metrics import Metrics
+from .web.normalizing import Normalizes
 from .web.prefix import Prefixed
 from .web.rates import RateLimit
 from .web.reference import Reference
@@ -53,10 +60,31 @@ from .web.translating import TranslateEndpoint
 from .web.usage import CountsLegacy, UsageEndpoint
 from .web.v2 import V2
 
+if TYPE_CHECKING:
+    from .agents import Agents
+    from .agents.endpoint import AgentsEndpoint
+
 log = structlog.get_logger(__name__)
 
 # The second is the one of Butlr's own GraphQL API.
 GRAPHQL_PATHS = ("/graphql", "/api/v3/graphql")
+# What a page may read of an answer, beside what every page may.
+EXPOSED = (
+    "Age",
+    "Deprecation",
+    "ETag",
+    "Link",
+    "Retry-After",
+    "Sunset",
+    "WWW-Authenticate",
+    "X-Cache",
+    "X-Cost",
+    "X-Cost-Limit",
+    "X-Request-Id",
+    "X-Resolved-Span",
+    "X-Successor-Operation",
+    "X-Upstream-Calls",
+)
 
 # It would log each retry by itself; what came of them is in the error, the access log and the readiness.
 stamina.instrumentation.set_on_retry_hooks(())
@@ -78,7 +106,9 @@ class Facade:
             ),
             introspection=settings.introspection,
         )
+        self.spool = Spool(settings.export_spool_bytes)
         self.services: Services | None = None
+        self.live: Live | None = None
         self.service: Service | None = None
         self.verifier: Verifier | None = None
 
@@ -123,6 +153,7 @@ class Facade:
             source = self._source(upstream, labels)
             reports = Reports.create(upstream, labels, calibration_key=settings.calibration_key)
             stack.push_async_callback(reports.aclose)
+            stack.push_async_callback(self.spool.aclose)
             self.services = Services(
                 upstream=upstream,
                 reports=reports,
@@ -130,10 +161,19 @@ class Facade:
                 assets=source,
                 native=part_of(source, "native"),
             )
+            live = Live(
+                store,
+                source,
+                every=settings.live_every,
+                most=settings.live_max,
+                recheck=settings.token_recheck,
+                wall=upstream.clock,
+            )
+            self.live = await stack.enter_async_context(live.running())
             try:
                 yield self
             finally:
-                self.services = None
+                self.services = self.live = None
 
     def _source(self, upstream: Upstream, labels: Labels) -> AssetSource:
         settings = self.settings
@@ -152,6 +192,11 @@ class Facade:
         if self.services is None:
             raise RuntimeError("the facade is not open")
         return self.services
+
+    def opened_live(self) -> Live:
+        if self.live is None:
+            raise RuntimeError("the facade is not open")
+        return self.live
 
     def callers(self) -> Callers:
         return Callers(
@@ -222,6 +267,40 @@ def _tracer(settings: Settings) -> tracing.Tracer | None:
         raise SettingsError(f"FACADE_OTEL: {exc}") from exc
 
 
+def agents_of(settings: Settings, facade: Facade, needed_by: str, trusted: Trusted | None = None) -> "Agents":
+    """Return what assistants may call. Raises `SettingsError` where the extra is not installed."""
+    try:
+        from .agents import Agents  # noqa: PLC0415 -- the protocol's SDK is an extra
+    except ImportError:
+        raise SettingsError(f"{needed_by} needs: pip install 'butlr-graphql-facade[mcp]'") from None
+    trusted = trusted or _trusted(settings)
+    return Agents(facade.engine, introspection=settings.introspection, documents=trusted.texts if trusted else None)
+
+
+def _agents_endpoint(
+    settings: Settings,
+    facade: Facade,
+    admission: Admission,
+    metrics: Metrics,
+    trusted: Trusted | None,
+    origins: Container[str],
+) -> "AgentsEndpoint | None":
+    if not settings.mcp:
+        return None
+    agents = agents_of(settings, facade, "FACADE_MCP", trusted)
+    from .agents.endpoint import AgentsEndpoint  # noqa: PLC0415 -- the same
+
+    return AgentsEndpoint(
+        agents,
+        facade.opened_services,
+        admission,
+        max_body_bytes=settings.max_body_bytes,
+        operation_timeout=settings.operation_timeout,
+        cors_origins=origins,
+        metrics=metrics,
+    )
+
+
 async def _close_tracer() -> None:
     if tracer := tracing.tracer():
         # It waits for what it exports to.
@@ -282,12 +361,13 @@ def _page(settings: Settings) -> GraphiQL | None:
         return None
 
 
-def create_app(settings: Settings | None = None) -> Starlette:
+def create_app(settings: Settings | None = None) -> Starlette:  # noqa: PLR0915 -- wiring
     """Return the ASGI app. Raises `SettingsError` for a wrong setting."""
     settings = settings or load()
     _watch(settings)
     metrics = Metrics()
     facade = Facade(settings, metrics)
+    metrics.live(lambda: facade.live.counts if facade.live else None)
     callers: list[Callers] = []
     rate_limit = _rate_limit(settings)
 
@@ -320,7 +400,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         async with facade.opened():
             callers[:] = [facade.callers()]
             behind = [usage.run(), metrics.run(), *([shadow.run()] if shadow else [])]
-            async with _under_way(*behind):
+            async with _under_way(*behind), assistants.running() if assistants else nullcontext():
                 with draining.heard():
                     # For the server's connections, which may answer ahead of the app.
                     _say(settings, "started")
@@ -332,12 +412,34 @@ def create_app(settings: Settings | None = None) -> Starlette:
         if rate_limit:
             await rate_limit.aclose()
 
+    origins = Origins(settings.cors_origins, with_loopback=settings.demo)
     graphiql = _page(settings) if settings.graphiql else None
     admission = Admission(
         lambda: callers[0],
         lambda caller: facade.opened_services().upstream.accepted(caller),  # noqa: PLW0108 -- not open yet
         rate_limit=rate_limit,
-        cors_origins=settings.cors_origins,
+        cors_origins=origins,
+    )
+    trusted = _trusted(settings)
+    documents = trusted or Persisted()
+    assistants = _agents_endpoint(settings, facade, admission, metrics, trusted, origins)
+    streams = Streams(
+        facade.engine,
+        facade.opened_services,
+        facade.opened_live,
+        draining=draining,
+        metrics=metrics,
+        operation_timeout=settings.operation_timeout,
+    )
+    socket = SocketEndpoint(
+        facade.engine,
+        streams,
+        admission,
+        max_body_bytes=settings.max_body_bytes,
+        documents=documents,
+        cors_origins=origins,
+        draining=draining,
+        audit=audit,
     )
     graphql = GraphQLEndpoint(
         facade.engine,
@@ -346,10 +448,12 @@ def create_app(settings: Settings | None = None) -> Starlette:
         graphiql=graphiql,
         max_body_bytes=settings.max_body_bytes,
         operation_timeout=settings.operation_timeout,
-        documents=_trusted(settings),
-        cors_origins=settings.cors_origins,
+        documents=documents,
+        cors_origins=origins,
         metrics=metrics,
         draining=draining,
+        streams=streams,
+        explain=settings.explain,
     )
     rest = LegacyRest(
         facade.opened_services,
@@ -370,8 +474,17 @@ def create_app(settings: Settings | None = None) -> Starlette:
     health = Health(lambda: facade.services, draining)
     routes: list[BaseRoute] = [
         *(Route(path, graphql) for path in GRAPHQL_PATHS),
+        *(WebSocketRoute(path, socket) for path in GRAPHQL_PATHS),
         *rest.routes(),
         *v2.routes(),
+        *Exports(
+            facade.opened_services,
+            admission,
+            facade.spool,
+            max_points=settings.export_max_points,
+            max_body_bytes=settings.max_body_bytes,
+            piece_timeout=settings.operation_timeout,
+        ).routes(),
         *Reference(refresh_path=settings.refresh_path).routes(),
         Route("/healthz", health.live),
         Route("/readyz", health.ready),
@@ -386,13 +499,20 @@ def create_app(settings: Settings | None = None) -> Starlette:
             rate_limit=rate_limit,
         )
         routes += [Route("/", to_the_page), translate.route(), graphiql.route()]
+    if settings.webhook_secret:
+        secret = settings.webhook_secret.get_secret_value()
+        webhooks = WebhookEndpoint(facade.opened_live, secret, max_body_bytes=settings.max_body_bytes)
+        routes.append(webhooks.route())
     if settings.usage_key:
         routes.append(UsageEndpoint(usage, settings.usage_key.get_secret_value()).route())
+    if assistants:
+        routes.append(assistants.route())
     routes.append(rest.unknown())
     legacy = CountsLegacy(usage, metrics, tenant_claim=settings.jwt_tenant_claim)
     middleware = [
         Middleware(Prefixed),
         Middleware(HotLayer, hot),
+        Middleware(Normalizes),
         Middleware(CountsRequests, draining),
         Middleware(RequestLog, access, metrics, legacy),
     ]
@@ -400,30 +520,19 @@ def create_app(settings: Settings | None = None) -> Starlette:
         middleware.append(Middleware(Audited, audit))
     if settings.trusts_its_network:
         middleware.append(Middleware(LocalHosts, settings.host))
-    if settings.cors_origins:
+    if origins:
         middleware.append(
             Middleware(
                 CORSMiddleware,
-                allow_origins=settings.cors_origins,
+                allow_origins=origins.listed,
+                allow_origin_regex=origins.pattern,
                 allow_methods=["GET", "POST"],
-                allow_headers=[
-                    "Authorization",
-                    "X-API-Key",
-                    "Content-Type",
-                    "X-Request-Id",
-                    "Cache-Control",
-                    "X-Apollo-Operation-Name",
-                    "Apollo-Require-Preflight",
-                ],
-                expose_headers=[
-                    "X-Cache",
-                    "X-Upstream-Calls",
-                    "Age",
-                    "X-Request-Id",
-                    "ETag",
-                    "Retry-After",
-                    "X-Successor-Operation",
-                ],
+                # What a page may add harms nobody: no cookies count here, and tracing libraries add many.
+                allow_headers=["*"],
+                expose_headers=EXPOSED,
             )
         )
-    return Starlette(routes=routes, middleware=middleware, lifespan=lifespan)
+    app = Starlette(routes=routes, middleware=middleware, lifespan=lifespan)
+    # A redirect would repeat the `Host` that the caller wrote.
+    app.router.redirect_slashes = False
+    return app

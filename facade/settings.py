@@ -75,6 +75,15 @@ def _base_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _origin(value: str) -> str:
+    """An origin as browsers write it, or `*`."""
+    if value != "*" and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/?#@\sA-Z]+", value):
+        raise ValueError(
+            f"{value!r} is no origin: write it as browsers do, such as https://dashboard.example, without a path"
+        )
+    return value
+
+
 def _unset(value: Any) -> Any:
     """What is empty is unset."""
     return None if value == "" else value
@@ -107,6 +116,7 @@ Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
 # Zero, never, is a choice here.
 SecondsOrZero = Annotated[float, BeforeValidator(_seconds), Field(ge=0)]
 Bytes = Annotated[int, BeforeValidator(_bytes), Field(gt=0)]
+Origin = Annotated[str, AfterValidator(_origin)]
 Listed = Annotated[list[str], NoDecode, BeforeValidator(_listed)]
 
 
@@ -167,18 +177,24 @@ class Settings(BaseSettings):
     max_tokens: int = setting("FACADE_MAX_TOKENS", 4000, ge=1)
     max_cost: int = setting("FACADE_MAX_COST", 1_000_000, ge=1)
     max_body_bytes: Bytes = setting("FACADE_MAX_BODY_BYTES", 1024**2)
+    export_max_points: int = setting("FACADE_EXPORT_MAX_POINTS", 50_000_000, ge=1)
+    export_spool_bytes: Bytes = setting("FACADE_EXPORT_SPOOL_BYTES", 1024**3)
     max_head_bytes: Bytes = setting("FACADE_MAX_HEAD_BYTES", 64 * 1024)
     request_timeout: Seconds = setting("FACADE_REQUEST_TIMEOUT", 30.0)
     rate_limit: Annotated[str | None, AfterValidator(_rate)] = setting("FACADE_RATE_LIMIT", None)
     incremental: bool = setting("FACADE_INCREMENTAL", False)
     introspection: bool = setting("FACADE_INTROSPECTION", True)
+    explain: bool = setting("FACADE_EXPLAIN", True)
     graphiql: bool = setting("FACADE_GRAPHIQL", True)
     forward_unknown: bool = setting("FACADE_FORWARD_UNKNOWN", False)
     # A key of the operator's: what it opens tells of all tenants.
     usage_key: Annotated[SecretStr | None, BeforeValidator(_unset)] = setting("FACADE_USAGE_KEY", None, min_length=16)
     shadow: float = setting("FACADE_SHADOW", 0.0, ge=0, le=1)
     trusted_documents: Path | None = setting("FACADE_TRUSTED_DOCUMENTS", None)
-    cors_origins: Listed = setting("FACADE_CORS_ORIGINS", [])
+    live_every: Seconds = setting("FACADE_LIVE_EVERY", 60.0)
+    live_max: int = setting("FACADE_LIVE_MAX", 1000, ge=0)
+    webhook_secret: Annotated[SecretStr | None, BeforeValidator(_unset)] = setting("FACADE_WEBHOOK_SECRET", None)
+    cors_origins: Annotated[list[Origin], NoDecode, BeforeValidator(_listed)] = setting("FACADE_CORS_ORIGINS", [])
     extra_measurements: Listed = setting("FACADE_EXTRA_MEASUREMENTS", [])
     # A file, or `stderr`.
     audit_log: str | None = setting("FACADE_AUDIT_LOG", None)
@@ -187,6 +203,8 @@ class Settings(BaseSettings):
     otel: bool = setting("FACADE_OTEL", False)
     otel_documents: bool = setting("FACADE_OTEL_DOCUMENTS", False)
     otel_upstream: bool = setting("FACADE_OTEL_UPSTREAM", False)
+
+    mcp: bool = setting("FACADE_MCP", False)
 
     host: Annotated[str, AfterValidator(_unbracketed)] = setting("FACADE_HOST", "127.0.0.1")
     port: int = setting("FACADE_PORT", 8000, ge=0, le=65535)

@@ -27,6 +27,7 @@ def main(descriptor: str, name: str, config: str = "{}") -> None:
         uvicorn.Config(
             app(name, json.loads(config)),
             http=http,
+            ws="websockets-sansio",
             log_level="warning",
             access_log=False,
             timeout_graceful_shutdown=1,

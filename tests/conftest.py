@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import pytest
@@ -219,6 +219,30 @@ class Launcher:
     def stop(self) -> None:
         for server in reversed(self._servers):
             server.stop()
+
+
+class Steps:
+    """How many lines of Python were run while it was counted: a measure that no other process changes."""
+
+    lines = 0
+
+    def __enter__(self) -> Self:
+        self._before = sys.gettrace()
+        sys.settrace(self._trace)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.settrace(self._before)
+
+    def _trace(self, *_: object) -> Any:
+        self.lines += 1
+        return self._trace
+
+
+@pytest.fixture(scope="session")
+def steps() -> type[Steps]:
+    """What is entered to count steps."""
+    return Steps
 
 
 @pytest.fixture(scope="session")

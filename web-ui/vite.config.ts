@@ -4,17 +4,18 @@ import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 
 import { defineConfig, type Plugin } from "vite";
 
-const OUT = "../facade/web/graphiql";
 const COMPRESSED = /\.(js|css|svg|ttf|html|md)$/;
 
 /** Each file once more as br and as gzip: compressed once, as small as it gets, and not by the server. */
 function compressed(): Plugin {
+  let out = "";
   return {
     name: "compressed",
     apply: "build",
+    configResolved: ({ root, build }) => void (out = join(root, build.outDir)),
     closeBundle() {
-      for (const path of readdirSync(OUT, { recursive: true, encoding: "utf-8" })) {
-        const file = join(OUT, path);
+      for (const path of readdirSync(out, { recursive: true, encoding: "utf-8" })) {
+        const file = join(out, path);
         if (!COMPRESSED.test(file) || !statSync(file).isFile() || file.endsWith("index.html")) continue;
         const content = readFileSync(file);
         const options = { params: { [constants.BROTLI_PARAM_SIZE_HINT]: content.length } };
@@ -49,7 +50,7 @@ export default defineConfig({
   plugins: [ordered(), compressed()],
   worker: { plugins: () => [ordered()] },
   build: {
-    outDir: OUT,
+    outDir: "../facade/web/graphiql",
     emptyOutDir: true,
     target: "es2022",
     // The bundle is redistributed in the wheel; the licences of what is in it must travel along.

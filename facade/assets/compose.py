@@ -12,7 +12,7 @@ import structlog
 from ..butlr import ButlrError, Unauthenticated
 from ..cache import SingleFlight
 from ..series import Labels
-from ..upstream import Caller, Ledger, Upstream
+from ..upstream import Caller, Ledger, NotAsked, Upstream
 from .discovery import Discovery
 from .graph import Assets
 from .inventory import Inventory
@@ -67,6 +67,9 @@ class Composed:
         local = [source for source in self.parts if isinstance(source, Inventory)]
         for together in ([source for source in self.parts if source not in local], local):
             await asyncio.gather(*map(ask, together))
+            if planned := next((each for each in answers.values() if isinstance(each, NotAsked)), None):
+                # No source that failed: the plan does not know what this one would say.
+                raise planned
         return [answers[source.name] for source in self.parts]
 
     async def _merge(self, parts: list[Assets]) -> Assets:

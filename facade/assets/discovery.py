@@ -20,7 +20,7 @@ from ..butlr import (
     format_rfc3339,
 )
 from ..series import Labels, Query
-from ..upstream import Answer, Call, Caller, Ledger, Upstream
+from ..upstream import About, Answer, Call, Caller, Ledger, Upstream
 from .graph import Assets
 from .records import (
     BuildingRecord,
@@ -153,6 +153,8 @@ class Discovery:
                 empty=lambda value: value.is_empty,
                 kept_for=self._kept_for.total_seconds() if is_new else None,
                 refresh_after=self._refresh_after.total_seconds() if is_new else None,
+                about=lambda: About(reasons=["whole: assets are learnt from the rows of all that reported"]),
+                rows=lambda value: len(value.items) if value.is_flat and not value.is_packed else None,
             ),
             caller,
             ledger,

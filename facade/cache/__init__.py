@@ -5,7 +5,7 @@ from .flight import FlightCancelled, SingleFlight
 from .keys import canonical, key, scope_prefix, token_scope
 from .policy import DEFAULT_RULES, Lifetime, Rules, Span, asset_lifetime, lifetime
 from .status import CacheStatus
-from .stores import MemoryStore, Store, open_store
+from .stores import MemoryStore, Store, Stream, open_store
 
 __all__ = [
     "DEFAULT_RULES",
@@ -18,6 +18,7 @@ __all__ = [
     "SingleFlight",
     "Span",
     "Store",
+    "Stream",
     "asset_lifetime",
     "canonical",
     "key",

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 # Seconds. Requests that come within as long are one burst, and share a call even where each asks for fresh data.
-AT_ONCE = 0.1
+AT_ONCE = 0.25
 
 
 class FlightCancelled(Exception):  # noqa: N818 - named for what happened

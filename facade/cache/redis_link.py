@@ -26,7 +26,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 T = TypeVar("T")
-Kind = Literal["get", "set", "delete", "lease", "news"]
+Kind = Literal["get", "set", "delete", "lease", "news", "stream"]
 
 log = structlog.get_logger(__name__)
 

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from .entry import Entry
 from .keys import check_prefix, prefix_of
 from .redis_link import FAILURES, Kind, Link, reason
+from .streams import RedisStream
 
 T = TypeVar("T")
 
@@ -138,6 +139,9 @@ class RedisStore:
         except FAILURES as exc:
             raise ConnectionError(reason(exc)) from None
         return forgotten
+
+    def stream(self, name: str) -> RedisStream:
+        return RedisStream(self.link, f"{self.prefix}stream:{name}")
 
     async def ping(self) -> str:
         return await self.link.ping()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -18,6 +19,23 @@ if TYPE_CHECKING:
     from .lease import Leases
 
 _MIB = 1 << 20
+
+
+class Stream(Protocol):
+    """A bounded list of entries that all who share the store append to and read."""
+
+    @property
+    def failures(self) -> tuple[type[BaseException], ...]:
+        """What a reader raises where the store is away."""
+        ...
+
+    async def append(self, body: bytes) -> bool:
+        """Whether the store has it."""
+        ...
+
+    def reader(self) -> AbstractAsyncContextManager[Callable[[str], Awaitable[list[tuple[str, bytes]]]]]:
+        """Give what reads the entries after an id, with their ids; none after a while without any."""
+        ...
 
 
 @dataclass(slots=True)
@@ -70,6 +88,10 @@ class Store(Protocol):
 
     async def add_text(self, key: str, value: str, ttl: float) -> bool | None:
         """Keep it unless the key is taken, and say whether it was kept; None where that cannot be told."""
+        ...
+
+    def stream(self, name: str) -> Stream | None:
+        """A stream of the store; None where nobody shares it."""
         ...
 
     async def ping(self) -> str:
@@ -277,6 +299,10 @@ class MemoryStore:
 
     async def add_text(self, key: str, value: str, ttl: float) -> bool | None:
         return self._cache.peek(key) is None and self._cache.put(key, value, ttl)
+
+    def stream(self, name: str) -> Stream | None:  # noqa: ARG002 - the Store's signature
+        """None: nobody shares this store."""
+        return None
 
     async def ping(self) -> str:
         return "ok"

@@ -15,7 +15,7 @@ from .keys import check_prefix, prefix_of
 from .lease import RedisLeases
 from .news import News
 from .redis_store import RedisStore
-from .stores import MemoryStore, StoreUsage
+from .stores import MemoryStore, StoreUsage, Stream
 
 # Seconds that memory may keep an entry before Redis is asked again: while what others drop is heard, and while not.
 HEARING, DEAF = 60.0, 5.0
@@ -128,6 +128,9 @@ class TieredStore:
 
     async def add_text(self, key: str, value: str, ttl: float) -> bool | None:
         return await self._shared.add_text(key, value, ttl)
+
+    def stream(self, name: str) -> Stream:
+        return self._shared.stream(name)
 
     async def ping(self) -> str:
         return await self._shared.ping()

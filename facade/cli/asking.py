@@ -24,7 +24,12 @@ class GraphQLAnswer:
 
 
 async def asked(
-    url: str, document: str, variables: dict[str, Any] | None, operation: str | None, token: str | None
+    url: str,
+    document: str,
+    variables: dict[str, Any] | None,
+    operation: str | None,
+    token: str | None,
+    explain: str | None = None,
 ) -> GraphQLAnswer:
     """Return what the facade at `url`, with or without the endpoint's path, answers."""
     from graphql import GraphQLError
@@ -36,7 +41,9 @@ async def asked(
         http = Http(base)
     except ValueError as exc:
         raise WrongUsage(f"--url: {exc}.") from exc
-    body = {"query": document, "variables": variables, "operationName": operation}
+    body: dict[str, Any] = {"query": document, "variables": variables, "operationName": operation}
+    if explain:
+        body["extensions"] = {"explain": explain}
     try:
         reply = await http.send("POST", GRAPHQL_PATH, body=json.dumps(body).encode(), token=token)
         answer = json.loads(reply.body)

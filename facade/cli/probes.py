@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeVar
 
@@ -67,7 +67,7 @@ async def probe(settings: Settings, credentials: Credentials) -> list[Result]:
     async with http:
         probes = _Probes(settings, Butlr(http, refresh_path=settings.refresh_path))
         await probes.run(credentials)
-        return probes.results
+        return probes.mended()
 
 
 HALF_HOURS = Windows(Duration(seconds=1800))
@@ -80,6 +80,8 @@ class _Probes:
         self._butlr = butlr
         self._now = datetime.now(UTC).replace(microsecond=0)
         self.results: list[Result] = []
+        # By their place in the results: errors, and what mends a 401 of each.
+        self._failed: dict[int, tuple[ButlrError, str]] = {}
 
     async def run(self, credentials: Credentials) -> None:
         token = await self._log_in(credentials)
@@ -95,6 +97,17 @@ class _Probes:
             return
         await self._detections(token, refused, rows)
         await self._stats(token, refused, rows)
+
+    def mended(self) -> list[Result]:
+        """The results with what to do about each failure: one 404 means another thing than nothing but 404."""
+        tried = [result for result in self.results if result.result != "skipped"]
+        others_answer = any(result.code != NotFound.code for result in tried)
+        return [
+            replace(result, mend=mend(*self._failed[at], base_url=self._settings.base_url, others_answer=others_answer))
+            if at in self._failed
+            else result
+            for at, result in enumerate(self.results)
+        ]
 
     async def _log_in(self, credentials: Credentials) -> str | None:
         client: Session | None = None
@@ -191,16 +204,14 @@ class _Probes:
         try:
             answer = await ask()
         except ButlrError as error:
-            ms = _since(began)
-            self.results.append(
-                Result(call, "fails", str(error), mend(error, self._settings.base_url, refused), error.code, ms)
-            )
+            self._failed[len(self.results)] = (error, refused)
+            self.results.append(Result(call, "fails", str(error), code=error.code, ms=_since(began)))
             return None
         self.results.append(Result(call, "works", say(answer), ms=_since(began)))
         return answer
 
 
-def mend(error: ButlrError, base_url: str, refused: str, *, others_answer: bool = False) -> str:
+def mend(error: ButlrError, refused: str, *, base_url: str, others_answer: bool = False) -> str:
     """What to do about an error; `refused` is it for a 401. `others_answer` is whether another call did not get 404."""
     match error:
         case Unauthenticated():

@@ -20,6 +20,7 @@ from .tables import tables
 from .waiting import waiting
 
 if TYPE_CHECKING:
+    from ..schema import Context, Engine, Outcome
     from ..settings import Settings
 
 
@@ -27,6 +28,8 @@ class Format(StrEnum):
     table = "table"
     json = "json"
     csv = "csv"
+    parquet = "parquet"
+    arrow = "arrow"
     plot = "plot"
 
 
@@ -52,18 +55,18 @@ def query(
 ) -> None:
     """Run an operation and print its answer. Errors in it go to stderr; then the exit code is 1."""
     if path is not None and format_ in (Format.json, Format.plot):
-        raise WrongUsage("--path chooses a table: use it with --format table or csv.")
+        raise WrongUsage("--path chooses a table: use it with --format table, csv, parquet or arrow.")
     if url is not None and sandbox:
         raise WrongUsage("--url asks a facade that runs, --sandbox none: use one of the two.")
     document = read(file)
-    values = _variables(variables)
+    values = variables_of(variables)
     with ExitStack() as stack:
         if sandbox:
             stack.enter_context(sandbox_upstream())
         answer = asyncio.run(
             asked(url, document, values, operation, token)
             if url
-            else _run(configured(), document, values, operation, token)
+            else run_here(configured(), document, values, operation, token)
         )
     for cause in grouped(answer.errors):
         typer.echo(cause.line(), err=True)
@@ -78,8 +81,13 @@ def query(
         raise typer.Exit(Failure.exit_code)
 
 
-async def _run(
-    settings: "Settings", document: str, variables: dict[str, Any] | None, operation: str | None, token: str | None
+async def run_here(
+    settings: "Settings",
+    document: str,
+    variables: dict[str, Any] | None,
+    operation: str | None,
+    token: str | None,
+    explain: str | None = None,
 ) -> GraphQLAnswer:
     from .. import logs
     from ..app import Facade
@@ -97,7 +105,11 @@ async def _run(
         with waiting() as called:
             context = Context(facade.opened_services(), caller, Ledger(on_call=called), request_id="cli")
             try:
-                outcome = await facade.engine.run(facade.engine.document(document), variables, operation, context)
+                if explain is None:
+                    outcome = await facade.engine.run(facade.engine.document(document), variables, operation, context)
+                    whole = outcome.as_json()
+                else:
+                    outcome, whole = await _explained(facade.engine, document, variables, operation, context, explain)
             finally:
                 context.close()
     if caller is None and any((error.extensions or {}).get("code") == "UNAUTHENTICATED" for error in outcome.errors):
@@ -105,7 +117,27 @@ async def _run(
             "There is no login: set BUTLR_CLIENT_ID and BUTLR_CLIENT_SECRET, or BUTLR_TOKEN or --token, "
             "or try --sandbox."
         )
-    return GraphQLAnswer(outcome.executed, outcome.data, outcome.errors, outcome.as_json())
+    return GraphQLAnswer(outcome.executed, outcome.data, outcome.errors, whole)
+
+
+async def _explained(
+    engine: "Engine",
+    document: str,
+    variables: dict[str, Any] | None,
+    operation: str | None,
+    context: "Context",
+    mode: str,
+) -> "tuple[Outcome, dict[str, Any]]":
+    """The outcome, and the answer as a server would send it."""
+    from ..schema import run_explained, why_unexplained
+    from ..upstream import Explain, Mode
+
+    explain = Explain(Mode(mode))
+    parsed = engine.document(document)
+    if why := why_unexplained(parsed, operation):
+        raise WrongUsage(why)
+    told = await run_explained(engine, parsed, variables, operation, context, explain, received=explain.began)
+    return told.outcome, json.loads(b"".join(told.chunks))
 
 
 def _print_tables(
@@ -121,11 +153,13 @@ def _print_tables(
     chosen = output.choose(tables(answer.data, selection_of(parsed, node) if node else None), path)
     if format_ is Format.csv:
         output.write_csv(chosen)
+    elif format_ in (Format.parquet, Format.arrow):
+        output.write_arrow(chosen, parquet=format_ is Format.parquet)
     else:
         output.write_tables(chosen, everything=everything)
 
 
-def _variables(given: str | None) -> dict[str, Any] | None:
+def variables_of(given: str | None) -> dict[str, Any] | None:
     if given is None:
         return None
     what = f"The file {given[1:]}" if given.startswith("@") else "--variables"

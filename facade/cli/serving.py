@@ -8,7 +8,6 @@ import signal
 import socket
 import tempfile
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 from .failures import Failure, WrongUsage
@@ -19,11 +18,11 @@ if TYPE_CHECKING:
 # Seconds that an app may go on listening, and that requests have to finish after that: together the 30 that
 # Kubernetes gives by default, with some to spare.
 GRACE = 20
-# Seconds until a worker that does not answer its supervisor is replaced. Starting on a busy machine takes long.
-SILENCE = 15
 # Seconds that an idle connection is kept: longer than a load balancer keeps its own (60 by default at most of them),
 # or one of its requests would now and then meet a connection that has just been closed.
 KEEP_ALIVE = 75
+# Bytes of a message that a WebSocket client may send, whatever FACADE_MAX_BODY_BYTES lets pass of it.
+SOCKET_MESSAGE = 16 * 1024**2
 # Objects made and not freed until the youngest are gone through for cycles, and how often each generation is before
 # the next older one: Python's own are 700, 10 and 10.
 COLLECTION = (50_000, 10, 10)
@@ -80,11 +79,12 @@ def run(app: Any, listener: socket.socket, *, workers: int = 1, grace: int = GRA
         workers=workers,
         http=HotConnection,
         loop="uvloop",
+        ws="websockets-sansio",
+        ws_max_size=SOCKET_MESSAGE,
         access_log=False,
         log_config=None,
         server_header=False,
         timeout_graceful_shutdown=grace,
-        timeout_worker_healthcheck=SILENCE,
         timeout_keep_alive=KEEP_ALIVE,
     )
     if workers > 1:
@@ -95,17 +95,7 @@ def run(app: Any, listener: socket.socket, *, workers: int = 1, grace: int = GRA
 
 
 def _supervise(config: Any, listener: socket.socket) -> None:
-    from uvicorn.supervisors import Multiprocess
-
-    class Supervisor(Multiprocess):
-        def join_all(self) -> None:
-            """Wait for the workers no longer than they were given."""
-            deadline = time.monotonic() + config.timeout_graceful_shutdown + 10
-            for worker in self.processes:
-                worker.process.join(max(deadline - time.monotonic(), 0))
-                if worker.exitcode is None:
-                    worker.kill()
-                    worker.join()
+    from .supervising import Supervisor
 
     supervisor = Supervisor(config, sockets=[listener])
     with tempfile.TemporaryDirectory(prefix="facade-metrics-") as folder:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ..assets import Assets, AssetSource
 from ..assets.webhooks import WebhookRecord, read_webhooks
 from ..series import DetectionsReader, Points, RowStream
-from ..upstream import Caller, Ledger, Upstream
+from ..upstream import Caller, Ledger, NotAsked, Upstream, explaining, part_of
 from .budget import Budget, TooComplex
 from .detections import DetectionsAnswer, DetectionsLoader, DetectionsOf
 from .reports import Reading, ReportLoader, ReportOf, Reports
@@ -59,9 +59,19 @@ class Loaders:
     async def assets(self) -> Assets:
         """Return all assets the caller may see, read once an operation. Raises `ButlrError`."""
         if self._assets is None:
-            self._assets = asyncio.create_task(self._source.assets(self._caller, self._ledger))
+            self._assets = asyncio.create_task(self._read_assets())
         # A field's error cancels its siblings, and they all wait for this one task.
         return await asyncio.shield(self._assets)
+
+    async def _read_assets(self) -> Assets:
+        with part_of(f"the assets, by {self._source.name}", 0) as part:
+            try:
+                return await self._source.assets(self._caller, self._ledger)
+            except NotAsked:
+                if part and (explain := explaining()):
+                    calls = "1 call" if part.calls == 1 else f"{part.calls} calls"
+                    explain.needs = f"the assets, which {self._source.name} would find in {calls}"
+                raise
 
     async def webhooks(self) -> list[WebhookRecord]:
         """Return the webhooks that Butlr's own GraphQL API lists. Raises `ButlrError`."""

@@ -13,8 +13,8 @@ from ..assets import normal_mac
 from ..butlr import Detections, Entry
 from ..cache import Entry as CacheEntry
 from ..cache import canonical
-from ..series import Body, DetectionsReader, Piece, read_heatmap_v2, resolve_span
-from ..upstream import Caller, Ledger
+from ..series import MACS_A_CALL, Body, DetectionsReader, Piece, read_heatmap_v2, resolve_span, why_apart
+from ..upstream import Caller, Ledger, asked_part, part_of
 from .batch import Batch
 from .budget import Budget, TooComplex
 
@@ -67,7 +67,8 @@ class DetectionsLoader:
     async def whole(self, body: Body) -> DetectionsAnswer:
         """Return the answer to a body as the client wrote it. Raises `ButlrError` and `TooComplex`."""
         self._budget.detections(body, 1)
-        answer = await self._reader.whole(resolve_span(body, self._now), self._caller, self._ledger)
+        with part_of("detections", 0):
+            answer = await self._reader.whole(resolve_span(body, self._now), self._caller, self._ledger)
         return DetectionsAnswer(answer.value, answer.entry)
 
     async def heatmap_v2(self, body: Body) -> DetectionsAnswer:
@@ -77,9 +78,10 @@ class DetectionsLoader:
         """
         self._budget.heatmap(body)
         asked = {"data_types": ["heatmap_v2"], **body}
-        answer = await read_heatmap_v2(
-            self._reader, resolve_span(asked, self._now), self._now, self._caller, self._ledger
-        )
+        with part_of("a heat map", 0, lambda: ["a call for every seven days: no call takes more"]):
+            answer = await read_heatmap_v2(
+                self._reader, resolve_span(asked, self._now), self._now, self._caller, self._ledger
+            )
         return DetectionsAnswer(answer.value, answer.entry)
 
     async def _load(self, keys: Sequence[DetectionsOf]) -> Mapping[DetectionsOf, DetectionsAnswer | Exception]:
@@ -91,9 +93,13 @@ class DetectionsLoader:
         merged: dict[tuple[bytes, tuple[str, ...]], set[str]] = defaultdict(set)
         for (types, _), ask in zip(alike, asks.values(), strict=True):
             merged[ask] |= types
-        found = await asyncio.gather(
-            *(self._load_alike(orjson.loads(body), macs, types) for (body, macs), types in merged.items())
-        )
+        apart = [{"data_types": types, **orjson.loads(body)} for (body, _), types in merged.items()]
+
+        async def load(body: Body, macs: Sequence[str], types: set[str]) -> dict[str, DetectionsAnswer | Exception]:
+            with part_of(f"detections of {_count(len(macs))}", len(macs), lambda: _reasons(apart, types, len(macs))):
+                return await self._load_alike(body, macs, types)
+
+        found = await asyncio.gather(*(load(orjson.loads(body), macs, types) for (body, macs), types in merged.items()))
         answers = dict(zip(merged, found, strict=True))
         return {
             DetectionsOf(mac, types, body): found_of_ask[mac]
@@ -116,6 +122,8 @@ class DetectionsLoader:
         for piece in pieces:
             dealt = _deal(piece, types)
             if dealt is None:
+                if part := asked_part():
+                    part.reasons.append("a call each: the answer does not say whose its entries are")
                 # What names no sensor cannot be told apart in one answer: a call each.
                 alone = await asyncio.gather(
                     *(self._reader.by_macs(query, [mac], self._caller, self._ledger) for mac in piece.ids)
@@ -123,6 +131,17 @@ class DetectionsLoader:
                 dealt = {mac: _alone(some[0]) for mac, some in zip(piece.ids, alone, strict=True)}
             loaded.update(dealt)
         return loaded
+
+
+def _reasons(apart: Sequence[Body], types: AbstractSet[str], sensors: int) -> list[str]:
+    more = [f"a call for each {MACS_A_CALL} sensors: no call takes more"] if sensors > MACS_A_CALL else []
+    if sensors > 1 and types - POINT_TYPES:
+        more.append("a call for each sensor besides, where the answer does not say whose its cells are")
+    return [*why_apart(apart), *more]
+
+
+def _count(sensors: int) -> str:
+    return f"{sensors} sensor{'' if sensors == 1 else 's'}"
 
 
 def _alone(piece: Piece[Detections]) -> DetectionsAnswer | Exception:

@@ -28,10 +28,11 @@ from ..series import (
     oldest,
     order_of,
     resolve_report,
+    why_apart,
     why_whole,
     with_open,
 )
-from ..upstream import Answer, Caller, Ledger, Upstream
+from ..upstream import Answer, Caller, Ledger, Upstream, asked_part, part_of
 from .batch import Batch
 from .budget import Budget, TooComplex
 
@@ -103,10 +104,14 @@ class ReportLoader:
 
     async def whole(self, body: Body, read: Reading | None = None) -> Points:
         """Return the answer to a body as the client wrote it. Raises `ButlrError` and `TooComplex`."""
-        read = read or Reading()
+        with part_of("a report", 0):
+            return await self._whole(body, read or Reading())
+
+    async def _whole(self, body: Body, read: Reading) -> Points:
         query = self._query(body)
         self._budget.report(query.body, 1)
         if read.verbatim or why_whole(query) is not None:
+            _say_verbatim(read)
             return self._points(await self._reports.calls.whole(query, body, self._caller, self._ledger), query)
         dimension, ids = query.widest(at_least=1)
         ids = sorted(set(ids)) if dimension else [""]
@@ -117,7 +122,7 @@ class ReportLoader:
             if slices is not None:
                 return self._put_together(slices, query)
         answer = await self._reports.calls.whole(query, body, self._caller, self._ledger)
-        if answer.entry.body:
+        if answer.value.is_flat:
             series.keep_later(query, dimension, ids, answer, self._caller)
         return self._points(answer, query)
 
@@ -176,11 +181,13 @@ class ReportLoader:
         alike: dict[tuple[str, bytes, Reading], list[str]] = defaultdict(list)
         for key in keys:
             alike[key.dimension, key.body, key.read].append(key.id)
+
+        async def load(dimension: str, body: Body, ids: Sequence[str], read: Reading) -> Loaded:
+            with part_of(f"report of {len(ids)} {dimension}", len(ids), lambda: _why_apart(alike)):
+                return await self._load_alike(dimension, body, ids, read)
+
         found = await asyncio.gather(
-            *(
-                self._load_alike(dimension, orjson.loads(body), sorted(ids), read)
-                for (dimension, body, read), ids in alike.items()
-            )
+            *(load(dimension, orjson.loads(body), sorted(ids), read) for (dimension, body, read), ids in alike.items())
         )
         return {
             ReportOf(dimension, id_, body, read): answer
@@ -217,18 +224,23 @@ class ReportLoader:
         except TooComplex as error:
             return dict.fromkeys(ids, error)
         if not together:
+            if len(ids) > 1 and (part := asked_part()):
+                part.reasons.append(_why_each(dimension))
             return await self._one_by_one(query, minutes, dimension, ids, read)
         if not read.verbatim:
             slices = await self._slices(query, minutes, dimension, ids)
             if slices is not None:
                 return {id_: self._of_slice(each, query) for id_, each in slices.items()}
         assert level is not None  # noqa: S101 -- see `together`
+        _say_verbatim(read)
         asked = _with_level(query, level)
         pieces = await self._reports.calls.by_ids(asked, dimension, ids, self._caller, self._ledger)
         loaded: Loaded = {}
         for piece in pieces:
             dealt = self._deal(piece, level, query, asked)
             if dealt is None:
+                if part := asked_part():
+                    part.reasons.append("a call each: the answer does not say whose its rows are")
                 dealt = await self._one_by_one(query, minutes, dimension, piece.ids, read)
             loaded.update(dealt)
         return loaded
@@ -280,6 +292,24 @@ def _opened(slice_: Slice | ButlrError, minutes: Slice | ButlrError) -> Slice | 
         # Without its minutes there are the windows that have landed.
         return slice_
     return with_open(slice_, minutes)
+
+
+def _say_verbatim(read: Reading) -> None:
+    if read.verbatim and (part := asked_part()):
+        part.reasons.append("whole, not by segments: `data` is the upstream's own answer")
+
+
+def _why_apart(alike: Mapping[tuple[str, bytes, Reading], object]) -> list[str]:
+    """Why the reports of one batch are not one ask, by what they are told apart by."""
+    return why_apart(
+        [{"kind of assets": dimension, **orjson.loads(body), **read._asdict()} for dimension, body, read in alike]
+    )
+
+
+def _why_each(dimension: str) -> str:
+    if dimension == "zones":
+        return "a call each: a sensor's row names one of its zones only"
+    return f"a call each: rows do not say which of the {dimension} they are of"
 
 
 def _is_dealable(dimension: str, body: Body) -> bool:

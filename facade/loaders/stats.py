@@ -11,8 +11,8 @@ import orjson
 from ..assets import Assets
 from ..butlr import ButlrError
 from ..cache import canonical
-from ..series import Body, Stats, read_stats, resolve_span
-from ..upstream import Caller, Ledger, Upstream
+from ..series import Body, Stats, read_stats, resolve_span, why_apart
+from ..upstream import Caller, Ledger, Upstream, part_of
 from .batch import Batch
 from .budget import Budget, TooComplex
 
@@ -53,11 +53,12 @@ class StatsLoader:
         self.load_many = self._batch.load_many
         self.cancel = self._batch.cancel
 
-    async def whole(self, body: Body) -> Stats:
+    async def whole(self, body: Body, why: Sequence[str] = ()) -> Stats:
         """Return the answer to a body as the client wrote it. Raises `ButlrError` and `TooComplex`."""
         self._budget.stats(len(body["items"]), len(body["measurements"]))
         query = resolve_span(body, self._now)
-        answer = await read_stats(self._upstream, query, self._caller, self._ledger)
+        with part_of("statistics", len(body["items"]), lambda: why):
+            answer = await read_stats(self._upstream, query, self._caller, self._ledger)
         return answer.value
 
     async def _load(self, keys: Sequence[StatsOf]) -> Mapping[StatsOf, Values | Exception | None]:
@@ -67,9 +68,11 @@ class StatsLoader:
         for key in keys:
             alike[assets.timezone_of(key.item) or "", key.body].append(key.item)
 
+        why = why_apart([{"timezone": timezone, **orjson.loads(body)} for timezone, body in alike])
+
         async def load_alike(body: Body, items: Sequence[str]) -> Stats | Exception:
             try:
-                return await self.whole({**body, "items": sorted(items)})
+                return await self.whole({**body, "items": sorted(items)}, why)
             except (ButlrError, TooComplex) as error:
                 return error
 

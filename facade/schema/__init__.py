@@ -4,7 +4,19 @@ from .api import api_of
 from .build import build_schema
 from .context import Context
 from .engine import Engine, Outcome
+from .explaining import Explained, run_explained, why_unexplained
 from .incremental import Later
 from .limits import Limits
 
-__all__ = ["Context", "Engine", "Later", "Limits", "Outcome", "api_of", "build_schema"]
+__all__ = [
+    "Context",
+    "Engine",
+    "Explained",
+    "Later",
+    "Limits",
+    "Outcome",
+    "api_of",
+    "build_schema",
+    "run_explained",
+    "why_unexplained",
+]

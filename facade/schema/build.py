@@ -31,6 +31,7 @@ from .scalars import SCALARS, bad_input
 from .selection import ResolveInfo
 from .sensor import Sensor
 from .session import Mutation
+from .subscription import Subscription
 
 # What a supergraph may ask for by id, and where it is among a caller's assets.
 ENTITIES = {
@@ -61,6 +62,7 @@ def _build(extra_measurements: tuple[str, ...], incremental: bool) -> GraphQLSch
     schema = federation.Schema(
         query=Query,
         mutation=Mutation,
+        subscription=Subscription,
         types=[Sensor, Hive, Site, Building, Floor, Room, Zone, Tag],
         config=StrawberryConfig(
             auto_camel_case=False, scalar_map=SCALARS, enable_experimental_incremental_execution=incremental

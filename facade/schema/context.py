@@ -6,6 +6,7 @@ from functools import cached_property
 import strawberry.types
 
 from ..butlr import Butlr, Unauthenticated
+from ..live import Live
 from ..loaders import Budget, Loaders, Services
 from ..upstream import Caller, Ledger
 from .large import Large
@@ -23,6 +24,9 @@ class Context:
     # What of the answer is written already, and too large to be written twice.
     large: Large = field(default_factory=Large)
     notes: Notes = field(default_factory=Notes)
+    # What subscriptions are fed by, and the cursor that one goes on from.
+    live: Live | None = None
+    resume: str | None = None
 
     @cached_property
     def loaders(self) -> Loaders:
@@ -43,6 +47,12 @@ class Context:
     @property
     def butlr(self) -> Butlr:
         return self.services.upstream.butlr
+
+    def renew(self) -> None:
+        """Begin anew: each event of a subscription is an operation with loaders and parts of its own."""
+        self.close()
+        self.__dict__.pop("loaders", None)
+        self.ledger, self.large = Ledger(), Large()
 
     def close(self) -> None:
         """Stop what the operation still had under way."""

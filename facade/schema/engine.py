@@ -1,12 +1,14 @@
 """`Engine`: from a request's text to its answer: parsed and validated once, then executed."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import asdict, dataclass
+from typing import Any, cast
 
 import orjson
 from graphql import (
     DocumentNode,
+    ExecutionResult,
     GraphQLError,
     GraphQLSchema,
     OperationDefinitionNode,
@@ -14,6 +16,7 @@ from graphql import (
     specified_rules,
     validate,
 )
+from graphql.execution import Executor, create_source_event_stream, execute_subscription_event
 
 from ..loaders import Budget
 from .bulk import BulkExecutor, WritingExecutor
@@ -26,6 +29,7 @@ from .introspection import NoIntrospection
 from .large import Large
 from .limits import Limits, exceeded, too_long
 from .streams import PartsExecutor
+from .subscription import Pushed
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,9 @@ class Outcome:
     later: Later | None = None
     # What is to be known of the data, as `extensions.notes`.
     notes: Sequence[Mapping[str, Any]] = ()
+    # Of an event of a subscription: what the subscription can be resumed by, and whether it was.
+    cursor: str | None = None
+    resumed: bool | None = None
 
     def chunks(self) -> list[bytes]:
         """The response map as JSON, in one chunk but for what is large."""
@@ -56,8 +63,15 @@ class Outcome:
             answer["errors"] = [error.formatted for error in self.errors]
         if self.executed:
             answer["data"] = self.data
+        extensions: dict[str, Any] = {}
         if self.notes:
-            answer["extensions"] = {"notes": self.notes}
+            extensions["notes"] = self.notes
+        if self.cursor is not None:
+            extensions["id"] = self.cursor
+        if self.resumed is not None:
+            extensions["resumed"] = self.resumed
+        if extensions:
+            answer["extensions"] = extensions
         if self.later:
             answer |= self.later.announced()
         return answer
@@ -79,6 +93,11 @@ class Engine:
     def cost_limit(self) -> int:
         """Points that an operation may cost."""
         return self._limits.cost
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """What an operation may be at most, by name."""
+        return asdict(self._limits)
 
     def _document(self, query: str) -> Document:
         try:
@@ -155,6 +174,73 @@ class Engine:
             )
         formatted_ = [formatted(error, request_id=context.request_id) for error in errors]
         return Outcome(True, result.data, formatted_, context.large, later, context.notes.entries())
+
+    async def subscribe(  # noqa: PLR0911 -- each is a refusal
+        self, document: Document, variables: Mapping[str, Any] | None, operation: str | None, context: Context
+    ) -> AsyncGenerator[Outcome, None]:
+        """Yield an outcome for each event, or one that says why there is none. `run` of a subscription.
+
+        The last may be an error that ended it. Never raises for what a client or the upstream did.
+        """
+        if document.ast is None or document.errors:
+            yield Outcome(False, None, list(document.errors))
+            return
+        chosen = document.operation(operation)
+        if chosen is None:
+            yield Outcome(False, None, [_no_operation(document.ast, operation)])
+            return
+        context.budget = Budget(self._limits.cost, context.services.upstream.now)
+        if document.costly:
+            now, limit = context.budget.now(), self._limits.cost
+            if refusal := excess(document.ast, chosen, variables, limit=limit, now=now):
+                yield Outcome(False, None, [refusal])
+                return
+        executor = WritingExecutor.build(
+            self.schema,
+            document.ast,
+            context_value=context,
+            raw_variable_values=dict(variables) if variables else None,
+            operation_name=operation,
+            hide_suggestions=not self._introspection,
+        )
+        if isinstance(executor, list):
+            yield Outcome(False, None, [self._formatted(error, context, "BAD_USER_INPUT") for error in executor])
+            return
+        source = create_source_event_stream(executor)
+        if executor.is_awaitable(source):
+            source = await source
+        if isinstance(source, ExecutionResult):
+            yield Outcome(False, None, [self._formatted(error, context) for error in source.errors or ()])
+            return
+        async with aclosing(cast(AsyncGenerator[Pushed, None], source)) as events:
+            while True:
+                try:
+                    pushed = await anext(events)
+                except StopAsyncIteration:
+                    return
+                except Exception as error:  # noqa: BLE001 -- one that is nobody's to read is masked and logged
+                    located = (
+                        error if isinstance(error, GraphQLError) else GraphQLError(str(error), original_error=error)
+                    )
+                    yield Outcome(False, None, [self._formatted(located, context)])
+                    return
+                yield await self._event(executor, pushed, context)
+
+    async def _event(self, executor: Executor[Any], pushed: Pushed, context: Context) -> Outcome:
+        context.renew()
+        context.budget = Budget(self._limits.cost, context.services.upstream.now)
+        result = execute_subscription_event(executor.build_per_event_executor(pushed.value))
+        if executor.is_awaitable(result):
+            result = await result
+        assert isinstance(result, ExecutionResult)  # noqa: S101 -- parts are for queries
+        errors = [self._formatted(error, context) for error in result.errors or ()]
+        return Outcome(
+            True, result.data, errors, context.large, None, context.notes.entries(), pushed.cursor, pushed.resumed
+        )
+
+    @staticmethod
+    def _formatted(error: GraphQLError, context: Context, default: str = "INTERNAL_SERVER_ERROR") -> GraphQLError:
+        return formatted(error, request_id=context.request_id, default=default)
 
 
 def _no_operation(ast: DocumentNode, name: str | None) -> GraphQLError:

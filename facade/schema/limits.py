@@ -17,6 +17,7 @@ from graphql import (
     GraphQLError,
     Node,
     OperationDefinitionNode,
+    OperationType,
     SelectionSetNode,
 )
 
@@ -36,6 +37,10 @@ INTROSPECTION_LISTS = 2
 INTROSPECTION_ALIASES = 10
 INTROSPECTION_ROOTS = frozenset({"__schema", "__type"})
 INTROSPECTION_LIST_FIELDS = frozenset({"types", "fields", "inputFields", "interfaces", "possibleTypes"})
+
+# Mutations that try credentials. Rates count requests, so that each may try one.
+LOGINS = frozenset({"login", "clientLogin", "refreshToken"})
+MOST_LOGINS = 1
 
 # Twice what an honest dashboard needs (345,600: 40 rooms, 30 days, 5 minutes) and more. A point takes 3 µs and
 # 1.2 kB here, so this is about a gigabyte for an instant, and 3 s of a processor.
@@ -141,10 +146,13 @@ class _Walk:
 
     def run(self, definition: ExecutableDefinitionNode) -> None:
         """Raises `TooComplex`."""
+        is_mutation = isinstance(definition, OperationDefinitionNode) and definition.operation is OperationType.MUTATION
         places = [_Place([(definition.selection_set, frozenset())], 1)]
         while places:
             place = places.pop()
             level = self._level(place)
+            if place.depth == 1 and is_mutation:
+                self._check_logins([node for nodes in level.fields.values() for node, _ in nodes[:1]])
             self.opened |= level.fragments
             self._fragment_pairs += level.spreads * (level.spreads - 1) // 2
             self._check(self._fragment_pairs, FRAGMENT_PAIRS, "opens too many fragments at one place ({found} pairs)")
@@ -176,6 +184,10 @@ class _Walk:
                 else:
                     waiting.append((selection.selection_set, trail))  # type: ignore[attr-defined]
         return level
+
+    def _check_logins(self, roots: list[FieldNode]) -> None:
+        logins = [node for node in roots if node.name.value in LOGINS]
+        self._check(len(logins), MOST_LOGINS, "holds {found} logins", logins[-1] if logins else None)
 
     def _below(self, place: _Place, nodes: list[FieldNode]) -> int | None:
         """Check the fields that answer under one name; return what their selections are at."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..butlr import REPORTING_PATH, ButlrError, Reporting, UpstreamTimeout, decode_reporting
 from ..upstream import Answer, Call, Caller, Ledger, Upstream
+from .about import about_report
 from .labels import Label, Labels, epoch_of
 from .pieces import Piece, oldest
 from .query import KEY_OF_FILTER, Body, Query
@@ -192,6 +193,8 @@ class ReportCalls:
             windows=windows,
             empty=lambda value: value.is_empty,
             newest=lambda value: newest_of(value, query, self._labels),
+            about=lambda: about_report(query, self._upstream.now()),
+            rows=rows_of,
         )
 
     def _spelt(self, body: Body) -> Body:
@@ -205,6 +208,13 @@ class ReportCalls:
         every = (query.body.get("window") or {}).get("every")
         width = round(math.log2(seconds)) if seconds >= 1 else 0
         return (caller.scope, measurements, dimension, every, query.is_flat, width)
+
+
+def rows_of(value: Reporting) -> int | None:
+    """The rows, or the values of a grouped answer; None where they were never all held."""
+    if value.is_packed:
+        return None
+    return len(value.items) if value.is_flat else len(value.leaves)
 
 
 def newest_of(value: Reporting, query: Query, labels: Labels) -> float | None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from ..butlr import ButlrError, Detections, decode_detections
 from ..upstream import Answer, Call, Caller, Ledger, Upstream
+from .about import about_detections
 from .cells import added, map_in
 from .pieces import Piece, oldest
 from .query import Query
@@ -61,6 +62,8 @@ class DetectionsReader:
             span=query.bounds,
             windows=query.windows,
             empty=lambda value: value.lacks(query.body.get("data_types") or ()),
+            about=lambda: about_detections(query, self._upstream.now()),
+            rows=lambda value: sum(len(value.raw(name) or ()) for name in query.body.get("data_types") or ()),
         )
 
 

@@ -2,6 +2,7 @@
 
 from ..butlr import decode_stats
 from ..upstream import Answer, Call, Caller, Ledger, Upstream
+from .about import about_stats
 from .query import Query
 
 Stats = dict[str, dict[str, float | None]]
@@ -17,6 +18,8 @@ async def read_stats(upstream: Upstream, query: Query, caller: Caller, ledger: L
             decode=decode_stats,
             span=query.bounds,
             empty=lambda value: not any(value.values()),
+            about=lambda: about_stats(query.body),
+            rows=len,
         ),
         caller,
         ledger,

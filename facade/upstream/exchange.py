@@ -21,6 +21,7 @@ from ..butlr import (
 from .breaker import Breaker
 from .bulkhead import Bulkhead
 from .callers import Caller
+from .explain import asked_call
 from .pauses import Pauses
 from .retry import Backoff, Retries, RetryBudget
 
@@ -164,6 +165,8 @@ class Exchange:
         try:
             self._check(endpoint, scope)
             began, outcome = self._clock(), "CANCELLED"
+            status: int | None = None
+            size: int | None = None
             if self._observer:
                 self._observer.waited(began - asked)
             try:
@@ -172,13 +175,15 @@ class Exchange:
                     try:
                         reply = await self._observed(endpoint, send, body, token, scope)
                     except ButlrError as error:
-                        outcome = error.code
+                        outcome, status = error.code, error.status
                         span.set({"http.response.status_code": error.status})
                         span.failed(error.code)
                         raise
-                    outcome = "ok"
+                    outcome, status, size = "ok", reply.status, len(reply.body)
                     span.set({"http.response.status_code": reply.status, "http.response.body.size": len(reply.body)})
             finally:
+                if noted := asked_call():
+                    noted.tried(began, self._clock(), status, size)
                 if self._observer:
                     self._observer.exchanged(endpoint.path, outcome, self._clock() - began)
             return reply

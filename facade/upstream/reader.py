@@ -43,14 +43,13 @@ from ..cache import (
 )
 from .callers import Caller, Service
 from .exchange import Exchange, Send
+from .explain import About, asked_call, explaining, under_way
 from .ledger import Ledger
+from .proofs import Proofs, remember
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
-
-# Callers of whom it is remembered whether the upstream takes their token.
-MOST_CALLERS = 10_000
 
 # What an older answer may stand in for: the upstream failed, and did not refuse the caller.
 UPSTREAM_FAILED = (UpstreamTimeout, UpstreamUnavailable, RateLimited, InvalidResponse)
@@ -79,6 +78,9 @@ class Call(Generic[T]):
     path: str | None = None
     kept_for: float | None = None
     refresh_after: float | None = None
+    # For an operation that is explained.
+    about: Callable[[], About] = About
+    rows: Callable[[T], int | None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +103,17 @@ class Upstream:
         stale_while_revalidate: float = 0.0,
         rules: Rules | None = None,
         clock: Callable[[], float] = time.time,
+        steady: Callable[[], float] | None = None,
     ) -> None:
-        """`stale_while_revalidate`: for so many seconds after its freshness an answer that reaches into now is still
+        """`steady` is a clock that is never set: `time.monotonic` beside the clock of the machine.
+
+        `stale_while_revalidate`: for so many seconds after its freshness an answer that reaches into now is still
         served, as stale, while it is read anew behind it. 0: never, for who asks about now means now.
         """
         self.butlr = butlr
         self.store = store
         self.clock = clock
-        self._recheck = recheck
+        self._proofs = Proofs(clock, steady or (time.monotonic if clock is time.time else clock), recheck=recheck)
         self._stale_if_error = stale_if_error
         self._stale_while_revalidate = stale_while_revalidate
         self._rules = rules or Rules()
@@ -120,7 +125,6 @@ class Upstream:
             butlr.native: NATIVE_PATH,
         }
         self._flights = SingleFlight()
-        self._accepted: OrderedDict[str, float] = OrderedDict()
         self._refused_at: OrderedDict[str, float] = OrderedDict()
         # Tokens that were verified, and then refused by the upstream: by `flight`, until it takes them again.
         self._distrusted: OrderedDict[str, float] = OrderedDict()
@@ -162,14 +166,23 @@ class Upstream:
         kept = await self._recall(call, caller, ledger)
         if kept is not None:
             return kept
+        explain = explaining()
+        noted = None
+        if explain is not None:
+            noted = explain.call(call.path or self._paths.get(call.send, "the API"), _body(call), call.about())
+            if explain.is_plan:
+                raise await explain.not_asked()
         ledger.called()
         began = time.perf_counter()
         try:
-            answer = await self._in_time(_key(call, caller), call, caller, ledger)
+            with under_way(noted):
+                answer = await self._in_time(_key(call, caller), call, caller, ledger)
         except UPSTREAM_FAILED as error:
             stale = await self._stale(call, caller, ledger, error)
             if stale is None:
                 raise
+            if noted is not None:
+                noted.cache = "STALE"
             return stale
         finally:
             ledger.waited(call.name, time.perf_counter() - began)
@@ -299,7 +312,7 @@ class Upstream:
         self, entry_key: str, call: Call[T], caller: Caller, deadline: Callable[[], float | None]
     ) -> Answer[T]:
         asked_at = self.clock()
-        body = canonical(call.body(call.asked) if call.body else call.asked)
+        body = _body(call)
         values: list[T] = []
         try:
             reply = await self.exchange(
@@ -315,6 +328,8 @@ class Upstream:
             await self.store.delete(entry_key)
             raise
         [value] = values
+        if noted := asked_call():
+            noted.rows = call.rows(value)
         kept = self._lifetime(call, value, asked_at)
         entry = Entry(
             body=reply.body,
@@ -366,20 +381,18 @@ class Upstream:
         if caller.verified:
             return caller.flight not in self._distrusted
         # An entry itself proves that the upstream took this token when it was read.
-        taken = max(as_of if proven is None else proven, self._accepted.get(caller.scope, 0.0))
-        return self.clock() - taken <= self._recheck
+        return self._proofs.holds(caller.scope) or self._proofs.is_recent(as_of if proven is None else proven)
 
     def accepted(self, caller: Caller) -> bool:
         """Whether the caller may read local data: verified, or taken by the upstream a short while ago."""
-        now = self.clock()
-        if caller.expires is not None and caller.expires <= now:
+        if caller.expires is not None and caller.expires <= self.clock():
             return False
         if caller.verified:
             return caller.flight not in self._distrusted
-        return now - self._accepted.get(caller.scope, 0.0) <= self._recheck
+        return self._proofs.holds(caller.scope)
 
     def _accept(self, caller: Caller, asked_at: float) -> None:
-        _remember(self._accepted, caller.scope, self.clock())
+        self._proofs.note(caller.scope)
         if self._distrusted and asked_at > self._distrusted.get(caller.flight, math.inf):
             del self._distrusted[caller.flight]
 
@@ -388,18 +401,18 @@ class Upstream:
 
         What the scope's other tokens have asked for goes as well, and is asked for anew: who asked is not kept.
         """
-        self._accepted.pop(caller.scope, None)
+        self._proofs.forget(caller.scope)
         if isinstance(caller, Service):
             # The facade's own login was refused, and none of its callers.
             return
         now = self.clock()
         if caller.verified:
-            _remember(self._distrusted, caller.flight, now)
-        _remember(self._refused_at, caller.scope, now)
+            remember(self._distrusted, caller.flight, now)
+        remember(self._refused_at, caller.scope, now)
         await self.store.drop(scope_prefix(caller.scope))
 
     def _refresh(self, entry_key: str, call: Call[T], caller: Caller) -> None:
-        if entry_key in self._refreshing:
+        if entry_key in self._refreshing or ((explain := explaining()) and explain.is_plan):
             return
 
         async def refresh() -> None:
@@ -439,6 +452,10 @@ class Patience:
         self._deadlines.remove(deadline)
 
 
+def _body(call: Call[T]) -> bytes:
+    return canonical(call.body(call.asked) if call.body else call.asked)
+
+
 def _key(call: Call[T], caller: Caller) -> str:
     return key(caller.scope, call.name, canonical(call.asked))
 
@@ -454,13 +471,6 @@ def _span(call: Call[T]) -> Span | None:
     # The least time that there is has no time zone before it.
     last = call.windows.floor(stop).timestamp() if call.windows and stop and stop.year > 1 else None
     return Span(start.timestamp(), stop.timestamp() if stop else None, last)
-
-
-def _remember(times: OrderedDict[str, float], scope: str, time_: float) -> None:
-    times[scope] = time_
-    times.move_to_end(scope)
-    if len(times) > MOST_CALLERS:
-        times.popitem(last=False)
 
 
 @asynccontextmanager

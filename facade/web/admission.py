@@ -1,7 +1,8 @@
 """Who asks, and whether they may ask now: the same for GraphQL, REST and v2."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Container
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from ..butlr import Unauthenticated
@@ -25,7 +26,7 @@ class Admission:
         proven: Proven,
         *,
         rate_limit: RateLimit | None = None,
-        cors_origins: Collection[str] = (),
+        cors_origins: Container[str] = (),
     ) -> None:
         self._callers = callers
         self._proven = proven
@@ -34,22 +35,36 @@ class Admission:
 
     async def caller(self, request: Request) -> Caller | None:
         """Return who asks, None where nobody says so. Raises `Unauthenticated` and `RateLimited`."""
+        caller = await self.known(request.headers, address_of(request))
+        note_caller(request.scope, caller)
+        await self.count(caller, address_of(request))
+        return caller
+
+    async def known(self, headers: Headers, address: str) -> Caller | None:
+        """Return who asks, without counting it. Raises `Unauthenticated` and `RateLimited`."""
         try:
-            caller = await self._callers().of(request.headers)
+            return await self._callers().of(headers)
         except Unauthenticated:
             # Guesses count, too.
-            await self.count_address(request)
+            await self._count(address)
             raise
-        note_caller(request.scope, caller)
-        if self._rate_limit:
-            proven = caller is not None and self._proven(caller)
-            await self._rate_limit.check(counted_as(caller, proven=proven) or address_of(request))
-        return caller
+
+    async def count(self, caller: Caller | None, address: str) -> None:
+        """Count an operation. Raises `RateLimited`."""
+        own = counted_as(caller, proven=True)
+        if own is None or caller is None or not self._proven(caller):
+            await self._count(address)
+        if own is not None:
+            # What is not proven counts for its address, too: once it is proven, nothing of it is forgotten.
+            await self._count(own)
 
     async def count_address(self, request: Request) -> None:
         """Count a request of which nobody knows whose it is. Raises `RateLimited`."""
+        await self._count(address_of(request))
+
+    async def _count(self, who: str) -> None:
         if self._rate_limit:
-            await self._rate_limit.check(address_of(request))
+            await self._rate_limit.check(who)
 
     def refuse_forged(self, request: Request) -> None:
         """Raise `BadRequest` for what a page of another site made a browser send."""

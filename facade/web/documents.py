@@ -66,6 +66,11 @@ class Trusted:
         self._by_hash = {_hash(text): text for text in documents.values()}
         self._by_text = {text.strip(): text for text in documents.values()}
 
+    @property
+    def texts(self) -> list[str]:
+        """The documents as they stand in the manifest."""
+        return list(self._by_id.values())
+
     def text(self, params: Params) -> str:
         """Return the text of what was asked. Raises `NotFound`."""
         ids = [id_ for id_ in (params.document_id, params.hash) if id_ is not None]

@@ -4,12 +4,14 @@ A part that has something to tell joins by `add`: what live subscriptions and th
 """
 
 import platform
+from collections import Counter as CounterOf
 from collections.abc import Callable
 from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from ..cache import Store
+from ..live.hub import Counts
 from ..upstream import Exchange
 
 Reading = Callable[[], None]
@@ -78,6 +80,42 @@ class Gauges:
                 opened.labels(path).set(is_open)
 
         return read
+
+    def of_live(self, counts: Callable[[], Counts | None]) -> None:
+        """Say what subscriptions are like."""
+        subscribers = self._gauge("facade_live_subscribers", "Subscriptions under way.")
+        lag = self._gauge(
+            "facade_live_lag_seconds",
+            "How long what was read last had waited for its subscriber.",
+            mode="livemax",
+        )
+        begun = self._counter("facade_live_subscriptions", "Subscriptions that have begun.")
+        delivered = self._counter("facade_live_delivered", "Changes read by subscribers.")
+        merged = self._counter(
+            "facade_live_merged", "Changes that a newer one took the place of before a subscriber read them."
+        )
+        events = self._counter("facade_live_events", "Events of webhooks, by type.", "type")
+        counted: CounterOf[str] = CounterOf()
+
+        def more(name: str, total: int) -> int:
+            added, counted[name] = total - counted[name], total
+            return added
+
+        def read() -> None:
+            if (now := counts()) is None:
+                return
+            subscribers.set(now.subscribers)
+            lag.set(now.lag)
+            begun.inc(more("begun", now.begun))
+            delivered.inc(more("delivered", now.delivered))
+            merged.inc(more("merged", now.merged))
+            for type_, count in now.events.items():
+                events.labels(type_).inc(more(f"event {type_}", count))
+
+        self.add(read)
+
+    def _counter(self, name: str, help_: str, *labels: str) -> Counter:
+        return Counter(name, help_, labels, registry=self._registry)
 
     def _gauge(self, name: str, help_: str, *labels: str, mode: str = "livesum") -> Gauge:
         return Gauge(name, help_, labels, registry=self._registry, multiprocess_mode=mode)  # type: ignore[arg-type]

@@ -1,7 +1,7 @@
 """The GraphQL endpoint: the GraphQL-over-HTTP specification, and what the cache says of an answer."""
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 import orjson
@@ -13,8 +13,8 @@ from starlette.types import Receive, Scope, Send
 from .. import tracing
 from ..butlr import RateLimited, Unauthenticated
 from ..loaders import Budget, Services
-from ..schema import Context, Engine, Later, Outcome
-from ..upstream import Caller, Ledger
+from ..schema import Context, Engine, Explained, Later, Outcome, run_explained, why_unexplained
+from ..upstream import Caller, Explain, Ledger
 from .admission import Admission
 from .audit import LONGEST_NAME, note, note_document, note_errors, noted
 from .caching import NEVER_KEPT, cache_headers, etag_of, is_fresh, is_known
@@ -28,6 +28,8 @@ from .guard import is_forged
 from .hot import Offer
 from .hot_layer import OFFERED
 from .incremental import NEEDS_PARTS, PartsResponse
+from .live import Operation, Streams
+from .live_http import Framing, StreamResponse, framing_of
 from .metrics import Metrics
 from .params import (
     DOCUMENT_NAMES,
@@ -55,6 +57,13 @@ FORGED = (
 )
 
 
+NEEDS_STREAM = (
+    "A subscription is answered as a stream: send `Accept: text/event-stream` or "
+    "`multipart/mixed;subscriptionSpec=1.0`, or use the WebSocket protocol graphql-transport-ws."
+)
+NOT_EXPLAINED = "Explaining is switched off here (FACADE_EXPLAIN=false). Send the operation without it."
+
+
 class GraphQLEndpoint:
     """An ASGI app for `/graphql`."""
 
@@ -68,9 +77,11 @@ class GraphQLEndpoint:
         max_body_bytes: int,
         operation_timeout: float | None = None,
         documents: Trusted | Persisted | None = None,
-        cors_origins: Collection[str] = (),
+        cors_origins: Container[str] = (),
         metrics: Metrics | None = None,
         draining: Draining | None = None,
+        streams: Streams | None = None,
+        explain: bool = True,
     ) -> None:
         self._engine = engine
         self._services = services
@@ -82,6 +93,8 @@ class GraphQLEndpoint:
         self._cors_origins = cors_origins
         self._metrics = metrics
         self._draining = draining
+        self._streams = streams
+        self._explains = explain
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -100,15 +113,21 @@ class GraphQLEndpoint:
                 return self._graphiql.page(request.scope["path"])
             media = JSON_TYPE
         note(request.scope, type="graphql")
+        began = time.monotonic()
         try:
-            media = self._answerable(request, media)
+            framing = framing_of(request.headers.get("accept")) if self._streams else None
+            # A client that takes a stream alone gets any operation as one.
+            streams_all = framing is not None and media is None
+            media = self._answerable(request, JSON_TYPE if streams_all else media)
             caller = await self._admission.caller(request)
             params = await read_params(request, self._max_body_bytes)
+            self._require_explaining(params)
             text = self._documents.text(params)
         except (BadRequest, NotFound, RateLimited, Unauthenticated) as error:
             note(request.scope, outcome="refused", codes=[getattr(error, "code", "BAD_USER_INPUT")])
             return _refused(error, media or JSON_TYPE)
-        return await self._execute(request, text, params, caller, media)
+        explain = Explain(params.explain, began) if params.explain else None
+        return await self._execute(request, text, params, caller, media, framing, explain, streams_all=streams_all)
 
     def _answerable(self, request: Request, media: str | None) -> str:
         """Return the media type to answer in. Raises `BadRequest` for what is not answered, whatever it asks."""
@@ -122,19 +141,45 @@ class GraphQLEndpoint:
             raise BadRequest(403, FORGED)
         return media
 
-    async def _execute(
-        self, request: Request, text: str, params: Params, caller: Caller | None, media: str
+    def _require_explaining(self, params: Params) -> None:
+        if params.explain and not self._explains:
+            raise BadRequest(400, NOT_EXPLAINED)
+
+    async def _execute(  # noqa: PLR0911, PLR0912 -- each is an answer of another kind
+        self,
+        request: Request,
+        text: str,
+        params: Params,
+        caller: Caller | None,
+        media: str,
+        framing: Framing | None,
+        explain: Explain | None,
+        *,
+        streams_all: bool,
     ) -> Response:
+        received = time.monotonic()
         document = self._engine.document(text)
         operation = document.operation_type(params.operation_name)
         note_document(request.scope, text, document.operation_name(params.operation_name))
         note(request.scope, type=operation.value if operation else "graphql")
-        if request.method == "GET" and operation is not None and operation is not OperationType.QUERY:
+        if request.method == "GET" and operation is OperationType.MUTATION:
             return _refusal(
-                BadRequest(405, f"A {operation.value} needs POST; GET runs queries only.", {"Allow": "POST"}),
+                BadRequest(
+                    405, f"A {operation.value} needs POST; GET runs queries and subscriptions only.", {"Allow": "POST"}
+                ),
                 media,
             )
-        needs_parts = self._engine.comes_in_parts(document, params.variables, params.operation_name)
+        if explain and (why := why_unexplained(document, params.operation_name)):
+            note(request.scope, outcome="refused", codes=["BAD_USER_INPUT"])
+            return _refusal(BadRequest(400, why), media)
+        if operation is OperationType.SUBSCRIPTION or streams_all:
+            if framing is None or self._streams is None:
+                note(request.scope, outcome="refused", codes=["BAD_USER_INPUT"])
+                return _refusal(BadRequest(406, NEEDS_STREAM), media)
+            resume = request.headers.get("last-event-id") or params.resume
+            asked = Operation(document, params, caller, request.scope.get("request_id", ""), resume)
+            return self._streamed(request, asked, framing, self._streams)
+        needs_parts = explain is None and self._engine.comes_in_parts(document, params.variables, params.operation_name)
         dialect = dialect_of(request.headers.get("accept")) if needs_parts else None
         if needs_parts and dialect is None:
             note(request.scope, outcome="refused", codes=["BAD_USER_INPUT"])
@@ -148,18 +193,31 @@ class GraphQLEndpoint:
             )
             context = Context(self._services(), caller, ledger, request.scope.get("request_id", ""))
             outcome: Outcome | None = None
+            told: Explained | None = None
             name = document.operation_name(params.operation_name)
             attributes = operation_attributes(operation, name, text)
             with tracing.span(attributes["graphql.operation.type"], attributes=attributes) as span:
                 try:
-                    outcome = await self._engine.run(
-                        document,
-                        params.variables,
-                        params.operation_name,
-                        context,
-                        written=True,
-                        whole=dialect is Dialect.FORMER,
-                    )
+                    if explain is None:
+                        outcome = await self._engine.run(
+                            document,
+                            params.variables,
+                            params.operation_name,
+                            context,
+                            written=True,
+                            whole=dialect is Dialect.FORMER,
+                        )
+                    else:
+                        told = await run_explained(
+                            self._engine,
+                            document,
+                            params.variables,
+                            params.operation_name,
+                            context,
+                            explain,
+                            received=received,
+                        )
+                        outcome = told.outcome
                 finally:
                     span.set(_outcome_attributes(ledger, context, outcome))
                     if outcome and outcome.errors:
@@ -172,9 +230,20 @@ class GraphQLEndpoint:
             note(request.scope, outcome="left", cost=context.budget.cost)
             return Response(status_code=CLIENT_GONE)
         request.scope["facade.ledger"] = ledger
+        if told:
+            return self._explained(request, told, context, media)
         if outcome.later:
             return self._in_parts(request, outcome, outcome.later, context, operation)
         return await self._whole(request, outcome, context, operation, media)
+
+    def _streamed(self, request: Request, asked: Operation, framing: Framing, streams: Streams) -> StreamResponse:
+        def ended(how: str, errors: Sequence[GraphQLError]) -> None:
+            note(request.scope, outcome=how)
+            note_errors(request.scope, errors)
+            streams.ended(asked, how)
+
+        note(request.scope, outcome="left")
+        return StreamResponse(streams, asked, framing, ended)
 
     async def _whole(
         self, request: Request, outcome: Outcome, context: Context, operation: OperationType | None, media: str
@@ -206,6 +275,19 @@ class GraphQLEndpoint:
         if cacheable and not outcome.errors and caller is not None:
             request.scope[OFFERED] = Offer(caller, ledger, kind, context.budget.cost, noted(request.scope))
         return Response(body, status, headers, media_type=media_type)
+
+    def _explained(self, request: Request, told: Explained, context: Context, media: str) -> Response:
+        """An answer of one moment: it is kept nowhere."""
+        outcome = told.outcome
+        note(request.scope, outcome=_ended(outcome), cost=context.budget.cost)
+        causes = note_errors(request.scope, outcome.errors)
+        if self._metrics:
+            self._metrics.operation("query", _ended(outcome), context.budget.cost)
+            for cause in causes:
+                self._metrics.failed(cause.code, cause.count)
+        headers = {**NEVER_KEPT, UPSTREAM_CALLS: str(context.ledger.calls)}
+        status = 200 if outcome.executed else _request_error(media)
+        return ChunkedResponse(told.chunks, status, headers, media_type=f"{media}; charset=utf-8")
 
     def _in_parts(
         self, request: Request, outcome: Outcome, later: Later, context: Context, operation: OperationType | None

@@ -1,7 +1,8 @@
 """What a page in somebody's browser may not make that browser do."""
 
 import ipaddress
-from collections.abc import Collection
+import re
+from collections.abc import Container, Sequence
 
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
@@ -14,7 +15,27 @@ PREFLIGHTED = ("authorization", "x-api-key", "x-apollo-operation-name", "apollo-
 SIMPLE_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-data", "text/plain"})
 
 
-def is_forged(headers: Headers, origins: Collection[str] = ()) -> bool:
+# Pages that are served on this machine.
+LOOPBACK_ORIGIN = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?"
+
+
+class Origins:
+    """Origins whose pages may call the API: those `listed`, and `with_loopback` those of this machine."""
+
+    def __init__(self, listed: Sequence[str], *, with_loopback: bool = False) -> None:
+        self.listed = tuple(listed)
+        self.pattern = LOOPBACK_ORIGIN if with_loopback else None
+
+    def __bool__(self) -> bool:
+        return bool(self.listed or self.pattern)
+
+    def __contains__(self, origin: object) -> bool:
+        if origin in self.listed:
+            return True
+        return self.pattern is not None and isinstance(origin, str) and bool(re.fullmatch(self.pattern, origin))
+
+
+def is_forged(headers: Headers, origins: Container[str] = ()) -> bool:
     """Whether a foreign page may have made a browser send this: to spend for what it cannot read, or to log in.
 
     Browsers say by `Sec-Fetch-Site` where a request comes from, older ones by the `Origin` of a POST alone, and pages
@@ -38,6 +59,14 @@ def _is_own(origin: str, headers: Headers) -> bool:
     """Whether an origin has the name that the request was sent to."""
     name = origin.strip().lower().partition("://")[2]
     return bool(name) and name in (headers.get("host", "").lower(), headers.get("x-forwarded-host", "").lower())
+
+
+def is_foreign(headers: Headers, origins: Container[str] = ()) -> bool:
+    """Whether a page of another site sent this, with or without a preflight: programs send no `Origin`."""
+    origin = headers.get("origin")
+    if origin is None or "*" in origins or origin in origins:
+        return False
+    return not _is_own(origin, headers)
 
 
 class LocalHosts:

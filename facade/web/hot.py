@@ -38,7 +38,7 @@ MOST_CALLERS = 10_000
 # What of a request's headers the endpoint looks at; `Accept-Encoding` and those that ask for a fresh or an unchanged
 # answer are looked at by their meaning.
 DECIDING = frozenset(
-    {b"authorization", b"x-api-key", b"accept", b"content-type", b"host", b"origin", b"sec-fetch-site"}
+    {b"authorization", b"x-api-key", b"accept", b"content-type", b"host", b"origin", b"sec-fetch-site", b"x-explain"}
     | {name.encode() for name in PREFLIGHTED}
 )
 _IN_ORDER = sorted(DECIDING)

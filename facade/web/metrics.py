@@ -1,7 +1,7 @@
 """What `/metrics` says to Prometheus."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from prometheus_client import (
@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from .. import tracing
+from ..live.hub import Counts
 from .caching import NEVER_KEPT
 from .gauges import Gauges
 from .workers import of_all_workers
@@ -185,6 +186,10 @@ class Metrics:
         self._replays.labels(path, outcome).inc()
         for field in fields:
             self._differences.labels(path, field).inc()
+
+    def live(self, counts: Callable[[], Counts | None]) -> None:
+        """Show what subscriptions count, as it is when somebody looks."""
+        self.gauges.of_live(counts)
 
     def settle(self) -> None:
         """Count what has not been counted yet, and read the gauges: what other workers' `/metrics` see of this one."""

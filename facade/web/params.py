@@ -1,5 +1,6 @@
 """The request side of the GraphQL-over-HTTP specification: what was asked, or why it cannot be told."""
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -9,13 +10,21 @@ import orjson
 from starlette.requests import ClientDisconnect, Request
 
 from ..butlr import MOST_LEVELS, nests_too_deep
+from ..upstream import Mode
 
 JSON_TYPE = "application/json"
 RESPONSE_TYPE = "application/graphql-response+json"
 HTML_TYPE = "text/html"
+EXPLAIN = "X-Explain"
 PARTS_TYPE = "multipart/mixed"
 # Where a client names a document: the GraphQL-over-HTTP drafts, Relay, and Apollo's older persisted queries.
 DOCUMENT_NAMES = ("documentId", "doc_id", "id")
+_OURS = (RESPONSE_TYPE, JSON_TYPE, HTML_TYPE)
+_WILDCARDS = ("application/*", "*/*")
+# zlib's name for the format of gzip.
+_GZIP = 16 + zlib.MAX_WBITS
+# What follows a member is copied for the next one.
+_MOST_MEMBERS = 16
 
 
 class BadRequest(Exception):  # noqa: N818 -- named as the status is
@@ -36,26 +45,33 @@ class Params:
     operation_name: str | None
     hash: str | None = None
     document_id: str | None = None
+    # What a subscription goes on from.
+    resume: str | None = None
+    # `plan` or `analyze`: answered with how it is answered.
+    explain: Mode | None = None
 
 
 def accepted(header: str | None) -> str | None:
-    """Return the media type to answer in; None where none of ours is accepted. First the client's, then ours."""
+    """Return the media type to answer in; None where none of ours is accepted. First the client's, then ours.
+
+    A wildcard stands for JSON, unless JSON is named at a lower weight (RFC 9110, section 12.5.1).
+    """
     if not header:
         return JSON_TYPE
+    given = [_media(part) for part in header.split(",")]
+    named = dict(given)
     best, best_quality = None, 0.0
-    for part in header.split(","):
-        media, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        ours = {
-            RESPONSE_TYPE: RESPONSE_TYPE,
-            JSON_TYPE: JSON_TYPE,
-            "application/*": JSON_TYPE,
-            "*/*": JSON_TYPE,
-            HTML_TYPE: HTML_TYPE,
-        }.get(media)
-        quality = _quality(parameters)
+    for media, quality in given:
+        choices = (JSON_TYPE, RESPONSE_TYPE) if media in _WILDCARDS else (media,) if media in _OURS else ()
+        ours = next((choice for choice in choices if named.get(choice, quality) >= quality), None)
         if ours and quality > best_quality:
             best, best_quality = ours, quality
     return best
+
+
+def _media(part: str) -> tuple[str, float]:
+    media, *parameters = (piece.strip().lower() for piece in part.split(";"))
+    return media, _quality(parameters)
 
 
 class Dialect(Enum):
@@ -95,7 +111,7 @@ async def read_params(request: Request, max_bytes: int) -> Params:
         for name in ("variables", "extensions"):
             if name in given:
                 given[name] = _json(given[name].encode(), f"the `{name}` parameter") if given[name] else None
-        return _checked(given)
+        return params_of(given, request.headers.get(EXPLAIN))
     content_type, *parameters = (piece.strip().lower() for piece in request.headers.get("content-type", "").split(";"))
     if content_type != JSON_TYPE:
         raise BadRequest(
@@ -110,24 +126,64 @@ async def read_params(request: Request, max_bytes: int) -> Params:
         raise BadRequest(400, "Batches are not served: send each operation in a request of its own.")
     if not isinstance(body, dict):
         raise BadRequest(400, "The body must be a JSON object with `query`.")
-    return _checked(body)
+    return params_of(body, request.headers.get(EXPLAIN))
 
 
 async def read_body(request: Request, max_bytes: int) -> bytes:
-    """Return the body of a request. Raises `BadRequest` where it is too large or does not end."""
-    too_large = BadRequest(413, f"The body is larger than {max_bytes} bytes.")
+    """Return the body of a request, its coding taken off.
+
+    Raises `BadRequest` where it is too large, coded or not, does not end, or has a coding that is not read.
+    """
+    coding = request.headers.get("content-encoding", "").strip().lower()
+    body = await read_as_sent(request, max_bytes)
+    match coding:
+        case "" | "identity":
+            return body
+        case "gzip" | "x-gzip":
+            return _gunzipped(body, max_bytes)
+    raise BadRequest(415, f"Send the body as it is, or in gzip (it came in {coding}).", {"Accept-Encoding": "gzip"})
+
+
+async def read_as_sent(request: Request, max_bytes: int) -> bytes:
+    """Return the body of a request in the coding that it came in. Raises `BadRequest`."""
     if int(request.headers.get("content-length") or 0) > max_bytes:
-        raise too_large
+        raise _too_large(max_bytes)
     chunks, size = [], 0
     try:
         async for chunk in request.stream():
             size += len(chunk)
             if size > max_bytes:
-                raise too_large
+                raise _too_large(max_bytes)
             chunks.append(chunk)
     except ClientDisconnect as exc:
         raise BadRequest(400, "The request ended before its body did.") from exc
     return b"".join(chunks)
+
+
+def _too_large(max_bytes: int) -> BadRequest:
+    return BadRequest(413, f"The body is larger than {max_bytes} bytes.")
+
+
+def _gunzipped(body: bytes, max_bytes: int) -> bytes:
+    """Decompress gzip, of one member or several, to no more than `max_bytes`."""
+    parts: list[bytes] = []
+    left = max_bytes
+    while body:
+        if len(parts) == _MOST_MEMBERS:
+            raise BadRequest(400, f"The body's gzip has more than {_MOST_MEMBERS} members.")
+        member = zlib.decompressobj(_GZIP)
+        try:
+            part = member.decompress(body, left + 1)
+        except zlib.error as exc:
+            raise BadRequest(400, "The body is not gzip, as its Content-Encoding says.") from exc
+        left -= len(part)
+        if left < 0:
+            raise _too_large(max_bytes)
+        if not member.eof:
+            raise BadRequest(400, "The body ends before its gzip does.")
+        parts.append(part)
+        body = member.unused_data
+    return b"".join(parts)
 
 
 def _json(text: bytes, what: str) -> Any:
@@ -147,7 +203,8 @@ def read_json(text: bytes) -> Any:
     return orjson.loads(text)
 
 
-def _checked(given: Mapping[str, Any]) -> Params:
+def params_of(given: Mapping[str, Any], explain: str | None = None) -> Params:
+    """Return the parameters of a request by their names; `explain` is the header of that name. Raises `BadRequest`."""
     extensions = given.get("extensions")
     if extensions is not None and not isinstance(extensions, dict):
         raise BadRequest(400, "`extensions` must be a JSON object.")
@@ -166,7 +223,19 @@ def _checked(given: Mapping[str, Any]) -> Params:
     operation_name = given.get("operationName")
     if operation_name is not None and not isinstance(operation_name, str):
         raise BadRequest(400, "`operationName` must be a string.")
-    return Params(query or None, variables, operation_name or None, hash_, document_id)
+    resume = (extensions or {}).get("resume")
+    if resume is not None and not isinstance(resume, str):
+        raise BadRequest(400, "`extensions.resume` must be the text of an id.")
+    mode = _mode((extensions or {}).get("explain"), "`extensions.explain`") or _mode(explain, f"`{EXPLAIN}`")
+    return Params(query or None, variables, operation_name or None, hash_, document_id, resume or None, mode)
+
+
+def _mode(given: object, where: str) -> Mode | None:
+    if given is None or given == "":
+        return None
+    if given not in [mode.value for mode in Mode]:
+        raise BadRequest(400, f"{where} must be `plan` or `analyze`.")
+    return Mode(given)
 
 
 def _persisted(extensions: Mapping[str, Any]) -> str | None:

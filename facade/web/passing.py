@@ -24,9 +24,10 @@ _MOST_DECODED = 5
 _STATUS: dict[type[ButlrError], int] = {Unauthenticated: 401, RateLimited: 429, UpstreamTimeout: 504}
 
 
-def sent_headers(headers: Headers) -> dict[str, str]:
-    """The headers of a request that go up with it."""
-    return {name.title(): headers[name] for name in _SENT if headers.get(name)}
+def sent_headers(headers: Headers, *, coded: bool = True) -> dict[str, str]:
+    """The headers of a request that go up with it; without `coded`, its body's coding has been taken off."""
+    names = _SENT if coded else tuple(name for name in _SENT if name != "content-encoding")
+    return {name.title(): headers[name] for name in names if headers.get(name)}
 
 
 def raw_target(scope: Scope, prefix: str) -> str:

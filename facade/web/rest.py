@@ -33,7 +33,7 @@ from .answers import message
 from .audit import LONGEST_NAME, note, note_failure
 from .caching import cache_headers, is_fresh
 from .departure import CLIENT_GONE, Departure
-from .params import BadRequest, read_body
+from .params import BadRequest, read_as_sent, read_body
 from .passing import failed, raw_target, sent_headers, verbatim
 from .rest_bodies import detections_body, report_body, stats_body
 from .shadow import Replay, Shadow
@@ -110,7 +110,7 @@ class LegacyRest:
         try:
             caller = await self._caller(request)
             target = raw_target(request.scope, PREFIX)
-            body = await read_body(request, self._max_body_bytes)
+            body = await read_as_sent(request, self._max_body_bytes)
             http = self._services().upstream.butlr.http
             reply = await http.send(
                 request.method,
@@ -122,7 +122,7 @@ class LegacyRest:
             )
             return verbatim(reply, base_url=http.base_url, our_root=request.scope.get("root_path", ""))
         except BadRequest as refused:
-            return message(refused.status, str(refused))
+            return message(refused.status, str(refused), refused.headers)
         except ButlrError as error:
             return _failed(error, request)
 
@@ -142,12 +142,12 @@ class LegacyRest:
             try:
                 self._admission.refuse_forged(request)
                 await self._admission.count_address(request)
-                body = await read_body(request, self._max_body_bytes)
+                body = await read_as_sent(request, self._max_body_bytes)
                 headers = sent_headers(request.headers)
                 http = self._services().upstream.butlr.http
                 return verbatim(await http.send("POST", path, body=body, headers=headers))
             except BadRequest as refused:
-                return message(refused.status, str(refused))
+                return message(refused.status, str(refused), refused.headers)
             except ButlrError as error:
                 return _failed(error, request)
 
@@ -162,10 +162,11 @@ class LegacyRest:
                 body = parse(given)
                 if body is None:
                     # Not a body we can tell anything of: the upstream says what is wrong with it.
-                    return verbatim(await self._as_it_came(path, given, caller, sent_headers(request.headers)))
+                    headers = sent_headers(request.headers, coded=False)
+                    return verbatim(await self._as_it_came(path, given, caller, headers))
                 response = await self._answer(request, read, body, caller)
             except BadRequest as refused:
-                return message(refused.status, str(refused))
+                return message(refused.status, str(refused), refused.headers)
             except ButlrError as error:
                 return _failed(error, request)
             if self._shadow and response.status_code == 200:

@@ -215,6 +215,21 @@ def test_workers_are_replaced_on_sighup_without_a_dropped_request(serve, token):
 
 
 @pytest.mark.slow
+def test_hung_workers_are_replaced_and_on_sighup_by_ones_that_serve(serve, token):
+    process, port = serve("--workers", "2")
+    first = until(lambda: len(found := workers_of(process)) == 2 and found)
+    until(lambda: all(listens(each, port) for each in first))
+    for worker in first:
+        os.kill(worker, signal.SIGSTOP)
+    # Both together, not one after the other; and a stopped worker takes no SIGTERM.
+    until(lambda: len(now := workers_of(process)) == 2 and not now & first, 60)
+    assert call(port, "/graphql", body={"query": "{ __typename }"}, token=token)[0] == 200
+    process.send_signal(signal.SIGHUP)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 0
+
+
+@pytest.mark.slow
 def test_workers_end_with_a_supervisor_that_is_killed_and_free_its_pipes(serve):
     process, port = serve("--workers", "2", stdout=subprocess.PIPE)
     workers = until(lambda: len(found := workers_of(process)) == 2 and found)
@@ -239,6 +254,8 @@ def test_workers_end_with_a_supervisor_that_is_killed_and_free_its_pipes(serve):
         ({"FACADE_ASSETS": "guesses"}, "FACADE_ASSETS"),
         ({"FACADE_AUTH": "service", "BUTLR_CLIENT_SECRET": SECRET}, "BUTLR_CLIENT_ID"),
         ({"FACADE_RATE_LIMIT": "some"}, "FACADE_RATE_LIMIT"),
+        ({"FACADE_CORS_ORIGINS": "dashboard.example"}, "FACADE_CORS_ORIGINS"),
+        ({"FACADE_CORS_ORIGINS": "https://dashboard.example/"}, "FACADE_CORS_ORIGINS"),
         ({"FACADE_HOST": "no such host"}, "no such host"),
     ],
 )

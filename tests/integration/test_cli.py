@@ -154,7 +154,7 @@ def test_the_metrics_of_two_workers_are_one_and_none_is_lost_or_doubled_as_one_i
         for _ in range(40):
             posted(f"{url}/graphql", "{ sensors { data { id } } }")
         made += 40
-        until(lambda: counted(url) == made)
+        until(lambda made=made: counted(url) == made)
         os.kill(ended, signal.SIGTERM)
         until(lambda pid=ended: not alive(pid))
     for _ in range(40):

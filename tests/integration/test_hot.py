@@ -21,7 +21,7 @@ LIVE = """query Live {
     rows { value } freshness { as_of } } }"""
 SENSORS = "{ sensors { data { id } } }"
 # What is of one request and its moment.
-OWN = {"x-request-id", "x-cache", "age", "cache-control", "date"}
+OWN = {"x-request-id", "x-cache", "x-upstream-calls", "age", "cache-control", "date"}
 
 
 @pytest.fixture(scope="module", params=["facade serve", "elsewhere"])

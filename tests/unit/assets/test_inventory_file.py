@@ -1,5 +1,4 @@
 import json
-import time
 import types
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -174,12 +173,8 @@ def test_a_csv_holds_sensors(write):
     )
     assets = load_inventory(write("sensors.csv", text))
     one, two = assets.sensors["sensor_1"], assets.sensors["sensor_2"]
-    assert (one.mac_address, one.height, one.is_online, one.last_heartbeat) == (
-        "00-17-0d-00-00-00-00-01",
-        2.7,
-        True,
-        1700000000,
-    )
+    assert one.mac_address == "00-17-0d-00-00-00-00-01"
+    assert (one.height, one.is_online, one.last_heartbeat) == (2.7, True, 1700000000)
     assert (one.zone_ids, one.orientation, one.floor_id, one.name) == (
         ("zone_1", "zone_2"),
         [0, 0, 90],
@@ -273,7 +268,7 @@ def test_a_dump_is_sorted_and_holds_what_is_known_only():
     assert dump_inventory(assets)["rooms"] == [{"id": "a"}, {"id": "b"}]
 
 
-def test_ten_thousand_sensors_and_two_thousand_rooms_load_within_a_second(write):
+def test_ten_thousand_sensors_and_two_thousand_rooms_load_in_linear_time(write, steps):
     sensors = [
         {
             **SMALL["sensors"][0],
@@ -285,10 +280,11 @@ def test_ten_thousand_sensors_and_two_thousand_rooms_load_within_a_second(write)
         for i in range(10_000)
     ]
     path = write("a.json", {"sensors": sensors, "rooms": [{**SMALL["rooms"][0], "id": f"r{i}"} for i in range(2000)]})
-    took = []
-    for _ in range(3):
-        started = time.process_time()
-        assets = load_inventory(path)
-        took.append(time.process_time() - started)
-    assert len(assets.sensors) == 10_000
-    assert min(took) < 1
+    assert len(load_inventory(path).sensors) == 10_000
+    few = write("few.json", {"sensors": sensors[:500]})
+    many = write("many.json", {"sensors": sensors[:4_000]})
+    with steps() as of_few:
+        load_inventory(few)
+    with steps() as of_many:
+        load_inventory(many)
+    assert of_many.lines < 8 * 1.5 * of_few.lines

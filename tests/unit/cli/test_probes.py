@@ -28,7 +28,18 @@ from facade.cli.probes import Credentials, mend
     ],
 )
 def test_each_class_of_error_has_its_mend(error, says):
-    assert says in mend(error, "http://here", "Check the password.")
+    assert says in mend(error, "Check the password.", base_url="http://here")
+
+
+def test_one_call_that_is_not_found_is_told_from_all():
+    error = NotFound("no", status=404)
+    assert "other calls answer" in mend(error, "", base_url="http://here", others_answer=True)
+
+
+def test_a_server_that_is_not_butlr_is_not_said_to_be_butlr():
+    said = mend(UpstreamUnavailable("no", status=501), "", base_url="http://here")
+    assert "no Butlr API answers there" in said
+    assert "Butlr itself" not in said
 
 
 def test_credentials_do_not_show_their_secrets():

@@ -83,7 +83,7 @@ class World:
         await gate
         if self.is_bad(token):
             self.refused.add(token)
-            return httpx.Response(403 if token in self.bad else 401)
+            return httpx.Response(401)
         self.refused.discard(token)
         return httpx.Response(200, json={"for": MAY_READ[token], "ask": json.loads(request.content)["ask"]})
 

@@ -182,7 +182,7 @@ class TestOverHttp:
         for token in (one, other):
             # Until the upstream has taken it, a token is counted by its address.
             assert strict.post(self.SENSORS, token=token).status_code == 200
-        for _ in range(5):
+        for _ in range(4):
             assert strict.post(TYPENAME, token=one).status_code == 200
         for accept in ("application/json", "application/graphql-response+json"):
             refused = strict.post(TYPENAME, token=one, headers={"Accept": accept})

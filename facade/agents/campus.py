@@ -1,0 +1,207 @@
+"""The places and devices of one caller, with their path and zone, and which of them a question is about."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Any
+
+from .asking import Asker, Refused
+from .texts import quoted
+
+# All of it is one call of the native source, and as many as discovery makes for anything.
+ASSETS = """query AgentAssets {
+  rooms { data { id name customID roomType capacity { max } tags { name } floor { id } } }
+  zones { data { id name customID capacity { max } tags { name } floor { id } } }
+  floors { data { id name customID timezone capacity { max } tags { name } building { id } } }
+  buildings { data { id name customID capacity { max } site { id name timezone } } }
+}"""
+DOORS = """query AgentDoors {
+  rooms { data { id name customID roomType capacity { max } tags { name } floor { id } } }
+  floors { data { id name customID timezone capacity { max } tags { name } building { id } } }
+  buildings { data { id name customID capacity { max } site { id name timezone } } }
+  sensors(mode: "traffic") { data { id room_id floor_id } }
+}"""
+DEVICES = """query AgentDevices {
+  floors { data { id name timezone building { id } } }
+  rooms { data { id name floor { id } } }
+  buildings { data { id name site { id name timezone } } }
+  sensors { data {
+    id name mac_address mode is_online is_entrance last_heartbeat last_seen power_type battery_change_by_date
+    room_id floor_id
+  } }
+  hives { data { id name serialNumber isOnline lastHeartbeat floor_id } }
+}"""
+
+ALIKE = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    kind: str
+    id: str
+    name: str | None
+    path: tuple[str, ...]
+    zone: str | None
+    floor_id: str | None = None
+    building_id: str | None = None
+    capacity: int | None = None
+    tags: tuple[str, ...] = ()
+    room_type: str | None = None
+    custom_id: str | None = None
+
+    def shown(self) -> dict[str, Any]:
+        fields = {
+            "kind": self.kind,
+            "id": self.id,
+            "name": self.name,
+            "path": " / ".join(self.path),
+            "zone": self.zone,
+            "capacity": self.capacity,
+            "room_type": self.room_type,
+            "tags": list(self.tags) or None,
+        }
+        return {name: value for name, value in fields.items() if value is not None}
+
+    def brief(self) -> dict[str, Any]:
+        fields = {"id": self.id, "name": self.name, "floor": self.path[-1] if self.path else None}
+        return {name: value for name, value in fields.items() if value is not None}
+
+
+class Campus:
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        buildings = {each["id"]: each for each in _listed(data, "buildings")}
+        floors = {each["id"]: each for each in _listed(data, "floors")}
+        self.places: list[Place] = [
+            *(_building(each) for each in buildings.values()),
+            *(_floor(each, buildings) for each in floors.values()),
+            *(_within("room", each, floors, buildings) for each in _listed(data, "rooms")),
+            *(_within("zone", each, floors, buildings) for each in _listed(data, "zones")),
+        ]
+        self.by_id = {place.id: place for place in self.places}
+        self.sensors = _listed(data, "sensors")
+        self.hives = _listed(data, "hives")
+
+    @classmethod
+    async def read(cls, asker: Asker) -> "Campus":
+        return cls(await asker.ask(ASSETS))
+
+    @classmethod
+    async def with_doors(cls, asker: Asker) -> "Campus":
+        """With the traffic sensors."""
+        return cls(await asker.ask(DOORS))
+
+    @classmethod
+    async def with_devices(cls, asker: Asker) -> "Campus":
+        return cls(await asker.ask(DEVICES))
+
+    def matching(self, text: str, places: Iterable[Place] | None = None) -> list[tuple[float, Place]]:
+        """Return what a text may mean, the best first: an id, a name, a part of one, a name much like it."""
+        pool = self.places if places is None else list(places)
+        scored = [(_score(text, place), place) for place in pool]
+        found = [(score, place) for score, place in scored if score >= ALIKE]
+        return sorted(found, key=lambda each: (-each[0], each[1].path, each[1].name or ""))
+
+    def named(self, text: str, kinds: Sequence[str]) -> list[Place]:
+        """Return the places that a name means: those of the best match. Raises `Refused` where there are none."""
+        found = self.matching(text, [place for place in self.places if place.kind in kinds])
+        if not found:
+            raise Refused(f"No {' or '.join(kinds)} is called {quoted(text)} or much like it. Ask `search`.")
+        best = found[0][0]
+        return [place for score, place in found if score == best]
+
+
+def zone_name(places: Sequence[Place]) -> tuple[str | None, str | None]:
+    """Return the zone of places, and what is to be said where there is more than one or none."""
+    zones = sorted({place.zone for place in places if place.zone})
+    if not zones:
+        return None, "No source of assets knows the time zone of these places: times are in UTC."
+    first = next(place.zone for place in places if place.zone)
+    if len(zones) > 1:
+        return first, f"These places are in {len(zones)} time zones ({', '.join(zones)}); times are in {first}."
+    return first, None
+
+
+def _listed(data: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    records = (data.get(name) or {}).get("data") or []
+    return [record for record in records if record]
+
+
+def _capacity(record: Mapping[str, Any]) -> int | None:
+    # The native API says 0 where none is set.
+    return (record.get("capacity") or {}).get("max") or None
+
+
+def _names(record: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(tag["name"] for tag in record.get("tags") or [] if tag and tag.get("name"))
+
+
+def _building(record: Mapping[str, Any]) -> Place:
+    site = record.get("site") or {}
+    return Place(
+        "building",
+        record["id"],
+        record.get("name"),
+        tuple(filter(None, [site.get("name")])),
+        site.get("timezone"),
+        building_id=record["id"],
+        capacity=_capacity(record),
+        custom_id=record.get("customID"),
+    )
+
+
+def _floor(record: Mapping[str, Any], buildings: Mapping[str, Mapping[str, Any]]) -> Place:
+    building = buildings.get((record.get("building") or {}).get("id") or "")
+    above = _building(building) if building else None
+    return Place(
+        "floor",
+        record["id"],
+        record.get("name"),
+        (*above.path, above.name or above.id) if above else (),
+        (above.zone if above else None) or record.get("timezone"),
+        floor_id=record["id"],
+        building_id=above.id if above else None,
+        capacity=_capacity(record),
+        tags=_names(record),
+        custom_id=record.get("customID"),
+    )
+
+
+def _within(
+    kind: str,
+    record: Mapping[str, Any],
+    floors: Mapping[str, Mapping[str, Any]],
+    buildings: Mapping[str, Mapping[str, Any]],
+) -> Place:
+    on = floors.get((record.get("floor") or {}).get("id") or "")
+    floor = _floor(on, buildings) if on else None
+    return Place(
+        kind,
+        record["id"],
+        record.get("name"),
+        (*floor.path, floor.name or floor.id) if floor else (),
+        floor.zone if floor else None,
+        floor_id=floor.id if floor else None,
+        building_id=floor.building_id if floor else None,
+        capacity=_capacity(record),
+        tags=_names(record),
+        room_type=record.get("roomType"),
+        custom_id=record.get("customID"),
+    )
+
+
+def _score(text: str, place: Place) -> float:
+    asked, name = _folded(text), _folded(place.name or "")
+    if text in (place.id, place.custom_id) or (asked and asked == name):
+        return 1.0
+    if not asked or not name:
+        return 0.0
+    if asked in name:
+        return 0.9
+    whole = _folded(" ".join((*place.path, place.name or "")))
+    if all(word in whole for word in asked.split()):
+        return 0.8
+    return min(0.79, SequenceMatcher(None, asked, name).ratio())
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.casefold().split())

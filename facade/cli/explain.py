@@ -1,0 +1,124 @@
+"""`facade explain`: what an operation asks upstream and why, or what it did ask and where the time went."""
+
+import asyncio
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from enum import StrEnum
+from textwrap import wrap
+from typing import Annotated, Any
+
+import typer
+
+from ..causes import grouped
+from .asking import asked
+from .configured import configured
+from .failures import Failure, WrongUsage
+from .files import read
+from .query import run_here, variables_of
+from .sandboxed import sandbox_upstream
+
+WIDTH = 80
+# Characters of a body that are printed.
+LONGEST_BODY = 360
+
+
+class Format(StrEnum):
+    text = "text"
+    json = "json"
+
+
+def explain(
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="The document; - reads stdin.")],
+    variables: Annotated[
+        str | None, typer.Option(metavar="JSON|@FILE", help="The variables: a JSON object, or a file of one.")
+    ] = None,
+    analyze: Annotated[bool, typer.Option("--analyze", help="Run it, and say what was done.")] = False,
+    operation: Annotated[str | None, typer.Option(metavar="NAME", help="Which operation of several.")] = None,
+    format_: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.text,
+    token: Annotated[
+        str | None, typer.Option(envvar="BUTLR_TOKEN", metavar="TOKEN", help="Ask with this token.")
+    ] = None,
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Ask a simulated upstream.")] = False,
+    url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Ask the facade that runs there, http://127.0.0.1:8000.")
+    ] = None,
+) -> None:
+    """Say what an operation would ask upstream and why. Errors in it go to stderr; then the exit code is 1."""
+    if url is not None and sandbox:
+        raise WrongUsage("--url asks a facade that runs, --sandbox none: use one of the two.")
+    document, values, mode = read(file), variables_of(variables), "analyze" if analyze else "plan"
+    with ExitStack() as stack:
+        if sandbox:
+            stack.enter_context(sandbox_upstream())
+        settings = None if url else configured()
+        if settings and not settings.explain:
+            raise Failure("Explaining is switched off here (FACADE_EXPLAIN=false).")
+        answer = asyncio.run(
+            run_here(settings, document, values, operation, token, mode)
+            if settings
+            else asked(url or "", document, values, operation, token, mode)
+        )
+    for cause in grouped(answer.errors):
+        typer.echo(cause.line(), err=True)
+    extensions = answer.whole.get("extensions")
+    told = extensions.get("explain") if isinstance(extensions, dict) else None
+    if told is not None:
+        lines = [json.dumps(told, indent=2, ensure_ascii=False)] if format_ is Format.json else tree(told)
+        for line in lines:
+            typer.echo(line)
+    elif not answer.errors:
+        raise Failure(f"{url} does not explain: it answers without `extensions.explain`.")
+    if answer.errors:
+        raise typer.Exit(Failure.exit_code)
+
+
+def tree(told: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines of an explained operation, none longer than `WIDTH`."""
+    calls, limits, phases = told["calls"], told["limits"], told["phases"]
+    ran = told["mode"] == "analyze"
+    took = f"  (total {phases['total_ms']} ms)" if ran else ""
+    yield f"Operation  {_count(len(calls), 'call')}, cost {told['cost']:,} of {limits['cost']:,} points{took}"
+    if needs := told.get("needs"):
+        yield from _wrapped("!  ", f"needs {needs}; what depends on them is not known before")
+    for batch in told["batches"]:
+        yield from _wrapped("|- ", f"{batch['what']}: {_count(batch['calls'], 'call')}")
+        for said in filter(None, (batch["cached"], *batch["reasons"])):
+            yield from _wrapped("|     ", said)
+    for at, call in enumerate(calls, 1):
+        yield from _wrapped("-> ", f"{at}. POST {call['endpoint']}{_times(call) if ran else ''}")
+        for said in _of_call(call, ran=ran):
+            yield from _wrapped("      ", said)
+    if ran:
+        parts = ", ".join(f"{name.removesuffix('_ms')} {ms} ms" for name, ms in phases.items() if name != "total_ms")
+        yield from _wrapped("=  ", parts)
+
+
+def _times(call: Mapping[str, Any]) -> str:
+    return f"  (start {call['start_ms']} ms, took {call['duration_ms']} ms)"
+
+
+def _of_call(call: Mapping[str, Any], *, ran: bool) -> Iterator[str]:
+    sizes = ((call["assets"], "asset"), (call["windows"], "window"), (call["points"], "point"))
+    yield ", ".join(_count(number, name) for number, name in sizes if number) or "no ids named"
+    yield call["cached"]
+    yield from call["reasons"]
+    if ran:
+        rows = "" if call["rows"] is None else f", {_count(call['rows'], 'row')}"
+        tries = "1 try" if call["tries"] == 1 else f"{call['tries']} tries"
+        yield (
+            f"{tries}, status {call['status'] or '-'}, {call['cache']}, waited {call['wait_ms']} ms, "
+            f"{_count(call['bytes'] or 0, 'byte')}{rows}"
+        )
+    body = json.dumps(call["body"], ensure_ascii=False, separators=(", ", ": "))
+    # Ids may be thousands; `--format json` has them all.
+    yield body if len(body) <= LONGEST_BODY else f"{body[:LONGEST_BODY]}… ({len(body):,} characters)"
+
+
+def _wrapped(lead: str, text: str) -> Iterator[str]:
+    rest = " " * len(lead) if not lead.startswith("|") else "|" + " " * (len(lead) - 1)
+    yield from wrap(text, WIDTH, initial_indent=lead, subsequent_indent=rest, break_on_hyphens=False)
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number:,} {name}{'' if number == 1 else 's'}"

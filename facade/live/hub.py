@@ -1,0 +1,263 @@
+"""`Live`: what a process knows of now, and who watches it."""
+
+import asyncio
+import secrets
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from ..assets import AssetSource
+from ..butlr import RateLimited
+from ..cache import Store
+from ..upstream import Caller
+from .events import KNOWN_TYPES, Event
+from .log import FIRST, Change, Cursor, Id, Log, Topic, read_cursor
+from .poller import Poller, Question, Watching
+from .rights import Rights
+from .shared import SharedEvents
+
+# Events kept for those who come back, and about how many bytes of them may wait for one subscriber unmerged.
+EVENTS_KEPT, WAITING_MOST = 10_000, 64 * 1024
+# Assets whose organisation is kept in mind.
+_MOST_ASSETS = 200_000
+# Milliseconds that clocks of two processes may differ by.
+SKEW = 2000
+
+
+@dataclass
+class Counts:
+    """What the metrics say: of all subscriptions so far, and of those there are."""
+
+    subscribers: int = 0
+    begun: int = 0
+    delivered: int = 0
+    merged: int = 0
+    lag: float = 0.0
+    events: Counter[str] = field(default_factory=Counter)
+
+
+class Live:
+    """`every` is how often is polled at the most, `most` how many may subscribe, `recheck` how long a token is good."""
+
+    def __init__(
+        self,
+        store: Store,
+        source: AssetSource,
+        *,
+        every: float,
+        most: int,
+        recheck: float,
+        wall: Callable[[], float],
+    ) -> None:
+        self.every = every
+        self.log = Log(wall=wall)
+        self.events = self.log.topic("events", most=EVENTS_KEPT)
+        # The newest that webhooks have told: by organisation and place, and by organisation and sensor.
+        self.occupancy = self.log.topic("webhook occupancy")
+        self.detections = self.log.topic("webhook detections")
+        self.counts = Counts()
+        self.process = secrets.token_hex(4)
+        self._store, self._source = store, source
+        self._most, self._recheck, self._wall = most, recheck, wall
+        self._pollers: dict[str, Poller] = {}
+        self._rights: dict[str, Rights] = {}
+        self._orgs: dict[str, set[str]] = {}
+        stream = store.stream("live")
+        self._shared = SharedEvents(stream, self._take) if stream else None
+        for topic in (self.events, self.occupancy, self.detections):
+            topic.watchers.add(_NOBODY)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Live"]:
+        if self._shared:
+            # What Redis remembers was there before this process.
+            for topic in (self.events, self.occupancy, self.detections):
+                topic.floor = FIRST
+            self._shared.start()
+        try:
+            yield self
+        finally:
+            if self._shared:
+                await self._shared.aclose()
+            for rights in self._rights.values():
+                rights.close()
+
+    async def publish(self, event: Event) -> None:
+        """Tell all subscribers, on every replica that Redis reaches. An event that is known by its id is dropped."""
+        if self.events.get(event.id) is not None:
+            return
+        if self._shared is None or not await self._shared.append(event):
+            self._take(event, None)
+
+    def _take(self, event: Event, id_: Id | None) -> None:
+        if self.events.get(event.id) is not None:
+            return
+        self.log.put(self.events, event.id, event, id_)
+        self.counts.events[event.type if event.type in KNOWN_TYPES else "other"] += 1
+        self._note_org(event)
+        if (told := event.occupancy) is not None:
+            place, value = told
+            self._newest(self.occupancy, f"{event.org} {place}", event, value)
+        elif event.type == "DETECTIONS" and isinstance(event.data, dict) and (mac := event.place("mac_address")):
+            self._newest(self.detections, f"{event.org} {mac}", event, event.data)
+
+    def _newest(self, topic: Topic, key: str, event: Event, value: Any) -> None:
+        known = topic.get(key)
+        if known is None or event.timestamp > known.value[0].timestamp:
+            self.log.put(topic, key, (event, value))
+
+    def _note_org(self, event: Event) -> None:
+        about, org = event.about, event.org
+        if about and org and len(self._orgs) < _MOST_ASSETS:
+            self._orgs.setdefault(about[1], set()).add(org)
+
+    def is_ambiguous(self, event: Event) -> bool:
+        """Whether two organisations have told of assets of this id: whose it is, only a source of assets can say."""
+        about = event.about
+        return about is not None and len(self._orgs.get(about[1], ())) > 1
+
+    def rights_of(self, caller: Caller) -> Rights:
+        # A token that shares its scope with others is asked by itself.
+        rights = self._rights.get(caller.flight)
+        if rights is None:
+            rights = self._rights[caller.flight] = Rights(self._source, caller, recheck=self._recheck, clock=self._wall)
+        return rights
+
+    def poller_of(self, question: Question, caller: Caller) -> Poller:
+        name = f"{caller.scope} {question.name}"
+        poller = self._pollers.get(name)
+        if poller is None:
+            topic = self.log.topic(name)
+            poller = self._pollers[name] = Poller(question, topic, self.log, self._store, wall=self._wall)
+        return poller
+
+    @asynccontextmanager
+    async def subscribed(self, caller: Caller) -> AsyncIterator["Subscriber"]:
+        """Count a subscriber while they stay. Raises `RateLimited` where there are too many."""
+        if self._shared:
+            # Who is told what they have missed is told all of it.
+            await self._shared.has_read.wait()
+        if self.counts.subscribers >= self._most:
+            raise RateLimited(
+                f"This process bears {self._most} subscriptions (FACADE_LIVE_MAX). Try again in a moment.",
+                retry_after=5.0,
+            )
+        self.counts.subscribers += 1
+        self.counts.begun += 1
+        rights = self.rights_of(caller)
+        subscriber = Subscriber(self, caller, rights)
+        rights.watchers.add(subscriber.wake)
+        try:
+            yield subscriber
+        finally:
+            subscriber.close()
+            self.counts.subscribers -= 1
+            rights.watchers.discard(subscriber.wake)
+            if not rights.watchers:
+                rights.close()
+                self._rights.pop(caller.flight, None)
+            for name in [name for name, poller in self._pollers.items() if not poller.watching]:
+                del self._pollers[name]
+
+    def now(self) -> float:
+        return self._wall()
+
+    def cursor(self, change: Change) -> str:
+        return str(Cursor(change.id[0], change.position, self.process))
+
+    def cursor_now(self) -> str:
+        return str(Cursor(self.log.last[0], self.log.position, self.process))
+
+    def missed(self, topic: Topic, text: str) -> list[Change] | None:
+        """Return what a topic has that came after a cursor; None where some of it may be gone, or it is no cursor."""
+        cursor = read_cursor(text)
+        if cursor is None:
+            return None
+        if cursor.process == self.process:
+            return None if cursor.position < topic.floor_position else topic.since(cursor.position)
+        # The other process's clock may be ahead.
+        id_ = (max(cursor.milliseconds - SKEW, 0), 0)
+        return None if id_ < topic.floor else topic.after(id_)
+
+
+class Subscriber:
+    """One subscription: a position in the log, and what wakes it. It holds nothing of what waits for it."""
+
+    def __init__(self, live: Live, caller: Caller, rights: Rights) -> None:
+        self.live, self.caller, self.rights = live, caller, rights
+        self.wake = asyncio.Event()
+        self._topics: list[Topic] = []
+        self._poller: Poller | None = None
+        self._watching: Watching | None = None
+
+    def watch(self, *topics: Topic) -> None:
+        for topic in topics:
+            topic.watchers.add(self.wake)
+            self._topics.append(topic)
+
+    async def poll(self, question: Question, keys: frozenset[str], every: float) -> Poller:
+        """Have a question polled, and return what polls it once it has been answered. Raises `ButlrError`."""
+        poller = self._poller = self.live.poller_of(question, self.caller)
+        self._watching = Watching(self.caller, keys, every, self.wake)
+        poller.join(self._watching)
+        self._topics.append(poller.topic)
+        while not poller.has_read(keys):
+            self.wake.clear()
+            await self.wake.wait()
+            self.check()
+        return poller
+
+    def check(self) -> None:
+        """Raise the error that ends this subscription, if there is one."""
+        if self.rights.refused is not None:
+            raise self.rights.refused
+        if self._watching is not None and self._watching.error is not None:
+            raise self._watching.error
+
+    async def woken(self) -> None:
+        """Wait until something may have changed. Raises `ButlrError` where the subscription is over."""
+        self.check()
+        await self.wake.wait()
+        self.wake.clear()
+        self.check()
+
+    def taken(self, delivered: int, passed: int, oldest: Change | None) -> None:
+        """Count what was delivered, what newer values took the place of, and how long the oldest has waited."""
+        counts = self.live.counts
+        counts.delivered += delivered
+        counts.merged += max(passed - delivered, 0)
+        if oldest is not None:
+            counts.lag = max(0.0, self.live.now() - oldest.id[0] / 1000)
+
+    def close(self) -> None:
+        for topic in self._topics:
+            topic.watchers.discard(self.wake)
+        if self._poller and self._watching:
+            self._poller.leave(self._watching)
+
+
+def merged(events: list[Event], most: int = WAITING_MOST) -> list[Event]:
+    """Return the events that wait, where they are more than so many bytes merged: the newest of a type and asset."""
+    size = 0
+    for event in events:
+        size += len(msgspec.json.encode(event))
+        if size > most:
+            break
+    else:
+        return events
+    newest: dict[tuple[str, Any], Event] = {}
+    for event in events:
+        key = event.type, event.about or event.id
+        known = newest.get(key)
+        if known is None or event.timestamp >= known.timestamp:
+            newest.pop(key, None)
+            newest[key] = event
+    return list(newest.values())
+
+
+# Keeps the topics of webhooks from being forgotten.
+_NOBODY = asyncio.Event()

@@ -1,0 +1,246 @@
+"""What one operation asks of the upstream and why, noted where it is decided, for a caller who wants it explained."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+import orjson
+
+from ..butlr import ButlrError
+
+# A plan waits until this many turns of the event loop in a row have brought no new call, and so long at least: a shared
+# store answers over the network.
+QUIET_TURNS = 64
+QUIET_SECONDS = 0.02
+
+
+class Mode(StrEnum):
+    plan = "plan"
+    analyze = "analyze"
+
+
+class NotAsked(ButlrError):  # noqa: N818 -- named for what happened
+    """A plan ends here: the call would be made, and is not."""
+
+    code = "NOT_ASKED"
+
+    def __init__(self) -> None:
+        super().__init__("This is a plan: nothing was asked of Butlr.", sent=False)
+
+
+class About(NamedTuple):
+    """What a call is of, as far as its body says; and why it is not cut or shared."""
+
+    assets: int = 0
+    windows: int | None = None
+    points: int | None = None
+    reasons: Sequence[str] = ()
+
+
+@dataclass(slots=True)
+class Part:
+    """What was asked for together: a batch of a loader, or the assets."""
+
+    what: str
+    assets: int
+    reasons: list[str] = field(default_factory=list)
+    # Of all assets: windows that are asked for, that the store holds, and that calls ask again.
+    windows: int = 0
+    held: int = 0
+    asked: int = 0
+    calls: int = 0
+
+    def read(self, windows: int, held: int, asked: int) -> None:
+        self.windows += windows
+        self.held += held
+        self.asked += asked
+
+    @property
+    def cached(self) -> str | None:
+        if not self.windows:
+            return None
+        return f"cached {self.held} of {self.windows} windows; {self.asked} asked"
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "what": self.what,
+            "assets": self.assets,
+            "windows": self.windows or None,
+            "cached": self.cached,
+            "calls": self.calls,
+            "reasons": self.reasons,
+        }
+
+
+@dataclass(slots=True)
+class AskedCall:
+    """One call, and once it is made, how it went. Times are those of `time.monotonic`."""
+
+    endpoint: str
+    body: Any
+    about: About
+    part: Part | None
+    began: float
+    ended: float | None = None
+    busy: float = 0.0
+    tries: int = 0
+    bytes_: int | None = None
+    rows: int | None = None
+    status: int | None = None
+    cache: str = "MISS"
+
+    def tried(self, began: float, ended: float, status: int | None, bytes_: int | None) -> None:
+        """An attempt that had its slot from `began` on has ended."""
+        self.tries += 1
+        self.busy += ended - began
+        self.status, self.bytes_ = status, bytes_
+
+    def as_json(self, since: float, mode: Mode) -> dict[str, Any]:
+        part, about = self.part, self.about
+        written: dict[str, Any] = {
+            "endpoint": self.endpoint,
+            "body": self.body,
+            "assets": about.assets or (part.assets if part else 0),
+            "windows": about.windows,
+            "points": about.points,
+            "cached": (part.cached if part else None) or "nothing of it is fresh in the cache",
+            "reasons": [*about.reasons, *(part.reasons if part else ())],
+        }
+        if mode is Mode.plan:
+            return written
+        ended = self.began if self.ended is None else self.ended
+        shared = self.tries == 0 and self.status is None
+        return {
+            **written,
+            "start_ms": _ms(self.began - since),
+            "duration_ms": _ms(ended - self.began),
+            "tries": self.tries,
+            "wait_ms": _ms(max(ended - self.began - self.busy, 0.0) if not shared else ended - self.began),
+            "bytes": self.bytes_,
+            "rows": self.rows,
+            "status": self.status,
+            "cache": "SHARED" if shared else self.cache,
+        }
+
+
+class Explain:
+    """The notes of one operation."""
+
+    def __init__(self, mode: Mode, began: float | None = None) -> None:
+        self.mode = mode
+        self.began = time.monotonic() if began is None else began
+        self.calls: list[AskedCall] = []
+        self.parts: list[Part] = []
+        self.needs: str | None = None
+
+    @property
+    def is_plan(self) -> bool:
+        return self.mode is Mode.plan
+
+    def call(self, endpoint: str, body: bytes, about: About) -> AskedCall:
+        part = _part.get()
+        if part is not None:
+            part.calls += 1
+        noted = AskedCall(endpoint, orjson.loads(body), about, part, time.monotonic())
+        self.calls.append(noted)
+        return noted
+
+    async def not_asked(self) -> NotAsked:
+        """Return the error of a call that is not made, once all that go out beside it are known."""
+        await asyncio.sleep(QUIET_SECONDS)
+        seen, quiet = len(self.calls), 0
+        while quiet < QUIET_TURNS:
+            await asyncio.sleep(0)
+            quiet = quiet + 1 if len(self.calls) == seen else 0
+            seen = len(self.calls)
+        return NotAsked()
+
+    def upstream_seconds(self, until: float) -> float:
+        """The time in which a call at least was under way."""
+        total, at = 0.0, self.began
+        for call in sorted(self.calls, key=lambda call: call.began):
+            ended = until if call.ended is None else min(call.ended, until)
+            total += max(ended - max(call.began, at), 0.0)
+            at = max(at, ended)
+        return total
+
+    def as_json(self, cost: int, limits: Mapping[str, Any], phases: Mapping[str, float]) -> dict[str, Any]:
+        written: dict[str, Any] = {
+            "mode": self.mode.value,
+            "calls": [call.as_json(self.began, self.mode) for call in self.calls],
+            "batches": [part.as_json() for part in self.parts],
+            "cost": cost,
+            "limits": dict(limits),
+            "phases": {f"{name}_ms": _ms(seconds) for name, seconds in phases.items()},
+        }
+        if self.needs:
+            written["needs"] = self.needs
+        return written
+
+
+_explain: ContextVar[Explain | None] = ContextVar("explain", default=None)
+_part: ContextVar[Part | None] = ContextVar("explained_part", default=None)
+_call: ContextVar[AskedCall | None] = ContextVar("explained_call", default=None)
+
+
+def explaining() -> Explain | None:
+    """The notes of the operation that is under way here; None where nobody asked for them."""
+    return _explain.get()
+
+
+def asked_call() -> AskedCall | None:
+    """The call that is under way here."""
+    return _call.get()
+
+
+def asked_part() -> Part | None:
+    return _part.get()
+
+
+@contextmanager
+def explained(explain: Explain) -> Iterator[None]:
+    """Note what the operation inside asks."""
+    token = _explain.set(explain)
+    try:
+        yield
+    finally:
+        _explain.reset(token)
+
+
+@contextmanager
+def part_of(what: str, assets: int, reasons: Callable[[], Sequence[str]] = tuple) -> Iterator[Part | None]:
+    """What is asked inside is asked together. Without an operation that is explained, nothing."""
+    explain = _explain.get()
+    if explain is None:
+        yield None
+        return
+    part = Part(what, assets, [reason for reason in reasons() if reason])
+    explain.parts.append(part)
+    token = _part.set(part)
+    try:
+        yield part
+    finally:
+        _part.reset(token)
+
+
+@contextmanager
+def under_way(call: AskedCall | None) -> Iterator[None]:
+    """Attempts made inside are the call's."""
+    if call is None:
+        yield
+        return
+    token = _call.set(call)
+    try:
+        yield
+    finally:
+        _call.reset(token)
+        call.ended = time.monotonic()
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 2)

@@ -1,0 +1,102 @@
+"""Events, topics and who may see what, without a server."""
+
+import asyncio
+import random
+
+import pytest
+
+from facade.assets import Assets
+from facade.assets.records import RoomRecord, SiteRecord
+from facade.cache import MemoryStore
+from facade.live import BadEvent, Event, Live, Log, event_of
+from facade.live.hub import merged
+from facade.live.log import read_cursor
+
+
+def an_event(number: int, *, org: str = "org_1", room: str = "room_1", type_: str = "ROOM_OCCUPANCY") -> Event:
+    return Event(f"e{number}", type_, number, metadata={"org_id": org, "room_id": room}, data=number)
+
+
+def assets_of(org: str) -> Assets:
+    return Assets(
+        sites={"site_1": SiteRecord(id="site_1", org_id=org)},
+        rooms={f"room_{n}": RoomRecord(id=f"room_{n}") for n in range(80)},
+    )
+
+
+async def test_two_tenants_storms_over_the_same_ids_do_not_cross() -> None:
+    live = Live(MemoryStore(1 << 20), None, every=60, most=10, recheck=300, wall=lambda: 1.0)  # type: ignore[arg-type]
+    lot = random.Random(1)
+    tenants = {org: assets_of(org) for org in ("org_1", "org_2")}
+    positions = dict.fromkeys(tenants, 0)
+    newest: dict[tuple[str, str], int] = {}
+    seen: dict[tuple[str, str], int] = {}
+    for number in range(100_000):
+        org, room = lot.choice(list(tenants)), f"room_{lot.randrange(80)}"
+        await live.publish(an_event(number, org=org, room=room))
+        newest[org, room] = number
+        if not lot.randrange(500) or number == 99_999:
+            for tenant, assets in tenants.items():
+                changes = live.occupancy.since(positions[tenant])
+                positions[tenant] = live.log.position
+                for event, value in (change.value for change in changes):
+                    if event.is_seen_by(assets):
+                        assert event.org == tenant
+                        seen[tenant, event.place("room_id")] = value
+    # Merged, and none lost: each has the newest of all of its rooms.
+    assert seen == newest
+
+
+def test_a_reader_of_any_schedule_has_the_newest_of_each_key() -> None:
+    lot = random.Random(2)
+    log = Log(wall=lambda: 1.0)
+    topic = log.topic("t")
+    state: dict[str, int] = {}
+    position = 0
+    for value in range(5000):
+        log.put(topic, str(lot.randrange(50)), value)
+        if not lot.randrange(40):
+            changes = topic.since(position)
+            assert [change.position for change in changes] == sorted(change.position for change in changes)
+            position = log.position
+            state |= {change.key: change.value for change in changes}
+    state |= {change.key: change.value for change in topic.since(position)}
+    assert state == {change.key: change.value for change in topic.since(0)}
+    assert len(topic) == 50
+
+
+async def test_what_comes_twice_or_late_takes_nothings_place() -> None:
+    live = Live(MemoryStore(1 << 20), None, every=60, most=10, recheck=300, wall=lambda: 1.0)  # type: ignore[arg-type]
+    events = [an_event(number) for number in range(50)] * 2
+    random.Random(3).shuffle(events)
+    for event in events:
+        await live.publish(event)
+    assert len(live.events) == 50
+    assert [change.value[1] for change in live.occupancy.since(0)] == [49]
+
+
+def test_events_beyond_the_bound_are_merged_by_type_and_asset() -> None:
+    events = [an_event(number, room=f"room_{number % 3}") for number in range(2000)]
+    assert merged(events[:10]) == events[:10]
+    assert [event.data for event in merged(events)] == [1997, 1998, 1999]
+
+
+@pytest.mark.parametrize("text", ["", "1", "1-2", "a-b-c", "1-2-3-4", "-1-2-3", "9" * 30 + "-1-x", "\u0661-1-x"])
+def test_what_is_no_cursor(text: str) -> None:
+    assert read_cursor(text) is None
+
+
+@pytest.mark.parametrize("given", [{}, {"id": "e"}, {"id": "e", "type": "T", "timestamp": True}])
+def test_what_is_no_event(given: dict[str, object]) -> None:
+    with pytest.raises(BadEvent):
+        event_of(given)
+
+
+async def test_a_cursor_of_another_process_is_a_time() -> None:
+    now = [100.0]
+    live = Live(MemoryStore(1 << 20), None, every=60, most=10, recheck=300, wall=lambda: now[0])  # type: ignore[arg-type]
+    now[0] = 200.0
+    await live.publish(an_event(1))
+    await asyncio.sleep(0)
+    assert [change.key for change in live.missed(live.events, "150000-7-other") or ()] == ["e1"]
+    assert live.missed(live.events, "90000-7-other") is None
