@@ -39,7 +39,7 @@ test: check clients ## Lint, types and every test; installs Redis and Chromium w
 	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 CLIENTS := tests/clients/node_modules/.package-lock.json tests/federation/node_modules/.package-lock.json \
-	tests/clients/live/node_modules/.package-lock.json .make/clients/.installed
+	tests/clients/live/node_modules/.package-lock.json tests/clients/newman/node_modules/.package-lock.json .make/clients/.installed
 clients: $(CLIENTS) ## The client programs that the tests run
 
 check: install .venv/.dev ## Lint, format, security, types, import contracts, schema.graphql up to date
@@ -78,7 +78,7 @@ lock: .make/lock/bin/pip-compile ## Pin requirements/*.txt anew (ARGS=--upgrade 
 	$(COMPILE) $(ARGS) -o requirements/dev.txt requirements/runtime.txt requirements/dev.in
 
 clean: ## Remove what was built and installed
-	rm -rf .venv .make dist build web-ui/node_modules tests/*/node_modules tests/clients/generated facade/web/graphiql .pytest_cache .mypy_cache .ruff_cache \
+	rm -rf .venv .make dist build web-ui/node_modules tests/*/node_modules tests/clients/*/node_modules tests/clients/generated facade/web/graphiql .pytest_cache .mypy_cache .ruff_cache \
 		.import_linter_cache .hypothesis
 	find facade tests -name __pycache__ -type d -prune -exec rm -rf {} +
 

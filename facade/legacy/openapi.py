@@ -1,6 +1,7 @@
 """The OpenAPI 3.1 document of the REST side: what lives, and the v2 reads served from the graph."""
 
 import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..butlr import CLIENT_LOGIN_PATH, DETECTIONS_PATH, LOGIN_PATH, REPORTING_PATH, STATS_PATH
@@ -109,6 +110,33 @@ def document(*, version: str, refresh_path: str) -> dict[str, Any]:
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
     }
+
+
+def without_ended(whole: Mapping[str, Any]) -> dict[str, Any]:
+    """The document without the operations that only ever answer 405 or 410, and without what they alone refer to."""
+    paths: dict[str, Any] = {}
+    for path, item in whole["paths"].items():
+        lives = {
+            name: part
+            for name, part in item.items()
+            if "responses" not in part or not part["responses"].keys() <= _ENDS
+        }
+        if lives.keys() - {"parameters"}:
+            paths[path] = lives
+    named = set(_references(paths)) | set(_references(whole["components"]["responses"]))
+    headers = {name: header for name, header in whole["components"]["headers"].items() if f"headers/{name}" in named}
+    return {**whole, "paths": paths, "components": {**whole["components"], "headers": headers}}
+
+
+_ENDS = frozenset({"405", "410"})
+
+
+def _references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if isinstance(reference := value.get("$ref"), str):
+            yield reference.removeprefix("#/components/")
+        for part in value.values():
+            yield from _references(part)
 
 
 def _call(path: str, operation: str, asked: str, answered: str, summary: str, example: dict[str, Any]) -> Schema:

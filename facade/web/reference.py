@@ -8,13 +8,15 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from ..legacy.collection import collection
-from ..legacy.openapi import document
+from ..legacy.openapi import document, without_ended
 from .answers import fleeting
 from .params import JSON_TYPE
 from .prefix import prefix_of
 
 OPENAPI_PATH = "/api/openapi.json"
 POSTMAN_PATH = "/api/postman.json"
+# `?ended=true`: with the operations that only ever say that they have ended.
+ENDED = "ended"
 HEADERS = {"Cache-Control": "public, max-age=300", "Vary": "X-Forwarded-Prefix"}
 
 
@@ -22,16 +24,18 @@ class Reference:
     """Says nothing that the source does not say to anyone, so it takes no token."""
 
     def __init__(self, *, refresh_path: str) -> None:
-        self._document = document(version=version("butlr-graphql-facade"), refresh_path=refresh_path)
+        self._whole = document(version=version("butlr-graphql-facade"), refresh_path=refresh_path)
+        self._living = without_ended(self._whole)
 
     def routes(self) -> list[BaseRoute]:
         return [Route(OPENAPI_PATH, self._openapi), Route(POSTMAN_PATH, self._postman)]
 
     async def _openapi(self, request: Request) -> Response:
-        served = {**self._document, "servers": [{"url": prefix_of(request.scope) or "/"}]}
+        ended = request.query_params.get(ENDED, "") in ("1", "true")
+        served = {**(self._whole if ended else self._living), "servers": [{"url": prefix_of(request.scope) or "/"}]}
         return Response(orjson.dumps(served), 200, HEADERS, media_type=JSON_TYPE)
 
     async def _postman(self, request: Request) -> Response:
         # It names the facade by the address that it was asked at, so it is that asker's own.
-        made = collection(self._document, f"{str(request.base_url).rstrip('/')}{prefix_of(request.scope)}/")
+        made = collection(self._living, f"{str(request.base_url).rstrip('/')}{prefix_of(request.scope)}/")
         return fleeting(200, made)
