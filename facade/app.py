@@ -40,7 +40,7 @@ from .web.demo import DEMO
 from .web.documents import Persisted, Trusted, read_manifest
 from .web.draining import CountsRequests, Draining
 from .web.export import Exports
-from .web.graphiql import GraphiQL, to_the_page
+from .web.graphiql import GraphiQL, is_built, to_the_page
 from .web.graphql import GraphQLEndpoint
 from .web.guard import LocalHosts, Origins
 from .web.health import Health
@@ -354,11 +354,10 @@ async def _under_way(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
 
 def _page(settings: Settings) -> GraphiQL | None:
     """GraphiQL; None, with a warning, where its bundle was not built, as in an install from a checkout by pip alone."""
-    try:
-        return GraphiQL(sandbox=DEMO if settings.demo else None)
-    except FileNotFoundError:
+    if not is_built():
         log.warning("graphiql.not_built", mend="run `make web-ui`; all else is served without the page")
         return None
+    return GraphiQL(sandbox=DEMO if settings.demo else None)
 
 
 def create_app(settings: Settings | None = None) -> Starlette:  # noqa: PLR0915 -- wiring

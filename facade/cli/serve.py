@@ -81,8 +81,10 @@ def _greet(settings: "Settings", url: str, *, sandbox: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from ..web.graphiql import is_built
+
     lines = Table.grid(padding=(0, 2))
-    lines.add_row("[bold]GraphiQL[/]" if settings.graphiql else "[bold]GraphQL[/]", f"{url}/graphql")
+    lines.add_row("[bold]GraphiQL[/]" if settings.graphiql and is_built() else "[bold]GraphQL[/]", f"{url}/graphql")
     lines.add_row("[bold]upstream[/]", f"{settings.base_url} (sandbox)" if sandbox else settings.base_url)
     if sandbox:
         lines.add_row("[bold]user[/]", f"{DEMO_USER} / {DEMO_PASSWORD}")

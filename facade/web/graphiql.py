@@ -34,6 +34,10 @@ _FOLDER = "./"
 _SETTINGS = 'name="facade-page" content="{}"'
 
 
+def is_built(bundle: Path = BUNDLE) -> bool:
+    return (bundle / "index.html").is_file()
+
+
 class GraphiQL:
     """The page and its assets. Raises `FileNotFoundError` where the bundle was not built.
 

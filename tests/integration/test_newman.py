@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 NEWMAN = Path(__file__).parents[1] / "clients" / "newman"
+REPORTERS = ("--reporters", "cli,json", "--reporter-json-export")
 ACCOUNT = {
     "username": "demo@example.com",
     "password": "demo-password",
@@ -19,8 +20,7 @@ def test_every_request_of_the_collection_answers(facade, npm_project, tmp_path):
     served.write_text(facade.request("GET", "/api/postman.json").text)
     values = [word for name, value in ACCOUNT.items() for word in ("--env-var", f"{name}={value}")]
     ended = subprocess.run(
-        [node, "node_modules/newman/bin/newman.js", "run", str(served), *values]
-        + ["--reporters", "cli,json", "--reporter-json-export", str(report)],
+        [node, "node_modules/newman/bin/newman.js", "run", str(served), *values, *REPORTERS, str(report)],
         check=False,
         cwd=NEWMAN,
         capture_output=True,
