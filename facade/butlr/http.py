@@ -24,6 +24,7 @@ from .errors import (
     UpstreamUnavailable,
     error_for_status,
 )
+from .gzipped import decoded
 from .packed import PACKED_AT_ONCE, PACKED_FROM, Packed
 from .proxies import proxy_for
 
@@ -188,7 +189,7 @@ class Http:
             chunks: list[bytes] = []
             size = waiting = 0
             packed = None
-            async for chunk in response.aiter_bytes():
+            async for chunk in decoded(response):
                 size += len(chunk)
                 waiting += len(chunk)
                 if size > most:

@@ -1,0 +1,60 @@
+"""Bodies in gzip, of one member or of several (RFC 1952, 2.2): httpx stops after the first and says nothing of it."""
+
+import zlib
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+
+# Bytes decoded at once: of a body of nothing but zeros each byte is a thousand.
+PIECE = 1024 * 1024
+
+
+async def decoded(response: httpx.Response) -> AsyncIterator[bytes]:
+    """The parts of a body, decoded as its headers say. Raises `httpx.DecodingError` for one that is cut short, too."""
+    coding = response.headers.get("content-encoding", "").strip().lower()
+    if coding not in ("gzip", "x-gzip") or response.is_stream_consumed:
+        async for chunk in response.aiter_bytes():
+            yield chunk
+        return
+    members = Members()
+    async for raw in response.aiter_raw():
+        for piece in members.pieces(raw):
+            yield piece
+    members.finish()
+
+
+class Members:
+    """Decodes the members of a gzip file one after another."""
+
+    def __init__(self) -> None:
+        self._member = _member()
+        # Whether there is anything of the member yet: a body of nothing is nothing.
+        self._begun = False
+
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        try:
+            full = False
+            while data or full:
+                if self._member.eof:
+                    # Some writers fill a block up with zeros.
+                    data = data.lstrip(b"\0")
+                    if not data:
+                        return
+                    self._member, self._begun = _member(), False
+                self._begun = True
+                piece = self._member.decompress(data, PIECE)
+                data = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
+                # All may have been read, and more of it be waiting than was wanted at once.
+                full = len(piece) == PIECE and not self._member.eof
+                if piece:
+                    yield piece
+        except zlib.error as exc:
+            raise httpx.DecodingError(str(exc)) from exc
+
+    def finish(self) -> None:
+        if self._begun and not self._member.eof:
+            raise httpx.DecodingError("the body ends within a gzip member")
+
+
+def _member() -> "zlib._Decompress":
+    return zlib.decompressobj(zlib.MAX_WBITS | 16)
