@@ -96,12 +96,16 @@ class Run:
     def polled(self) -> None:
         if self._wanted(POLLED):
             polls = 2 if self._arguments.quick else 60
-            self.found.polled = found = polling.measure(self._folder, latency=self._latency, polls=polls)
-            self._console.print(
-                f"polled: {found['points_fetched']:,} points fetched in {polls} polls for {found['points_needed']:,} "
-                f"of windows new or not settled: {found['ratio']:.2f} times; {found['calls']} calls",
-                highlight=False,
-            )
+            measure = polling.measure
+            self.found.polled = measure(self._folder, latency=self._latency, polls=polls)
+            self.found.polled_relative = measure(self._folder, latency=self._latency, polls=polls, relative=True)
+            for name, found in (("polled", self.found.polled), ("polled by -24h", self.found.polled_relative)):
+                self._console.print(
+                    f"{name}: {found['points_fetched']:,} points fetched in {polls} polls for "
+                    f"{found['points_needed']:,} of windows new or not settled: {found['ratio']:.2f} times; "
+                    f"{found['calls']} calls; {found['median_seconds'] * 1e3:.0f} ms a poll",
+                    highlight=False,
+                )
 
     def growth(self) -> None:
         if self._arguments.growth or self._arguments.full:

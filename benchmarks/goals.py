@@ -39,6 +39,8 @@ def goals(run: dict[str, Any]) -> Iterator[Goal]:
         yield _workers(of["B workers"], run["machine"]["cores"])
     if polled := run["polled"]:
         yield Goal("polled", "points fetched by points of windows new or not settled", polled["ratio"], 1.1)
+    if relative := run.get("polled_relative"):
+        yield Goal("polled by -24h", "the same, asked relative to now", relative["ratio"], 1.1)
     if million := run["million"]:
         yield Goal("1M rows", "peak memory by the answer's size", million["ratio"], 3)
 

@@ -26,6 +26,10 @@ EVERY, SPAN, BETWEEN = timedelta(minutes=5), timedelta(hours=24), timedelta(minu
 LATE = timedelta(minutes=15)
 
 
+# The same, as a dashboard writes it: relative to now, and without a stop.
+RELATIVE = QUERY.replace(", $stop: Time!", "").replace(", stop: $stop", "")
+
+
 def _spelt(moment: datetime) -> str:
     return moment.isoformat().replace("+00:00", "Z")
 
@@ -52,8 +56,11 @@ def _server(shift: Path) -> Server:
     return Server(FACADE, command, plain.environment)
 
 
-def measure(folder: Path, *, latency: float, polls: int = 60) -> dict[str, Any]:
-    """Poll, and count the points that the upstream was asked for. Raises `RunError`."""
+def measure(folder: Path, *, latency: float, polls: int = 60, relative: bool = False) -> dict[str, Any]:
+    """Poll, and count the points that the upstream was asked for. Raises `RunError`.
+
+    `relative` asks for `start: "-24h"`, which goes up absolute and on edges of windows.
+    """
     shift = folder / "shift"
     shift.write_bytes(struct.pack("d", 0.0))
     # Whole minutes of the facade's clock, 30 seconds past each so that no poll is on a window's edge.
@@ -73,13 +80,15 @@ def measure(folder: Path, *, latency: float, polls: int = 60) -> dict[str, Any]:
             clock.flush()
             start = _edge(now - SPAN)
             sensors = [sensor_id(sensor) for sensor in range(SENSORS)]
-            variables = {"start": _spelt(start), "stop": _spelt(now), "sensors": sensors}
-            body = json.dumps({"query": QUERY, "variables": variables}).encode()
+            span = {"start": "-24h"} if relative else {"start": _spelt(start), "stop": _spelt(now)}
+            query = RELATIVE if relative else QUERY
+            body = json.dumps({"query": query, "variables": {**span, "sensors": sensors}}).encode()
             asked = time.perf_counter()
             answer = json.loads(post(server.url, body, "dashboard"))
             took.append(time.perf_counter() - asked)
             series = (answer.get("data") or {}).get("report", {}).get("series") or []
-            windows = (now - start) // EVERY + 1
+            # An end that is relative is the last edge that has passed.
+            windows = (now - start) // EVERY + (not relative)
             if [len(one["values"]) for one in series] != [windows] * SENSORS:
                 raise RunError(f"the dashboard has {len(series)} series, not {SENSORS} of {windows} windows each")
             seen = json.loads(post(f"{address}/calls"))

@@ -32,6 +32,7 @@ class Found:
     workloads: list[Measured] = field(default_factory=list)
     curves: list[tuple[Curve, dict[int, Measured]]] = field(default_factory=list)
     polled: dict[str, Any] | None = None
+    polled_relative: dict[str, Any] | None = None
     million: dict[str, Any] | None = None
 
 
@@ -122,6 +123,7 @@ def as_json(found: Found, **run: Any) -> dict[str, Any]:
         "workloads": [_measured(measured) for measured in found.workloads],
         "curves": curves,
         "polled": found.polled,
+        "polled_relative": found.polled_relative,
         "million": found.million,
     }
 

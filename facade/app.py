@@ -20,6 +20,7 @@ from . import logs, tracing
 from .assets import AssetSource, build_source, part_of
 from .butlr import Butlr, Http, ServiceTokens
 from .cache import Store, open_store
+from .export import Spool
 from .legacy.usage import Usage
 from .live import Live
 from .loaders import Reports, Services
@@ -38,6 +39,7 @@ from .web.callers import Callers
 from .web.demo import DEMO
 from .web.documents import Persisted, Trusted, read_manifest
 from .web.draining import CountsRequests, Draining
+from .web.export import Exports
 from .web.graphiql import GraphiQL, to_the_page
 from .web.graphql import GraphQLEndpoint
 from .web.guard import LocalHosts, Origins
@@ -104,6 +106,7 @@ class Facade:
             ),
             introspection=settings.introspection,
         )
+        self.spool = Spool(settings.export_spool_bytes)
         self.services: Services | None = None
         self.live: Live | None = None
         self.service: Service | None = None
@@ -150,6 +153,7 @@ class Facade:
             source = self._source(upstream, labels)
             reports = Reports.create(upstream, labels, calibration_key=settings.calibration_key)
             stack.push_async_callback(reports.aclose)
+            stack.push_async_callback(self.spool.aclose)
             self.services = Services(
                 upstream=upstream,
                 reports=reports,
@@ -473,6 +477,14 @@ def create_app(settings: Settings | None = None) -> Starlette:  # noqa: PLR0915 
         *(WebSocketRoute(path, socket) for path in GRAPHQL_PATHS),
         *rest.routes(),
         *v2.routes(),
+        *Exports(
+            facade.opened_services,
+            admission,
+            facade.spool,
+            max_points=settings.export_max_points,
+            max_body_bytes=settings.max_body_bytes,
+            piece_timeout=settings.operation_timeout,
+        ).routes(),
         *Reference(refresh_path=settings.refresh_path).routes(),
         Route("/healthz", health.live),
         Route("/readyz", health.ready),

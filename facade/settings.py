@@ -177,6 +177,8 @@ class Settings(BaseSettings):
     max_tokens: int = setting("FACADE_MAX_TOKENS", 4000, ge=1)
     max_cost: int = setting("FACADE_MAX_COST", 1_000_000, ge=1)
     max_body_bytes: Bytes = setting("FACADE_MAX_BODY_BYTES", 1024**2)
+    export_max_points: int = setting("FACADE_EXPORT_MAX_POINTS", 50_000_000, ge=1)
+    export_spool_bytes: Bytes = setting("FACADE_EXPORT_SPOOL_BYTES", 1024**3)
     max_head_bytes: Bytes = setting("FACADE_MAX_HEAD_BYTES", 64 * 1024)
     request_timeout: Seconds = setting("FACADE_REQUEST_TIMEOUT", 30.0)
     rate_limit: Annotated[str | None, AfterValidator(_rate)] = setting("FACADE_RATE_LIMIT", None)

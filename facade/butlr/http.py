@@ -317,7 +317,7 @@ def _transport(base: httpx.URL, connections: int) -> AiohttpTransport:
     except OSError as exc:
         # Of a missing file httpx tells nothing, of one that holds no certificate OpenSSL tells in its own words.
         named = os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")
-        raise ValueError(f"SSL_CERT_FILE: no certificates can be read from {named}") from exc
+        raise OSError(exc.errno, "SSL_CERT_FILE names no file of certificates that can be read", named) from exc
     return AiohttpTransport(verify=context, proxy=_proxy(base), client=_session_factory(context, connections))
 
 

@@ -7,27 +7,16 @@ from typing import Annotated, Any
 
 import typer
 
-from . import cache, check, explain, inventory, mcp, query, sandbox, schema, serve, translate, usage, watch
 from .failures import Failure
+from .lazy import LazyGroup
 
 # Typer carries its own click and does not export the base of click's exceptions; BadParameter is one of them.
 _USAGE_ERROR: Any = typer.BadParameter.__base__
 _CLICK_EXCEPTION: Any = _USAGE_ERROR.__base__
 
-# Pretty exceptions would print local variables, and secrets with them.
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-app.command("serve")(serve.serve)
-app.command("sandbox")(sandbox.sandbox)
-app.command("schema")(schema.schema)
-app.command("check")(check.check)
-app.command("cache")(cache.cache)
-app.command("query")(query.query)
-app.command("explain")(explain.explain)
-app.command("inventory")(inventory.inventory)
-app.command("translate")(translate.translate)
-app.command("usage")(usage.usage)
-app.command("mcp")(mcp.mcp)
-app.command("watch")(watch.watch)
+# Pretty exceptions would print local variables, and secrets with them. Help in colours takes twice the time of all
+# else that `facade --help` does.
+app = typer.Typer(cls=LazyGroup, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 def _version(wanted: bool) -> None:

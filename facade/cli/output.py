@@ -75,6 +75,24 @@ def write_csv(tables: Sequence[Table]) -> None:
     sys.stdout.buffer.flush()
 
 
+def write_arrow(tables: Sequence[Table], *, parquet: bool) -> None:
+    """Write one table as Parquet or as Arrow's stream. Raises `WrongUsage` for several, and without pyarrow."""
+    if len(tables) != 1:
+        raise WrongUsage(f"The answer makes {len(tables)} tables; choose one with --path: {_names(tables) or 'none'}.")
+    if sys.stdout.isatty():
+        raise WrongUsage("This format is no text for a terminal: pipe it into a file.")
+    try:
+        from ..export.arrow import table_of, written
+    except ImportError as exc:
+        raise WrongUsage("This format needs pyarrow: pip install 'butlr-graphql-facade[export]'.") from exc
+    [table] = tables
+    cells = list(table.cells())
+    columns = {name: [row[at] for row in cells] for at, name in enumerate(table.header)}
+    sys.stdout.flush()
+    sys.stdout.buffer.write(written(table_of(columns), parquet=parquet))
+    sys.stdout.buffer.flush()
+
+
 def _csv_cell(cell: Any) -> Any:
     """Numbers stay numbers; what upstream wrote as text must not become a formula."""
     return cell if isinstance(cell, int | float) and not isinstance(cell, bool) else unformulated(text(cell))

@@ -28,6 +28,8 @@ class Format(StrEnum):
     table = "table"
     json = "json"
     csv = "csv"
+    parquet = "parquet"
+    arrow = "arrow"
     plot = "plot"
 
 
@@ -53,7 +55,7 @@ def query(
 ) -> None:
     """Run an operation and print its answer. Errors in it go to stderr; then the exit code is 1."""
     if path is not None and format_ in (Format.json, Format.plot):
-        raise WrongUsage("--path chooses a table: use it with --format table or csv.")
+        raise WrongUsage("--path chooses a table: use it with --format table, csv, parquet or arrow.")
     if url is not None and sandbox:
         raise WrongUsage("--url asks a facade that runs, --sandbox none: use one of the two.")
     document = read(file)
@@ -151,6 +153,8 @@ def _print_tables(
     chosen = output.choose(tables(answer.data, selection_of(parsed, node) if node else None), path)
     if format_ is Format.csv:
         output.write_csv(chosen)
+    elif format_ in (Format.parquet, Format.arrow):
+        output.write_arrow(chosen, parquet=format_ is Format.parquet)
     else:
         output.write_tables(chosen, everything=everything)
 

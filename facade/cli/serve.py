@@ -29,6 +29,7 @@ def serve(
     override(FACADE_HOST=host, FACADE_PORT=port, FACADE_WORKERS=workers)
     with ExitStack() as stack:
         if sandbox:
+            _check_host(configured().model_copy(update={"demo": True}))
             stack.enter_context(sandbox_upstream())
         settings = configured()
         app = _checked_app(settings)
@@ -42,17 +43,28 @@ def serve(
         )
 
 
+def _check_host(settings: "Settings") -> None:
+    """Raise `WrongUsage` where the facade would lend a login to whoever reaches it."""
+    from ..settings import SettingsError
+
+    try:
+        settings.require_safe_host()
+    except SettingsError as exc:
+        raise WrongUsage(str(exc)) from exc
+
+
 def _checked_app(settings: "Settings") -> "Starlette":
     """Make the app and open its parts once: a fault here is one line, and in a worker would be a traceback."""
     from ..app import Facade, create_app
     from ..settings import SettingsError
+
+    _check_host(settings)
 
     async def open_and_close() -> None:
         async with Facade(settings).opened():
             pass
 
     try:
-        settings.require_safe_host()
         app = create_app(settings)
         with settings_put_to_use():
             asyncio.run(open_and_close())

@@ -29,15 +29,23 @@ HEATMAP_SPAN = 7 * 86_400.0
 MONTH = 30 * 86_400
 
 
+# What answers an ask of rows that is too much for an operation.
+EXPORTS = {
+    name: f" /export/{name}.parquet and `facade export {name}` answer spans of any length."
+    for name in ("report", "detections")
+}
+
+
 class TooComplex(Exception):  # noqa: N818 -- named for what happened
     """An operation costs more than it may. Safe to show."""
 
     code = "QUERY_TOO_COMPLEX"
 
-    def __init__(self, cost: int, limit: int, what: str) -> None:
+    def __init__(self, cost: int, limit: int, what: str, export: str = "") -> None:
+        """`export` names the one of `EXPORTS` that has the rows."""
         super().__init__(
             f"This costs {cost:,} points with {what}; the limit of an operation is {limit:,}. "
-            "Ask for a shorter span, a wider window or fewer assets."
+            f"Ask for a shorter span, a wider window or fewer assets.{EXPORTS.get(export, '')}"
         )
         self.cost = cost
         self.limit = limit
@@ -127,18 +135,18 @@ class Budget:
     # Set once the assets reached are too many: nothing of the operation is worth going on with.
     overdrawn: TooComplex | None = None
 
-    def spend(self, points: int, what: str) -> None:
+    def spend(self, points: int, what: str, export: str = "") -> None:
         """Raises `TooComplex`, and spends nothing, where that is too much."""
         if self.limit is not None and self.spent + points > self.limit:
-            raise TooComplex(self.spent + points, self.limit, what)
+            raise TooComplex(self.spent + points, self.limit, what, export)
         self.spent += points
 
     def report(self, body: Body, assets: int, *, calls: int = 1) -> None:
-        self.spend(report_cost(body, self.now(), assets=assets, calls=calls), f"a report of {_count(assets)}")
+        self.spend(report_cost(body, self.now(), assets=assets, calls=calls), f"a report of {_count(assets)}", "report")
 
     def detections(self, body: Body, sensors: int) -> None:
         cost = detections_cost(body, self.now(), types=len(body.get("data_types") or ()), sensors=sensors)
-        self.spend(cost, f"detections of {_count(sensors)}")
+        self.spend(cost, f"detections of {_count(sensors)}", "detections")
 
     def heatmap(self, body: Body) -> None:
         self.spend(heatmap_cost(body, self.now()), "a heat map")
@@ -158,7 +166,7 @@ class Budget:
         """
         self.rows += rows
         if self.overdrawn is None and self.limit is not None and self.rows > self.limit:
-            self.overdrawn = TooComplex(self.rows, self.limit, "all rows that it selects")
+            self.overdrawn = TooComplex(self.rows, self.limit, "all rows that it selects", "report")
         if self.overdrawn is not None:
             raise self.overdrawn
 

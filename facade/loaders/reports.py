@@ -122,7 +122,7 @@ class ReportLoader:
             if slices is not None:
                 return self._put_together(slices, query)
         answer = await self._reports.calls.whole(query, body, self._caller, self._ledger)
-        if answer.entry.body:
+        if answer.value.is_flat:
             series.keep_later(query, dimension, ids, answer, self._caller)
         return self._points(answer, query)
 

@@ -100,7 +100,7 @@ def excess(
             dearest, most = field, cost
     if total <= limit or dearest is None:
         return None
-    refusal = TooComplex(total, limit, "one asset of each list")
+    refusal = TooComplex(total, limit, "one asset of each list", dearest.name.value)
     nodes: list[Node] = [dearest]
     return GraphQLError(str(refusal), nodes, extensions=refusal.extensions)
 

@@ -4,12 +4,12 @@ Knows bodies, windows and rows; may not know GraphQL, assets, or who asks beyond
 """
 
 from .about import why_apart
-from .calls import ReportCalls, Sizes, read_csv
-from .columns import LABELS, Column, order_of, texts_of
+from .calls import ReportCalls, Sizes, halves, read_csv
+from .columns import LABELS, ORDER, Column, order_of, texts_of
 from .detections import MACS_A_CALL, DetectionsReader
 from .fetch import SeriesReader, Slice
 from .heatmaps import read_heatmap_v2
-from .labels import Label, Labels, epoch_of
+from .labels import Label, Labels, epoch_of, window_of
 from .open_windows import minutes_of, with_open
 from .pieces import Piece, oldest
 from .points import FULL_ROW, WINDOW_FIELDS, Points, WindowTimes, with_windows
@@ -23,6 +23,7 @@ __all__ = [
     "KEY_OF_FILTER",
     "LABELS",
     "MACS_A_CALL",
+    "ORDER",
     "WINDOW_FIELDS",
     "Body",
     "Column",
@@ -40,6 +41,7 @@ __all__ = [
     "Stats",
     "WindowTimes",
     "epoch_of",
+    "halves",
     "minutes_of",
     "oldest",
     "order_of",
@@ -51,6 +53,7 @@ __all__ = [
     "texts_of",
     "why_apart",
     "why_whole",
+    "window_of",
     "with_open",
     "with_windows",
 ]

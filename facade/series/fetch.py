@@ -8,9 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import msgspec
-
-from ..butlr import ButlrError, Reporting, Unauthenticated, UpstreamUnavailable
+from ..butlr import ButlrError, Reporting, Row, Unauthenticated, UpstreamUnavailable
 from ..cache import Entry, SingleFlight
 from ..upstream import UPSTREAM_FAILED, Answer, Caller, Ledger, Upstream, asked_part, explaining
 from ..upstream.reader import awaited
@@ -34,6 +32,7 @@ from .segments import (
     without,
 )
 
+ALL = frozenset(Row.__struct_fields__)
 # Rows that are sorted into columns before others get their turn.
 ROWS_AT_ONCE = 4096
 # Segments that are worth looking up for one question.
@@ -76,6 +75,15 @@ class SeriesReader:
 
         `dimension` is the filter that names the assets; None: all that match the query are one, whose id is empty.
         """
+        try:
+            return await self._read(query, dimension, ids, caller, ledger)
+        except Relabelled:
+            # The calls that taught it are in the cache.
+            return await self._read(query, dimension, ids, caller, ledger)
+
+    async def _read(
+        self, query: Query, dimension: str | None, ids: Sequence[str], caller: Caller, ledger: Ledger
+    ) -> Slices | None:
         shape = shape_of(query, dimension, self._labels.current)
         if shape is None or shape.dimension != dimension or not _is_bounded(shape, ids):
             return None
@@ -111,13 +119,18 @@ class SeriesReader:
         """Keep the rows of an answer by segments once nobody waits for them any more."""
 
         async def keep() -> None:
-            shape = shape_of(query, dimension, self._labels.current)
-            if shape is None or shape.dimension != dimension or answer.value.is_packed or not _is_bounded(shape, ids):
-                return
-            load = _Load(self, shape, list(ids), caller, Ledger())
-            try:
-                await load.keep(await load.sorted_in(answer.value), shape.span, ids, answer.entry)
-            except (Unplaceable, ButlrError, msgspec.DecodeError):
+            # A second time where the first one taught which end of its window a time is.
+            for _ in range(2):
+                shape = shape_of(query, dimension, self._labels.current)
+                if shape is None or shape.dimension != dimension or not _is_bounded(shape, ids):
+                    return
+                try:
+                    await _Load(self, shape, list(ids), caller, Ledger()).keep_whole(answer)
+                except Relabelled:
+                    continue
+                except (Unplaceable, ButlrError, ValueError):
+                    # Nobody waits for it: what cannot be kept by segments is kept whole.
+                    pass
                 return
 
         task = asyncio.create_task(keep())
@@ -135,6 +148,10 @@ class SeriesReader:
     @property
     def labels(self) -> Labels:
         return self._labels
+
+
+class Relabelled(Unplaceable):
+    """An answer has shown that its rows are labelled by the other end of their windows."""
 
 
 class _Load:
@@ -181,6 +198,8 @@ class _Load:
                     else:
                         ids = piece.ids if self._shape.dimension else self._ids
                         await self._take(piece.answer, (one.start, one.stop), ids)
+        except Relabelled:
+            raise
         except Unplaceable:
             return None
         await self._store()
@@ -228,11 +247,17 @@ class _Load:
             return [Piece(one.ids, None, error)]
         return [Piece(one.ids, answer)]
 
+    async def keep_whole(self, answer: Answer[Reporting]) -> None:
+        """Keep the answer to the whole question. Raises `Unplaceable`."""
+        await self._recall()
+        await self._take(answer, (self._start, self._stop), self._ids)
+        await self._store()
+
     async def _take(self, answer: Answer[Reporting], span: tuple[int, int], ids: Sequence[str]) -> None:
-        columns = await self.sorted_in(answer.value)
+        columns = await self._sorted(answer.value)
         if self._shape.tail and span[1] == self._stop:
             columns = self._without_tail(columns, ids, answer.entry)
-        await self.keep(columns, span, ids, answer.entry, store=False)
+        await self._keep(columns, span, ids, answer.entry)
 
     def _without_tail(
         self, columns: Mapping[str, list[Column]], ids: Sequence[str], entry: Entry
@@ -247,26 +272,21 @@ class _Load:
             self._tails[id_] = [part for part in of_tail if part is not None], entry
         return whole
 
-    async def sorted_in(self, value: Reporting) -> dict[str, list[Column]]:
+    async def _sorted(self, value: Reporting) -> dict[str, list[Column]]:
         """The rows of an answer by asset. Raises `Unplaceable`."""
         builder = Builder(self._shape.level)
-        rows = value.rows
-        for at in range(0, len(rows), ROWS_AT_ONCE):
-            builder.add(rows[at : at + ROWS_AT_ONCE])
-            if len(rows) > ROWS_AT_ONCE:
-                await asyncio.sleep(0)
+        parts = value.parts
+        for rows in parts(ALL) if parts else (value.rows,):
+            for at in range(0, len(rows), ROWS_AT_ONCE):
+                builder.add(rows[at : at + ROWS_AT_ONCE])
+                if parts or len(rows) > ROWS_AT_ONCE:
+                    await asyncio.sleep(0)
         if self._labels.learn(self._shape.query, builder.times) is not self._shape.label:
-            raise Unplaceable("the rows have another label than was thought")
+            raise Relabelled("the rows have another label than was thought")
         return builder.columns()
 
-    async def keep(
-        self,
-        columns: Mapping[str, list[Column]],
-        span: tuple[int, int],
-        ids: Sequence[str],
-        entry: Entry,
-        *,
-        store: bool = True,
+    async def _keep(
+        self, columns: Mapping[str, list[Column]], span: tuple[int, int], ids: Sequence[str], entry: Entry
     ) -> None:
         """Lay the rows of an answer over what is known. Raises `Unplaceable`, and changes nothing, where one lies
         outside of its span, between the edges of windows, or belongs to no asset asked.
@@ -294,8 +314,6 @@ class _Load:
                 self._segments[place] = self._changed[place] = segment
             if done % 64 == 63:
                 await asyncio.sleep(0)
-        if store:
-            await self._store()
 
     async def _store(self) -> None:
         entries = [

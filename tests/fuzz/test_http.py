@@ -28,6 +28,7 @@ PATHS = [
     "/%2e%2e/%00",
 ]
 QUERY = b'{"query": "{ __typename }"}'
+CLOSING = {b"[": b"]", b'{"a": ': b"}"}
 
 fuzzed = settings(
     max_examples=EXAMPLES,
@@ -62,9 +63,25 @@ requests = st.fixed_dictionaries(
         "items": json_values,
     },
 )
+deep_bodies = st.builds(
+    lambda body, levels, opening: body.replace(b"0", opening * levels + b"1" + CLOSING[opening] * levels),
+    st.sampled_from(
+        [
+            QUERY[:-1] + b', "variables": 0}',
+            QUERY[:-1] + b', "extensions": {"a": 0}}',
+            b'{"query": 0}',
+            b'{"filter": {"start": "-h", "x": 0}}',
+            b'{"items": 0, "measurements": ["occupancy_avg_presence"], "start": "-h", "stop": "now"}',
+            b"0",
+        ]
+    ),
+    st.sampled_from([60, 70, 300, 1_000, 5_000]),
+    st.sampled_from([b"[", b'{"a": ']),
+)
 bodies = (
     requests.map(lambda value: json.dumps(value).encode())
     | json_values.map(lambda value: json.dumps(value).encode())
+    | deep_bodies
     | st.binary(max_size=200)
     | st.sampled_from([QUERY, b"", b"\xff\xfe{\x00", b'{"query": "\xed\xa0\x80"}', b'{"query": "\\ud800"}', b"null"])
 )

@@ -23,7 +23,8 @@ CODES = {
     "QUERY_TOO_COMPLEX",
 }
 TIMES = ["-1h", "-30m", "-1M", "now", "2024-02-29", "2026-01-05T10:00:00Z", "0", "1767607200000", "yesterday", ""]
-DURATIONS = ["5m", "1h30m", "1w", "1M", "0s", "-1m", "many"]
+TIMES += ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "-999999999w", "-99999M", "9" * 400]
+DURATIONS = ["5m", "1h30m", "1w", "1M", "0s", "-1m", "many", "999999999w", "999999999M"]
 
 schemathesis.graphql.scalar("Time", st.sampled_from(TIMES).map(nodes.String))
 schemathesis.graphql.scalar("Duration", st.sampled_from(DURATIONS).map(nodes.String))

@@ -1,0 +1,272 @@
+"""`facade export`: a long span as one file, or as a folder with a file a day, which a later run goes on with."""
+
+import asyncio
+import sys
+from contextlib import AsyncExitStack, ExitStack, aclosing
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .configured import configured, settings_put_to_use
+from .failures import Failure, WrongUsage
+from .sandboxed import sandbox_upstream
+
+if TYPE_CHECKING:
+    from ..export import Export, Table, Writer
+    from ..export import Format as Written
+    from ..loaders import Services
+    from ..settings import Settings
+    from ..upstream import Caller
+    from .export_progress import Progress
+
+
+CACHE_BYTES = 8 * 1024**2
+
+
+class Format(StrEnum):
+    """Those of exports; the package is imported where it is used."""
+
+    parquet = "parquet"
+    arrow = "arrow"
+    csv = "csv"
+    ndjson = "ndjson"
+
+
+app = typer.Typer(no_args_is_help=True, help="Write a long span to files: a report's rows, or detections.")
+
+Start = Annotated[str, typer.Option(metavar="TIME", help="RFC 3339, or relative to now: -30d.")]
+Stop = Annotated[str, typer.Option(metavar="TIME", help="The same; now.")]
+Every = Annotated[str | None, typer.Option(metavar="DURATION", help="The length of the windows: 5m.")]
+Function = Annotated[str | None, typer.Option(metavar="NAME", help="What a window's value is of its readings: max.")]
+Listed = Annotated[list[str] | None, typer.Option(metavar="A,B", help="Only of these.")]
+FormatOption = Annotated[Format | None, typer.Option("--format", help="Where the ending of FILE does not say it.")]
+Out = Annotated[str, typer.Option(metavar="FILE|FOLDER|-", help="A FOLDER is one file a day; - is stdout.")]
+Refresh = Annotated[bool, typer.Option("--refresh", help="Replace files of what had not settled.")]
+AssetsOption = Annotated[bool, typer.Option("--assets", help="Write the assets beside: rooms, sensors and so on.")]
+Token = Annotated[str | None, typer.Option(envvar="BUTLR_TOKEN", metavar="TOKEN", help="Ask with this token.")]
+SandboxOption = Annotated[bool, typer.Option("--sandbox", help="Ask a simulated upstream.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    out: str
+    named: Format
+    is_folder: bool
+    refresh: bool
+    assets: bool
+
+    @property
+    def format(self) -> "Written":
+        from ..export import Format as Written
+
+        return Written(self.named.value)
+
+
+@app.command("report")
+def report(
+    start: Start,
+    out: Out,
+    stop: Stop = "now",
+    every: Every = None,
+    function: Function = None,
+    timezone: Annotated[str | None, typer.Option(metavar="ZONE", help="On whose clock windows and days lie.")] = None,
+    measurements: Annotated[list[str] | None, typer.Option(metavar="A,B", help="What was measured.")] = None,
+    rooms: Listed = None,
+    sensors: Listed = None,
+    floors: Listed = None,
+    buildings: Listed = None,
+    zones: Listed = None,
+    format_: FormatOption = None,
+    refresh: Refresh = False,
+    assets: AssetsOption = False,
+    token: Token = None,
+    sandbox: SandboxOption = False,
+) -> None:
+    """Write the rows of a report."""
+    single = {"start": start, "stop": stop, "every": every, "function": function, "timezone": timezone}
+    lists = {
+        "measurements": measurements,
+        "rooms": rooms,
+        "sensors": sensors,
+        "floors": floors,
+        "buildings": buildings,
+        "zones": zones,
+    }
+    _export("report", single, lists, _target(out, format_, refresh=refresh, assets=assets), token, sandbox=sandbox)
+
+
+@app.command("detections")
+def detections(
+    start: Start,
+    out: Out,
+    stop: Stop = "now",
+    every: Every = None,
+    function: Function = None,
+    data_types: Annotated[
+        list[str] | None, typer.Option(metavar="A,B", help="detections_world (the default) and detections_local.")
+    ] = None,
+    room: Annotated[str | None, typer.Option(metavar="ID", help="Only of this room.")] = None,
+    floor: Annotated[str | None, typer.Option(metavar="ID", help="Only of this floor.")] = None,
+    mac_addresses: Listed = None,
+    format_: FormatOption = None,
+    refresh: Refresh = False,
+    assets: AssetsOption = False,
+    token: Token = None,
+    sandbox: SandboxOption = False,
+) -> None:
+    """Write the points of detections, one row a point."""
+    single = {"start": start, "stop": stop, "every": every, "function": function, "room_id": room, "space_id": floor}
+    lists = {"data_types": data_types, "mac_addresses": mac_addresses}
+    _export("detections", single, lists, _target(out, format_, refresh=refresh, assets=assets), token, sandbox=sandbox)
+
+
+def _target(out: str, format_: Format | None, *, refresh: bool, assets: bool) -> Target:
+    path = Path(out)
+    is_folder = out != "-" and (path.is_dir() or out.endswith(("/", "\\")) or not path.suffix)
+    if format_ is None:
+        ending = path.suffix.removeprefix(".").lower()
+        if is_folder:
+            format_ = Format.parquet
+        elif out == "-":
+            format_ = Format.csv
+        elif ending in Format.__members__:
+            format_ = Format(ending)
+        else:
+            raise WrongUsage(f"--out {out}: say the format with --format, or end the file in .{', .'.join(Format)}.")
+    if out == "-" and format_ in (Format.parquet, Format.arrow) and sys.stdout.isatty():
+        raise WrongUsage(f"{format_.value} is no text for a terminal: give a file, or pipe it on.")
+    if (refresh or assets) and not is_folder:
+        raise WrongUsage("--refresh and --assets are of a folder: give one as --out.")
+    return Target(out, format_, is_folder, refresh, assets)
+
+
+def _export(
+    name: str,
+    single: dict[str, str | None],
+    lists: dict[str, list[str] | None],
+    target: Target,
+    token: str | None,
+    *,
+    sandbox: bool,
+) -> None:
+    from ..butlr import ButlrError
+    from ..export import TABLES, NeedsPyarrow
+    from ..web.export_asks import asked_by_query
+    from ..web.params import BadRequest
+
+    table = TABLES[name]
+    given = [(key, value) for key, value in single.items() if value is not None]
+    given += [(key, value) for key, values in lists.items() for value in values or ()]
+    try:
+        body = asked_by_query(table, given)
+        with ExitStack() as stack:
+            if sandbox:
+                stack.enter_context(sandbox_upstream())
+            asyncio.run(_run(configured(), table, body, target, token))
+    except BadRequest as error:
+        raise WrongUsage(str(error)) from error
+    except NeedsPyarrow as error:
+        raise WrongUsage(str(error)) from error
+    except ButlrError as error:
+        again = " Run it again to go on." if target.is_folder else ""
+        raise Failure(f"{error}{again}") from error
+    except OSError as error:
+        raise Failure(f"{error.filename or target.out}: {error.strerror}.") from error
+
+
+async def _run(
+    settings: "Settings", table: "Table", body: dict[str, object], target: Target, token: str | None
+) -> None:
+    from .. import logs
+    from ..app import Facade
+    from ..export import Export
+    from ..upstream import Ledger, Passthrough
+    from .export_progress import progress
+
+    logs.configure(settings.log_format)
+    if settings.client_id and settings.client_secret:
+        # This process serves nobody else, so the login may be lent to the one who holds its secret.
+        settings = settings.model_copy(update={"auth": "service"})
+    if not settings.is_cache_shared:
+        # No answer is asked for twice: memory is for the parts that are under way.
+        settings = settings.model_copy(update={"cache_max_bytes": CACHE_BYTES})
+    async with AsyncExitStack() as stack:
+        with settings_put_to_use():
+            facade = await stack.enter_async_context(Facade(settings).opened())
+        caller = Passthrough(token) if token else facade.service
+        if caller is None:
+            raise WrongUsage(
+                "There is no login: set BUTLR_CLIENT_ID and BUTLR_CLIENT_SECRET, or BUTLR_TOKEN or --token, "
+                "or try --sandbox."
+            )
+        services = facade.opened_services()
+        with progress() as shown:
+            ledger = Ledger(on_call=shown.called)
+            # In a process that ends with the export a store of series is of no use, unless Redis keeps it.
+            export = Export(
+                services,
+                caller,
+                ledger,
+                table,
+                body,
+                timeout=settings.operation_timeout,
+                keeps=settings.is_cache_shared,
+            )
+            export.on_wait = shown.waits
+            if export.query.start is None or export.query.stop is None or export.query.start >= export.query.stop:
+                raise WrongUsage("--start and --stop are no span of time.")
+            if target.is_folder:
+                await _to_folder(export, target, shown, services, caller)
+            else:
+                await _to_file(export, target, shown)
+
+
+async def _to_file(export: "Export", target: Target, shown: "Progress") -> None:
+    from ..export import writer_for
+    from .export_files import replaced
+
+    writer = writer_for(target.format, export.table)
+    pieces = export.pieces
+    shown.expect(len(pieces))
+    with ExitStack() as stack:
+        file = sys.stdout.buffer if target.out == "-" else stack.enter_context(replaced(Path(target.out)))
+        file.write(writer.begin())
+        async with aclosing(export.parts(pieces, patient=True)) as parts:
+            async for part in parts:
+                file.write(writer.write(part.runs))
+                shown.came(part.rows)
+        file.write(writer.end())
+        file.flush()
+
+
+async def _to_folder(
+    export: "Export", target: Target, shown: "Progress", services: "Services", caller: "Caller"
+) -> None:
+    from ..export import writer_for
+    from .export_files import Day, Manifest, replaced, write_assets
+
+    def fresh_writer() -> "Writer":
+        return writer_for(target.format, export.table)
+
+    fresh_writer()
+    manifest = Manifest.of(Path(target.out), export, target.format)
+    days = [day for day in Day.all_of(export, target.format) if not manifest.has(day, refresh=target.refresh)]
+    shown.expect(sum(len(day.pieces) for day in days))
+    if target.assets:
+        write_assets(Path(target.out), await services.assets.assets(caller, export.ledger), target.format)
+    async with aclosing(export.parts([piece for day in days for piece in day.pieces], patient=True)) as parts:
+        for day in days:
+            writer = fresh_writer()
+            with replaced(Path(target.out) / day.name) as file:
+                file.write(writer.begin())
+                for _ in day.pieces:
+                    part = await anext(parts)
+                    day.take(part)
+                    file.write(writer.write(part.runs))
+                    shown.came(part.rows)
+                file.write(writer.end())
+            manifest.add(day)
+    shown.say(f"{target.out}: {manifest.files} files, {len(days)} of them new.")

@@ -1,0 +1,164 @@
+"""The files of an export: each there whole or not at all, and a manifest of what a folder's cover."""
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import orjson
+
+from ..export.writers import Format
+from ..spreadsheets import unformulated
+from .failures import WrongUsage
+
+if TYPE_CHECKING:
+    from ..assets import Assets
+    from ..export import Export, Part
+    from ..series import Query
+
+MANIFEST = "manifest.json"
+VERSION = 1
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[BinaryIO]:
+    """A file that takes the place of `path` once it is written and on disk; after an error nothing has changed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@dataclass(slots=True)
+class Day:
+    """One day's file, and what it came to."""
+
+    name: str
+    query: "Query"
+    pieces: "list[Query]"
+    rows: int = 0
+    as_of: float | None = None
+    is_settled: bool = True
+
+    @classmethod
+    def all_of(cls, export: "Export", format_: Format) -> "list[Day]":
+        """The days of an export, on the clock of its windows. Raises `WrongUsage` where it cannot be cut."""
+        days = export.days
+        if days is None:
+            raise WrongUsage(
+                "To cut this into days would change its rows, so it is one file: give --out a file. "
+                "Cut are reports with --every, a start at an edge of a window, and measurements that count by window."
+            )
+        zone = days.zone
+        return [
+            cls(f"{moment.astimezone(zone):%Y-%m-%d}.{format_.value}", query, export.pieces_of(query))
+            for moment, query in days.parts
+        ]
+
+    def take(self, part: "Part") -> None:
+        self.rows += part.rows
+        self.is_settled = self.is_settled and part.is_settled
+        oldest = min((entry.as_of for entry in part.entries), default=None)
+        if oldest is not None:
+            self.as_of = oldest if self.as_of is None else min(self.as_of, oldest)
+
+
+@dataclass(slots=True)
+class Manifest:
+    """`manifest.json` of a folder: what was asked, and what each file covers."""
+
+    folder: Path
+    said: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, folder: Path, export: "Export", format_: Format) -> "Manifest":
+        """The folder's, or a new one. Raises `WrongUsage` where the folder holds another export."""
+        filter_ = {name: value for name, value in export.query.body["filter"].items() if name not in ("start", "stop")}
+        asked = {**export.query.body, "filter": filter_}
+        head = {"version": VERSION, "table": export.table.name, "format": format_.value, "asked": asked}
+        path = folder / MANIFEST
+        try:
+            said = json.loads(path.read_bytes())
+        except FileNotFoundError:
+            return cls(folder, {**head, "files": {}})
+        except ValueError as exc:
+            raise WrongUsage(f"{path} is not JSON: move it away, or give another folder.") from exc
+        if not isinstance(said, dict) or {name: said.get(name) for name in head} != head:
+            raise WrongUsage(f"{folder} holds another export; {MANIFEST} says which. Give another folder.")
+        return cls(folder, said)
+
+    @property
+    def files(self) -> int:
+        return len(self.said["files"])
+
+    def has(self, day: Day, *, refresh: bool) -> bool:
+        """Whether the folder has the day's file, whole, and it need not be written again."""
+        entry = self.said["files"].get(day.name)
+        if not isinstance(entry, dict):
+            return False
+        path = self.folder / day.name
+        if not path.is_file() or path.stat().st_size != entry.get("bytes"):
+            return False
+        within = day.query.within
+        covers = entry["start"] <= within["start"] and entry["stop"] >= within["stop"]
+        return covers and bool(entry["settled"] or not refresh)
+
+    def add(self, day: Day) -> None:
+        within = day.query.within
+        self.said["files"][day.name] = {
+            "start": within["start"],
+            "stop": within["stop"],
+            "rows": day.rows,
+            "bytes": (self.folder / day.name).stat().st_size,
+            "as_of": None if day.as_of is None else datetime.fromtimestamp(day.as_of, UTC).isoformat("T", "seconds"),
+            "settled": day.is_settled,
+        }
+        self.said["files"] = dict(sorted(self.said["files"].items()))
+        with replaced(self.folder / MANIFEST) as file:
+            file.write(orjson.dumps(self.said, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+
+
+def write_assets(folder: Path, assets: "Assets", format_: Format) -> None:
+    """The lists of assets beside an export, ready to join by their ids."""
+    from ..assets import dump_inventory
+
+    for name, records in dump_inventory(assets).items():
+        if not isinstance(records, list) or not records:
+            continue
+        with replaced(folder / f"{name}.{format_.value}") as file:
+            file.write(_listed(records, format_))
+
+
+def _listed(records: list[dict[str, Any]], format_: Format) -> bytes:
+    names = list(dict.fromkeys(name for record in records for name in record))
+    if format_ is Format.ndjson:
+        return b"".join(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in records)
+    columns = {name: [_plain(record.get(name)) for record in records] for name in names}
+    if format_ is Format.csv:
+        text = io.StringIO(newline="")
+        writer = csv.writer(text)
+        writer.writerow(names)
+        writer.writerows([unformulated(cell) for cell in row] for row in zip(*columns.values(), strict=True))
+        return text.getvalue().encode()
+    from ..export.arrow import table_of, written
+
+    return written(table_of(columns), parquet=format_ is Format.parquet)
+
+
+def _plain(value: Any) -> Any:
+    """What is nested as JSON: each column has one type."""
+    if isinstance(value, dict) or (isinstance(value, list) and not all(isinstance(item, str) for item in value)):
+        return orjson.dumps(value).decode()
+    return value

@@ -1,0 +1,59 @@
+"""A group of commands of which each is imported when it is run, so that help and completion are quick."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import typer
+import typer.core
+from typer.main import get_command, get_command_from_info
+from typer.models import CommandInfo
+
+# By name: the first line of the help of each command, which `facade --help` lists. A test compares them.
+COMMANDS: Mapping[str, str] = {
+    "serve": "Serve the GraphQL API.",
+    "sandbox": "Run the simulated Butlr REST API. Prints its base URL once it listens.",
+    "schema": "Print the schema (SDL).",
+    "check": "Make one call of each kind to the configured upstream, and say what works.",
+    "cache": "Forget the answers in the cache that replicas share.",
+    "query": "Run an operation and print its answer. Errors in it go to stderr; then the exit code is 1.",
+    "inventory": "Print the assets known from the configured sources, as an inventory file.",
+    "translate": "Print the GraphQL operation that equals a REST request. What has no equal is named on stderr.",
+    "explain": "Say what an operation would ask upstream and why. Errors in it go to stderr; then the exit code is 1.",
+    "watch": "Print what a subscription pushes, a JSON line an event. It goes on where it was after a lost connection.",
+    "export": "Write a long span to files: a report's rows, or detections.",
+    "mcp": "Serve the Model Context Protocol on stdin and stdout: an assistant starts this command by itself.",
+    "usage": "Say who still makes which legacy call, how often, and which operation takes its place.",
+}
+
+
+def named(command: Any, name: str) -> Any:
+    command.name = name
+    return command
+
+
+class LazyGroup(typer.core.TyperGroup):
+    """Commands live in the module of their name in this package, under that name."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*COMMANDS, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        module = import_module(f".{cmd_name}", __package__)
+        if isinstance(group := getattr(module, "app", None), typer.Typer):
+            return named(get_command(group), cmd_name)
+        function = getattr(module, cmd_name)
+        return get_command_from_info(
+            CommandInfo(name=cmd_name, callback=function), pretty_exceptions_short=False, rich_markup_mode=None
+        )
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        listed = [(name, COMMANDS.get(name) or self._help_of(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(listed)
+
+    def _help_of(self, ctx: Any, name: str) -> str:
+        command = super().get_command(ctx, name)
+        return str(command.get_short_help_str()) if command else ""

@@ -1,0 +1,31 @@
+"""Exports: spans of any length as tables with a fixed schema, in bounded memory.
+
+`schema.py` has the tables, `plan.py` cuts a span, `reading.py` reads the pieces in order, `writers.py` makes bytes of
+them, `spool.py` keeps Parquet that is read in ranges.
+"""
+
+from .plan import Days
+from .reading import Export, Part
+from .schema import DETECTIONS, REPORT, TABLES, Kind, Run, Table
+from .spool import Spool, Spooled, SpoolFull
+from .writers import MEDIA_TYPES, Format, NeedsPyarrow, Writer, writer_for
+
+__all__ = [
+    "DETECTIONS",
+    "MEDIA_TYPES",
+    "REPORT",
+    "TABLES",
+    "Days",
+    "Export",
+    "Format",
+    "Kind",
+    "NeedsPyarrow",
+    "Part",
+    "Run",
+    "Spool",
+    "SpoolFull",
+    "Spooled",
+    "Table",
+    "Writer",
+    "writer_for",
+]

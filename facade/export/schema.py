@@ -1,0 +1,118 @@
+"""The schema of exported tables: one of reports, one of detections, the same in every format.
+
+Rows are handed about as runs: rows that differ in their times and numbers alone.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import NamedTuple
+
+from ..series import texts_of
+
+# Stands for a time that a row does not have; a number that it does not have is NaN.
+NO_TIME = -(2**63)
+
+
+class Kind(StrEnum):
+    TIME = "a timestamp in UTC, of milliseconds"
+    NUMBER = "a number of 64 bits"
+    TEXT = "a text, dictionary-encoded"
+
+
+class Field(NamedTuple):
+    name: str
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Rows of one series: `texts` are the same in all of them, `times` and `numbers` have one entry a row."""
+
+    texts: tuple[str | None, ...]
+    times: tuple[array[int], ...]
+    numbers: tuple[array[float], ...]
+
+    def __len__(self) -> int:
+        return len(self.times[0])
+
+
+@dataclass(frozen=True)
+class Table:
+    """What the rows of an export have, in order."""
+
+    name: str
+    fields: tuple[Field, ...]
+
+    def named(self, kind: Kind) -> tuple[str, ...]:
+        """The fields of a kind, in the order in which a run has them."""
+        return tuple(field.name for field in self.fields if field.kind is kind)
+
+    @cached_property
+    def texts(self) -> tuple[str, ...]:
+        return self.named(Kind.TEXT)
+
+    @cached_property
+    def times(self) -> tuple[str, ...]:
+        return self.named(Kind.TIME)
+
+    @cached_property
+    def numbers(self) -> tuple[str, ...]:
+        return self.named(Kind.NUMBER)
+
+
+def _fields(kind: Kind, *names: str) -> tuple[Field, ...]:
+    return tuple(Field(name, kind) for name in names)
+
+
+REPORT = Table(
+    "report",
+    (
+        *_fields(Kind.TIME, "time", "window_start"),
+        *_fields(Kind.TEXT, "timezone", "measurement", "field"),
+        *_fields(Kind.NUMBER, "value"),
+        *_fields(
+            Kind.TEXT,
+            "building_id",
+            "building_name",
+            "space_id",
+            "space_name",
+            "room_id",
+            "room_name",
+            "zone_id",
+            "zone_name",
+            "hive_id",
+            "hive_serial",
+            "sensor_id",
+            "mac_address",
+            "tag_id",
+            "floor_custom_id",
+            "room_custom_id",
+            "zone_custom_id",
+        ),
+    ),
+)
+DETECTIONS = Table(
+    "detections",
+    (
+        *_fields(Kind.TIME, "time", "window_start"),
+        *_fields(Kind.TEXT, "timezone", "data_type", "mac_address"),
+        *_fields(Kind.NUMBER, "x", "y"),
+    ),
+)
+TABLES = {table.name: table for table in (REPORT, DETECTIONS)}
+
+
+def rows_in(runs: Iterable[Run]) -> int:
+    return sum(map(len, runs))
+
+
+def texts_of_times(times: array[int]) -> list[str | None]:
+    """Times as RFC 3339 in UTC has them."""
+    if NO_TIME not in times:
+        return list(texts_of(times))
+    return [None if time == NO_TIME else texts_of(array("q", [time]))[0] for time in times]

@@ -1,0 +1,73 @@
+"""Formats: the same rows in each."""
+
+import csv
+import io
+import math
+import subprocess
+import sys
+from array import array
+from pathlib import Path
+
+import orjson
+import pyarrow as pa
+import pytest
+
+from facade.cli.export import Format as Offered
+from facade.export.schema import DETECTIONS, NO_TIME, REPORT, Run
+from facade.export.writers import Format, writer_for
+
+
+def run(sensor: str | None, *values: float) -> Run:
+    texts = tuple(sensor if name == "mac_address" else None for name in DETECTIONS.texts)
+    times = array("q", [1_700_000_000_000 + at for at in range(len(values))])
+    return Run(texts, (times, array("q", [NO_TIME]) * len(values)), (array("d", values), array("d", values)))
+
+
+RUNS = [[run("a", 1.5, math.nan), run(None, 2.0)], [], [run("=b", -3.0), run("a", 4.0)]]
+ROWS = [("a", 1.5), ("a", None), (None, 2.0), ("=b", -3.0), ("a", 4.0)]
+
+
+def file_of(format_: Format) -> bytes:
+    writer = writer_for(format_, DETECTIONS)
+    return b"".join([writer.begin(), *(writer.write(runs) for runs in RUNS), writer.end()])
+
+
+def test_each_format_has_the_same_rows() -> None:
+    stream = pa.ipc.open_stream(file_of(Format.arrow)).read_all().to_pylist()
+    assert [(row["mac_address"], row["x"]) for row in stream] == ROWS
+    lines = [orjson.loads(line) for line in file_of(Format.ndjson).splitlines()]
+    assert [(line["mac_address"], line["y"]) for line in lines] == ROWS
+    assert {line["window_start"] for line in lines} == {None}
+    cells = list(csv.DictReader(io.StringIO(file_of(Format.csv).decode())))
+    assert [cell["mac_address"] for cell in cells] == ["a", "a", "", "'=b", "a"]
+    assert [cell["x"] for cell in cells] == ["1.5", "", "2.0", "-3.0", "4.0"]
+
+
+def test_an_arrow_stream_that_failed_between_two_batches_is_not_whole() -> None:
+    writer = writer_for(Format.arrow, DETECTIONS)
+    stream = writer.begin() + writer.write(RUNS[0])
+    assert pa.ipc.open_stream(stream).read_all().num_rows == 3
+    with pytest.raises((pa.ArrowInvalid, OSError)):
+        pa.ipc.open_stream(stream + writer.fail("UPSTREAM_TIMEOUT", "too long")).read_all()
+
+
+def test_the_command_offers_the_formats_there_are() -> None:
+    assert [*Offered] == [*Format]
+
+
+def test_without_pyarrow_the_rest_says_what_to_install() -> None:
+    code = (
+        "import sys; sys.modules['pyarrow'] = None\n"
+        "from facade.export import REPORT, Format, NeedsPyarrow, writer_for\n"
+        "writer_for(Format.csv, REPORT), writer_for(Format.ndjson, REPORT)\n"
+        "try: writer_for(Format.parquet, REPORT)\n"
+        "except NeedsPyarrow as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "butlr-graphql-facade[export]" in done.stdout
+
+
+def test_the_docs_name_every_column() -> None:
+    text = (Path(__file__).parents[3] / "docs/exporting.md").read_text()
+    for table in (REPORT, DETECTIONS):
+        assert [field.name for field in table.fields if f"`{field.name}`" not in text] == []
