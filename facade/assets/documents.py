@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import structlog
 
-from . import plain_yaml, sensor_table
+from . import plain_yaml, record_table
 from .reading import Steps
+
+log = structlog.get_logger(__name__)
 
 SUFFIXES = (".json", ".yaml", ".yml", ".csv")
 
@@ -68,15 +71,18 @@ def _yaml(path: Path, text: str) -> Document:
 
 
 def _csv(path: Path, text: str) -> Document:
+    kind = record_table.kind_of(path.stem)
     try:
-        sensors, lines = sensor_table.parse(text)
-    except sensor_table.NotATable as exc:
-        raise InventoryError(f"{path}:{exc.line}: not a table of sensors: {exc}") from exc
+        found = record_table.parse(text, kind)
+    except record_table.NotATable as exc:
+        raise InventoryError(f"{path}:{exc.line}: not a table of {kind}: {exc}") from exc
+    if found.unknown:
+        log.warning("inventory.unknown_columns", file=str(path), columns=found.unknown, kind=kind)
 
     def line(steps: Steps) -> int:
-        return lines[steps[1]] if len(steps) > 1 and isinstance(steps[1], int) else 1
+        return found.lines[steps[1]] if len(steps) > 1 and isinstance(steps[1], int) else 1
 
-    return Document(path, {"sensors": sensors}, line)
+    return Document(path, {kind: found.records}, line)
 
 
 _DECODER = json.JSONDecoder()

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import TypeVar
 
+from .macs import normal_mac
 from .records import (
     BuildingRecord,
     FloorRecord,
@@ -18,11 +19,6 @@ from .records import (
 )
 
 R = TypeVar("R", bound=Record)
-
-
-def normal_mac(mac: str) -> str:
-    """Return a MAC address in the one spelling that look-ups use: lower case, `-` between octets."""
-    return mac.strip().lower().replace(":", "-")
 
 
 def _index(records: Iterable[R], key: Callable[[R], str | None]) -> dict[str, list[R]]:

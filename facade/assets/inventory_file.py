@@ -49,10 +49,15 @@ def inventory_files(path: Path) -> list[Path]:
     """The files of an inventory, in the order in which they are read: of a folder, those that could be part."""
     if not path.is_dir():
         return [path]
-    files = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and not file.name.startswith("."))
+    files = sorted(file for file in path.iterdir() if _may_be_part(file))
     if not files:
         raise InventoryError(f"{path}: a folder without {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]} files")
     return files
+
+
+def _may_be_part(file: Path) -> bool:
+    # A pipe would be waited for without end.
+    return file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file()
 
 
 def dangling(assets: Assets) -> Iterator[str]:
@@ -94,7 +99,10 @@ def _plain(value: Any) -> Any:
 
 
 def _is_saved_answer(value: Any) -> bool:
-    return isinstance(value, list) or (isinstance(value, dict) and isinstance(value.get("data"), list | dict))
+    """Whether it is what a v2 call answered: a list in `data`, one thing in `data`, or that thing alone."""
+    if not isinstance(value, dict):
+        return isinstance(value, list)
+    return isinstance(value.get("data"), list | dict) or isinstance(value.get("id"), str)
 
 
 def _add_lists(found: dict[str, dict[str, Record]], document: Document) -> None:
@@ -120,7 +128,8 @@ def _add_lists(found: dict[str, dict[str, Record]], document: Document) -> None:
 
 def _add_saved(found: dict[str, dict[str, Record]], value: Any) -> None:
     raws: dict[str, list[Raw]] = defaultdict(list)
-    for kind, raw in saved_records(value if isinstance(value, list) else value["data"]):
+    wrapped = isinstance(value, dict) and "data" in value
+    for kind, raw in saved_records(value["data"] if wrapped else value, ("data",) if wrapped else ()):
         raws[kind].append(raw)
     for kind, some in raws.items():
         for record in read_strictly(kind, some):

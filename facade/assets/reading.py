@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import orjson
 
-from .records import RECORD_TYPES, Record
+from .macs import is_mac, normal_mac
+from .records import RECORD_TYPES, Record, SensorRecord
 from .spellings import natively_named, spelling_in
 
 # Where a value stands in a document: `("sensors", 3, "height")`.
@@ -55,7 +56,20 @@ def read_strictly(kind: str, raws: Sequence[Raw]) -> list[Record]:
         records: list[Record] = msgspec.convert(named, _LIST_OF[kind])
     except msgspec.ValidationError as exc:
         raise _misfit(str(exc), kind, raws) from exc
-    return records
+    return [_with_a_mac(record, *raw) for record, raw in zip(records, raws, strict=True)]
+
+
+def _with_a_mac(record: Record, steps: Steps, raw: Any) -> Record:
+    """A sensor with its MAC address as Butlr writes it. Raises `Misfit` for what is none, as `1.70D+21`."""
+    if not isinstance(record, SensorRecord) or record.mac_address is None:
+        return record
+    written = record.mac_address
+    if not is_mac(written):
+        raise Misfit(
+            (*steps, spelling_in("sensors", raw, "mac_address")), f"expected a MAC address, got {_shown(written)}"
+        )
+    mac = normal_mac(written)
+    return record if mac == written else msgspec.structs.replace(record, mac_address=mac)
 
 
 def read_leniently(kind: str, raws: Iterable[Any]) -> tuple[list[Record], set[str]]:

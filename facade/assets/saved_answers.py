@@ -20,14 +20,14 @@ _SIGNS = (
 Records = Iterator[tuple[str, Raw]]
 
 
-def saved_records(data: Any) -> Records:
-    """The records in the `data` of a saved answer, each with the list it belongs to.
+def saved_records(data: Any, place: Steps = ("data",)) -> Records:
+    """The records in the `data` of a saved answer, each with the list it belongs to. `place` is where `data` stands.
 
     Raises `Misfit` for what is none of them.
     """
     alone = isinstance(data, dict)
     for index, record in enumerate([data] if alone else data):
-        steps: Steps = ("data",) if alone else ("data", index)
+        steps: Steps = place if alone else (*place, index)
         if not isinstance(record, dict):
             raise Misfit(steps, "expected a sensor, a hive or a space")
         yield from _READERS[_kind(steps, record)](steps, record, {})

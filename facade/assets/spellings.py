@@ -1,10 +1,13 @@
 """The names that a field goes by: Butlr's two APIs spell one field in several ways (`floorID`, `floor_id`)."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from .records import RECORD_TYPES
 
+# What stands between the words of a name: `mac_address`, `MAC Address`, `Room-ID`.
+_BETWEEN = re.compile(r"[\s_.\-/]+")
 # What an API calls a thing's own id, and a floor's: v2's spaces are floors.
 _SYNONYMS = {
     "sites": {"siteid": "id"},
@@ -12,14 +15,14 @@ _SYNONYMS = {
     "floors": {"floorid": "id", "spaceid": "id"},
     "rooms": {"roomid": "id", "spaceid": "floor_id"},
     "zones": {"zoneid": "id", "spaceid": "floor_id"},
-    "sensors": {"sensorid": "id", "spaceid": "floor_id"},
+    "sensors": {"sensorid": "id", "spaceid": "floor_id", "mac": "mac_address"},
     "hives": {"hiveid": "id", "spaceid": "floor_id"},
     "tags": {"tagid": "id"},
 }
 
 
 def _squashed(name: str) -> str:
-    return name.replace("_", "").lower()
+    return _BETWEEN.sub("", name).lower()
 
 
 class _Spellings(dict[str, str | None]):
@@ -31,7 +34,7 @@ class _Spellings(dict[str, str | None]):
         self._fields.update(_SYNONYMS[kind])
 
     def __missing__(self, name: str) -> str | None:
-        # Case and underscores are all that the spellings differ in.
+        # Case and what stands between words are all that the spellings differ in.
         field = self._fields.get(_squashed(name)) if isinstance(name, str) else None
         # Bounded: a file with a name of its own in each record must not fill the memory.
         if len(self) < 1000:
@@ -56,6 +59,11 @@ def natively_named(kind: str, record: Mapping[str, Any]) -> dict[str, Any]:
         if field is not None and (name == field or field not in named):
             named[field] = value
     return named
+
+
+def is_known(kind: str, name: str) -> bool:
+    """Whether a field of its kind goes by this name."""
+    return _SPELLINGS[kind][name] is not None
 
 
 def spelling_in(kind: str, record: Mapping[str, Any], field: str) -> str:

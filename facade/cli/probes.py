@@ -200,8 +200,8 @@ class _Probes:
         return answer
 
 
-def mend(error: ButlrError, base_url: str, refused: str) -> str:
-    """What to do about an error; `refused` is it for a 401."""
+def mend(error: ButlrError, base_url: str, refused: str, *, others_answer: bool = False) -> str:
+    """What to do about an error; `refused` is it for a 401. `others_answer` is whether another call did not get 404."""
     match error:
         case Unauthenticated():
             todo = refused
@@ -211,8 +211,14 @@ def mend(error: ButlrError, base_url: str, refused: str) -> str:
             todo = "Give the account or client the scopes read:spaces, read:rooms, read:sensors and read:hives."
         case RateLimited():
             todo = f"Wait {error.retry_after:.0f} seconds."
+        case UpstreamUnavailable() if error.status == 407:
+            todo = "Put the proxy's user and password into HTTPS_PROXY: http://user:password@proxy:3128."
+        case UpstreamUnavailable() if error.status in (501, 505):
+            todo = f"Check BUTLR_BASE_URL ({base_url}): no Butlr API answers there. Butlr's is {BUTLR}."
         case UpstreamUnavailable() if error.status is not None:
             todo = "Butlr itself fails: try later, then ask its support."
+        case NotFound() if others_answer:
+            todo = "Butlr's other calls answer at this address: ask its support about this one."
         case InvalidResponse() | NotFound():
             todo = f"Check BUTLR_BASE_URL ({base_url}): no Butlr API answers there. Butlr's is {BUTLR}."
         case _:

@@ -93,7 +93,13 @@ def test_one_answer_alone_is_an_inventory_too(write):
 
 
 def test_an_id_without_prefix_is_told_by_its_fields(write):
-    answer = {"data": [{"id": "1", "mac_address": "a"}, {"id": "2", "num_sensors": 1}, {"id": "3", "rooms": []}]}
+    answer = {
+        "data": [
+            {"id": "1", "mac_address": "00-17-0d-00-00-00-00-01"},
+            {"id": "2", "num_sensors": 1},
+            {"id": "3", "rooms": []},
+        ]
+    }
     assets = load_inventory(write("a.json", answer))
     assert (assets.sensors.keys(), assets.hives.keys(), assets.floors.keys()) == ({"1"}, {"2"}, {"3"})
 
