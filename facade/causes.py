@@ -25,6 +25,15 @@ class GraphQLFault(Protocol):
     def extensions(self) -> Mapping[str, Any] | None: ...
 
 
+# Words of pydantic, which tell who reads a message nothing.
+_FRAMEWORK = re.compile(r"^(?:Value|Assertion) error, | after validation")
+
+
+def plainly(message: str) -> str:
+    """A message of pydantic's without the words that are about pydantic."""
+    return _FRAMEWORK.sub("", message)
+
+
 @dataclass(slots=True)
 class Cause:
     """Errors of one code and message. `places` counts them by path, list indexes replaced by `[*]`."""

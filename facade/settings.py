@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from . import environment
 from .assets import check_names
 from .butlr import REFRESH_PATH, parse_duration
+from .causes import plainly
 
 _BYTES = {
     "": 1,
@@ -32,8 +33,6 @@ _BYTES = {
 ENV_FILE = ".env"
 # What the examples in `deploy/` hold where a secret belongs.
 _PLACEHOLDER = re.compile(r"change[-_ ]?me", re.IGNORECASE)
-# Words of pydantic that tell an operator nothing.
-_FRAMEWORK = re.compile(r"^Value error, | after validation")
 
 
 class SettingsError(Exception):
@@ -287,7 +286,7 @@ def load(**overrides: Any) -> Settings:
     except ValidationError as exc:
         first = exc.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else ""
-        reason = _FRAMEWORK.sub("", str(first["msg"]))
+        reason = plainly(str(first["msg"]))
         raise SettingsError(f"{name}: {reason}" if name else reason) from None
     settings.require_own_values()
     return settings

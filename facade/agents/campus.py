@@ -15,6 +15,12 @@ ASSETS = """query AgentAssets {
   floors { data { id name customID timezone capacity { max } tags { name } building { id } } }
   buildings { data { id name customID capacity { max } site { id name timezone } } }
 }"""
+SEARCHED = (
+    ASSETS.removesuffix("}").replace("AgentAssets", "AgentSearch")
+    + """  sensors { data { id name mac_address room_id floor_id } }
+  hives { data { id name serialNumber floor_id } }
+}"""
+)
 DOORS = """query AgentDoors {
   rooms { data { id name customID roomType capacity { max } tags { name } floor { id } } }
   floors { data { id name customID timezone capacity { max } tags { name } building { id } } }
@@ -84,6 +90,21 @@ class Campus:
     @classmethod
     async def read(cls, asker: Asker) -> "Campus":
         return cls(await asker.ask(ASSETS))
+
+    @classmethod
+    async def searched(cls, asker: Asker) -> "Campus":
+        """With sensors and hives among the places, by MAC address and serial number where they have no name."""
+        campus = cls(await asker.ask(SEARCHED))
+        for record in campus.sensors:
+            campus.places.append(campus._device("sensor", record, record["mac_address"]))
+        for record in campus.hives:
+            campus.places.append(campus._device("hive", record, record["serialNumber"]))
+        return campus
+
+    def _device(self, kind: str, record: Mapping[str, Any], number: str | None) -> Place:
+        at = self.by_id.get(record.get("room_id") or "") or self.by_id.get(record.get("floor_id") or "")
+        path = (*at.path, at.name or at.id) if at else ()
+        return Place(kind, record["id"], record["name"] or number, path, at.zone if at else None, custom_id=number)
 
     @classmethod
     async def with_doors(cls, asker: Asker) -> "Campus":

@@ -50,7 +50,9 @@ async def series(asker: Asker, given: SeriesArguments) -> Series:
     places = given.chosen(await Campus.read(asker))
     span, note = span_in(places, given.start, given.stop)
     every = every_of(span, given.every)
-    reading = await occupancy(asker, places, span, every, given.function)
+    asked = Span(span.before().start, span.stop, span.zone) if given.compare else span
+    both = await occupancy(asker, places, asked, every, given.function)
+    reading = both.within(span)
     rows = [
         {**place.brief(), **statistics(points, span)}
         if (points := reading.points.get(place.id))
@@ -62,8 +64,7 @@ async def series(asker: Asker, given: SeriesArguments) -> Series:
     together = statistics(whole, span) if whole else {"state": "unknown: nothing was measured in this span"}
     before = None
     if given.compare:
-        earlier = await occupancy(asker, places, span.before(), every, given.function)
-        points = summed(list(earlier.points.values()))
+        points = summed(list(both.within(span.before()).points.values()))
         before = {"span": span.before().as_text()} | (
             statistics(points, span) if points else {"state": "unknown: nothing was measured"}
         )

@@ -13,7 +13,7 @@ from .tool import Answer, Arguments, tool
 
 class SearchArguments(Arguments):
     text: str = Field(min_length=1, max_length=200, description="A name, a part of one or much like it; or an id.")
-    kinds: list[Literal["building", "floor", "room", "zone"]] = Field(
+    kinds: list[Literal["building", "floor", "room", "zone", "sensor", "hive"]] = Field(
         default_factory=list, description="Only these kinds."
     )
     limit: int = Field(10, ge=1, le=50)
@@ -25,7 +25,7 @@ class Found(Answer):
 
 
 async def search(asker: Asker, given: SearchArguments) -> Found:
-    campus = await Campus.read(asker)
+    campus = await Campus.searched(asker)
     pool = [place for place in campus.places if not given.kinds or place.kind in given.kinds]
     found = campus.matching(given.text, pool)
     shown = [{**place.shown(), "match": round(score, 2)} for score, place in found[: given.limit]]
@@ -58,7 +58,7 @@ TOOLS = [
     tool(
         "search",
         "Search assets",
-        "Find buildings, floors, rooms and zones by name (fuzzy) or id, with their path and time zone.",
+        "Find assets, buildings to sensors, by name (fuzzy), id, MAC address or serial number, with path and zone.",
         SearchArguments,
         Found,
         search,

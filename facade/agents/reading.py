@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from .asking import Asker
 from .campus import Place
-from .times import Span
+from .times import Span, parsed
 
 REPORT = """query AgentReport($filter: ReportFilter!, $window: ReportWindow!, $open: Boolean!) {
   report(filter: $filter, window: $window, include_open: $open) {
@@ -38,6 +38,14 @@ class Reading:
     points: dict[str, Points] = field(default_factory=dict)
     measurements: dict[str, str] = field(default_factory=dict)
     freshness: dict[str, Any] | None = None
+
+    def within(self, span: Span) -> "Reading":
+        """Return what of it begins in a span."""
+        parts = {
+            id_: [(at, value) for at, value in points if span.start <= parsed(at) < span.stop]
+            for id_, points in self.points.items()
+        }
+        return Reading({id_: points for id_, points in parts.items() if points}, self.measurements, self.freshness)
 
 
 def every_of(span: Span, every: str | None) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ..causes import plainly
 from .asking import Asker, Refused
 from .texts import MOST_CHARACTERS, cleaned, plain, written
 
@@ -50,7 +51,7 @@ def tool(
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(str(part) for part in first["loc"])
-            raise Refused(f"{plain(where) or 'arguments'}: {first['msg']}") from None
+            raise Refused(f"{plain(where) or 'arguments'}: {plainly(first['msg'])}") from None
         made = await function(asker, read)
         made.notes = list(dict.fromkeys([*made.notes, *asker.notes]))
         return bounded(cleaned_answer(made))

@@ -170,6 +170,20 @@ async def test_a_name_of_a_room_is_data(launch, sandbox, tmp_path):
         assert "\u202e" not in page.contents[0].text
 
 
+async def test_a_sensor_is_found_by_its_address_and_two_weeks_are_compared_by_one_report(assisting, sandbox, names):
+    sensor, token = sandbox.campus()["sensors"][0], sandbox.login()
+    async with client(assisting.url, token) as session:
+        found = (await session.call_tool("search", {"text": sensor["mac_address"], "limit": 1})).structured_content
+        assert [place["id"] for place in found["places"]] == [sensor["id"]]
+        given = {"places": [names["cafe"]], "start": "-7d", "every": "1d", "compare": True}
+        sandbox.forget_calls()
+        answer = (await session.call_tool("series", given)).structured_content
+        alone = (await session.call_tool("series", {**given, "compare": False})).structured_content
+    assert answer["together"] == alone["together"]
+    assert answer["before"]["windows"] in (7, 8)
+    assert len([call for call in sandbox.calls(token) if call["path"].endswith("/reporting")]) <= 2
+
+
 def rpc(method: str, **params: Any) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
 

@@ -1,8 +1,9 @@
 """Errors grouped by cause: one line each, with the number of places."""
 
+import pytest
 from graphql import GraphQLError
 
-from facade.causes import TIMES, grouped
+from facade.causes import TIMES, grouped, plainly
 
 
 def error(message, *path, code="UPSTREAM_UNAVAILABLE"):
@@ -51,3 +52,15 @@ def test_no_message_breaks_its_line_or_colours_it():
     line = cause.line()
     assert line.isprintable()
     assert "\x1b" not in line
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ("Value error, write it with a unit", "write it with a unit"),
+        ("List should have at least 1 item after validation, not 0", "List should have at least 1 item, not 0"),
+        ("Input should be greater than 0", "Input should be greater than 0"),
+    ],
+)
+def test_no_word_of_the_framework_reaches_a_user(message, said):
+    assert plainly(message) == said

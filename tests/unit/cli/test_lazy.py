@@ -9,17 +9,8 @@ import pytest
 from facade.cli.app import run
 from facade.cli.lazy import COMMANDS
 
-HEAVY = {
-    "strawberry",
-    "graphql",
-    "aiohttp",
-    "httpx",
-    "redis",
-    "rich",
-    "asyncio",
-    "starlette",
-    "uvicorn",
-}
+# Typer reads options by pydantic.
+HEAVY = {"strawberry", "graphql", "aiohttp", "httpx", "redis", "rich", "asyncio", "starlette", "uvicorn"}
 
 
 def imported(*args):
