@@ -17,7 +17,9 @@ RUN python -m venv /opt/facade \
 COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY facade/ facade/
 COPY --from=page /src/facade/web/graphiql/ facade/web/graphiql/
-RUN REQUIRE_PAGE=1 /opt/build/bin/hatchling build -t wheel -d dist \
+# A wheel without the page is refused.
+ENV REQUIRE_PAGE=1
+RUN /opt/build/bin/hatchling build -t wheel -d dist \
     && /opt/facade/bin/pip install --no-cache-dir --no-deps dist/*.whl
 
 FROM python:3.11-slim
