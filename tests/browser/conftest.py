@@ -19,7 +19,8 @@ ARGUMENTS = [
 PATIENCE = 20_000
 
 
-@pytest.fixture(scope="session")
+# Of a module: Playwright's event loop would else run on beside that of tests that come after.
+@pytest.fixture(scope="module")
 def chromium():
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     assert program, "Chromium is not installed: apt-get install chromium"

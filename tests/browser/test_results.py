@@ -255,7 +255,7 @@ class TestStatus:
         expect(lines).to_have_text(
             [
                 re.compile(r"^205 . rooms\.data\[\*\]\.report Too slow. UPSTREAM_TIMEOUT$"),
-                re.compile("^1 . room No such room.$"),
+                re.compile(r"^1 . room No such room\.\s*$"),
             ],
             timeout=PATIENCE,
         )

@@ -170,6 +170,10 @@ def test_only_what_needs_more_than_a_facade_is_left_out() -> None:
         # It needs a graphql-core of its own; test_clients.py runs it there.
         ("docs/clients.md", "sgqlc-codegen"),
         # They never end by themselves; live/test_clients.py and live/test_live.py run such.
+        # What an assistant is told to start; test_mcp.py starts it.
+        ("docs/agents.md", "{"),
+        ("docs/agents.md", "pip"),
+        ("docs/agents.md", "claude"),
         ("docs/live.md", "subscription"),
         ("docs/live.md", "echo"),
         ("docs/live.md", "curl"),
