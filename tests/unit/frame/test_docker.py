@@ -93,7 +93,7 @@ def test_what_is_copied_from_a_stage_is_made_there(root: Path, stages: dict[str,
 
     assert made == {("page", "/src/facade/web/graphiql"), ("build", "/opt/facade")}
     assert names == ["page", "build", "image"]
-    out = re.search(r'const OUT = "(.*?)"', (root / "web-ui/vite.config.ts").read_text())
+    out = re.search(r'outDir: "(.*?)"', (root / "web-ui/vite.config.ts").read_text())
     assert out is not None
     assert os.path.normpath(f"{stages['page'].of('WORKDIR')[0]}/{out[1]}") == "/src/facade/web/graphiql"
     assert "python -m venv /opt/facade " in stages["build"].of("RUN")[0]
