@@ -76,7 +76,8 @@ def _request(name: str, piece: str, values: Values) -> Iterator[RestRequest]:
     request_line = _REQUEST_LINE.fullmatch(values.put_into(first))
     if request_line is None or not _TARGET.match(request_line[2]):
         raise Unreadable(
-            f"It is neither a curl command nor anything else that is read ({READ}). An HTTP request begins with a line "
+            f"It is neither a curl command, nor JSON, nor an HTTP request, nor anything else that is read ({READ}). "
+            "An HTTP request begins with a line "
             "such as `POST /api/v3/reporting`."
         )
     url, authorized, body = [request_line[2]], False, list[str]()

@@ -87,7 +87,8 @@ def _leaf_misfits(value: Any, type_: GraphQLLeafType, path: str, *, suggest: boo
     except (GraphQLError, ValueError, TypeError):
         fits = False
     if not fits:
-        yield f"`{path}` is not a {type_.name}.{_hint(value, type_, suggest=suggest)}"
+        article = "an" if type_.name[0] in "AEIO" else "a"
+        yield f"`{path}` is not {article} {type_.name}.{_hint(value, type_, suggest=suggest)}"
 
 
 def _hint(value: Any, type_: GraphQLLeafType, *, suggest: bool) -> str:
