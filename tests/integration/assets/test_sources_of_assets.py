@@ -134,7 +134,7 @@ async def test_three_sources_fill_one_another(sandbox, upstream, caller, token, 
     assert (sensor.name, sensor.height, sensor.mac_address) == ("By the door", known["height"], known["mac_address"])
     # Learnt from reports alone.
     assert sensor.last_seen
-    assert sorted(call["path"] for call in sandbox.calls(token)) == [NATIVE, REPORTING]
+    assert sorted(call["path"] for call in sandbox.calls(token)) == [NATIVE, REPORTING, REPORTING]
     assert await source.assets(caller, Ledger()) is assets
 
 
