@@ -204,4 +204,4 @@ async def test_overload_of_one_room_is_halved_by_time_where_the_answer_stays_the
 
     over.rows.answer = bears_one_hour
     [answer] = await ask(over.loaders(), ROOMS[:1], {"filter": FILTER, "window": {"every": "1h"}})
-    assert [each.time for each in answer.reporting.rows] == hours
+    assert [each.time for each in answer.rows()] == hours
