@@ -1,7 +1,7 @@
 """The supervisor of worker processes: replaces those that die or hang, and all of them on SIGHUP."""
 
 import logging
-import pickle
+import pickle  # nosec B403 -- only its error is caught: pipes to our own workers are written by it
 import signal
 import socket
 import time
