@@ -95,7 +95,12 @@ def test_every_example_runs_without_an_error(visit):
         answer = visit.answered()
         assert "errors" not in answer
         assert answer["data"]
-        assert visit.page.evaluate(EDITOR_FITS)
+        # The editor draws a little after the answer is there.
+        for _ in range(100):
+            if visit.page.evaluate(EDITOR_FITS):
+                break
+            visit.page.wait_for_timeout(100)
+        assert visit.page.evaluate(EDITOR_FITS), question
     assert visit.complaints == []
 
 
