@@ -27,14 +27,15 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext as St
 
 from facade.assets import Assets
 from facade.assets.records import FloorRecord, RoomRecord, SensorRecord
-from facade.butlr import Entry, Row, decode_reporting
+from facade.auth import Passthrough
+from facade.butlr import DetectionEntry, Row, decode_reporting
 from facade.cache import Entry as Kept
+from facade.execution.executor import BulkExecutor, WritingExecutor
+from facade.graph import Context, build_schema
+from facade.graph.report import ReportRecord, columns
 from facade.loaders import Points
-from facade.schema import Context, build_schema
-from facade.schema.bulk import BulkExecutor, WritingExecutor
-from facade.schema.report import ReportRecord, columns
-from facade.series import Label, Query
-from facade.upstream import Ledger, Passthrough
+from facade.series import Label, ReportQuery
+from facade.upstream import ReadLog
 
 ROUNDS = 5
 OPERATIONS = {
@@ -86,10 +87,10 @@ def _rows(count: int) -> list[Row]:
     ]
 
 
-def _detections(sensor: int) -> list[Entry]:
+def _detections(sensor: int) -> list[DetectionEntry]:
     start = 1_760_000_000_000
     return [
-        Entry(
+        DetectionEntry(
             start_time=start + at * 60_000,
             mac_address=f"aa-bb-cc-dd-ee-{sensor:02x}",
             value=[[0.01 * at, 0.25], [0.5, 0.01 * at]],
@@ -119,14 +120,14 @@ class Known:
 
     name = "known"
 
-    async def assets(self, _caller: Any, _ledger: Any) -> Assets:
+    async def assets(self, _caller: Any, _read_log: Any) -> Assets:
         return KNOWN
 
 
 def _context() -> Context:
     # Nothing selected here comes to the upstream.
     services: Any = SimpleNamespace(reports=None, sightings=None, upstream=SimpleNamespace(now=None), assets=Known())
-    return Context(services, Passthrough("token"), Ledger(), "request")
+    return Context(services, Passthrough("token"), ReadLog(), "request")
 
 
 def _root() -> SimpleNamespace:
@@ -185,7 +186,7 @@ def _by_hand(body: bytes) -> bytes:
 
 async def _answered(schema: GraphQLSchema, document: Any, body: bytes) -> bytes:
     kept = Kept(b"", "application/json", as_of=0.0, fresh_until=0.0, settled_until=None, partial=False)
-    query = Query({"filter": {}}, None, None)
+    query = ReportQuery({"filter": {}}, None, None)
     report = ReportRecord(Points(query, Label.STOP, kept, decode_reporting(body)), query.body)
     result = execute(schema, document, SimpleNamespace(report=report), executor_class=WritingExecutor)
     if not isinstance(result, ExecutionResult):

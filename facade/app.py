@@ -18,47 +18,49 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from . import logs, tracing
 from .assets import AssetSource, build_source, part_of
+from .auth import Service
+from .auth.jwks import Keys
+from .auth.jwt_verifier import Verifier
+from .auth.token_store import SharedTokenStore
 from .butlr import Butlr, Http, ServiceTokens
 from .cache import Store, open_store
+from .execution import Engine, Limits
 from .export import Spool
+from .graph import build_schema
 from .legacy.usage import Usage
 from .live import Live
 from .loaders import Reports, Services
-from .schema import Engine, Limits, build_schema
 from .series import DetectionsReader, Labels
 from .settings import Settings, SettingsError, load
-from .upstream import Exchange, Service, Upstream
-from .upstream.jwks import Keys
-from .upstream.vault import SharedVault
-from .upstream.verifying import Verifier
+from .upstream import Dispatcher, Upstream
 from .web.admission import Admission
 from .web.arrival import Arrival
-from .web.audit import Audited, AuditLog
-from .web.butlr_webhooks import WebhookEndpoint
-from .web.callers import Callers
+from .web.authentication import Authentication
 from .web.demo import DEMO
-from .web.documents import Persisted, Trusted, read_manifest
-from .web.draining import CountsRequests, Draining
-from .web.export import Exports
 from .web.graphiql import GraphiQL, is_built, to_the_page
 from .web.graphql import GraphQLEndpoint
-from .web.guard import LocalHosts, Origins
 from .web.health import Health
-from .web.hot import Hot
-from .web.hot_layer import HotLayer
-from .web.live import Streams
-from .web.live_socket import SocketEndpoint
 from .web.metrics import Metrics
-from .web.normalizing import Normalizes
-from .web.prefix import Prefixed
-from .web.rates import RateLimit
-from .web.reference import Reference
-from .web.requests import RequestLog
-from .web.rest import LegacyRest
-from .web.shadow import Shadow
-from .web.translating import TranslateEndpoint
-from .web.usage import CountsLegacy, UsageEndpoint
-from .web.v2 import V2
+from .web.middleware.access_log import AccessLogging
+from .web.middleware.audit import Audited, AuditLog
+from .web.middleware.cached_responses import CachedResponses
+from .web.middleware.csrf import LocalHosts, Origins
+from .web.middleware.draining import CountsRequests, Draining
+from .web.middleware.normalizing import Normalizes
+from .web.middleware.prefix import Prefixed
+from .web.rate_limit import RateLimit
+from .web.response_cache import ResponseCache
+from .web.rest.calls import LegacyRest
+from .web.rest.export import Exports
+from .web.rest.openapi import Reference
+from .web.rest.shadow import Shadow
+from .web.rest.translate import TranslateEndpoint
+from .web.rest.usage import CountsLegacy, UsageEndpoint
+from .web.rest.v2 import V2
+from .web.subscriptions.stream import Streams
+from .web.subscriptions.websocket import SocketEndpoint
+from .web.trusted_documents import Persisted, Trusted, read_manifest
+from .web.webhooks import WebhookEndpoint
 
 if TYPE_CHECKING:
     from .agents import Agents
@@ -90,7 +92,7 @@ EXPOSED = (
 stamina.instrumentation.set_on_retry_hooks(())
 
 
-class Facade:
+class Components:
     """All parts of one process, opened and closed together."""
 
     def __init__(self, settings: Settings, metrics: Metrics | None = None) -> None:
@@ -113,7 +115,7 @@ class Facade:
         self.verifier: Verifier | None = None
 
     @asynccontextmanager
-    async def opened(self) -> AsyncIterator["Facade"]:
+    async def opened(self) -> AsyncIterator["Components"]:
         settings = self.settings
         async with AsyncExitStack() as stack:
             with _names("BUTLR_BASE_URL"):
@@ -137,7 +139,7 @@ class Facade:
             upstream = Upstream(
                 butlr,
                 store,
-                exchange=Exchange(
+                dispatcher=Dispatcher(
                     concurrency=settings.upstream_concurrency,
                     retries=settings.upstream_retries,
                     observer=self.metrics,
@@ -198,8 +200,8 @@ class Facade:
             raise RuntimeError("the facade is not open")
         return self.live
 
-    def callers(self) -> Callers:
-        return Callers(
+    def callers(self) -> Authentication:
+        return Authentication(
             service=self.service,
             api_keys=[key.get_secret_value() for key in self.settings.api_keys],
             passthrough=self.settings.auth == "passthrough",
@@ -211,10 +213,10 @@ def _service_tokens(
     settings: Settings, butlr: Butlr, store: Store, client_id: str, client_secret: SecretStr
 ) -> ServiceTokens:
     secret = client_secret.get_secret_value()
-    vault = None
+    token_store = None
     if settings.is_cache_shared:
-        vault = SharedVault(store, base_url=settings.base_url, client_id=client_id, client_secret=secret)
-    return ServiceTokens(butlr, client_id, secret, vault=vault)
+        token_store = SharedTokenStore(store, base_url=settings.base_url, client_id=client_id, client_secret=secret)
+    return ServiceTokens(butlr, client_id, secret, token_store=token_store)
 
 
 def _verifier(settings: Settings, jwks_url: str) -> Verifier:
@@ -267,7 +269,7 @@ def _tracer(settings: Settings) -> tracing.Tracer | None:
         raise SettingsError(f"FACADE_OTEL: {exc}") from exc
 
 
-def agents_of(settings: Settings, facade: Facade, needed_by: str, trusted: Trusted | None = None) -> "Agents":
+def agents_of(settings: Settings, facade: Components, needed_by: str, trusted: Trusted | None = None) -> "Agents":
     """Return what assistants may call. Raises `SettingsError` where the extra is not installed."""
     try:
         from .agents import Agents  # noqa: PLC0415 -- the protocol's SDK is an extra
@@ -279,7 +281,7 @@ def agents_of(settings: Settings, facade: Facade, needed_by: str, trusted: Trust
 
 def _agents_endpoint(
     settings: Settings,
-    facade: Facade,
+    facade: Components,
     admission: Admission,
     metrics: Metrics,
     trusted: Trusted | None,
@@ -365,15 +367,15 @@ def create_app(settings: Settings | None = None) -> Starlette:  # noqa: PLR0915 
     settings = settings or load()
     _watch(settings)
     metrics = Metrics()
-    facade = Facade(settings, metrics)
+    facade = Components(settings, metrics)
     metrics.live(lambda: facade.live.counts if facade.live else None)
-    callers: list[Callers] = []
+    callers: list[Authentication] = []
     rate_limit = _rate_limit(settings)
 
     draining = Draining()
     audit = _audit_log(settings)
     access = logs.AccessLog(settings.log_format)
-    hot = Hot(
+    response_cache = ResponseCache(
         lambda: facade.services,
         routes=GRAPHQL_PATHS,
         access=access,
@@ -403,7 +405,8 @@ def create_app(settings: Settings | None = None) -> Starlette:  # noqa: PLR0915 
                 with draining.heard():
                     # For the server's connections, which may answer ahead of the app.
                     _say(settings, "started")
-                    yield {"hot": hot, "arrival": Arrival(settings.max_head_bytes, settings.request_timeout)}
+                    arrival = Arrival(settings.max_head_bytes, settings.request_timeout)
+                    yield {"response_cache": response_cache, "arrival": arrival}
                     _say(settings, "stopped")
             metrics.settle()
         await usage.aclose()
@@ -510,10 +513,10 @@ def create_app(settings: Settings | None = None) -> Starlette:  # noqa: PLR0915 
     legacy = CountsLegacy(usage, metrics, tenant_claim=settings.jwt_tenant_claim)
     middleware = [
         Middleware(Prefixed),
-        Middleware(HotLayer, hot),
+        Middleware(CachedResponses, response_cache),
         Middleware(Normalizes),
         Middleware(CountsRequests, draining),
-        Middleware(RequestLog, access, metrics, legacy),
+        Middleware(AccessLogging, access, metrics, legacy),
     ]
     if audit:
         middleware.append(Middleware(Audited, audit))

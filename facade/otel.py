@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import ParentBased, Sampler, TraceIdRatioBased
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from .tracing import Attributes, Kind, Span
+from .tracing import Attributes, Kind, TraceSpan
 
 _KINDS = {"server": trace.SpanKind.SERVER, "client": trace.SpanKind.CLIENT, "internal": trace.SpanKind.INTERNAL}
 _PROPAGATOR = TraceContextTextMapPropagator()
@@ -111,7 +111,9 @@ class OtelTracer:
         self._tracer = self._provider.get_tracer("facade", version("butlr-graphql-facade"))
 
     @contextmanager
-    def span(self, name: str, kind: Kind, attributes: Attributes, parent: Mapping[str, str] | None) -> Iterator[Span]:
+    def span(
+        self, name: str, kind: Kind, attributes: Attributes, parent: Mapping[str, str] | None
+    ) -> Iterator[TraceSpan]:
         context = _PROPAGATOR.extract(parent, contexts.Context()) if parent is not None else None
         with self._tracer.start_as_current_span(
             name, context, _KINDS[kind], _present(attributes), record_exception=False, set_status_on_exception=False

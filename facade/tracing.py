@@ -12,7 +12,7 @@ Value = str | int | float | bool
 Attributes = Mapping[str, Value | None]
 
 
-class Span(Protocol):
+class TraceSpan(Protocol):
     def set(self, attributes: Attributes) -> None:
         """Add attributes; those that are None are left out."""
 
@@ -25,7 +25,7 @@ class Tracer(Protocol):
 
     def span(
         self, name: str, kind: Kind, attributes: Attributes, parent: Mapping[str, str] | None
-    ) -> AbstractContextManager[Span]: ...
+    ) -> AbstractContextManager[TraceSpan]: ...
 
     def hit(self, name: str, seconds: float, attributes: Attributes, parent: Mapping[str, str] | None) -> str | None:
         """Note an answer that was given again; return its trace's id where it is sampled."""
@@ -47,7 +47,7 @@ class _Nothing:
         pass
 
 
-_NO_SPAN: AbstractContextManager[Span] = nullcontext(_Nothing())
+_NO_SPAN: AbstractContextManager[TraceSpan] = nullcontext(_Nothing())
 _tracer: Tracer | None = None
 
 
@@ -63,7 +63,7 @@ def tracer() -> Tracer | None:
 
 def span(
     name: str, kind: Kind = "internal", attributes: Attributes | None = None, *, parent: Mapping[str, str] | None = None
-) -> AbstractContextManager[Span]:
+) -> AbstractContextManager[TraceSpan]:
     """A span around a block. `parent` are the headers of a caller, which may bring its `traceparent`."""
     return _NO_SPAN if _tracer is None else _tracer.span(name, kind, attributes or {}, parent)
 

@@ -8,10 +8,12 @@ from typing import Any
 from graphql import OperationType
 
 from .. import tracing
+from ..auth import Caller
 from ..causes import grouped
+from ..execution import Engine
+from ..graph import Context
 from ..loaders import Services
-from ..schema import Context, Engine
-from ..upstream import Caller, Ledger
+from ..upstream import ReadLog
 
 # Errors that are said of an answer that has data all the same.
 MOST_ERRORS = 3
@@ -32,13 +34,13 @@ class Asker:
     timeout: float | None = None
     # Where the facade can be reached by who asks; None over stdio.
     address: str | None = None
-    ledger: Ledger = field(init=False)
+    read_log: ReadLog = field(init=False)
     notes: list[str] = field(default_factory=list)
     cost: int = 0
     codes: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.ledger = Ledger(deadline=None if self.timeout is None else time.monotonic() + self.timeout)
+        self.read_log = ReadLog(deadline=None if self.timeout is None else time.monotonic() + self.timeout)
 
     async def ask(self, text: str, variables: Mapping[str, Any] | None = None, operation: str | None = None) -> Any:
         """Return the data of a query. Raises `Refused` for anything but a query, and where there is no data."""
@@ -46,7 +48,7 @@ class Asker:
         kind = document.operation_type(operation)
         if kind is not None and kind is not OperationType.QUERY:
             raise Refused(f"Assistants may only read: this is a {kind.value}, and only a query is run.")
-        context = Context(self.services, self.caller, self.ledger, self.request_id)
+        context = Context(self.services, self.caller, self.read_log, self.request_id)
         with tracing.span("query", attributes={"graphql.operation.type": "query"}) as span:
             try:
                 outcome = await self.engine.run(document, variables, operation, context, whole=True)

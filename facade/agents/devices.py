@@ -9,7 +9,7 @@ from pydantic import Field
 from .asking import Asker
 from .campus import Campus, zone_name
 from .times import local, parsed, zone_of
-from .tool import Answer, Arguments, tool
+from .tool import Arguments, ToolAnswer, tool
 
 BATTERY_SOON = timedelta(days=60)
 
@@ -21,14 +21,14 @@ class HealthArguments(Arguments):
     limit: int = Field(30, ge=1, le=100)
 
 
-class Health(Answer):
+class DeviceHealth(ToolAnswer):
     sensors: dict[str, int] = Field(description="How many are online, offline, unknown.")
     hives: dict[str, int]
     devices: list[dict[str, Any]]
     total: int = Field(description="How many devices fit; `devices` may show fewer.")
 
 
-async def device_health(asker: Asker, given: HealthArguments) -> Health:
+async def device_health(asker: Asker, given: HealthArguments) -> DeviceHealth:
     campus = await Campus.with_devices(asker)
     floors = {place.id: place for place in campus.places if place.kind == "floor"}
     if given.floor is not None:
@@ -55,7 +55,7 @@ async def device_health(asker: Asker, given: HealthArguments) -> Health:
         f"{counts['unknown']} unknown"
         for kind, counts in states.items()
     )
-    return Health(
+    return DeviceHealth(
         summary=f"{said}. {len(rows)} {'have problems' if given.only_problems else 'are listed'}.",
         zone=zone.key,
         freshness="`last_heard` is the last heartbeat, or the newest report row that names the device.",
@@ -111,7 +111,7 @@ TOOLS = [
         "Device health",
         "Sensors and hives that are online, offline or unknown, when each was last heard, and batteries that are due.",
         HealthArguments,
-        Health,
+        DeviceHealth,
         device_health,
     ),
 ]

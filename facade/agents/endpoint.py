@@ -10,16 +10,16 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Message, Receive, Scope, Send
 
+from ..auth import Caller
 from ..butlr import RateLimited, Unauthenticated
 from ..loaders import Services
-from ..upstream import Caller
 from ..web.admission import Admission
-from ..web.answers import message
-from ..web.audit import note
-from ..web.guard import is_foreign
+from ..web.graphql_request import BadRequest, read_body, read_json
+from ..web.json_responses import message
 from ..web.metrics import Metrics
-from ..web.params import BadRequest, read_body, read_json
-from ..web.prefix import prefix_of
+from ..web.middleware.audit import note
+from ..web.middleware.csrf import is_foreign
+from ..web.middleware.prefix import prefix_of
 from .asking import Asker
 from .server import Agents, agents_services
 
@@ -114,7 +114,7 @@ class AgentsEndpoint:
             timeout=self._operation_timeout,
             address=f"{base}{prefix_of(scope)}",
         )
-        scope["facade.ledger"] = asker.ledger
+        scope["facade.read_log"] = asker.read_log
         return asker
 
     def _called(self, context: Any, tool: str, asker: Asker, outcome: str) -> None:

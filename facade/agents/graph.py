@@ -14,10 +14,11 @@ from graphql import (
 )
 from pydantic import Field
 
-from ..schema import Engine, api_of
+from ..execution import Engine
+from ..graph import api_of
 from .asking import Asker, Refused
 from .texts import MOST_CHARACTERS, cleaned, quoted, sampled, written
-from .tool import Answer, Arguments, Tool, schema_of, tool
+from .tool import Arguments, Tool, ToolAnswer, schema_of, tool
 
 MOST_TYPES = 6
 SHOWN_TYPES = 12_000
@@ -31,7 +32,7 @@ class IntrospectArguments(Arguments):
     )
 
 
-class Introspected(Answer):
+class Introspected(ToolAnswer):
     sdl: str = Field(description="The types, as the schema definition language has them.")
 
 
@@ -39,7 +40,7 @@ class DocumentArguments(Arguments):
     query: str = Field(min_length=1, max_length=20_000, description="A GraphQL document with one query.")
 
 
-class Validated(Answer):
+class Validated(ToolAnswer):
     valid: bool
     errors: list[str]
 
@@ -49,7 +50,7 @@ class ExecuteArguments(DocumentArguments):
     operation: str | None = Field(None, description="Which operation of several.")
 
 
-class Data(Answer):
+class Data(ToolAnswer):
     data: Any = Field(None, description="The answer; lists of an answer that is too large are cut to a sample.")
 
 

@@ -9,10 +9,10 @@ from pydantic import Field
 
 from .asking import Asker
 from .campus import Campus, Place, zone_name
-from .reading import OCCUPANCY, Points, every_of, export_of, occupancy
+from .place_reports import OCCUPANCY, Points, every_of, export_of, occupancy
 from .selecting import Where
-from .times import WORDS, Span, freshness_in_words, local, span_of, zone_of
-from .tool import Answer, tool
+from .times import WORDS, LocalSpan, freshness_in_words, local, span_of, zone_of
+from .tool import ToolAnswer, tool
 
 MOST_POINTS = 60
 # Places whose curves are shown; of more, statistics and the curve of all together.
@@ -31,7 +31,7 @@ class SeriesArguments(SpanArguments):
     limit: int = Field(50, ge=1, le=100)
 
 
-class Series(Answer):
+class SeriesAnswer(ToolAnswer):
     unit: str
     span: dict[str, str]
     every: str
@@ -46,11 +46,11 @@ class Series(Answer):
     )
 
 
-async def series(asker: Asker, given: SeriesArguments) -> Series:
+async def series(asker: Asker, given: SeriesArguments) -> SeriesAnswer:
     places = given.chosen(await Campus.read(asker))
     span, note = span_in(places, given.start, given.stop)
     every = every_of(span, given.every)
-    asked = Span(span.before().start, span.stop, span.zone) if given.compare else span
+    asked = LocalSpan(span.before().start, span.stop, span.zone) if given.compare else span
     both = await occupancy(asker, places, asked, every, given.function)
     reading = both.within(span)
     rows = [
@@ -70,7 +70,7 @@ async def series(asker: Asker, given: SeriesArguments) -> Series:
         )
     known = len(reading.points)
     few = {place.id: curve(reading.points[place.id], span) for place in places if place.id in reading.points}
-    return Series(
+    return SeriesAnswer(
         summary=_summary(places, together, before, every),
         unit=f"people, the {given.function} of each {every}",
         span=span.as_text(),
@@ -97,7 +97,7 @@ class BusiestArguments(SpanArguments):
     limit: int = Field(10, ge=1, le=50)
 
 
-class Ranking(Answer):
+class Ranking(ToolAnswer):
     unit: str
     span: dict[str, str]
     known: int
@@ -130,12 +130,12 @@ async def busiest(asker: Asker, given: BusiestArguments) -> Ranking:
     )
 
 
-def span_in(places: Sequence[Place], start: str, stop: str | None) -> tuple[Span, str | None]:
+def span_in(places: Sequence[Place], start: str, stop: str | None) -> tuple[LocalSpan, str | None]:
     name, note = zone_name(places)
     return span_of(start, stop, zone_of(name), datetime.now(UTC)), note
 
 
-def statistics(points: Points, span: Span) -> dict[str, Any]:
+def statistics(points: Points, span: LocalSpan) -> dict[str, Any]:
     values = [value for _, value in points]
     at, peak = max(points, key=lambda each: each[1])
     return {
@@ -157,7 +157,7 @@ def summed(series_: Sequence[Points]) -> Points:
     return sorted(sums.items())
 
 
-def curve(points: Points, span: Span, together: Callable[[Iterable[float]], float] = max) -> list[list[Any]]:
+def curve(points: Points, span: LocalSpan, together: Callable[[Iterable[float]], float] = max) -> list[list[Any]]:
     """Return at most 60 points: each is the highest of the windows that it stands for, or what `together` makes."""
     most = MOST_POINTS
     size = -(-len(points) // most) if points else 1
@@ -184,7 +184,7 @@ TOOLS = [
         "People in rooms, zones or floors over a span: statistics, peaks, a curve of at most 60 points; `compare` adds "
         "the span before. Any number of places is one upstream call.",
         SeriesArguments,
-        Series,
+        SeriesAnswer,
         series,
     ),
     tool(

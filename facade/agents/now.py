@@ -8,10 +8,10 @@ from pydantic import Field
 
 from .asking import Asker
 from .campus import Campus, Place, zone_name
-from .reading import Reading, minutes
+from .place_reports import PlaceReport, minutes
 from .selecting import Where
-from .times import Span, freshness_in_words, local, parsed, zone_of
-from .tool import Answer, tool
+from .times import LocalSpan, freshness_in_words, local, parsed, zone_of
+from .tool import ToolAnswer, tool
 
 # The value is the median of the last five minutes that have landed, as the graph's `occupancy` has it.
 LAST = timedelta(minutes=5)
@@ -22,7 +22,7 @@ class NowArguments(Where):
     limit: int = Field(30, ge=1, le=100)
 
 
-class Now(Answer):
+class Now(ToolAnswer):
     unit: str = "people"
     total: float | None = Field(None, description="People in all places together whose value is known.")
     known: int = Field(description="Places whose value is known.")
@@ -30,7 +30,7 @@ class Now(Answer):
     places: list[dict[str, Any]]
 
 
-class Free(Answer):
+class Free(ToolAnswer):
     unit: str = "people"
     free: int = Field(description="How many rooms are empty now.")
     taken: int
@@ -38,13 +38,13 @@ class Free(Answer):
     rooms: list[dict[str, Any]] = Field(description="Free rooms, the largest capacity first.")
 
 
-async def _read(asker: Asker, given: Where) -> tuple[list[Place], Reading, dict[str, Any]]:
+async def _read(asker: Asker, given: Where) -> tuple[list[Place], PlaceReport, dict[str, Any]]:
     places = given.chosen(await Campus.read(asker))
     reading = await minutes(asker, places)
     name, note = zone_name(places)
     zone = zone_of(name)
     now = datetime.now(UTC)
-    words = freshness_in_words(reading.freshness, Span(now - timedelta(minutes=15), now, zone))
+    words = freshness_in_words(reading.freshness, LocalSpan(now - timedelta(minutes=15), now, zone))
     said = {"zone": zone.key, "freshness": f"{words} Minutes land some minutes late.", "notes": [note] if note else []}
     return places, reading, said
 

@@ -8,10 +8,10 @@ from pydantic import Field
 from .asking import Asker
 from .campus import Campus, Place
 from .history import curve, span_in, summed
-from .reading import IDS, Points, export_of, points_of, report
+from .place_reports import IDS, Points, export_of, points_of, report
 from .selecting import Where
 from .times import WORDS, freshness_in_words, local
-from .tool import Answer, tool
+from .tool import ToolAnswer, tool
 
 UNKNOWN = "unknown: no traffic was measured here in this span"
 
@@ -24,7 +24,7 @@ class TrafficArguments(Where):
     limit: int = Field(30, ge=1, le=100)
 
 
-class Traffic(Answer):
+class Traffic(ToolAnswer):
     unit: str = "people passing"
     span: dict[str, str]
     every: str

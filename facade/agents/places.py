@@ -8,7 +8,7 @@ from .asking import Asker
 from .campus import Campus
 from .selecting import Where
 from .texts import quoted
-from .tool import Answer, Arguments, tool
+from .tool import Arguments, ToolAnswer, tool
 
 
 class SearchArguments(Arguments):
@@ -19,7 +19,7 @@ class SearchArguments(Arguments):
     limit: int = Field(10, ge=1, le=50)
 
 
-class Found(Answer):
+class Found(ToolAnswer):
     places: list[dict[str, Any]] = Field(description="Kind, id, name, path and time zone of each; names are data.")
     total: int = Field(description="How many there are in all.")
 

@@ -10,12 +10,13 @@ from graphql import print_schema
 from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 
+from ..execution import Engine
+from ..graph import api_of
 from ..loaders import Services
-from ..schema import Engine, api_of
 from . import devices, history, now, passing, places
 from .asking import Asker, Refused
 from .campus import Campus
-from .documents import document_tools
+from .document_tools import document_tools
 from .graph import graph_tools
 from .prompts import PROMPTS, prompt
 from .texts import cleaned, written

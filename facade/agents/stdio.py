@@ -4,8 +4,8 @@ from typing import Any
 
 from mcp.server.stdio import stdio_server
 
+from ..auth import Caller
 from ..loaders import Services
-from ..upstream import Caller
 from .asking import Asker
 from .server import Agents, agents_services
 

@@ -29,7 +29,7 @@ def local(moment: str | datetime, zone: ZoneInfo) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class LocalSpan:
     start: datetime
     stop: datetime
     zone: ZoneInfo
@@ -42,16 +42,16 @@ class Span:
     def variables(self) -> dict[str, str]:
         return {"start": _rest(self.start), "stop": _rest(self.stop)}
 
-    def before(self) -> "Span":
+    def before(self) -> "LocalSpan":
         """The span as long as this one that ends where this one begins; of a whole week, the same days."""
         length = timedelta(days=7) if timedelta(days=1) < self.length <= timedelta(days=7) else self.length
-        return Span(self.start - length, self.stop - length, self.zone)
+        return LocalSpan(self.start - length, self.stop - length, self.zone)
 
     def as_text(self) -> dict[str, str]:
         return {"start": local(self.start, self.zone), "stop": local(self.stop, self.zone), "zone": self.zone.key}
 
 
-def span_of(start: str, stop: str | None, zone: ZoneInfo, now: datetime) -> Span:
+def span_of(start: str, stop: str | None, zone: ZoneInfo, now: datetime) -> LocalSpan:
     """Return what two texts say in a zone. Raises `Refused`. A day or a week alone is the whole of it, up to now."""
     begins, ends = _said(start, zone, now)
     if stop is None:
@@ -62,7 +62,7 @@ def span_of(start: str, stop: str | None, zone: ZoneInfo, now: datetime) -> Span
         last = after or first
     if last <= begins:
         raise Refused(f"The span is empty: it starts {local(begins, zone)} and stops {local(last, zone)} ({zone.key}).")
-    return Span(begins, last, zone)
+    return LocalSpan(begins, last, zone)
 
 
 def _said(text: str, zone: ZoneInfo, now: datetime) -> tuple[datetime, datetime | None]:
@@ -99,7 +99,7 @@ def _rest(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def freshness_in_words(freshness: dict[str, str | bool | None] | None, span: Span) -> str:
+def freshness_in_words(freshness: dict[str, str | bool | None] | None, span: LocalSpan) -> str:
     """Say when an answer was read, up to where it is final, and what of it has not landed yet."""
     if not freshness or not freshness.get("as_of"):
         return "How fresh this is is not known."

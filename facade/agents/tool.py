@@ -15,7 +15,7 @@ class Arguments(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class Answer(BaseModel):
+class ToolAnswer(BaseModel):
     """What each answer says beside its own."""
 
     summary: str = Field(description="The answer in a sentence or two.")
@@ -42,8 +42,8 @@ def tool(
     title: str,
     description: str,
     arguments: type[Any],
-    answer: type[Answer],
-    function: Callable[[Asker, Any], Awaitable[Answer]],
+    answer: type[ToolAnswer],
+    function: Callable[[Asker, Any], Awaitable[ToolAnswer]],
 ) -> Tool:
     async def call(asker: Asker, given: Mapping[str, Any]) -> dict[str, Any]:
         try:
@@ -65,7 +65,7 @@ def schema_of(model: type[BaseModel]) -> dict[str, Any]:
     return schema
 
 
-def cleaned_answer(answer: Answer) -> dict[str, Any]:
+def cleaned_answer(answer: ToolAnswer) -> dict[str, Any]:
     """Return an answer with every name in it plain; its sentences, and the schema, are the facade's own."""
     whole = answer.model_dump(exclude_none=True)
     own = {name: whole.pop(name) for name in ("sdl",) if name in whole}

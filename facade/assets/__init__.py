@@ -1,15 +1,15 @@
 """Where sensors, hives and places are known from. Sources know the upstream, never the schema."""
 
-from .compose import SOURCES, Composed, build_source, check_names, part_of, sources_of
-from .discovery import Discovery
-from .documents import InventoryError
+from .composite import SOURCES, Composed, build_source, check_names, part_of, sources_of
+from .files.inventory_file import dump_inventory, dump_yaml, load_inventory
+from .files.located import InventoryError
 from .graph import Assets
-from .inventory import Inventory
-from .inventory_file import dump_inventory, dump_yaml, load_inventory
 from .macs import normal_mac
-from .native import Native
-from .proof import Proof
 from .source import AssetSource
+from .sources.discovery import Discovery
+from .sources.inventory import Inventory
+from .sources.native import Native
+from .token_probe import Proof
 
 __all__ = [
     "SOURCES",

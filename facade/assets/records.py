@@ -10,28 +10,28 @@ import msgspec
 from msgspec import Struct
 
 
-class Capacity(Struct, frozen=True, kw_only=True):
+class CapacityRecord(Struct, frozen=True, kw_only=True):
     max: int | None = None
     mid: int | None = None
 
 
-class Area(Struct, frozen=True, kw_only=True):
+class AreaRecord(Struct, frozen=True, kw_only=True):
     value: float | None = None
     unit: str | None = None
 
 
-class Address(Struct, frozen=True, kw_only=True):
+class AddressRecord(Struct, frozen=True, kw_only=True):
     lines: list[str] | None = None
     country: str | None = None
 
 
-class MetaData(Struct, frozen=True, kw_only=True):
+class MetaDataRecord(Struct, frozen=True, kw_only=True):
     created_at: str | int | None = None
     updated_at: str | int | None = None
     deleted_at: str | int | None = None
 
 
-class FloorPlan(Struct, frozen=True, kw_only=True):
+class FloorPlanRecord(Struct, frozen=True, kw_only=True):
     floor_plan_id: str | None = None
     name: str | None = None
     url: str | None = None
@@ -53,26 +53,26 @@ class SiteRecord(Record, frozen=True, kw_only=True):
 
 class BuildingRecord(Record, frozen=True, kw_only=True):
     site_id: str | None = None
-    capacity: Capacity | None = None
+    capacity: CapacityRecord | None = None
     butlr_code: str | None = None
     building_number: int | None = None
-    address: Address | None = None
+    address: AddressRecord | None = None
     customID: str | None = None
 
 
 class FloorRecord(Record, frozen=True, kw_only=True):
     building_id: str | None = None
     client_id: str | None = None
-    metadata: MetaData | None = None
+    metadata: MetaDataRecord | None = None
     timezone: str | None = None
-    area: Area | None = None
-    capacity: Capacity | None = None
+    area: AreaRecord | None = None
+    capacity: CapacityRecord | None = None
     installation_date: int | None = None
     installation_status: str | None = None
     service_status: str | None = None
     last_battery_change_date: str | None = None
     next_battery_change_date: str | None = None
-    floor_plans: list[FloorPlan] | None = None
+    floor_plans: list[FloorPlanRecord] | None = None
     floorNumber: int | None = None
     tag_ids: tuple[str, ...] | None = None
     butlrCode: str | None = None
@@ -83,10 +83,10 @@ class FloorRecord(Record, frozen=True, kw_only=True):
 class RoomRecord(Record, frozen=True, kw_only=True):
     floor_id: str | None = None
     client_id: str | None = None
-    metadata: MetaData | None = None
-    area: Area | None = None
+    metadata: MetaDataRecord | None = None
+    area: AreaRecord | None = None
     coordinates: list[list[float]] | None = None
-    capacity: Capacity | None = None
+    capacity: CapacityRecord | None = None
     rotation: float | None = None
     tag_ids: tuple[str, ...] | None = None
     roomType: str | None = None
@@ -101,11 +101,11 @@ class RoomRecord(Record, frozen=True, kw_only=True):
 class ZoneRecord(Record, frozen=True, kw_only=True):
     room_id: str | None = None
     floor_id: str | None = None
-    metadata: MetaData | None = None
-    area: Area | None = None
+    metadata: MetaDataRecord | None = None
+    area: AreaRecord | None = None
     coordinates: list[list[float]] | None = None
     rotation: float | None = None
-    capacity: Capacity | None = None
+    capacity: CapacityRecord | None = None
     note: str | None = None
     customID: str | None = None
     tag_ids: tuple[str, ...] | None = None
@@ -118,7 +118,7 @@ class TagRecord(Record, frozen=True, kw_only=True):
 class HiveRecord(Record, frozen=True, kw_only=True):
     floor_id: str | None = None
     room_id: str | None = None
-    metadata: MetaData | None = None
+    metadata: MetaDataRecord | None = None
     serialNumber: str | None = None
     hiveVersion: str | None = None
     hiveType: str | None = None
@@ -145,7 +145,7 @@ class SensorRecord(Record, frozen=True, kw_only=True):
     hive_id: str | None = None
     hive_serial: str | None = None
     zone_ids: tuple[str, ...] | None = None
-    metadata: MetaData | None = None
+    metadata: MetaDataRecord | None = None
     mac_address: str | None = None
     sensor_serial: str | None = None
     mode: str | None = None

@@ -2,7 +2,8 @@
 
 from typing import Protocol
 
-from ..upstream import Caller, Ledger
+from ..auth import Caller
+from ..upstream import ReadLog
 from .graph import Assets
 
 
@@ -13,6 +14,6 @@ class AssetSource(Protocol):
     # The kinds of assets that it can know, by the names of their lists.
     knows: frozenset[str]
 
-    async def assets(self, caller: Caller, ledger: Ledger) -> Assets:
+    async def assets(self, caller: Caller, read_log: ReadLog) -> Assets:
         """Return what this caller may see. Raises `ButlrError` where an upstream call fails."""
         ...

@@ -5,8 +5,9 @@ from typing import Any
 import msgspec
 import orjson
 
+from ..auth import Caller
 from ..butlr import NATIVE_PATH, InvalidResponse, Unauthenticated, UpstreamUnavailable
-from ..upstream import Call, Caller, Ledger, Upstream
+from ..upstream import Call, ReadLog, Upstream
 
 # The secrets that a webhook sends are not asked for, so they are nowhere to leak from.
 QUERY = (
@@ -16,35 +17,35 @@ QUERY = (
 KEPT_FOR = 60.0
 
 
-class WebhookApiKey(msgspec.Struct, frozen=True):
+class WebhookApiKeyRecord(msgspec.Struct, frozen=True):
     key: str | None = None
     value: None = None
 
 
-class WebhookBasicAuth(msgspec.Struct, frozen=True):
+class WebhookBasicAuthRecord(msgspec.Struct, frozen=True):
     username: str | None = None
     password: None = None
 
 
-class EndpointConfig(msgspec.Struct, frozen=True):
+class EndpointConfigRecord(msgspec.Struct, frozen=True):
     url: str | None = None
     http_timeout: int | None = None
-    api_key: WebhookApiKey | None = None
-    basic_auth: WebhookBasicAuth | None = None
+    api_key: WebhookApiKeyRecord | None = None
+    basic_auth: WebhookBasicAuthRecord | None = None
 
 
 class WebhookRecord(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     name: str | None = None
     event_types: list[str] | None = None
-    endpoint_config: EndpointConfig | None = None
+    endpoint_config: EndpointConfigRecord | None = None
     org_id: str | None = None
     status: bool | None = None
     filters: Any = None
     send_on_value_change: bool | None = None
 
 
-async def read_webhooks(upstream: Upstream, caller: Caller, ledger: Ledger) -> list[WebhookRecord]:
+async def read_webhooks(upstream: Upstream, caller: Caller, read_log: ReadLog) -> list[WebhookRecord]:
     """Return the webhooks that the native API lists. Raises `ButlrError`."""
     answer = await upstream.read(
         Call(
@@ -55,7 +56,7 @@ async def read_webhooks(upstream: Upstream, caller: Caller, ledger: Ledger) -> l
             kept_for=KEPT_FOR,
         ),
         caller,
-        ledger,
+        read_log,
     )
     return answer.value
 

@@ -1,6 +1,6 @@
 """A typed client of Butlr's REST API. It knows nothing of GraphQL or of the rest of the package."""
 
-from .auth import HeldToken, ServiceTokens, Vault
+from .auth import HeldToken, ServiceTokens, TokenStore
 from .client import (
     CLIENT_LOGIN_PATH,
     DETECTIONS_PATH,
@@ -10,9 +10,9 @@ from .client import (
     REPORTING_PATH,
     STATS_PATH,
     Butlr,
-    Session,
+    TokenSet,
 )
-from .detections import Detections, Entry, WorldEntry
+from .detections import DetectionEntry, Detections, WorldEntry
 from .detections import decode as decode_detections
 from .errors import (
     BadInput,
@@ -28,7 +28,7 @@ from .errors import (
 from .http import Http, Reply, error_for
 from .nesting import MOST_LEVELS, nests_too_deep
 from .packed import Packed, arrays
-from .reporting import Leaf, Reporting, Row, Statistics, flatten, name_levels, unflatten
+from .reporting import Leaf, ReplyStatistics, Reporting, Row, flatten, name_levels, unflatten
 from .reporting import decode as decode_reporting
 from .splitting import Splitter, split_rows
 from .stats import decode as decode_stats
@@ -64,9 +64,9 @@ __all__ = [
     "BadInput",
     "Butlr",
     "ButlrError",
+    "DetectionEntry",
     "Detections",
     "Duration",
-    "Entry",
     "Forbidden",
     "HeldToken",
     "Http",
@@ -76,16 +76,16 @@ __all__ = [
     "Packed",
     "RateLimited",
     "Reply",
+    "ReplyStatistics",
     "Reporting",
     "Row",
     "ServiceTokens",
-    "Session",
     "Splitter",
-    "Statistics",
+    "TokenSet",
+    "TokenStore",
     "Unauthenticated",
     "UpstreamTimeout",
     "UpstreamUnavailable",
-    "Vault",
     "Windows",
     "WorldEntry",
     "arrays",

@@ -11,15 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from .client import CLIENT_LOGIN_PATH, Butlr
-from .errors import (
-    BadInput,
-    ButlrError,
-    Forbidden,
-    NotFound,
-    RateLimited,
-    Unauthenticated,
-    UpstreamUnavailable,
-)
+from .errors import BadInput, ButlrError, Forbidden, NotFound, RateLimited, Unauthenticated, UpstreamUnavailable
 
 MAX_RENEWAL_MARGIN = 300.0
 MAX_LOGIN_PAUSE = 60.0
@@ -34,7 +26,7 @@ class HeldToken:
     expires_at: float
 
 
-class Vault(Protocol):
+class TokenStore(Protocol):
     """Where replicas share their login. One that cannot be reached is empty, never an error."""
 
     async def get(self) -> HeldToken | None: ...
@@ -61,7 +53,7 @@ class _Failure:
 class ServiceTokens:
     """`refusal_pause` and `fault_pause`: seconds for which a failed login stands for the next ones too.
 
-    With a `vault` the token of another replica's login is as good as one's own.
+    With a `token_store` the token of another replica's login is as good as one's own.
     """
 
     def __init__(
@@ -73,7 +65,7 @@ class ServiceTokens:
         clock: Callable[[], float] = time.time,
         refusal_pause: float = 5.0,
         fault_pause: float = 1.0,
-        vault: Vault | None = None,
+        token_store: TokenStore | None = None,
     ) -> None:
         self._butlr = butlr
         self._client_id = client_id
@@ -81,7 +73,7 @@ class ServiceTokens:
         self._clock = clock
         self._refusal_pause = refusal_pause
         self._fault_pause = fault_pause
-        self._vault = vault
+        self._token_store = token_store
         self._held: HeldToken | None = None
         # The vault may hold it for a moment longer.
         self._refused: str | None = None
@@ -145,22 +137,22 @@ class ServiceTokens:
             raise
 
     async def _log_in(self) -> str | ButlrError:
-        if self._vault is None:
+        if self._token_store is None:
             return await self._log_in_alone()
-        if token := await self._taken(self._vault):
+        if token := await self._taken(self._token_store):
             return token
-        async with self._vault.turn():
+        async with self._token_store.turn():
             # Whose turn it was before may have logged in for all.
-            if token := await self._taken(self._vault):
+            if token := await self._taken(self._token_store):
                 return token
             result = await self._log_in_alone()
             if self._held is not None and result == self._held.token:
-                await self._vault.put(self._held, self._held.expires_at - self._clock())
+                await self._token_store.put(self._held, self._held.expires_at - self._clock())
             return result
 
-    async def _taken(self, vault: Vault) -> str | None:
+    async def _taken(self, token_store: TokenStore) -> str | None:
         """Take over what another replica got, where it is new here and good for a while."""
-        shared = await vault.get()
+        shared = await token_store.get()
         if shared is None or shared.token == self._refused or self._clock() >= shared.renew_at:
             return None
         self._held, self._failure = shared, None

@@ -28,7 +28,7 @@ DEFAULT_EXPIRES_IN = 3600
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class TokenSet:
     """What a login gives. `expires_in` is seconds from then."""
 
     access_token: str = field(repr=False)
@@ -47,10 +47,10 @@ class Butlr:
         self.refresh_path = refresh_path
         self._clock = clock
 
-    async def login(self, username: str, password: str) -> Session:
+    async def login(self, username: str, password: str) -> TokenSet:
         return await self._session(LOGIN_PATH, {"username": username, "password": password})
 
-    async def refresh(self, client_id: str, refresh_token: str) -> Session:
+    async def refresh(self, client_id: str, refresh_token: str) -> TokenSet:
         """All tokens anew; the one given is spent. `client_id` is the access token's `azp` claim."""
         return await self._session(self.refresh_path, {"client_id": client_id, "refresh_token": refresh_token})
 
@@ -60,7 +60,7 @@ class Butlr:
         client_secret: str,
         audience: str = DEFAULT_AUDIENCE,
         grant_type: str = "client_credentials",
-    ) -> Session:
+    ) -> TokenSet:
         body = {
             "client_id": client_id,
             "client_secret": client_secret,
@@ -90,7 +90,7 @@ class Butlr:
     async def aclose(self) -> None:
         await self.http.aclose()
 
-    async def _session(self, path: str, body: dict[str, str]) -> Session:
+    async def _session(self, path: str, body: dict[str, str]) -> TokenSet:
         try:
             reply = await self.http.call("POST", path, body=orjson.dumps(body))
         except Unauthenticated as exc:
@@ -100,14 +100,14 @@ class Butlr:
             raise
         return self._read_session(reply.body, path)
 
-    def _read_session(self, body: bytes, path: str) -> Session:
+    def _read_session(self, body: bytes, path: str) -> TokenSet:
         try:
             answer: Any = orjson.loads(body)
         except ValueError as exc:
             raise undecodable(body, path, "a session") from exc
         if not isinstance(answer, dict) or not text(answer.get("access_token")):
             raise undecodable(body, path, "a session with an access token")
-        return Session(
+        return TokenSet(
             access_token=answer["access_token"],
             expires_in=self._lifetime(answer),
             token_type=text(answer.get("token_type")) or "Bearer",

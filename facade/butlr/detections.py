@@ -14,7 +14,7 @@ from .client import DETECTIONS_PATH
 from .errors import undecodable
 
 
-class Entry(msgspec.Struct, gc=False, kw_only=True):
+class DetectionEntry(msgspec.Struct, gc=False, kw_only=True):
     """What one sensor saw in one window. Times as they came: epoch milliseconds, or RFC 3339."""
 
     start_time: int | str | float | None = None
@@ -24,12 +24,12 @@ class Entry(msgspec.Struct, gc=False, kw_only=True):
     value: list[list[float]] | None = None
 
 
-class WorldEntry(Entry, gc=False, kw_only=True):
+class WorldEntry(DetectionEntry, gc=False, kw_only=True):
     """The same, its points in metres on the floor."""
 
 
 _ENTRY_OF_TYPE = {"detections_world": WorldEntry}
-_strict = msgspec.json.Decoder(list[Entry])
+_strict = msgspec.json.Decoder(list[DetectionEntry])
 _strict_world = msgspec.json.Decoder(list[WorldEntry])
 _keys = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -41,7 +41,7 @@ class Detections:
         self.body = body
         self._path = path
         self._raw = raw
-        self._entries: dict[str, list[Entry] | None] = {}
+        self._entries: dict[str, list[DetectionEntry] | None] = {}
         self._parsed: dict[str, Any] = {}
 
     @classmethod
@@ -49,7 +49,7 @@ class Detections:
         return cls({key: memoryview(orjson.dumps(value)) for key, value in data.items()}, body=orjson.dumps(data))
 
     @classmethod
-    def from_entries(cls, entries: dict[str, list[Entry] | None], parsed: dict[str, Any]) -> Self:
+    def from_entries(cls, entries: dict[str, list[DetectionEntry] | None], parsed: dict[str, Any]) -> Self:
         """From parts of another answer: decoded entries by data type, and parsed heat maps. Both are its own then."""
         made = cls({}, body=b"")
         made._entries = entries
@@ -64,7 +64,7 @@ class Detections:
         """Whether the answer has nothing of these: no point of it is decoded for that."""
         return all(name not in self._raw or is_empty(self._raw[name]) for name in data_types)
 
-    def entries(self, data_type: str) -> list[Entry] | None:
+    def entries(self, data_type: str) -> list[DetectionEntry] | None:
         """None where the answer lacks the type. Raises InvalidResponse where it is no array."""
         if data_type not in self._entries:
             if data_type not in self._raw:
@@ -83,7 +83,7 @@ class Detections:
                 raise undecodable(self.body, self._path, "detections") from exc
         return self._parsed[data_type]
 
-    def _decode_entries(self, data_type: str) -> list[Entry]:
+    def _decode_entries(self, data_type: str) -> list[DetectionEntry]:
         typed = _typed(self._raw[data_type], data_type)
         if typed is not None:
             return typed
@@ -93,7 +93,7 @@ class Detections:
             return []
         if not isinstance(items, list):
             raise undecodable(self.body, self._path, f"a list of {data_type}")
-        made = _ENTRY_OF_TYPE.get(data_type, Entry)
+        made = _ENTRY_OF_TYPE.get(data_type, DetectionEntry)
         return [_entry(item, made) for item in items]
 
 
@@ -109,8 +109,8 @@ def decode(body: bytes, path: str = DETECTIONS_PATH) -> Detections:
     return Detections({key: memoryview(value) for key, value in raw.items()}, body=body, path=path)
 
 
-def _typed(array: memoryview, data_type: str) -> list[Entry] | None:
-    entries: list[Entry]
+def _typed(array: memoryview, data_type: str) -> list[DetectionEntry] | None:
+    entries: list[DetectionEntry]
     try:
         # Lists are invariant: a list of WorldEntry is one of Entry as long as nobody adds to it.
         entries = _strict_world.decode(array) if data_type in _ENTRY_OF_TYPE else _strict.decode(array)  # type: ignore[assignment]
@@ -125,7 +125,7 @@ def _typed(array: memoryview, data_type: str) -> list[Entry] | None:
     return entries
 
 
-def _entry(item: object, made: type[Entry]) -> Entry:
+def _entry(item: object, made: type[DetectionEntry]) -> DetectionEntry:
     if not isinstance(item, dict):
         return made()
     points = item.get("value")

@@ -18,10 +18,10 @@ from .levels import name_levels
 from .packed import Packed, arrays, is_array
 from .rows import Row, decode_fields, decode_rows, rows_from
 
-__all__ = ["Leaf", "Reporting", "Row", "Statistics", "decode", "flatten", "name_levels", "unflatten"]
+__all__ = ["Leaf", "ReplyStatistics", "Reporting", "Row", "decode", "flatten", "name_levels", "unflatten"]
 
 
-class Statistics(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+class ReplyStatistics(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     sum: float | None = None
     min: float | None = None
     max: float | None = None
@@ -34,7 +34,7 @@ class Statistics(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 # v3 writes stddev, v4 types say stdev.
-_STATISTICS_KEYS = frozenset(Statistics.__struct_fields__) | {"stdev"}
+_STATISTICS_KEYS = frozenset(ReplyStatistics.__struct_fields__) | {"stdev"}
 _EMPTY_OBJECT = re.compile(rb"\{\s*\}")
 
 
@@ -43,7 +43,7 @@ class Leaf(msgspec.Struct, frozen=True):
 
     path: tuple[str, ...]
     raw: Any
-    statistics: Statistics | None = None
+    statistics: ReplyStatistics | None = None
     value: float | None = None
     rows: list[Row] | None = None
 
@@ -356,9 +356,9 @@ def _rows(items: list[Any]) -> list[Row]:
         return rows_from(items)
 
 
-def _statistics(node: dict[str, Any]) -> Statistics:
+def _statistics(node: dict[str, Any]) -> ReplyStatistics:
     deviation = number(node.get("stddev"))
-    return Statistics(
+    return ReplyStatistics(
         sum=number(node.get("sum")),
         min=number(node.get("min")),
         max=number(node.get("max")),

@@ -1,9 +1,9 @@
 """What may be kept, for how long and for whom: policy, keys, stores. The one door to aiocache."""
 
 from .entry import Entry
-from .flight import FlightCancelled, SingleFlight
 from .keys import canonical, key, scope_prefix, token_scope
 from .policy import DEFAULT_RULES, Lifetime, Rules, Span, asset_lifetime, lifetime
+from .single_flight import FlightCancelled, SingleFlight
 from .status import CacheStatus
 from .stores import MemoryStore, Store, Stream, open_store
 

@@ -16,7 +16,7 @@ from .entry import Entry
 from .keys import check_prefix, prefix_of, scope_of
 
 if TYPE_CHECKING:
-    from .lease import Leases
+    from .redis.lock import Locks
 
 _MIB = 1 << 20
 
@@ -52,7 +52,7 @@ class Store(Protocol):
     """Never raises for what befalls it: a store that cannot be reached has nothing and keeps nothing."""
 
     @property
-    def leases(self) -> Leases | None:
+    def locks(self) -> Locks | None:
         """By which the replicas that share the store take turns; None where nobody shares it."""
         ...
 
@@ -112,7 +112,7 @@ def open_store(url: str, max_bytes: int = 256 * _MIB) -> Store:
     if mark and scheme in ("redis", "rediss"):
         try:
             # redis is an extra.
-            from .redis_store import RedisStore  # noqa: PLC0415
+            from .redis.store import RedisStore  # noqa: PLC0415
             from .tiered import TieredStore  # noqa: PLC0415
         except ImportError:
             raise ValueError("a Redis cache needs: pip install 'butlr-graphql-facade[redis]'") from None
@@ -231,7 +231,7 @@ class MemoryStore:
     is not kept. For one event loop.
     """
 
-    leases = None
+    locks = None
 
     def __init__(self, max_bytes: int = 256 * _MIB, clock: Callable[[], float] = time.monotonic) -> None:
         if max_bytes < 0:

@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 
 from .entry import Entry
 from .keys import check_prefix, prefix_of
-from .lease import RedisLeases
-from .news import News
-from .redis_store import RedisStore
+from .redis.invalidation import Invalidations
+from .redis.lock import RedisLocks
+from .redis.store import RedisStore
 from .stores import MemoryStore, StoreUsage, Stream
 
 # Seconds that memory may keep an entry before Redis is asked again: while what others drop is heard, and while not.
@@ -42,8 +42,8 @@ class TieredStore:
         self._lookups: Counter[tuple[str, bool]] = Counter()
         self._shared = shared
         self._wall = wall
-        self._news = News(shared.link, shared.channel, hear=self._hear, changed=self._forget_all)
-        self.leases = RedisLeases(shared, read=self._read, wall=wall)
+        self._invalidations = Invalidations(shared.client, shared.channel, hear=self._hear, changed=self._forget_all)
+        self.locks = RedisLocks(shared, read=self._read, wall=wall)
         self._dropped: OrderedDict[str, float] = OrderedDict()
         # What was read from Redis before its number changed does not go into memory.
         self._epoch = 0
@@ -59,17 +59,17 @@ class TieredStore:
     @property
     def hears(self) -> bool:
         """Whether what other replicas drop is heard here."""
-        return self._news.on_air
+        return self._invalidations.on_air
 
     def peek(self, key: str) -> Entry | None:
         return self._near.peek(key)
 
     def put_local(self, key: str, entry: Entry, ttl: float) -> None:
         if self._still_holds(key, entry):
-            self._near.put_local(key, entry, min(ttl, HEARING if self._news.on_air else DEAF))
+            self._near.put_local(key, entry, min(ttl, HEARING if self._invalidations.on_air else DEAF))
 
     async def get(self, key: str) -> Entry | None:
-        self._news.start()
+        self._invalidations.start()
         near = self._near.peek(key)
         is_near = near is not None and near.fresh_until > self._wall()
         self._lookups["memory", is_near] += 1
@@ -81,7 +81,7 @@ class TieredStore:
         return read or self._near.peek(key)
 
     async def get_many(self, keys: Sequence[str]) -> list[Entry | None]:
-        self._news.start()
+        self._invalidations.start()
         now = self._wall()
         found = [self._near.peek(key) for key in keys]
         asked = [at for at, near in enumerate(found) if near is None or near.fresh_until <= now]
@@ -99,7 +99,7 @@ class TieredStore:
         await self.set_many([(key, entry, ttl)])
 
     async def set_many(self, items: Sequence[tuple[str, Entry, float]]) -> None:
-        self._news.start()
+        self._invalidations.start()
         kept = [item for item in items if self._still_holds(item[0], item[1])]
         for key, entry, ttl in kept:
             self.put_local(key, entry, ttl)
@@ -136,8 +136,8 @@ class TieredStore:
         return await self._shared.ping()
 
     async def aclose(self) -> None:
-        await self._news.aclose()
-        await self.leases.aclose()
+        await self._invalidations.aclose()
+        await self.locks.aclose()
         await self._shared.aclose()
         await self._near.aclose()
 

@@ -47,7 +47,7 @@ def cache(
 
 
 def _scopes(tenant: str | None) -> str:
-    from ..upstream import tenant_scopes
+    from ..auth import tenant_scopes
 
     if not tenant:
         raise WrongUsage("--tenant: write a tenant, or a `who` of the audit log.")
@@ -56,8 +56,8 @@ def _scopes(tenant: str | None) -> str:
 
 def _scopes_of_token(token: str, settings: "Settings") -> list[str]:
     """Both that it has: whether the replicas verify tokens is their setting, and may have changed."""
+    from ..auth import Passthrough, Verified
     from ..butlr import jwt_claims
-    from ..upstream import Passthrough, Verified
 
     if not token:
         raise WrongUsage("--token: there is none.")

@@ -23,7 +23,7 @@ WIDTH = 80
 LONGEST_BODY = 360
 
 
-class Format(StrEnum):
+class ExplainFormat(StrEnum):
     text = "text"
     json = "json"
 
@@ -35,7 +35,7 @@ def explain(
     ] = None,
     analyze: Annotated[bool, typer.Option("--analyze", help="Run it, and say what was done.")] = False,
     operation: Annotated[str | None, typer.Option(metavar="NAME", help="Which operation of several.")] = None,
-    format_: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.text,
+    format_: Annotated[ExplainFormat, typer.Option("--format", help="How to print it.")] = ExplainFormat.text,
     token: Annotated[
         str | None, typer.Option(envvar="BUTLR_TOKEN", metavar="TOKEN", help="Ask with this token.")
     ] = None,
@@ -64,7 +64,7 @@ def explain(
     extensions = answer.whole.get("extensions")
     told = extensions.get("explain") if isinstance(extensions, dict) else None
     if told is not None:
-        lines = [json.dumps(told, indent=2, ensure_ascii=False)] if format_ is Format.json else tree(told)
+        lines = [json.dumps(told, indent=2, ensure_ascii=False)] if format_ is ExplainFormat.json else tree(told)
         for line in lines:
             typer.echo(line)
     elif not answer.errors:

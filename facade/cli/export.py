@@ -15,18 +15,18 @@ from .failures import Failure, WrongUsage
 from .sandboxed import sandbox_upstream
 
 if TYPE_CHECKING:
-    from ..export import Export, Table, Writer
+    from ..auth import Caller
+    from ..export import Export, ExportTable, Writer
     from ..export import Format as Written
     from ..loaders import Services
     from ..settings import Settings
-    from ..upstream import Caller
     from .export_progress import Progress
 
 
 CACHE_BYTES = 8 * 1024**2
 
 
-class Format(StrEnum):
+class ExportFormat(StrEnum):
     """Those of exports; the package is imported where it is used."""
 
     parquet = "parquet"
@@ -42,7 +42,9 @@ Stop = Annotated[str, typer.Option(metavar="TIME", help="The same; now.")]
 Every = Annotated[str | None, typer.Option(metavar="DURATION", help="The length of the windows: 5m.")]
 Function = Annotated[str | None, typer.Option(metavar="NAME", help="What a window's value is of its readings: max.")]
 Listed = Annotated[list[str] | None, typer.Option(metavar="A,B", help="Only of these.")]
-FormatOption = Annotated[Format | None, typer.Option("--format", help="Where the ending of FILE does not say it.")]
+FormatOption = Annotated[
+    ExportFormat | None, typer.Option("--format", help="Where the ending of FILE does not say it.")
+]
 Out = Annotated[str, typer.Option(metavar="FILE|FOLDER|-", help="A FOLDER is one file a day; - is stdout.")]
 Refresh = Annotated[bool, typer.Option("--refresh", help="Replace files of what had not settled.")]
 AssetsOption = Annotated[bool, typer.Option("--assets", help="Write the assets beside: rooms, sensors and so on.")]
@@ -53,7 +55,7 @@ SandboxOption = Annotated[bool, typer.Option("--sandbox", help="Ask a simulated 
 @dataclass(frozen=True, slots=True)
 class Target:
     out: str
-    named: Format
+    named: ExportFormat
     is_folder: bool
     refresh: bool
     assets: bool
@@ -123,20 +125,22 @@ def detections(
     _export("detections", single, lists, _target(out, format_, refresh=refresh, assets=assets), token, sandbox=sandbox)
 
 
-def _target(out: str, format_: Format | None, *, refresh: bool, assets: bool) -> Target:
+def _target(out: str, format_: ExportFormat | None, *, refresh: bool, assets: bool) -> Target:
     path = Path(out)
     is_folder = out != "-" and (path.is_dir() or out.endswith(("/", "\\")) or not path.suffix)
     if format_ is None:
         ending = path.suffix.removeprefix(".").lower()
         if is_folder:
-            format_ = Format.parquet
+            format_ = ExportFormat.parquet
         elif out == "-":
-            format_ = Format.csv
-        elif ending in Format.__members__:
-            format_ = Format(ending)
+            format_ = ExportFormat.csv
+        elif ending in ExportFormat.__members__:
+            format_ = ExportFormat(ending)
         else:
-            raise WrongUsage(f"--out {out}: say the format with --format, or end the file in .{', .'.join(Format)}.")
-    if out == "-" and format_ in (Format.parquet, Format.arrow) and sys.stdout.isatty():
+            raise WrongUsage(
+                f"--out {out}: say the format with --format, or end the file in .{', .'.join(ExportFormat)}."
+            )
+    if out == "-" and format_ in (ExportFormat.parquet, ExportFormat.arrow) and sys.stdout.isatty():
         raise WrongUsage(f"{format_.value} is no text for a terminal: give a file, or pipe it on.")
     if (refresh or assets) and not is_folder:
         raise WrongUsage("--refresh and --assets are of a folder: give one as --out.")
@@ -154,8 +158,8 @@ def _export(
 ) -> None:
     from ..butlr import ButlrError
     from ..export import TABLES, NeedsPyarrow
-    from ..web.export_asks import asked_by_query
-    from ..web.params import BadRequest
+    from ..web.graphql_request import BadRequest
+    from ..web.rest.export_request import asked_by_query
 
     table = TABLES[name]
     given = [(key, value) for key, value in single.items() if value is not None]
@@ -178,12 +182,13 @@ def _export(
 
 
 async def _run(
-    settings: "Settings", table: "Table", body: dict[str, object], target: Target, token: str | None
+    settings: "Settings", table: "ExportTable", body: dict[str, object], target: Target, token: str | None
 ) -> None:
     from .. import logs
-    from ..app import Facade
+    from ..app import Components
+    from ..auth import Passthrough
     from ..export import Export
-    from ..upstream import Ledger, Passthrough
+    from ..upstream import ReadLog
     from .export_progress import progress
 
     logs.configure(settings.log_format)
@@ -195,7 +200,7 @@ async def _run(
         settings = settings.model_copy(update={"cache_max_bytes": CACHE_BYTES})
     async with AsyncExitStack() as stack:
         with settings_put_to_use():
-            facade = await stack.enter_async_context(Facade(settings).opened())
+            facade = await stack.enter_async_context(Components(settings).opened())
         caller = Passthrough(token) if token else facade.service
         if caller is None:
             raise WrongUsage(
@@ -204,12 +209,12 @@ async def _run(
             )
         services = facade.opened_services()
         with progress() as shown:
-            ledger = Ledger(on_call=shown.called)
+            read_log = ReadLog(on_call=shown.called)
             # In a process that ends with the export a store of series is of no use, unless Redis keeps it.
             export = Export(
                 services,
                 caller,
-                ledger,
+                read_log,
                 table,
                 body,
                 timeout=settings.operation_timeout,
@@ -256,7 +261,7 @@ async def _to_folder(
     days = [day for day in Day.all_of(export, target.format) if not manifest.has(day, refresh=target.refresh)]
     shown.expect(sum(len(day.pieces) for day in days))
     if target.assets:
-        write_assets(Path(target.out), await services.assets.assets(caller, export.ledger), target.format)
+        write_assets(Path(target.out), await services.assets.assets(caller, export.read_log), target.format)
     async with aclosing(export.parts([piece for day in days for piece in day.pieces], patient=True)) as parts:
         for day in days:
             writer = fresh_writer()

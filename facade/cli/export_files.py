@@ -19,8 +19,8 @@ from .failures import WrongUsage
 
 if TYPE_CHECKING:
     from ..assets import Assets
-    from ..export import Export, Part
-    from ..series import Query
+    from ..export import Export, ExportPart
+    from ..series import ReportQuery
 
 MANIFEST = "manifest.json"
 VERSION = 1
@@ -46,8 +46,8 @@ class Day:
     """One day's file, and what it came to."""
 
     name: str
-    query: "Query"
-    pieces: "list[Query]"
+    query: "ReportQuery"
+    pieces: "list[ReportQuery]"
     rows: int = 0
     as_of: float | None = None
     is_settled: bool = True
@@ -67,7 +67,7 @@ class Day:
             for moment, query in days.parts
         ]
 
-    def take(self, part: "Part") -> None:
+    def take(self, part: "ExportPart") -> None:
         self.rows += part.rows
         self.is_settled = self.is_settled and part.is_settled
         oldest = min((entry.as_of for entry in part.entries), default=None)

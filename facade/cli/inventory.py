@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from ..settings import Settings
 
 
-class Format(StrEnum):
+class InventoryFormat(StrEnum):
     json = "json"
     yaml = "yaml"
 
 
 def inventory(
-    format_: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.json,
+    format_: Annotated[InventoryFormat, typer.Option("--format", help="How to print it.")] = InventoryFormat.json,
     token: Annotated[
         str | None, typer.Option(envvar="BUTLR_TOKEN", metavar="TOKEN", help="Ask with this token.")
     ] = None,
@@ -31,16 +31,17 @@ def inventory(
     from ..assets import dump_inventory, dump_yaml
 
     lists = dump_inventory(asyncio.run(_assets(configured(), token)))
-    text = dump_yaml(lists) if format_ is Format.yaml else json.dumps(lists, indent=2, ensure_ascii=False)
+    text = dump_yaml(lists) if format_ is InventoryFormat.yaml else json.dumps(lists, indent=2, ensure_ascii=False)
     typer.echo(text.rstrip("\n"))
 
 
 async def _assets(settings: "Settings", token: str | None) -> "Assets":
     from .. import logs
-    from ..app import Facade
+    from ..app import Components
     from ..assets import InventoryError, load_inventory
+    from ..auth import Passthrough
     from ..butlr import ButlrError
-    from ..upstream import Ledger, Passthrough
+    from ..upstream import ReadLog
 
     logs.configure(settings.log_format)
     if settings.assets == ["inventory"] and settings.inventory:
@@ -53,13 +54,13 @@ async def _assets(settings: "Settings", token: str | None) -> "Assets":
         # This process serves nobody else, so the login may be lent to the one who holds its secret.
         settings = settings.model_copy(update={"auth": "service"})
     try:
-        async with Facade(settings).opened() as facade:
+        async with Components(settings).opened() as facade:
             caller = Passthrough(token) if token else facade.service
             if caller is None:
                 raise WrongUsage(
                     "There is no login: set BUTLR_CLIENT_ID and BUTLR_CLIENT_SECRET, or BUTLR_TOKEN or --token."
                 )
-            return await facade.opened_services().assets.assets(caller, Ledger())
+            return await facade.opened_services().assets.assets(caller, ReadLog())
     except InventoryError as exc:
         raise WrongUsage(str(exc)) from exc
     except ButlrError as exc:

@@ -29,8 +29,8 @@ def mcp(
 
 async def _serve(settings: "Settings", token: str | None) -> None:
     from .. import logs
-    from ..app import Facade, agents_of
-    from ..upstream import Passthrough
+    from ..app import Components, agents_of
+    from ..auth import Passthrough
 
     logs.configure(settings.log_format)
     if settings.client_id and settings.client_secret:
@@ -38,7 +38,7 @@ async def _serve(settings: "Settings", token: str | None) -> None:
         settings = settings.model_copy(update={"auth": "service"})
     async with AsyncExitStack() as stack:
         with settings_put_to_use():
-            facade = Facade(settings)
+            facade = Components(settings)
             agents = agents_of(settings, facade, "facade mcp")
             await stack.enter_async_context(facade.opened())
         caller = Passthrough(token) if token else facade.service

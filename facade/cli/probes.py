@@ -20,7 +20,7 @@ from ..butlr import (
     RateLimited,
     Reporting,
     Row,
-    Session,
+    TokenSet,
     Unauthenticated,
     UpstreamUnavailable,
     Windows,
@@ -110,8 +110,8 @@ class _Probes:
         ]
 
     async def _log_in(self, credentials: Credentials) -> str | None:
-        client: Session | None = None
-        user: Session | None = None
+        client: TokenSet | None = None
+        user: TokenSet | None = None
         id_, secret = self._settings.client_id, self._settings.client_secret
         if id_ and secret:
             login = self._butlr.client_login
@@ -237,7 +237,7 @@ def mend(error: ButlrError, refused: str, *, base_url: str, others_answer: bool 
     return todo
 
 
-def _lifetime(session: Session) -> str:
+def _lifetime(session: TokenSet) -> str:
     scope = f", scope: {session.scope}" if session.scope else ""
     return f"A token for {session.expires_in} seconds{scope}."
 

@@ -20,11 +20,12 @@ from .tables import tables
 from .waiting import waiting
 
 if TYPE_CHECKING:
-    from ..schema import Context, Engine, Outcome
+    from ..execution import Engine, Outcome
+    from ..graph import Context
     from ..settings import Settings
 
 
-class Format(StrEnum):
+class QueryFormat(StrEnum):
     table = "table"
     json = "json"
     csv = "csv"
@@ -39,7 +40,7 @@ def query(
         str | None, typer.Option(metavar="JSON|@FILE", help="The variables: a JSON object, or a file of one.")
     ] = None,
     operation: Annotated[str | None, typer.Option(metavar="NAME", help="Which operation of several.")] = None,
-    format_: Annotated[Format, typer.Option("--format", help="How to print the answer.")] = Format.table,
+    format_: Annotated[QueryFormat, typer.Option("--format", help="How to print the answer.")] = QueryFormat.table,
     path: Annotated[
         str | None, typer.Option(metavar="PATH", help="Only the table at this path: sensors.data.detections.")
     ] = None,
@@ -54,7 +55,7 @@ def query(
     everything: Annotated[bool, typer.Option("--all", help="Print long tables whole.")] = False,
 ) -> None:
     """Run an operation and print its answer. Errors in it go to stderr; then the exit code is 1."""
-    if path is not None and format_ in (Format.json, Format.plot):
+    if path is not None and format_ in (QueryFormat.json, QueryFormat.plot):
         raise WrongUsage("--path chooses a table: use it with --format table, csv, parquet or arrow.")
     if url is not None and sandbox:
         raise WrongUsage("--url asks a facade that runs, --sandbox none: use one of the two.")
@@ -71,9 +72,9 @@ def query(
     for cause in grouped(answer.errors):
         typer.echo(cause.line(), err=True)
     with output.written_to(out):
-        if format_ is Format.json:
+        if format_ is QueryFormat.json:
             typer.echo(json.dumps(answer.whole, indent=2, ensure_ascii=False))
-        elif format_ is Format.plot and answer.executed:
+        elif format_ is QueryFormat.plot and answer.executed:
             output.write_plot(answer.data, everything=everything)
         elif answer.executed:
             _print_tables(answer, document, operation, format_, path, everything=everything or out is not None)
@@ -90,9 +91,10 @@ async def run_here(
     explain: str | None = None,
 ) -> GraphQLAnswer:
     from .. import logs
-    from ..app import Facade
-    from ..schema import Context
-    from ..upstream import Ledger, Passthrough
+    from ..app import Components
+    from ..auth import Passthrough
+    from ..graph import Context
+    from ..upstream import ReadLog
 
     logs.configure(settings.log_format)
     if settings.client_id and settings.client_secret:
@@ -100,10 +102,10 @@ async def run_here(
         settings = settings.model_copy(update={"auth": "service"})
     async with AsyncExitStack() as stack:
         with settings_put_to_use():
-            facade = await stack.enter_async_context(Facade(settings).opened())
+            facade = await stack.enter_async_context(Components(settings).opened())
         caller = Passthrough(token) if token else facade.service
         with waiting() as called:
-            context = Context(facade.opened_services(), caller, Ledger(on_call=called), request_id="cli")
+            context = Context(facade.opened_services(), caller, ReadLog(on_call=called), request_id="cli")
             try:
                 if explain is None:
                     outcome = await facade.engine.run(facade.engine.document(document), variables, operation, context)
@@ -129,7 +131,7 @@ async def _explained(
     mode: str,
 ) -> "tuple[Outcome, dict[str, Any]]":
     """The outcome, and the answer as a server would send it."""
-    from ..schema import run_explained, why_unexplained
+    from ..execution import run_explained, why_unexplained
     from ..upstream import Explain, Mode
 
     explain = Explain(Mode(mode))
@@ -141,7 +143,13 @@ async def _explained(
 
 
 def _print_tables(
-    answer: GraphQLAnswer, document: str, operation: str | None, format_: Format, path: str | None, *, everything: bool
+    answer: GraphQLAnswer,
+    document: str,
+    operation: str | None,
+    format_: QueryFormat,
+    path: str | None,
+    *,
+    everything: bool,
 ) -> None:
     from graphql import get_operation_ast, parse
 
@@ -151,10 +159,10 @@ def _print_tables(
     parsed = parse(document)
     node = get_operation_ast(parsed, operation)
     chosen = output.choose(tables(answer.data, selection_of(parsed, node) if node else None), path)
-    if format_ is Format.csv:
+    if format_ is QueryFormat.csv:
         output.write_csv(chosen)
-    elif format_ in (Format.parquet, Format.arrow):
-        output.write_arrow(chosen, parquet=format_ is Format.parquet)
+    elif format_ in (QueryFormat.parquet, QueryFormat.arrow):
+        output.write_arrow(chosen, parquet=format_ is QueryFormat.parquet)
     else:
         output.write_tables(chosen, everything=everything)
 

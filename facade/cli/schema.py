@@ -15,7 +15,7 @@ def schema(
     """Print the schema (SDL)."""
     from graphql import print_schema
 
-    from ..schema import api_of, build_schema
+    from ..graph import api_of, build_schema
 
     settings = configured()
     built = build_schema(settings.extra_measurements, incremental=settings.incremental)

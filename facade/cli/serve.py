@@ -55,13 +55,13 @@ def _check_host(settings: "Settings") -> None:
 
 def _checked_app(settings: "Settings") -> "Starlette":
     """Make the app and open its parts once: a fault here is one line, and in a worker would be a traceback."""
-    from ..app import Facade, create_app
+    from ..app import Components, create_app
     from ..settings import SettingsError
 
     _check_host(settings)
 
     async def open_and_close() -> None:
-        async with Facade(settings).opened():
+        async with Components(settings).opened():
             pass
 
     try:

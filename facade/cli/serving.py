@@ -71,13 +71,13 @@ def run(app: Any, listener: socket.socket, *, workers: int = 1, grace: int = GRA
     _stop_is_success()
     import uvicorn
 
-    from .connections import HotConnection
+    from ..server.connections import CachingConnection
 
     config = uvicorn.Config(
         app,
         factory=isinstance(app, str),
         workers=workers,
-        http=HotConnection,
+        http=CachingConnection,
         loop="uvloop",
         ws="websockets-sansio",
         ws_max_size=SOCKET_MESSAGE,
@@ -95,7 +95,7 @@ def run(app: Any, listener: socket.socket, *, workers: int = 1, grace: int = GRA
 
 
 def _supervise(config: Any, listener: socket.socket) -> None:
-    from .supervising import Supervisor
+    from ..server.supervisor import Supervisor
 
     supervisor = Supervisor(config, sockets=[listener])
     with tempfile.TemporaryDirectory(prefix="facade-metrics-") as folder:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..legacy import Translation
 
 
-class Format(StrEnum):
+class SnippetFormat(StrEnum):
     text = "text"
     json = "json"
 
@@ -44,7 +44,9 @@ def translate(
             "file; - reads stdin.",
         ),
     ],
-    format_: Annotated[Format, typer.Option("--format", help="How to print the operations.")] = Format.text,
+    format_: Annotated[
+        SnippetFormat, typer.Option("--format", help="How to print the operations.")
+    ] = SnippetFormat.text,
     lang: Annotated[
         Language | None, typer.Option("--lang", help="Print only the code in this language, ready to run.")
     ] = None,
@@ -53,10 +55,10 @@ def translate(
     ] = "http://127.0.0.1:8000/graphql",
 ) -> None:
     """Print the GraphQL operation that equals a REST request. What has no equal is named on stderr."""
+    from ..graph import build_schema
     from ..legacy import Unreadable, snippets, translations
-    from ..schema import build_schema
 
-    if lang is not None and format_ is Format.json:
+    if lang is not None and format_ is SnippetFormat.json:
         raise WrongUsage("--lang prints code and --format json operations: leave one of them out.")
     settings = configured()
     try:
@@ -69,7 +71,7 @@ def translate(
     for one in found.all:
         if one.reason is not None:
             typer.echo(f"{one.source}: {one.reason}", err=True)
-    if format_ is Format.json:
+    if format_ is SnippetFormat.json:
         listed = [{"query": one.query, "variables": one.variables} for one in done]
         if listed or found.listed:
             typer.echo(json.dumps(listed if found.listed else listed[0], indent=2, ensure_ascii=False))

@@ -23,13 +23,13 @@ COLUMNS = {
 }
 
 
-class Format(StrEnum):
+class UsageFormat(StrEnum):
     table = "table"
     json = "json"
 
 
 def usage(
-    format_: Annotated[Format, typer.Option("--format", help="How to print the counts.")] = Format.table,
+    format_: Annotated[UsageFormat, typer.Option("--format", help="How to print the counts.")] = UsageFormat.table,
     days: Annotated[int, typer.Option(min=1, max=31, help="How many days, today among them.")] = 7,
     url: Annotated[
         str | None,
@@ -41,7 +41,7 @@ def usage(
     if url is None and not settings.is_cache_shared:
         raise WrongUsage("Each process counts for itself: name one with --url, or share a Redis by FACADE_CACHE_URL.")
     found = asyncio.run(_of_redis(settings, days) if url is None else _of_facade(settings, url, days))
-    if format_ is Format.json:
+    if format_ is UsageFormat.json:
         typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
         return
     shown = {name: _flat(found[name]) for name in COLUMNS if found[name] or name == "calls"}

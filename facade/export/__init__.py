@@ -4,9 +4,9 @@
 them, `spool.py` keeps Parquet that is read in ranges.
 """
 
+from .pieces import Export, ExportPart
 from .plan import Days
-from .reading import Export, Part
-from .schema import DETECTIONS, REPORT, TABLES, Kind, Run, Table
+from .schema import DETECTIONS, REPORT, TABLES, ExportTable, Kind, RowRun
 from .spool import Spool, Spooled, SpoolFull
 from .writers import MEDIA_TYPES, Format, NeedsPyarrow, Writer, writer_for
 
@@ -17,15 +17,15 @@ __all__ = [
     "TABLES",
     "Days",
     "Export",
+    "ExportPart",
+    "ExportTable",
     "Format",
     "Kind",
     "NeedsPyarrow",
-    "Part",
-    "Run",
+    "RowRun",
     "Spool",
     "SpoolFull",
     "Spooled",
-    "Table",
     "Writer",
     "writer_for",
 ]

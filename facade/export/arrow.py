@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from .schema import NO_TIME, Kind, Run, Table
+from .schema import NO_TIME, ExportTable, Kind, RowRun
 
 _TYPES: dict[Kind, Any] = {
     Kind.TIME: pa.timestamp("ms", "UTC"),
@@ -21,7 +21,7 @@ _TYPES: dict[Kind, Any] = {
 }
 
 
-def arrow_schema(table: Table) -> Any:
+def arrow_schema(table: ExportTable) -> Any:
     return pa.schema([pa.field(field.name, _TYPES[field.kind]) for field in table.fields])
 
 
@@ -53,12 +53,12 @@ class _Sink(io.RawIOBase):
 class Batches:
     """Runs as record batches. One dictionary a column, which grows: an index means the same text in all batches."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: ExportTable) -> None:
         self.table = table
         self.schema = arrow_schema(table)
         self._dictionaries: dict[str, dict[str, int]] = {name: {} for name in table.texts}
 
-    def batch(self, runs: Sequence[Run]) -> Any:
+    def batch(self, runs: Sequence[RowRun]) -> Any:
         lengths = [len(run) for run in runs]
         arrays = {}
         for at, name in enumerate(self.table.texts):
@@ -112,7 +112,7 @@ def _numbers(columns: Sequence[array[float]]) -> Any:
 class ArrowWriter:
     """Arrow's IPC stream."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: ExportTable) -> None:
         self._batches = Batches(table)
         self._sink = _Sink()
         self._writer = pa.ipc.new_stream(self._sink, self._batches.schema)
@@ -120,7 +120,7 @@ class ArrowWriter:
     def begin(self) -> bytes:
         return self._sink.take()
 
-    def write(self, runs: Sequence[Run]) -> bytes:
+    def write(self, runs: Sequence[RowRun]) -> bytes:
         if any(map(len, runs)):
             self._writer.write_batch(self._batches.batch(runs))
         return self._sink.take()
@@ -137,7 +137,7 @@ class ArrowWriter:
 class ParquetWriter:
     """Parquet, a row group a part; compressed with zstd. The footer comes with `end`."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: ExportTable) -> None:
         self._batches = Batches(table)
         self._sink = _Sink()
         self._writer = pq.ParquetWriter(self._sink, self._batches.schema, compression="zstd")
@@ -145,7 +145,7 @@ class ParquetWriter:
     def begin(self) -> bytes:
         return self._sink.take()
 
-    def write(self, runs: Sequence[Run]) -> bytes:
+    def write(self, runs: Sequence[RowRun]) -> bytes:
         if any(map(len, runs)):
             self._writer.write_batch(self._batches.batch(runs))
         return self._sink.take()

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, tzinfo
 from itertools import pairwise
 
 from ..butlr import Duration, Windows
-from ..series import Query, why_whole
+from ..series import ReportQuery, why_whole
 
 # Points of one piece: some seconds of the upstream's time, some megabytes of ours.
 POINTS = 50_000
@@ -19,7 +19,7 @@ _DAY = 86_400
 _READING = 60
 
 
-def pieces_of_report(query: Query, *, most: int = POINTS) -> list[Query]:
+def pieces_of_report(query: ReportQuery, *, most: int = POINTS) -> list[ReportQuery]:
     """The parts of a report, in order of time; the report itself where to cut it would change its rows."""
     windows, start, stop = query.windows, query.start, query.stop
     if windows is None or start is None or stop is None or not _is_separable(query, windows, start, stop):
@@ -28,7 +28,7 @@ def pieces_of_report(query: Query, *, most: int = POINTS) -> list[Query]:
     return _cut(query, windows, start, stop, step)
 
 
-def pieces_of_detections(query: Query, *, most: int = POINTS) -> list[Query]:
+def pieces_of_detections(query: ReportQuery, *, most: int = POINTS) -> list[ReportQuery]:
     """The parts of detections. Without a window each entry is a reading by itself, so any moment will do."""
     start, stop = query.start, query.stop
     window = query.body.get("window")
@@ -45,10 +45,10 @@ class Days:
     """The days of a span on the clock of a time zone, each with when it begins and its part of the query."""
 
     zone: tzinfo
-    parts: list[tuple[datetime, Query]]
+    parts: list[tuple[datetime, ReportQuery]]
 
 
-def days_of_report(query: Query) -> Days | None:
+def days_of_report(query: ReportQuery) -> Days | None:
     """None where to cut the report at midnights would change its rows."""
     windows, start, stop = query.windows, query.start, query.stop
     if windows is None or start is None or stop is None or not _is_separable(query, windows, start, stop):
@@ -56,7 +56,7 @@ def days_of_report(query: Query) -> Days | None:
     return _days(query, windows.zone, start, stop)
 
 
-def days_of_detections(query: Query) -> Days | None:
+def days_of_detections(query: ReportQuery) -> Days | None:
     """None where windows do not lie on the clock."""
     window, windows = query.body.get("window"), query.windows
     if query.start is None or query.stop is None or (window and (windows is None or not windows.on_clock)):
@@ -64,7 +64,7 @@ def days_of_detections(query: Query) -> Days | None:
     return _days(query, UTC if windows is None else windows.zone, query.start, query.stop)
 
 
-def _days(query: Query, zone: tzinfo, start: datetime, stop: datetime) -> Days:
+def _days(query: ReportQuery, zone: tzinfo, start: datetime, stop: datetime) -> Days:
     grid = Windows(Duration(seconds=_DAY), zone)
     parts, at = [], start
     while at < stop:
@@ -75,7 +75,7 @@ def _days(query: Query, zone: tzinfo, start: datetime, stop: datetime) -> Days:
     return Days(zone, parts)
 
 
-def _is_separable(query: Query, windows: Windows, start: datetime, stop: datetime) -> bool:
+def _is_separable(query: ReportQuery, windows: Windows, start: datetime, stop: datetime) -> bool:
     # The stop alone may lie within a window: the piece that it ends is the last.
     last = windows.floor(stop)
     if not start < last:
@@ -84,7 +84,7 @@ def _is_separable(query: Query, windows: Windows, start: datetime, stop: datetim
     return why_whole(whole) is None
 
 
-def _series(query: Query) -> int:
+def _series(query: ReportQuery) -> int:
     """About how many series the rows of a report are of."""
     filter_ = query.body["filter"]
     ids = [value["eq"] for value in filter_.values() if isinstance(value, dict) and isinstance(value.get("eq"), list)]
@@ -95,7 +95,7 @@ def _series(query: Query) -> int:
     return max(1, (named or ASSETS) * fields)
 
 
-def _cut(query: Query, windows: Windows, start: datetime, stop: datetime, step: int) -> list[Query]:
+def _cut(query: ReportQuery, windows: Windows, start: datetime, stop: datetime, step: int) -> list[ReportQuery]:
     edges = [start, *_edges(windows, start, stop, step), stop]
     return [query.between(after, until) for after, until in pairwise(edges)]
 

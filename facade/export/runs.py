@@ -11,8 +11,8 @@ from operator import attrgetter
 from typing import Any
 
 from ..butlr import Detections
-from ..series import LABELS, ORDER, Label, Points, Query, epoch_of, window_of
-from .schema import DETECTIONS, NO_TIME, REPORT, Run
+from ..series import LABELS, ORDER, Label, Points, ReportQuery, epoch_of, window_of
+from .schema import DETECTIONS, NO_TIME, REPORT, RowRun
 
 _OF_ROWS = tuple(name for name in REPORT.texts if name != "timezone")
 _READ = frozenset({*_OF_ROWS, "time", "value"})
@@ -23,7 +23,7 @@ _ORDER_AT = tuple(_OF_ROWS.index(name) for name in ORDER)
 Texts = tuple[str | None, ...]
 
 
-def runs_of_report(points: Points) -> list[Run]:
+def runs_of_report(points: Points) -> list[RowRun]:
     """The rows of a report, ordered by building, floor, room, zone, sensor, measurement, field and time."""
     starts = _Starts(points.query, points.label)
     zone = timezone_of(points.query)
@@ -60,11 +60,11 @@ def _by_time(times: array[int], values: array[float]) -> tuple[array[int], array
     return array("q", [times[at] for at in order]), array("d", [values[at] for at in order])
 
 
-def _run(zone: str | None, texts: Any, times: array[int], values: array[float], starts: _Starts) -> Run:
-    return Run((zone, *texts), (times, starts.of(times)), (values,))
+def _run(zone: str | None, texts: Any, times: array[int], values: array[float], starts: _Starts) -> RowRun:
+    return RowRun((zone, *texts), (times, starts.of(times)), (values,))
 
 
-def timezone_of(query: Query) -> str | None:
+def timezone_of(query: ReportQuery) -> str | None:
     """The time zone on whose clock the windows lie; None without windows."""
     if query.windows is None:
         return None
@@ -75,7 +75,7 @@ def timezone_of(query: Query) -> str | None:
 class _Starts:
     """When the windows of rows begin, by the rows' times."""
 
-    def __init__(self, query: Query, label: Label) -> None:
+    def __init__(self, query: ReportQuery, label: Label) -> None:
         self._query = query
         self._label = label
         self._known: dict[int, int] = {NO_TIME: NO_TIME}
@@ -112,10 +112,10 @@ def millis_of(time: str | float | None) -> int:
     return NO_TIME if seconds is None else round(seconds * 1000)
 
 
-def runs_of_detections(detections: Detections, query: Query) -> list[Run]:
+def runs_of_detections(detections: Detections, query: ReportQuery) -> list[RowRun]:
     """The points of detections, ordered by kind, sensor and time. Raises `InvalidResponse`."""
     zone = timezone_of(query)
-    found: dict[Texts, Run] = {}
+    found: dict[Texts, RowRun] = {}
     for kind in query.body.get("data_types") or ():
         for entry in detections.entries(kind) or ():
             points = entry.value or ()
@@ -124,7 +124,7 @@ def runs_of_detections(detections: Detections, query: Query) -> list[Run]:
             texts = (zone, kind, entry.mac_address)
             run = found.get(texts)
             if run is None:
-                run = found[texts] = Run(texts, (array("q"), array("q")), (array("d"), array("d")))
+                run = found[texts] = RowRun(texts, (array("q"), array("q")), (array("d"), array("d")))
             sampled, started = millis_of(entry.sample_time), millis_of(entry.start_time)
             for x, y in points:
                 run.times[0].append(started if sampled == NO_TIME else sampled)
@@ -136,7 +136,7 @@ def runs_of_detections(detections: Detections, query: Query) -> list[Run]:
     return [run for _, run in map(_in_time, ordered)]
 
 
-def _in_time(item: tuple[Texts, Run]) -> tuple[Texts, Run]:
+def _in_time(item: tuple[Texts, RowRun]) -> tuple[Texts, RowRun]:
     texts, run = item
     times = run.times[0]
     if all(map(int.__le__, times, times[1:])):
@@ -144,4 +144,4 @@ def _in_time(item: tuple[Texts, Run]) -> tuple[Texts, Run]:
     order = sorted(range(len(times)), key=times.__getitem__)
     moved = tuple(array("q", [column[at] for at in order]) for column in run.times)
     numbers = tuple(array("d", [column[at] for at in order]) for column in run.numbers)
-    return texts, Run(texts, moved, numbers)
+    return texts, RowRun(texts, moved, numbers)

@@ -30,7 +30,7 @@ class Field(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class RowRun:
     """Rows of one series: `texts` are the same in all of them, `times` and `numbers` have one entry a row."""
 
     texts: tuple[str | None, ...]
@@ -42,7 +42,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Table:
+class ExportTable:
     """What the rows of an export have, in order."""
 
     name: str
@@ -69,7 +69,7 @@ def _fields(kind: Kind, *names: str) -> tuple[Field, ...]:
     return tuple(Field(name, kind) for name in names)
 
 
-REPORT = Table(
+REPORT = ExportTable(
     "report",
     (
         *_fields(Kind.TIME, "time", "window_start"),
@@ -96,7 +96,7 @@ REPORT = Table(
         ),
     ),
 )
-DETECTIONS = Table(
+DETECTIONS = ExportTable(
     "detections",
     (
         *_fields(Kind.TIME, "time", "window_start"),
@@ -107,7 +107,7 @@ DETECTIONS = Table(
 TABLES = {table.name: table for table in (REPORT, DETECTIONS)}
 
 
-def rows_in(runs: Iterable[Run]) -> int:
+def rows_in(runs: Iterable[RowRun]) -> int:
     return sum(map(len, runs))
 
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import orjson
 
 from ..spreadsheets import unformulated
-from .schema import Run, Table, texts_of_times
+from .schema import ExportTable, RowRun, texts_of_times
 
 
 class Format(StrEnum):
@@ -46,7 +46,7 @@ class Writer(Protocol):
 
     def begin(self) -> bytes: ...
 
-    def write(self, runs: Sequence[Run]) -> bytes: ...
+    def write(self, runs: Sequence[RowRun]) -> bytes: ...
 
     def end(self) -> bytes: ...
 
@@ -54,7 +54,7 @@ class Writer(Protocol):
         """What to send last where there is no more to come, so that no reader takes the file for whole."""
 
 
-def writer_for(format_: Format, table: Table) -> Writer:
+def writer_for(format_: Format, table: ExportTable) -> Writer:
     """Raises `NeedsPyarrow`."""
     if format_ is Format.csv:
         return CsvWriter(table)
@@ -70,13 +70,13 @@ def writer_for(format_: Format, table: Table) -> Writer:
 class CsvWriter:
     """As RFC 4180 has it, in UTF-8, with a header. Nothing is an empty cell."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: ExportTable) -> None:
         self._table = table
 
     def begin(self) -> bytes:
         return (",".join(field.name for field in self._table.fields) + "\r\n").encode()
 
-    def write(self, runs: Sequence[Run]) -> bytes:
+    def write(self, runs: Sequence[RowRun]) -> bytes:
         written = io.StringIO(newline="")
         writer = csv.writer(written)
         for run in runs:
@@ -94,14 +94,14 @@ class CsvWriter:
 class NdjsonWriter:
     """A JSON object a line."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: ExportTable) -> None:
         self._table = table
         self._names = [field.name for field in table.fields]
 
     def begin(self) -> bytes:
         return b""
 
-    def write(self, runs: Sequence[Run]) -> bytes:
+    def write(self, runs: Sequence[RowRun]) -> bytes:
         names = self._names
         lines = [
             orjson.dumps(dict(zip(names, row, strict=True)), option=orjson.OPT_APPEND_NEWLINE)
@@ -118,7 +118,7 @@ class NdjsonWriter:
         return orjson.dumps({"error": {"code": code, "message": message}})[:-1]
 
 
-def _columns(table: Table, run: Run, shown: Any) -> Iterable[Iterable[Any]]:
+def _columns(table: ExportTable, run: RowRun, shown: Any) -> Iterable[Iterable[Any]]:
     """The columns of a run in the order of the table; those that are longer than the run repeat one text."""
     made: dict[str, Iterable[Any]] = {}
     for name, text in zip(table.texts, run.texts, strict=True):

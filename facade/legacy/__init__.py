@@ -7,17 +7,7 @@ from .calls import Translation, translated
 from .rest_request import RestRequest, Unreadable
 from .snippets import snippets
 from .translate import Translations, translate, translate_one, translations
-from .v2 import (
-    FIXTURES_ENDED,
-    PREFIX,
-    READS,
-    V2_ENDED,
-    WRITES,
-    GoneRead,
-    Resolved,
-    V2Read,
-    refused_write,
-)
+from .v2 import FIXTURES_ENDED, PREFIX, READS, V2_ENDED, WRITES, GoneRead, Resolved, V2Read, refused_write
 
 __all__ = [
     "FIXTURES_ENDED",

@@ -20,7 +20,7 @@ from ..butlr import (
     STATS_PATH,
     nests_too_deep,
 )
-from ..schema import Engine
+from ..execution import Engine
 from . import operations, shapes
 from .comments import load_commented
 from .misfits import misfits, unknown_field

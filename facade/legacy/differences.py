@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..schema.stats import StatsMeasurement
+from ..graph.stats import StatsMeasurement
 
 # What answers are made of. Any other key is an id, a time or a name of somebody's, and is not told apart: a
 # difference in every room is one difference.

@@ -15,7 +15,18 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from .usage import KEPT_DAYS, MOST_ROWS, Counted, Counts, Row, Usage, UsageUnavailableError, folded, has_room, last_days
+from .usage import (
+    KEPT_DAYS,
+    MOST_ROWS,
+    CallCounts,
+    Counted,
+    Row,
+    Usage,
+    UsageUnavailableError,
+    folded,
+    has_room,
+    last_days,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -31,8 +42,8 @@ _FAILURES = (RedisError, OSError)
 class SharedUsage(Usage):
     """Counts here first and writes what has come together now and then, so that no request waits for Redis.
 
-    What Redis does not take is kept, within the bound of `Counts`, and written later; what it took without saying so
-    in time is counted twice.
+    What Redis does not take is kept, within the bound of `CallCounts`, and written later; what it took without saying
+    so in time is counted twice.
     """
 
     def __init__(self, url: str, *, every: float = WRITTEN_EVERY, clock: Callable[[], float] = time.time) -> None:
@@ -62,7 +73,7 @@ class SharedUsage(Usage):
 
     async def write(self) -> None:
         """Never raises for what befalls Redis."""
-        taken, self._counts = self._counts, Counts()
+        taken, self._counts = self._counts, CallCounts()
         left = dict(taken.by_day())
         try:
             for day, rows in taken.by_day().items():

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from graphql import GraphQLSchema
 
 from ..butlr import REFRESH_PATH
-from ..schema import Engine, build_schema
+from ..execution import Engine
+from ..graph import build_schema
 from .calls import Translation, translated
-from .reading import read
+from .pasted import read
 from .rest_request import Unreadable
 
 

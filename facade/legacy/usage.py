@@ -36,7 +36,7 @@ class UsageUnavailableError(Exception):
     """The counts cannot be read; the message says why."""
 
 
-class Counts:
+class CallCounts:
     """How often each row came on each day."""
 
     def __init__(self) -> None:
@@ -66,7 +66,7 @@ class Usage:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._counts = Counts()
+        self._counts = CallCounts()
 
     def note(self, row: Row) -> None:
         """Never waits and never fails: it is called for each request."""

@@ -43,7 +43,7 @@ class Resolved:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class V2Answer:
     operation: Operation
     shape: Shape
 
@@ -53,10 +53,10 @@ class V2Read:
     """`path` is below `/api/v2`, its parameters in braces; the variables of its operations follow them in order."""
 
     path: str
-    answer: Answer
+    answer: V2Answer
     # Devices go by their id, which begins with `id_prefix`, or else by what is printed on them.
     id_prefix: str = ""
-    otherwise: Answer | None = None
+    otherwise: V2Answer | None = None
     # Mutations of Butlr's own GraphQL API by method; a method that is not here has none whose name is known.
     writes: Mapping[str, str] = field(default_factory=dict)
 
@@ -136,8 +136,8 @@ def _hive_on_floor(data: Data) -> Any:
     return hive if floor and hive and hive["floor_id"] == floor["id"] else None
 
 
-def _answer(text: str, shape: Shape) -> Answer:
-    return Answer(operation(text), shape)
+def _answer(text: str, shape: Shape) -> V2Answer:
+    return V2Answer(operation(text), shape)
 
 
 SENSOR_WRITES = {"POST": "createSensors", "PUT": "updateSensors", "PATCH": "updateSensors"}

@@ -1,6 +1,6 @@
 """What changes while somebody watches: events, the values they carry, and the polls that stand in for them."""
 
-from .events import BadEvent, Event, event_of
+from .events import BadEvent, WebhookEvent, event_of
 from .hub import Live, Subscriber
 from .log import Log, Topic
 from .poller import Poller, Question
@@ -8,7 +8,6 @@ from .rights import Rights
 
 __all__ = [
     "BadEvent",
-    "Event",
     "Live",
     "Log",
     "Poller",
@@ -16,5 +15,6 @@ __all__ = [
     "Rights",
     "Subscriber",
     "Topic",
+    "WebhookEvent",
     "event_of",
 ]

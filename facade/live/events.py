@@ -45,7 +45,7 @@ class BadEvent(Exception):  # noqa: N818 -- named for what happened
     code = "BAD_USER_INPUT"
 
 
-class Event(msgspec.Struct, frozen=True):
+class WebhookEvent(msgspec.Struct, frozen=True):
     """`timestamp` is epoch milliseconds. `type` may be one that Butlr has added since."""
 
     id: str
@@ -109,7 +109,7 @@ def orgs_of(assets: Assets) -> set[str]:
     return {site.org_id for site in assets.sites.values() if site.org_id}
 
 
-def event_of(given: Mapping[str, Any]) -> Event:
+def event_of(given: Mapping[str, Any]) -> WebhookEvent:
     """Return the event of a webhook's body. Raises `BadEvent`."""
     for name in ("id", "type"):
         if not (isinstance(given.get(name), str) and given[name]):
@@ -121,7 +121,7 @@ def event_of(given: Mapping[str, Any]) -> Event:
     if metadata is not None and not isinstance(metadata, dict):
         raise BadEvent("`metadata` must be an object.")
     version = given.get("version")
-    return Event(
+    return WebhookEvent(
         id=given["id"],
         type=given["type"],
         timestamp=int(timestamp),

@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 
 from ..assets import AssetSource
+from ..auth import Caller
 from ..butlr import RateLimited
 from ..cache import Store
-from ..upstream import Caller
-from .events import KNOWN_TYPES, Event
+from .events import KNOWN_TYPES, WebhookEvent
 from .log import FIRST, Change, Cursor, Id, Log, Topic, read_cursor
 from .poller import Poller, Question, Watching
 from .rights import Rights
@@ -29,7 +29,7 @@ SKEW = 2000
 
 
 @dataclass
-class Counts:
+class LiveCounts:
     """What the metrics say: of all subscriptions so far, and of those there are."""
 
     subscribers: int = 0
@@ -59,7 +59,7 @@ class Live:
         # The newest that webhooks have told: by organisation and place, and by organisation and sensor.
         self.occupancy = self.log.topic("webhook occupancy")
         self.detections = self.log.topic("webhook detections")
-        self.counts = Counts()
+        self.counts = LiveCounts()
         self.process = secrets.token_hex(4)
         self._store, self._source = store, source
         self._most, self._recheck, self._wall = most, recheck, wall
@@ -86,14 +86,14 @@ class Live:
             for rights in self._rights.values():
                 rights.close()
 
-    async def publish(self, event: Event) -> None:
+    async def publish(self, event: WebhookEvent) -> None:
         """Tell all subscribers, on every replica that Redis reaches. An event that is known by its id is dropped."""
         if self.events.get(event.id) is not None:
             return
         if self._shared is None or not await self._shared.append(event):
             self._take(event, None)
 
-    def _take(self, event: Event, id_: Id | None) -> None:
+    def _take(self, event: WebhookEvent, id_: Id | None) -> None:
         if self.events.get(event.id) is not None:
             return
         self.log.put(self.events, event.id, event, id_)
@@ -105,17 +105,17 @@ class Live:
         elif event.type == "DETECTIONS" and isinstance(event.data, dict) and (mac := event.place("mac_address")):
             self._newest(self.detections, f"{event.org} {mac}", event, event.data)
 
-    def _newest(self, topic: Topic, key: str, event: Event, value: Any) -> None:
+    def _newest(self, topic: Topic, key: str, event: WebhookEvent, value: Any) -> None:
         known = topic.get(key)
         if known is None or event.timestamp > known.value[0].timestamp:
             self.log.put(topic, key, (event, value))
 
-    def _note_org(self, event: Event) -> None:
+    def _note_org(self, event: WebhookEvent) -> None:
         about, org = event.about, event.org
         if about and org and len(self._orgs) < _MOST_ASSETS:
             self._orgs.setdefault(about[1], set()).add(org)
 
-    def is_ambiguous(self, event: Event) -> bool:
+    def is_ambiguous(self, event: WebhookEvent) -> bool:
         """Whether two organisations have told of assets of this id: whose it is, only a source of assets can say."""
         about = event.about
         return about is not None and len(self._orgs.get(about[1], ())) > 1
@@ -240,7 +240,7 @@ class Subscriber:
             self._poller.leave(self._watching)
 
 
-def merged(events: list[Event], most: int = WAITING_MOST) -> list[Event]:
+def merged(events: list[WebhookEvent], most: int = WAITING_MOST) -> list[WebhookEvent]:
     """Return the events that wait, where they are more than so many bytes merged: the newest of a type and asset."""
     size = 0
     for event in events:
@@ -249,7 +249,7 @@ def merged(events: list[Event], most: int = WAITING_MOST) -> list[Event]:
             break
     else:
         return events
-    newest: dict[tuple[str, Any], Event] = {}
+    newest: dict[tuple[str, Any], WebhookEvent] = {}
     for event in events:
         key = event.type, event.about or event.id
         known = newest.get(key)

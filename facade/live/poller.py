@@ -7,9 +7,9 @@ from typing import Any, Protocol
 import structlog
 from graphql import GraphQLError
 
+from ..auth import Caller
 from ..butlr import ButlrError, Forbidden, RateLimited, Unauthenticated, UpstreamTimeout, UpstreamUnavailable
 from ..cache import Store
-from ..upstream import Caller
 from .log import Log, Topic
 
 log = structlog.get_logger(__name__)

@@ -6,8 +6,9 @@ from collections.abc import Callable
 import structlog
 
 from ..assets import Assets, AssetSource
+from ..auth import Caller
 from ..butlr import ButlrError, Unauthenticated
-from ..upstream import Caller, Ledger
+from ..upstream import ReadLog
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +37,7 @@ class Rights:
         """Return what the caller may see. Raises `ButlrError`."""
         if self._assets is None:
             if self._first is None or self._first.done():
-                self._first = asyncio.create_task(self._source.assets(self.caller, Ledger()))
+                self._first = asyncio.create_task(self._source.assets(self.caller, ReadLog()))
             self._assets = await asyncio.shield(self._first)
             if self._task is None:
                 self._task = asyncio.create_task(self._keep())
@@ -67,7 +68,7 @@ class Rights:
                 continue
             try:
                 # Fresh: an answer from the cache would prove nothing of the token.
-                self._assets = await self._source.assets(self.caller, Ledger(fresh=True))
+                self._assets = await self._source.assets(self.caller, ReadLog(fresh=True))
             except Unauthenticated as error:
                 self.refuse(error)
             except ButlrError as error:

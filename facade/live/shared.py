@@ -8,7 +8,7 @@ import msgspec
 import structlog
 
 from ..cache import Stream
-from .events import Event
+from .events import WebhookEvent
 from .log import Id
 
 log = structlog.get_logger(__name__)
@@ -19,7 +19,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 class SharedEvents:
     """Appends events to the stream, and tells `hear` of each that any replica has appended, oldest first."""
 
-    def __init__(self, stream: Stream, hear: Callable[[Event, Id], None]) -> None:
+    def __init__(self, stream: Stream, hear: Callable[[WebhookEvent, Id], None]) -> None:
         self._stream, self._hear = stream, hear
         self._last = "0-0"
         self._task: asyncio.Task[None] | None = None
@@ -35,7 +35,7 @@ class SharedEvents:
             # A cancellation that meets redis-py while it connects may get lost.
             await asyncio.wait((self._task,), timeout=0.05)
 
-    async def append(self, event: Event) -> bool:
+    async def append(self, event: WebhookEvent) -> bool:
         """Whether Redis has it. If not, this process alone can tell its subscribers."""
         return await self._stream.append(msgspec.json.encode(event))
 
@@ -60,7 +60,7 @@ class SharedEvents:
     def _tell(self, id_: str, body: bytes) -> None:
         milliseconds, _, number = id_.partition("-")
         try:
-            event = msgspec.json.decode(body, type=Event)
+            event = msgspec.json.decode(body, type=WebhookEvent)
         except msgspec.DecodeError:
             # What a shared store gives is input: another version may have written it.
             log.warning("live.event_unreadable", id=id_)

@@ -5,27 +5,28 @@ from dataclasses import dataclass
 
 from ..assets import Assets, AssetSource
 from ..assets.webhooks import WebhookRecord, read_webhooks
+from ..auth import Caller
 from ..series import DetectionsReader, Points, RowStream
-from ..upstream import Caller, Ledger, NotAsked, Upstream, explaining, part_of
-from .budget import Budget, TooComplex
+from ..upstream import NotAsked, ReadLog, Upstream, explaining, part_of
+from .budget import Budget, BudgetSpent
 from .detections import DetectionsAnswer, DetectionsLoader, DetectionsOf
-from .reports import Reading, ReportLoader, ReportOf, Reports
+from .reports import ReadOptions, ReportLoader, ReportOf, Reports
 from .stats import StatsLoader, StatsOf
 
 __all__ = [
     "Budget",
+    "BudgetSpent",
     "DetectionsAnswer",
     "DetectionsOf",
     "Loaders",
     "Points",
-    "Reading",
+    "ReadOptions",
     "ReportLoader",
     "ReportOf",
     "Reports",
     "RowStream",
     "Services",
     "StatsOf",
-    "TooComplex",
 ]
 
 
@@ -44,16 +45,16 @@ class Services:
 class Loaders:
     """The loaders of one operation of one caller."""
 
-    def __init__(self, services: Services, caller: Caller, ledger: Ledger, budget: Budget | None = None) -> None:
+    def __init__(self, services: Services, caller: Caller, read_log: ReadLog, budget: Budget | None = None) -> None:
         # One moment for the whole operation: what is relative to it means the same everywhere in it.
         self.now = services.upstream.now()
-        self.reports = ReportLoader(services.reports, caller, ledger, self.now, budget)
-        self.detections = DetectionsLoader(services.detections, caller, ledger, self.now, budget)
-        self.stats = StatsLoader(services.upstream, caller, ledger, self.assets, self.now, budget)
+        self.reports = ReportLoader(services.reports, caller, read_log, self.now, budget)
+        self.detections = DetectionsLoader(services.detections, caller, read_log, self.now, budget)
+        self.stats = StatsLoader(services.upstream, caller, read_log, self.assets, self.now, budget)
         self._upstream = services.upstream
         self._source = services.assets
         self._caller = caller
-        self._ledger = ledger
+        self._read_log = read_log
         self._assets: asyncio.Task[Assets] | None = None
 
     async def assets(self) -> Assets:
@@ -66,7 +67,7 @@ class Loaders:
     async def _read_assets(self) -> Assets:
         with part_of(f"the assets, by {self._source.name}", 0) as part:
             try:
-                return await self._source.assets(self._caller, self._ledger)
+                return await self._source.assets(self._caller, self._read_log)
             except NotAsked:
                 if part and (explain := explaining()):
                     calls = "1 call" if part.calls == 1 else f"{part.calls} calls"
@@ -75,7 +76,7 @@ class Loaders:
 
     async def webhooks(self) -> list[WebhookRecord]:
         """Return the webhooks that Butlr's own GraphQL API lists. Raises `ButlrError`."""
-        return await read_webhooks(self._upstream, self._caller, self._ledger)
+        return await read_webhooks(self._upstream, self._caller, self._read_log)
 
     def cancel(self) -> None:
         """Stop what is under way: the client has gone."""

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..butlr import Duration, parse_duration
-from ..series import MACS_A_CALL, Body, Query, resolve_report, resolve_span
+from ..series import MACS_A_CALL, Body, ReportQuery, resolve_report, resolve_span
 
 # A call takes the upstream as long as some hundreds to thousands of points do.
 CALL = 1000
@@ -36,7 +36,7 @@ EXPORTS = {
 }
 
 
-class TooComplex(Exception):  # noqa: N818 -- named for what happened
+class BudgetSpent(Exception):  # noqa: N818 -- named for what happened
     """An operation costs more than it may. Safe to show."""
 
     code = "QUERY_TOO_COMPLEX"
@@ -96,7 +96,7 @@ def stats_cost(items: int = 1, measurements: int = 1) -> int:
     return CALL + items * measurements
 
 
-def _windows(query: Query, now: datetime) -> float:
+def _windows(query: ReportQuery, now: datetime) -> float:
     window = query.body.get("window")
     every = window.get("every") if isinstance(window, dict) else None
     length = seconds(parse_duration(every)) if every else READING_EVERY
@@ -133,12 +133,12 @@ class Budget:
     rows: int = 0
     written: int = 0
     # Set once the assets reached are too many: nothing of the operation is worth going on with.
-    overdrawn: TooComplex | None = None
+    overdrawn: BudgetSpent | None = None
 
     def spend(self, points: int, what: str, export: str = "") -> None:
-        """Raises `TooComplex`, and spends nothing, where that is too much."""
+        """Raises `BudgetSpent`, and spends nothing, where that is too much."""
         if self.limit is not None and self.spent + points > self.limit:
-            raise TooComplex(self.spent + points, self.limit, what, export)
+            raise BudgetSpent(self.spent + points, self.limit, what, export)
         self.spent += points
 
     def report(self, body: Body, assets: int, *, calls: int = 1) -> None:
@@ -160,21 +160,21 @@ class Budget:
         return max(self.spent, self.rows)
 
     def count(self, rows: int) -> None:
-        """Count rows that go into the answer, each time that they are selected. Raises `TooComplex`.
+        """Count rows that go into the answer, each time that they are selected. Raises `BudgetSpent`.
 
         What was spent is told by spans and windows; only the answer shows how many assets a report was of.
         """
         self.rows += rows
         if self.overdrawn is None and self.limit is not None and self.rows > self.limit:
-            self.overdrawn = TooComplex(self.rows, self.limit, "all rows that it selects", "report")
+            self.overdrawn = BudgetSpent(self.rows, self.limit, "all rows that it selects", "report")
         if self.overdrawn is not None:
             raise self.overdrawn
 
     def wrote(self, bytes_: int) -> None:
-        """Count bytes of the answer. Raises `TooComplex`."""
+        """Count bytes of the answer. Raises `BudgetSpent`."""
         self.written += bytes_
         if self.overdrawn is None and self.limit is not None and self.written > self.limit * BYTES_A_POINT:
-            self.overdrawn = TooComplex(self.written // BYTES_A_POINT, self.limit, "an answer of this size")
+            self.overdrawn = BudgetSpent(self.written // BYTES_A_POINT, self.limit, "an answer of this size")
         if self.overdrawn is not None:
             raise self.overdrawn
 
@@ -184,7 +184,7 @@ class Budget:
             return False
         try:
             self.spend(assets * (LISTED if listed else REFERRED), f"a list of {_count(assets)} more")
-        except TooComplex as error:
+        except BudgetSpent as error:
             self.overdrawn = error
             return False
         return True

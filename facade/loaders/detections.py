@@ -10,13 +10,14 @@ from typing import Any, NamedTuple, TypeVar
 import orjson
 
 from ..assets import normal_mac
-from ..butlr import Detections, Entry
+from ..auth import Caller
+from ..butlr import DetectionEntry, Detections
 from ..cache import Entry as CacheEntry
 from ..cache import canonical
-from ..series import MACS_A_CALL, Body, DetectionsReader, Piece, read_heatmap_v2, resolve_span, why_apart
-from ..upstream import Caller, Ledger, asked_part, part_of
+from ..series import MACS_A_CALL, Body, DetectionsReader, PartialAnswer, read_heatmap_v2, resolve_span, why_apart
+from ..upstream import ReadLog, asked_part, part_of
 from .batch import Batch
-from .budget import Budget, TooComplex
+from .budget import Budget, BudgetSpent
 
 T = TypeVar("T")
 
@@ -51,7 +52,7 @@ class DetectionsLoader:
         self,
         reader: DetectionsReader,
         caller: Caller,
-        ledger: Ledger,
+        read_log: ReadLog,
         now: datetime,
         budget: Budget | None = None,
     ) -> None:
@@ -59,28 +60,28 @@ class DetectionsLoader:
         self._now = now
         self._reader = reader
         self._caller = caller
-        self._ledger = ledger
+        self._read_log = read_log
         self._batch: Batch[DetectionsOf, DetectionsAnswer] = Batch(self._load)
         self.load_many = self._batch.load_many
         self.cancel = self._batch.cancel
 
     async def whole(self, body: Body) -> DetectionsAnswer:
-        """Return the answer to a body as the client wrote it. Raises `ButlrError` and `TooComplex`."""
+        """Return the answer to a body as the client wrote it. Raises `ButlrError` and `BudgetSpent`."""
         self._budget.detections(body, 1)
         with part_of("detections", 0):
-            answer = await self._reader.whole(resolve_span(body, self._now), self._caller, self._ledger)
+            answer = await self._reader.whole(resolve_span(body, self._now), self._caller, self._read_log)
         return DetectionsAnswer(answer.value, answer.entry)
 
     async def heatmap_v2(self, body: Body) -> DetectionsAnswer:
         """Return the heatmap_v2 of a body without `data_types`, however long its span.
 
-        Raises `ButlrError` and `TooComplex`.
+        Raises `ButlrError` and `BudgetSpent`.
         """
         self._budget.heatmap(body)
         asked = {"data_types": ["heatmap_v2"], **body}
         with part_of("a heat map", 0, lambda: ["a call for every seven days: no call takes more"]):
             answer = await read_heatmap_v2(
-                self._reader, resolve_span(asked, self._now), self._now, self._caller, self._ledger
+                self._reader, resolve_span(asked, self._now), self._now, self._caller, self._read_log
             )
         return DetectionsAnswer(answer.value, answer.entry)
 
@@ -114,10 +115,10 @@ class DetectionsLoader:
         asked = {"data_types": sorted(types), **body}
         try:
             self._budget.detections(asked, len(macs))
-        except TooComplex as error:
+        except BudgetSpent as error:
             return dict.fromkeys(macs, error)
         query = resolve_span(asked, self._now)
-        pieces = await self._reader.by_macs(query, macs, self._caller, self._ledger)
+        pieces = await self._reader.by_macs(query, macs, self._caller, self._read_log)
         loaded: dict[str, DetectionsAnswer | Exception] = {}
         for piece in pieces:
             dealt = _deal(piece, types)
@@ -126,7 +127,7 @@ class DetectionsLoader:
                     part.reasons.append("a call each: the answer does not say whose its entries are")
                 # What names no sensor cannot be told apart in one answer: a call each.
                 alone = await asyncio.gather(
-                    *(self._reader.by_macs(query, [mac], self._caller, self._ledger) for mac in piece.ids)
+                    *(self._reader.by_macs(query, [mac], self._caller, self._read_log) for mac in piece.ids)
                 )
                 dealt = {mac: _alone(some[0]) for mac, some in zip(piece.ids, alone, strict=True)}
             loaded.update(dealt)
@@ -144,20 +145,20 @@ def _count(sensors: int) -> str:
     return f"{sensors} sensor{'' if sensors == 1 else 's'}"
 
 
-def _alone(piece: Piece[Detections]) -> DetectionsAnswer | Exception:
+def _alone(piece: PartialAnswer[Detections]) -> DetectionsAnswer | Exception:
     if piece.answer is None:
         return piece.error or RuntimeError("a piece has an answer or an error")
     return DetectionsAnswer(piece.answer.value, piece.answer.entry)
 
 
-def _deal(piece: Piece[Detections], types: set[str]) -> dict[str, DetectionsAnswer | Exception] | None:
+def _deal(piece: PartialAnswer[Detections], types: set[str]) -> dict[str, DetectionsAnswer | Exception] | None:
     """The piece's answer as each sensor's own; None where no entry says whose it is."""
     if piece.answer is None or len(piece.ids) == 1:
         return dict.fromkeys(piece.ids, _alone(piece))
     whole = piece.answer.value
     owners = {mac: normal_mac(mac) for mac in piece.ids}
     known = frozenset(owners.values())
-    entries: dict[str, Handed[Entry]] = {}
+    entries: dict[str, Handed[DetectionEntry]] = {}
     parsed: dict[str, Handed[Any]] = {}
     for type_ in types:
         if type_ in POINT_TYPES:

@@ -10,16 +10,17 @@ from typing import NamedTuple
 import msgspec
 import orjson
 
+from ..auth import Caller
 from ..butlr import ButlrError, Leaf, Reporting, name_levels, unflatten
 from ..cache import Entry, Rules, canonical
 from ..series import (
     KEY_OF_FILTER,
     Body,
     Labels,
-    Piece,
+    PartialAnswer,
     Points,
-    Query,
     ReportCalls,
+    ReportQuery,
     RowStream,
     SeriesReader,
     Slice,
@@ -32,9 +33,9 @@ from ..series import (
     why_whole,
     with_open,
 )
-from ..upstream import Answer, Caller, Ledger, Upstream, asked_part, part_of
+from ..upstream import Answer, ReadLog, Upstream, asked_part, part_of
 from .batch import Batch
-from .budget import Budget, TooComplex
+from .budget import Budget, BudgetSpent
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Reports:
         await self.series.aclose()
 
 
-class Reading(NamedTuple):
+class ReadOptions(NamedTuple):
     """How a report is read.
 
     `verbatim` gives its `data` exactly as the upstream answers it, `include_open` the windows that are open or have not
@@ -75,12 +76,14 @@ class ReportOf(NamedTuple):
     dimension: str
     id: str
     body: bytes
-    read: Reading
+    read: ReadOptions
 
     @classmethod
-    def make_many(cls, dimension: str, ids: Iterable[str], body: Body, read: Reading | None = None) -> list["ReportOf"]:
+    def make_many(
+        cls, dimension: str, ids: Iterable[str], body: Body, read: ReadOptions | None = None
+    ) -> list["ReportOf"]:
         written = canonical(body)
-        return [cls(dimension, id_, written, read or Reading()) for id_ in ids]
+        return [cls(dimension, id_, written, read or ReadOptions()) for id_ in ids]
 
 
 Loaded = dict[str, Points | Exception]
@@ -90,68 +93,68 @@ class ReportLoader:
     """Asks for reports by asset, and deals the answer back to each."""
 
     def __init__(
-        self, reports: Reports, caller: Caller, ledger: Ledger, now: datetime, budget: Budget | None = None
+        self, reports: Reports, caller: Caller, read_log: ReadLog, now: datetime, budget: Budget | None = None
     ) -> None:
         """`now` is one moment for the whole operation: what is relative to it means the same everywhere in it."""
         self._reports = reports
         self._budget = budget or Budget()
         self._caller = caller
-        self._ledger = ledger
+        self._read_log = read_log
         self._now = now
         self._batch: Batch[ReportOf, Points] = Batch(self._load)
         self.load_many = self._batch.load_many
         self._streams: list[RowStream] = []
 
-    async def whole(self, body: Body, read: Reading | None = None) -> Points:
-        """Return the answer to a body as the client wrote it. Raises `ButlrError` and `TooComplex`."""
+    async def whole(self, body: Body, read: ReadOptions | None = None) -> Points:
+        """Return the answer to a body as the client wrote it. Raises `ButlrError` and `BudgetSpent`."""
         with part_of("a report", 0):
-            return await self._whole(body, read or Reading())
+            return await self._whole(body, read or ReadOptions())
 
-    async def _whole(self, body: Body, read: Reading) -> Points:
+    async def _whole(self, body: Body, read: ReadOptions) -> Points:
         query = self._query(body)
         self._budget.report(query.body, 1)
         if read.verbatim or why_whole(query) is not None:
             _say_verbatim(read)
-            return self._points(await self._reports.calls.whole(query, body, self._caller, self._ledger), query)
+            return self._points(await self._reports.calls.whole(query, body, self._caller, self._read_log), query)
         dimension, ids = query.widest(at_least=1)
         ids = sorted(set(ids)) if dimension else [""]
         series = self._reports.series
         minutes = self._minutes(query, len(ids), read)
-        if minutes or self._ledger.fresh or await series.has_some(query, dimension, ids, self._caller):
+        if minutes or self._read_log.fresh or await series.has_some(query, dimension, ids, self._caller):
             slices = await self._slices(query, minutes, dimension, ids)
             if slices is not None:
                 return self._put_together(slices, query)
-        answer = await self._reports.calls.whole(query, body, self._caller, self._ledger)
+        answer = await self._reports.calls.whole(query, body, self._caller, self._read_log)
         if answer.value.is_flat:
             series.keep_later(query, dimension, ids, answer, self._caller)
         return self._points(answer, query)
 
-    async def streamed(self, body: Body) -> tuple[RowStream, Query] | Points:
+    async def streamed(self, body: Body) -> tuple[RowStream, ReportQuery] | Points:
         """As `whole`, but where the rows of a flat report are still to come, their stream."""
         query = self._query(body)
         self._budget.report(query.body, 1)
-        stream = self._reports.calls.streamed(query, self._caller, self._ledger)
+        stream = self._reports.calls.streamed(query, self._caller, self._read_log)
         self._streams.append(stream)
         if await stream.comes_in_rows():
             return stream, query
-        answer = await self._reports.calls.borne(await stream.answer(), query, self._caller, self._ledger)
+        answer = await self._reports.calls.borne(await stream.answer(), query, self._caller, self._read_log)
         return self._points(answer, query)
 
-    def _query(self, body: Body) -> Query:
+    def _query(self, body: Body) -> ReportQuery:
         query = resolve_report(body, self._now)
         try:
             moves_at = query.moves_at
         except OverflowError:
             moves_at = None
         if moves_at is not None:
-            self._ledger.until(moves_at.timestamp())
+            self._read_log.until(moves_at.timestamp())
         return query
 
-    def windows_of(self, query: Query) -> WindowTimes:
+    def windows_of(self, query: ReportQuery) -> WindowTimes:
         """What the times of a query's rows say of their windows."""
         return WindowTimes(query, self._reports.labels.current)
 
-    def points_of(self, answer: Answer[Reporting], query: Query) -> Points:
+    def points_of(self, answer: Answer[Reporting], query: ReportQuery) -> Points:
         """The points of an answer of `streamed`."""
         return self._points(answer, query)
 
@@ -161,13 +164,13 @@ class ReportLoader:
         for stream in self._streams:
             stream.close()
 
-    def _points(self, answer: Answer[Reporting], query: Query) -> Points:
+    def _points(self, answer: Answer[Reporting], query: ReportQuery) -> Points:
         return Points(
             query, self._reports.labels.current, answer.entry, answer.value, is_ordered=why_whole(query) is None
         )
 
     @staticmethod
-    def _put_together(slices: Mapping[str, Slice | Exception], query: Query) -> Points:
+    def _put_together(slices: Mapping[str, Slice | Exception], query: ReportQuery) -> Points:
         """One report of all assets. Raises the first one's error."""
         good: list[Slice] = []
         for each in slices.values():
@@ -178,11 +181,11 @@ class ReportLoader:
         return Points(query, good[0].label, oldest([each.entry for each in good]), columns=columns)
 
     async def _load(self, keys: Sequence[ReportOf]) -> Mapping[ReportOf, Points | Exception]:
-        alike: dict[tuple[str, bytes, Reading], list[str]] = defaultdict(list)
+        alike: dict[tuple[str, bytes, ReadOptions], list[str]] = defaultdict(list)
         for key in keys:
             alike[key.dimension, key.body, key.read].append(key.id)
 
-        async def load(dimension: str, body: Body, ids: Sequence[str], read: Reading) -> Loaded:
+        async def load(dimension: str, body: Body, ids: Sequence[str], read: ReadOptions) -> Loaded:
             with part_of(f"report of {len(ids)} {dimension}", len(ids), lambda: _why_apart(alike)):
                 return await self._load_alike(dimension, body, ids, read)
 
@@ -195,8 +198,8 @@ class ReportLoader:
             for id_, answer in answers.items()
         }
 
-    def _minutes(self, query: Query, assets: int, read: Reading) -> Query | None:
-        """The report by the minute that open windows are made from. Raises `TooComplex`."""
+    def _minutes(self, query: ReportQuery, assets: int, read: ReadOptions) -> ReportQuery | None:
+        """The report by the minute that open windows are made from. Raises `BudgetSpent`."""
         if read.verbatim or not read.include_open:
             return None
         minutes = minutes_of(query, self._now, self._reports.rules)
@@ -205,23 +208,23 @@ class ReportLoader:
         return minutes
 
     async def _slices(
-        self, query: Query, minutes: Query | None, dimension: str | None, ids: Sequence[str]
+        self, query: ReportQuery, minutes: ReportQuery | None, dimension: str | None, ids: Sequence[str]
     ) -> dict[str, Slice | ButlrError] | None:
         series = self._reports.series
-        read = [series.read(each, dimension, ids, self._caller, self._ledger) for each in (query, minutes) if each]
+        read = [series.read(each, dimension, ids, self._caller, self._read_log) for each in (query, minutes) if each]
         slices, *of_minutes = await asyncio.gather(*read)
         if slices is None or not of_minutes or of_minutes[0] is None:
             return slices
         return {id_: _opened(each, of_minutes[0][id_]) for id_, each in slices.items()}
 
-    async def _load_alike(self, dimension: str, body: Body, ids: Sequence[str], read: Reading) -> Loaded:
+    async def _load_alike(self, dimension: str, body: Body, ids: Sequence[str], read: ReadOptions) -> Loaded:
         query = self._query(body)
         level = KEY_OF_FILTER.get(dimension)
         together = len(ids) > 1 and level is not None and _is_dealable(dimension, body)
         try:
             self._budget.report(query.body, len(ids), calls=1 if together else len(ids))
             minutes = self._minutes(query, len(ids), read)
-        except TooComplex as error:
+        except BudgetSpent as error:
             return dict.fromkeys(ids, error)
         if not together:
             if len(ids) > 1 and (part := asked_part()):
@@ -234,7 +237,7 @@ class ReportLoader:
         assert level is not None  # noqa: S101 -- see `together`
         _say_verbatim(read)
         asked = _with_level(query, level)
-        pieces = await self._reports.calls.by_ids(asked, dimension, ids, self._caller, self._ledger)
+        pieces = await self._reports.calls.by_ids(asked, dimension, ids, self._caller, self._read_log)
         loaded: Loaded = {}
         for piece in pieces:
             dealt = self._deal(piece, level, query, asked)
@@ -245,13 +248,13 @@ class ReportLoader:
             loaded.update(dealt)
         return loaded
 
-    def _of_slice(self, each: Slice | Exception, query: Query) -> Points | Exception:
+    def _of_slice(self, each: Slice | Exception, query: ReportQuery) -> Points | Exception:
         if isinstance(each, Exception):
             return each
         return Points(query, each.label, each.entry, columns=each.columns)
 
     async def _one_by_one(
-        self, query: Query, minutes: Query | None, dimension: str, ids: Iterable[str], read: Reading
+        self, query: ReportQuery, minutes: ReportQuery | None, dimension: str, ids: Iterable[str], read: ReadOptions
     ) -> Loaded:
         """A call each: for what cannot be told apart in one answer."""
         calls = self._reports.calls
@@ -265,7 +268,7 @@ class ReportLoader:
                 slices = await self._slices(of_one, by_minute, named, [id_] if named else [""])
                 if slices is not None:
                     return self._of_slice(next(iter(slices.values())), of_one)
-            pieces = await calls.by_ids(query, dimension, [id_], self._caller, self._ledger)
+            pieces = await calls.by_ids(query, dimension, [id_], self._caller, self._read_log)
             piece = pieces[0]
             if piece.answer is None:
                 return piece.error or RuntimeError("a piece has an answer or an error")
@@ -274,7 +277,9 @@ class ReportLoader:
         ids = list(ids)
         return dict(zip(ids, await asyncio.gather(*map(one, ids)), strict=True))
 
-    def _deal(self, piece: Piece[Reporting], level: str, query: Query, asked: Query) -> Loaded | None:
+    def _deal(
+        self, piece: PartialAnswer[Reporting], level: str, query: ReportQuery, asked: ReportQuery
+    ) -> Loaded | None:
         """The piece's answer as each asset's own; None where the answer does not say whose a part is."""
         if piece.answer is None:
             return dict.fromkeys(piece.ids, piece.error or RuntimeError("a piece has an answer or an error"))
@@ -294,12 +299,12 @@ def _opened(slice_: Slice | ButlrError, minutes: Slice | ButlrError) -> Slice | 
     return with_open(slice_, minutes)
 
 
-def _say_verbatim(read: Reading) -> None:
+def _say_verbatim(read: ReadOptions) -> None:
     if read.verbatim and (part := asked_part()):
         part.reasons.append("whole, not by segments: `data` is the upstream's own answer")
 
 
-def _why_apart(alike: Mapping[tuple[str, bytes, Reading], object]) -> list[str]:
+def _why_apart(alike: Mapping[tuple[str, bytes, ReadOptions], object]) -> list[str]:
     """Why the reports of one batch are not one ask, by what they are told apart by."""
     return why_apart(
         [{"kind of assets": dimension, **orjson.loads(body), **read._asdict()} for dimension, body, read in alike]
@@ -320,7 +325,7 @@ def _is_dealable(dimension: str, body: Body) -> bool:
     return bool(measurements) and all(name.startswith("zone_") for name in measurements)
 
 
-def _with_level(query: Query, level: str) -> Query:
+def _with_level(query: ReportQuery, level: str) -> ReportQuery:
     """Group by the asset too where the answer is grouped by something else, so that it can be dealt back."""
     if query.is_flat or level in query.order:
         return query

@@ -9,12 +9,13 @@ from typing import NamedTuple
 import orjson
 
 from ..assets import Assets
+from ..auth import Caller
 from ..butlr import ButlrError
 from ..cache import canonical
 from ..series import Body, Stats, read_stats, resolve_span, why_apart
-from ..upstream import Caller, Ledger, Upstream, part_of
+from ..upstream import ReadLog, Upstream, part_of
 from .batch import Batch
-from .budget import Budget, TooComplex
+from .budget import Budget, BudgetSpent
 
 Values = Mapping[str, float | None]
 
@@ -38,7 +39,7 @@ class StatsLoader:
         self,
         upstream: Upstream,
         caller: Caller,
-        ledger: Ledger,
+        read_log: ReadLog,
         assets: Callable[[], Awaitable[Assets]],
         now: datetime,
         budget: Budget | None = None,
@@ -46,7 +47,7 @@ class StatsLoader:
         self._budget = budget or Budget()
         self._upstream = upstream
         self._caller = caller
-        self._ledger = ledger
+        self._read_log = read_log
         self._assets = assets
         self._now = now
         self._batch: Batch[StatsOf, Values | None] = Batch(self._load)
@@ -54,11 +55,11 @@ class StatsLoader:
         self.cancel = self._batch.cancel
 
     async def whole(self, body: Body, why: Sequence[str] = ()) -> Stats:
-        """Return the answer to a body as the client wrote it. Raises `ButlrError` and `TooComplex`."""
+        """Return the answer to a body as the client wrote it. Raises `ButlrError` and `BudgetSpent`."""
         self._budget.stats(len(body["items"]), len(body["measurements"]))
         query = resolve_span(body, self._now)
         with part_of("statistics", len(body["items"]), lambda: why):
-            answer = await read_stats(self._upstream, query, self._caller, self._ledger)
+            answer = await read_stats(self._upstream, query, self._caller, self._read_log)
         return answer.value
 
     async def _load(self, keys: Sequence[StatsOf]) -> Mapping[StatsOf, Values | Exception | None]:
@@ -73,7 +74,7 @@ class StatsLoader:
         async def load_alike(body: Body, items: Sequence[str]) -> Stats | Exception:
             try:
                 return await self.whole({**body, "items": sorted(items)}, why)
-            except (ButlrError, TooComplex) as error:
+            except (ButlrError, BudgetSpent) as error:
                 return error
 
         answers = await asyncio.gather(*(load_alike(orjson.loads(body), items) for (_, body), items in alike.items()))

@@ -11,9 +11,9 @@ from .fetch import SeriesReader, Slice
 from .heatmaps import read_heatmap_v2
 from .labels import Label, Labels, epoch_of, window_of
 from .open_windows import minutes_of, with_open
-from .pieces import Piece, oldest
+from .partial_answers import PartialAnswer, oldest
 from .points import FULL_ROW, WINDOW_FIELDS, Points, WindowTimes, with_windows
-from .query import KEY_OF_FILTER, Body, Query, resolve_report, resolve_span
+from .query import KEY_OF_FILTER, Body, ReportQuery, resolve_report, resolve_span
 from .segments import why_whole
 from .stats import Stats, read_stats
 from .stream import RowStream
@@ -30,10 +30,10 @@ __all__ = [
     "DetectionsReader",
     "Label",
     "Labels",
-    "Piece",
+    "PartialAnswer",
     "Points",
-    "Query",
     "ReportCalls",
+    "ReportQuery",
     "RowStream",
     "SeriesReader",
     "Sizes",

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from ..upstream import About
-from .query import Body, Query
+from .query import Body, ReportQuery
 from .segments import why_whole
 
 # Traffic comes as in and out.
@@ -23,7 +23,7 @@ _PLURALS = {
 }
 
 
-def about_report(query: Query, now: datetime) -> About:
+def about_report(query: ReportQuery, now: datetime) -> About:
     filter_ = query.body["filter"]
     _, ids = query.widest(at_least=1)
     measurements = filter_.get("measurements")
@@ -34,7 +34,7 @@ def about_report(query: Query, now: datetime) -> About:
     return About(len(ids), windows, windows and windows * max(len(ids), 1) * fields, reasons)
 
 
-def about_detections(query: Query, now: datetime) -> About:
+def about_detections(query: ReportQuery, now: datetime) -> About:
     macs = query.body["filter"].get("mac_addresses") or ()
     windows = _windows(query, now)
     types = len(query.body.get("data_types") or ())
@@ -47,7 +47,7 @@ def about_stats(body: Body) -> About:
     return About(items, None, items * measurements, ["whole, not by segments: a statistic is of its whole span"])
 
 
-def _windows(query: Query, now: datetime) -> int | None:
+def _windows(query: ReportQuery, now: datetime) -> int | None:
     return math.ceil(query.seconds(now) / query.windows.seconds) if query.windows and query.windows.seconds else None
 
 

@@ -11,12 +11,13 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
+from ..auth import Caller
 from ..butlr import REPORTING_PATH, ButlrError, Reporting, UpstreamTimeout, decode_reporting
-from ..upstream import Answer, Call, Caller, Ledger, Upstream
+from ..upstream import Answer, Call, ReadLog, Upstream
 from .about import about_report
 from .labels import Label, Labels, epoch_of
-from .pieces import Piece, oldest
-from .query import KEY_OF_FILTER, Body, Query
+from .partial_answers import PartialAnswer, oldest
+from .query import KEY_OF_FILTER, Body, ReportQuery
 from .stream import RowStream
 
 # Parts that could not be halved any more and were still too much: so many end the halving of one ask, for an upstream
@@ -78,62 +79,78 @@ class ReportCalls:
         self._calibration_key = calibration_key
         self._sizes = sizes or Sizes()
 
-    async def whole(self, query: Query, asked: Body, caller: Caller, ledger: Ledger) -> Answer[Reporting]:
+    async def whole(self, query: ReportQuery, asked: Body, caller: Caller, read_log: ReadLog) -> Answer[Reporting]:
         """Return the answer to a body as a client wrote it (`asked`), merged from parts where the upstream needs them.
 
         Raises `ButlrError`: of the call, or of the first part that failed.
         """
-        return await self.borne(await self._once(query, caller, ledger, asked=asked), query, caller, ledger)
+        return await self.borne(await self._once(query, caller, read_log, asked=asked), query, caller, read_log)
 
-    def streamed(self, query: Query, caller: Caller, ledger: Ledger) -> RowStream:
+    def streamed(self, query: ReportQuery, caller: Caller, read_log: ReadLog) -> RowStream:
         """Ask a flat report, to take its rows as they come. What it ends with needs to be `borne`."""
-        return RowStream(self._upstream, self.call(query), caller, ledger)
+        return RowStream(self._upstream, self.call(query), caller, read_log)
 
-    async def borne(self, answer: Answer[Reporting], query: Query, caller: Caller, ledger: Ledger) -> Answer[Reporting]:
+    async def borne(
+        self, answer: Answer[Reporting], query: ReportQuery, caller: Caller, read_log: ReadLog
+    ) -> Answer[Reporting]:
         """Return the answer, or where the upstream did not bear the call, one put together from parts."""
         if not answer.value.is_empty_object or "paginate" in query.body:
             return answer
         halving = Halving(self._upstream)
         dimension, ids = query.widest(at_least=2)
         if dimension is not None and _separable(query, dimension):
-            return _put_together(await self._halved(query, dimension, ids, caller, ledger, halving))
+            return _put_together(await self._halved(query, dimension, ids, caller, read_log, halving))
         if not query.is_flat:
             return answer
-        return await self._shorter(query, caller, ledger, halving)
+        return await self._shorter(query, caller, read_log, halving)
 
     async def by_ids(
-        self, query: Query, dimension: str, ids: Sequence[str], caller: Caller, ledger: Ledger
-    ) -> list[Piece[Reporting]]:
+        self, query: ReportQuery, dimension: str, ids: Sequence[str], caller: Caller, read_log: ReadLog
+    ) -> list[PartialAnswer[Reporting]]:
         """Ask for all `ids` at once, or for as many at a time as were borne before; a part that failed says so."""
-        return await self._by_ids(query, dimension, ids, caller, ledger, Halving(self._upstream))
+        return await self._by_ids(query, dimension, ids, caller, read_log, Halving(self._upstream))
 
     async def _by_ids(
-        self, query: Query, dimension: str, ids: Sequence[str], caller: Caller, ledger: Ledger, halving: Halving
-    ) -> list[Piece[Reporting]]:
+        self,
+        query: ReportQuery,
+        dimension: str,
+        ids: Sequence[str],
+        caller: Caller,
+        read_log: ReadLog,
+        halving: Halving,
+    ) -> list[PartialAnswer[Reporting]]:
         size = self._sizes.get(self._size_key(query, dimension, caller), len(ids))
         chunks = [ids[at : at + size] for at in range(0, len(ids), size)]
         pieces = await asyncio.gather(
-            *(self._borne(query, dimension, chunk, caller, ledger, halving) for chunk in chunks)
+            *(self._borne(query, dimension, chunk, caller, read_log, halving) for chunk in chunks)
         )
         return [piece for some in pieces for piece in some]
 
     async def _borne(
-        self, query: Query, dimension: str, ids: Sequence[str], caller: Caller, ledger: Ledger, halving: Halving
-    ) -> list[Piece[Reporting]]:
+        self,
+        query: ReportQuery,
+        dimension: str,
+        ids: Sequence[str],
+        caller: Caller,
+        read_log: ReadLog,
+        halving: Halving,
+    ) -> list[PartialAnswer[Reporting]]:
         asked = query.with_ids(dimension, ids)
         try:
-            answer = await self._once(asked, caller, ledger)
+            answer = await self._once(asked, caller, read_log)
             if not answer.value.is_empty_object:
-                return [Piece(tuple(ids), answer)]
+                return [PartialAnswer(tuple(ids), answer)]
             if len(ids) > 1 and _separable(asked, dimension):
-                return await self._halved(query, dimension, ids, caller, ledger, halving)
+                return await self._halved(query, dimension, ids, caller, read_log, halving)
             if asked.is_flat:
-                answer = await self._shorter(asked, caller, ledger, halving)
-            return [Piece(tuple(ids), answer)]
+                answer = await self._shorter(asked, caller, read_log, halving)
+            return [PartialAnswer(tuple(ids), answer)]
         except ButlrError as error:
-            return [Piece(tuple(ids), None, error)]
+            return [PartialAnswer(tuple(ids), None, error)]
 
-    async def _shorter(self, query: Query, caller: Caller, ledger: Ledger, halving: Halving) -> Answer[Reporting]:
+    async def _shorter(
+        self, query: ReportQuery, caller: Caller, read_log: ReadLog, halving: Halving
+    ) -> Answer[Reporting]:
         """Ask a flat report that was too much by halves of its time. Raises `ButlrError` where it cannot be cut."""
         parts = halves(query)
         if parts is None:
@@ -143,43 +160,49 @@ class ReportCalls:
         for part in parts:
             if not halving.may_go_on():
                 raise _too_much(query)
-            answer = await self._once(part, caller, ledger)
+            answer = await self._once(part, caller, read_log)
             if answer.value.is_empty_object:
-                answer = await self._shorter(part, caller, ledger, halving)
+                answer = await self._shorter(part, caller, read_log, halving)
             answers.append(answer)
         rows = stitched(query, [answer.value.data or [] for answer in answers])
         return Answer(Reporting.from_data(rows), oldest([answer.entry for answer in answers]))
 
     async def _halved(
-        self, query: Query, dimension: str, ids: Sequence[str], caller: Caller, ledger: Ledger, halving: Halving
-    ) -> list[Piece[Reporting]]:
+        self,
+        query: ReportQuery,
+        dimension: str,
+        ids: Sequence[str],
+        caller: Caller,
+        read_log: ReadLog,
+        halving: Halving,
+    ) -> list[PartialAnswer[Reporting]]:
         """Take apart an ask that was answered with `{}`. The first half goes first: it teaches the size."""
-        if not query.is_flat and not await self._hides_points(query, dimension, ids, caller, ledger):
-            return [Piece(tuple(ids), await self._once(query.with_ids(dimension, ids), caller, ledger))]
+        if not query.is_flat and not await self._hides_points(query, dimension, ids, caller, read_log):
+            return [PartialAnswer(tuple(ids), await self._once(query.with_ids(dimension, ids), caller, read_log))]
         if not halving.may_go_on():
-            return [Piece(tuple(ids), None, _too_much(query))]
+            return [PartialAnswer(tuple(ids), None, _too_much(query))]
         middle = (len(ids) + 1) // 2
-        first = await self._borne(query, dimension, ids[:middle], caller, ledger, halving)
+        first = await self._borne(query, dimension, ids[:middle], caller, read_log, halving)
         if any(piece.answer for piece in first):
             borne = max(len(piece.ids) for piece in first if piece.answer)
             self._sizes.learn(self._size_key(query, dimension, caller), borne)
         elif not halving.may_go_on():
-            return [*first, Piece(tuple(ids[middle:]), None, _too_much(query))]
-        return [*first, *await self._by_ids(query, dimension, ids[middle:], caller, ledger, halving)]
+            return [*first, PartialAnswer(tuple(ids[middle:]), None, _too_much(query))]
+        return [*first, *await self._by_ids(query, dimension, ids[middle:], caller, read_log, halving)]
 
     async def _hides_points(
-        self, query: Query, dimension: str, ids: Sequence[str], caller: Caller, ledger: Ledger
+        self, query: ReportQuery, dimension: str, ids: Sequence[str], caller: Caller, read_log: ReadLog
     ) -> bool:
         """Whether a grouped `{}` is overload and not true emptiness, which the same ask ungrouped calls `[]`."""
-        answer = await self._once(query.with_ids(dimension, ids).with_body(group_by=None), caller, ledger)
+        answer = await self._once(query.with_ids(dimension, ids).with_body(group_by=None), caller, read_log)
         return bool(answer.value.is_empty_object or answer.value.data)
 
     async def _once(
-        self, query: Query, caller: Caller, ledger: Ledger, *, asked: Body | None = None
+        self, query: ReportQuery, caller: Caller, read_log: ReadLog, *, asked: Body | None = None
     ) -> Answer[Reporting]:
-        return await self._upstream.read(self.call(query, asked), caller, ledger)
+        return await self._upstream.read(self.call(query, asked), caller, read_log)
 
-    def call(self, query: Query, asked: Body | None = None) -> Call[Reporting]:
+    def call(self, query: ReportQuery, asked: Body | None = None) -> Call[Reporting]:
         """The call for a query; `asked` is the body as the client wrote it."""
         windows = query.windows
         return Call(
@@ -202,7 +225,7 @@ class ReportCalls:
             return body
         return {self._calibration_key if name == "calibration_points" else name: value for name, value in body.items()}
 
-    def _size_key(self, query: Query, dimension: str, caller: Caller) -> tuple[object, ...]:
+    def _size_key(self, query: ReportQuery, dimension: str, caller: Caller) -> tuple[object, ...]:
         seconds = query.seconds(self._upstream.now())
         measurements = tuple(sorted(query.body["filter"].get("measurements") or ()))
         every = (query.body.get("window") or {}).get("every")
@@ -217,7 +240,7 @@ def rows_of(value: Reporting) -> int | None:
     return len(value.items) if value.is_flat else len(value.leaves)
 
 
-def newest_of(value: Reporting, query: Query, labels: Labels) -> float | None:
+def newest_of(value: Reporting, query: ReportQuery, labels: Labels) -> float | None:
     """The end of the newest window in a flat answer, in epoch seconds; None where it has none."""
     if not value.is_flat or query.windows is None:
         return None
@@ -231,7 +254,7 @@ def newest_of(value: Reporting, query: Query, labels: Labels) -> float | None:
     return query.windows.after(datetime.fromtimestamp(newest, UTC)).timestamp()
 
 
-def halves(query: Query) -> tuple[Query, Query] | None:
+def halves(query: ReportQuery) -> tuple[ReportQuery, ReportQuery] | None:
     """The first and the last half of a report's windows; None where to cut it would change the answer.
 
     Windows that lie on the clock are cut at an edge, and only where each row is of one window by itself: an empty
@@ -249,7 +272,7 @@ def halves(query: Query) -> tuple[Query, Query] | None:
     return query.between(start, middle), query.between(middle, stop)
 
 
-def stitched(query: Query, parts: Sequence[list[Any]]) -> list[Any]:
+def stitched(query: ReportQuery, parts: Sequence[list[Any]]) -> list[Any]:
     """The rows of parts, in order of time, as the rows of the whole query: they say its span and not their part's."""
     span = {name: query.within[name] for name in ("start", "stop")}
     rows = [
@@ -279,12 +302,12 @@ def _is_interleaved(rows: list[Any]) -> bool:
     return changes >= len(set(series)) > 1
 
 
-def _separable(query: Query, dimension: str) -> bool:
+def _separable(query: ReportQuery, dimension: str) -> bool:
     """Whether parts by id put together are the whole: statistics over several ids are never merged."""
     return query.is_flat or KEY_OF_FILTER.get(dimension) in query.order
 
 
-def _too_much(query: Query) -> UpstreamTimeout:
+def _too_much(query: ReportQuery) -> UpstreamTimeout:
     return UpstreamTimeout(
         "Butlr answered with an empty object, as it does when a report takes it too long. "
         f"Ask for fewer assets, a shorter span or a wider window (asked: {', '.join(sorted(query.body['filter']))}).",
@@ -292,7 +315,7 @@ def _too_much(query: Query) -> UpstreamTimeout:
     )
 
 
-def _put_together(pieces: Sequence[Piece[Reporting]]) -> Answer[Reporting]:
+def _put_together(pieces: Sequence[PartialAnswer[Reporting]]) -> Answer[Reporting]:
     return pieces[0].unwrap() if len(pieces) == 1 else _merged([piece.unwrap() for piece in pieces])
 
 
@@ -318,7 +341,7 @@ def _merge_maps(into: dict[str, Any], part: dict[str, Any]) -> None:
             into[name] = value
 
 
-async def read_csv(upstream: Upstream, query: Query, caller: Caller, ledger: Ledger) -> Answer[bytes]:
+async def read_csv(upstream: Upstream, query: ReportQuery, caller: Caller, read_log: ReadLog) -> Answer[bytes]:
     """Return the answer to a body that asks for CSV, as it came: no source gives its columns."""
     return await upstream.read(
         Call(
@@ -332,5 +355,5 @@ async def read_csv(upstream: Upstream, query: Query, caller: Caller, ledger: Led
             empty=lambda text: not text.strip(),
         ),
         caller,
-        ledger,
+        read_log,
     )

@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Sequence
 
+from ..auth import Caller
 from ..butlr import ButlrError, Detections, decode_detections
-from ..upstream import Answer, Call, Caller, Ledger, Upstream
+from ..upstream import Answer, Call, ReadLog, Upstream
 from .about import about_detections
 from .cells import added, map_in
-from .pieces import Piece, oldest
-from .query import Query
+from .partial_answers import PartialAnswer, oldest
+from .query import ReportQuery
 
 MACS_A_CALL = 500
 
@@ -19,9 +20,9 @@ class DetectionsReader:
     def __init__(self, upstream: Upstream) -> None:
         self._upstream = upstream
 
-    async def whole(self, query: Query, caller: Caller, ledger: Ledger) -> Answer[Detections]:
+    async def whole(self, query: ReportQuery, caller: Caller, read_log: ReadLog) -> Answer[Detections]:
         """Return the answer to a body as a client wrote it. Raises `ButlrError`, of the first part that failed."""
-        pieces = await self._read(query, caller, ledger)
+        pieces = await self._read(query, caller, read_log)
         if len(pieces) == 1:
             return pieces[0].unwrap()
         answers = [piece.unwrap() for piece in pieces]
@@ -34,26 +35,26 @@ class DetectionsReader:
         return Answer(Detections.from_data(merged), oldest([answer.entry for answer in answers]))
 
     async def by_macs(
-        self, query: Query, macs: Sequence[str], caller: Caller, ledger: Ledger
-    ) -> list[Piece[Detections]]:
+        self, query: ReportQuery, macs: Sequence[str], caller: Caller, read_log: ReadLog
+    ) -> list[PartialAnswer[Detections]]:
         """Ask for all sensors, `MACS_A_CALL` at a time; a part that failed says so by itself."""
-        return await self._read(_with_macs(query, macs), caller, ledger)
+        return await self._read(_with_macs(query, macs), caller, read_log)
 
-    async def _read(self, query: Query, caller: Caller, ledger: Ledger) -> list[Piece[Detections]]:
+    async def _read(self, query: ReportQuery, caller: Caller, read_log: ReadLog) -> list[PartialAnswer[Detections]]:
         macs = query.body["filter"].get("mac_addresses") or ()
 
-        async def part(asked: Query, some: Sequence[str]) -> Piece[Detections]:
+        async def part(asked: ReportQuery, some: Sequence[str]) -> PartialAnswer[Detections]:
             try:
-                return Piece(tuple(some), await self._upstream.read(self._call(asked), caller, ledger))
+                return PartialAnswer(tuple(some), await self._upstream.read(self._call(asked), caller, read_log))
             except ButlrError as error:
-                return Piece(tuple(some), None, error)
+                return PartialAnswer(tuple(some), None, error)
 
         if len(macs) <= MACS_A_CALL:
             return [await part(query, macs or ("",))]
         chunks = (macs[at : at + MACS_A_CALL] for at in range(0, len(macs), MACS_A_CALL))
         return await asyncio.gather(*(part(_with_macs(query, chunk), chunk) for chunk in chunks))
 
-    def _call(self, query: Query) -> Call[Detections]:
+    def _call(self, query: ReportQuery) -> Call[Detections]:
         return Call(
             name="detections",
             send=self._upstream.butlr.detections,
@@ -67,5 +68,5 @@ class DetectionsReader:
         )
 
 
-def _with_macs(query: Query, macs: Sequence[str]) -> Query:
+def _with_macs(query: ReportQuery, macs: Sequence[str]) -> ReportQuery:
     return query.with_body(filter={**query.body["filter"], "mac_addresses": list(macs)})

@@ -8,22 +8,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from ..auth import Caller
 from ..butlr import ButlrError, Reporting, Row, Unauthenticated, UpstreamUnavailable
 from ..cache import Entry, SingleFlight
-from ..upstream import UPSTREAM_FAILED, Answer, Caller, Ledger, Upstream, asked_part, explaining
+from ..upstream import UPSTREAM_FAILED, Answer, ReadLog, Upstream, asked_part, explaining
 from ..upstream.reader import awaited
 from .calls import ReportCalls
 from .columns import Builder, Column, Unplaceable, laid_over, order_of
 from .labels import Label, Labels
-from .pieces import Piece, oldest
+from .partial_answers import PartialAnswer, oldest
 from .plan import Rectangle, rectangles
-from .query import Query
+from .query import ReportQuery
 from .segments import (
     MOST_CELLS,
     Known,
-    Run,
     Segment,
-    Shape,
+    SegmentedQuery,
+    WindowRun,
     decode,
     entry_of,
     fresh_part,
@@ -43,7 +44,7 @@ MOST_SEGMENTS = 8192
 class Slice:
     """The rows of one asset in the span of a query, as columns, oldest first, in order of measurement and field."""
 
-    query: Query
+    query: ReportQuery
     label: Label
     columns: list[Column]
     entry: Entry
@@ -69,27 +70,29 @@ class SeriesReader:
         await self._flights.aclose()
 
     async def read(
-        self, query: Query, dimension: str | None, ids: Sequence[str], caller: Caller, ledger: Ledger
+        self, query: ReportQuery, dimension: str | None, ids: Sequence[str], caller: Caller, read_log: ReadLog
     ) -> Slices | None:
         """Return the slice of each asset, or the error of its call; None where the report is not read by segments.
 
         `dimension` is the filter that names the assets; None: all that match the query are one, whose id is empty.
         """
         try:
-            return await self._read(query, dimension, ids, caller, ledger)
+            return await self._read(query, dimension, ids, caller, read_log)
         except Relabelled:
             # The calls that taught it are in the cache.
-            return await self._read(query, dimension, ids, caller, ledger)
+            return await self._read(query, dimension, ids, caller, read_log)
 
     async def _read(
-        self, query: Query, dimension: str | None, ids: Sequence[str], caller: Caller, ledger: Ledger
+        self, query: ReportQuery, dimension: str | None, ids: Sequence[str], caller: Caller, read_log: ReadLog
     ) -> Slices | None:
         shape = shape_of(query, dimension, self._labels.current)
         if shape is None or shape.dimension != dimension or not _is_bounded(shape, ids):
             return None
 
-        async def load() -> tuple[Slices | None, Ledger]:
-            own = Ledger(fresh=ledger.fresh, deadline=ledger.deadline, began=ledger.began, on_call=ledger.on_call)
+        async def load() -> tuple[Slices | None, ReadLog]:
+            own = ReadLog(
+                fresh=read_log.fresh, deadline=read_log.deadline, began=read_log.began, on_call=read_log.on_call
+            )
             return await _Load(self, shape, list(ids), caller, own).run(), own
 
         if (explain := explaining()) and explain.is_plan:
@@ -97,14 +100,14 @@ class SeriesReader:
             return (await load())[0]
         # Once, however many ask the same at the same time.
         asked = hashlib.sha256(f"{query.span_header} {ids}".encode()).hexdigest()
-        async with awaited(ledger):
+        async with awaited(read_log):
             slices, notes = await self._flights.run(
-                f"{caller.flight} {shape.name.hex()} {asked}", load, since=ledger.since
+                f"{caller.flight} {shape.name.hex()} {asked}", load, since=read_log.since
             )
-        ledger.add(notes)
+        read_log.add(notes)
         return slices
 
-    async def has_some(self, query: Query, dimension: str | None, ids: Sequence[str], caller: Caller) -> bool:
+    async def has_some(self, query: ReportQuery, dimension: str | None, ids: Sequence[str], caller: Caller) -> bool:
         """Whether the store knows anything of what is asked: else one call for the whole is the way to it."""
         shape = shape_of(query, dimension, self._labels.current)
         if shape is None or shape.dimension != dimension or not _is_bounded(shape, ids):
@@ -114,7 +117,7 @@ class SeriesReader:
         return any(entry is not None for entry in await self._upstream.kept_many(keys, caller))
 
     def keep_later(
-        self, query: Query, dimension: str | None, ids: Sequence[str], answer: Answer[Reporting], caller: Caller
+        self, query: ReportQuery, dimension: str | None, ids: Sequence[str], answer: Answer[Reporting], caller: Caller
     ) -> None:
         """Keep the rows of an answer by segments once nobody waits for them any more."""
 
@@ -125,7 +128,7 @@ class SeriesReader:
                 if shape is None or shape.dimension != dimension or not _is_bounded(shape, ids):
                     return
                 try:
-                    await _Load(self, shape, list(ids), caller, Ledger()).keep_whole(answer)
+                    await _Load(self, shape, list(ids), caller, ReadLog()).keep_whole(answer)
                 except Relabelled:
                     continue
                 except (Unplaceable, ButlrError, ValueError):
@@ -157,14 +160,16 @@ class Relabelled(Unplaceable):
 class _Load:
     """One question being answered."""
 
-    def __init__(self, reader: SeriesReader, shape: Shape, ids: list[str], caller: Caller, ledger: Ledger) -> None:
+    def __init__(
+        self, reader: SeriesReader, shape: SegmentedQuery, ids: list[str], caller: Caller, read_log: ReadLog
+    ) -> None:
         self._upstream = reader.upstream
         self._calls = reader.calls
         self._labels = reader.labels
         self._shape = shape
         self._ids = ids
         self._caller = caller
-        self._ledger = ledger
+        self._read_log = read_log
         self._rules = reader.upstream.rules
         self._start, self._stop = shape.span
         # By asset and number of a segment.
@@ -172,7 +177,7 @@ class _Load:
         self._changed: dict[tuple[str, int], Segment] = {}
         # Of a window that the span ends within: kept by nobody.
         self._tails: dict[str, tuple[list[Column], Entry]] = {}
-        self._entries: dict[tuple[tuple[Run, ...], int], Entry] = {}
+        self._entries: dict[tuple[tuple[WindowRun, ...], int], Entry] = {}
 
     async def run(self) -> Slices | None:
         """None where an answer's rows do not say whose or when they are."""
@@ -216,12 +221,12 @@ class _Load:
                 self._segments[place] = segment
 
     def _missing(self, now: float) -> dict[str, list[tuple[int, int]]]:
-        if self._ledger.fresh:
+        if self._read_log.fresh:
             # Nothing of the store is young enough; what comes is laid over it all the same.
             return {id_: [(self._start, self._stop)] for id_ in self._ids}
         numbers = self._shape.segments(self._start, self._stop)
         # Assets that are read together have the same runs.
-        known: dict[tuple[tuple[Run, ...], ...], list[tuple[int, int]]] = {}
+        known: dict[tuple[tuple[WindowRun, ...], ...], list[tuple[int, int]]] = {}
         missing: dict[str, list[tuple[int, int]]] = {}
         for id_ in self._ids:
             runs = tuple(segment.runs if (segment := self._segments.get((id_, n))) else () for n in numbers)
@@ -233,19 +238,19 @@ class _Load:
                 missing[id_] = lacks
         return missing
 
-    async def _ask(self, one: Rectangle) -> list[Piece[Reporting]]:
+    async def _ask(self, one: Rectangle) -> list[PartialAnswer[Reporting]]:
         shape = self._shape
         part = shape.query
         if (one.start, one.stop) != (self._start, self._stop):
             stop = shape.tail if one.stop == self._stop else None
             part = part.between(_moment(one.start), stop or _moment(one.stop))
         if shape.dimension is not None:
-            return await self._calls.by_ids(part, shape.dimension, one.ids, self._caller, self._ledger)
+            return await self._calls.by_ids(part, shape.dimension, one.ids, self._caller, self._read_log)
         try:
-            answer = await self._calls.whole(part, part.body, self._caller, self._ledger)
+            answer = await self._calls.whole(part, part.body, self._caller, self._read_log)
         except ButlrError as error:
-            return [Piece(one.ids, None, error)]
-        return [Piece(one.ids, answer)]
+            return [PartialAnswer(one.ids, None, error)]
+        return [PartialAnswer(one.ids, answer)]
 
     async def keep_whole(self, answer: Answer[Reporting]) -> None:
         """Keep the answer to the whole question. Raises `Unplaceable`."""
@@ -306,7 +311,7 @@ class _Load:
         for done, id_ in enumerate(ids):
             for number in shape.segments(*span):
                 first, last = shape.span_of(number)
-                run = Run(max(span[0], first), min(span[1], last), entry.as_of, newest)
+                run = WindowRun(max(span[0], first), min(span[1], last), entry.as_of, newest)
                 if run.start >= run.stop:
                     continue
                 place = (id_, number)
@@ -337,10 +342,10 @@ class _Load:
             tail, of_tail = self._tails[id_]
             columns = laid_over(columns, tail, 2**63 - 2, 2**63 - 1)
             entry = oldest([entry, of_tail])
-        self._ledger.read(entry, stale=stale)
+        self._read_log.read(entry, stale=stale)
         return Slice(shape.query, shape.label, columns, entry)
 
-    def _entry(self, runs: Sequence[Run], stop: int) -> Entry:
+    def _entry(self, runs: Sequence[WindowRun], stop: int) -> Entry:
         """The age of a slice: the oldest run's, fresh for as long as the shortest is, settled as far as all are."""
         rules, window = self._rules, float(self._shape.windows.seconds)
         parts = [
@@ -399,7 +404,7 @@ def _moment(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def _is_bounded(shape: Shape, ids: Sequence[str]) -> bool:
+def _is_bounded(shape: SegmentedQuery, ids: Sequence[str]) -> bool:
     start, stop = shape.span
     cells = (stop - start) // shape.windows.seconds * max(len(ids), 1)
     return cells <= MOST_CELLS and len(shape.segments(start, stop)) * len(ids) <= MOST_SEGMENTS

@@ -4,18 +4,19 @@ import asyncio
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+from ..auth import Caller
 from ..butlr import Detections
-from ..upstream import Answer, Caller, Ledger
+from ..upstream import Answer, ReadLog
 from .cells import added, map_in
 from .detections import MACS_A_CALL, DetectionsReader
-from .pieces import oldest
-from .query import Query
+from .partial_answers import oldest
+from .query import ReportQuery
 
 MOST = timedelta(days=7)
 
 
 async def read_heatmap_v2(
-    reader: DetectionsReader, query: Query, now: datetime, caller: Caller, ledger: Ledger
+    reader: DetectionsReader, query: ReportQuery, now: datetime, caller: Caller, read_log: ReadLog
 ) -> Answer[Detections]:
     """Return the answer to a body whose `data_types` is heatmap_v2 alone. Raises `ButlrError`.
 
@@ -24,10 +25,10 @@ async def read_heatmap_v2(
     """
     parts = _parts(query, now)
     if len(parts) <= 1 and len(query.body["filter"].get("mac_addresses") or ()) <= MACS_A_CALL:
-        answer = await reader.whole(query, caller, ledger)
+        answer = await reader.whole(query, caller, read_log)
         return Answer(_of_map(map_in(answer.value)), answer.entry)
     query, normalize = _not_normalized(query)
-    answers = await asyncio.gather(*(reader.whole(part, caller, ledger) for part in _parts(query, now)))
+    answers = await asyncio.gather(*(reader.whole(part, caller, read_log) for part in _parts(query, now)))
     total = added([map_in(answer.value) for answer in answers], normalize=normalize)
     return Answer(_of_map(total), oldest([answer.entry for answer in answers]))
 
@@ -36,7 +37,7 @@ def _of_map(heatmap: object) -> Detections:
     return Detections.from_entries({}, {"heatmap_v2": heatmap})
 
 
-def _not_normalized(query: Query) -> tuple[Query, bool]:
+def _not_normalized(query: ReportQuery) -> tuple[ReportQuery, bool]:
     window = query.body.get("window") or {}
     options = dict(window.get("heatmap_v2_options") or {})
     if not options.pop("normalize", False):
@@ -44,7 +45,7 @@ def _not_normalized(query: Query) -> tuple[Query, bool]:
     return query.with_body(window={**window, "heatmap_v2_options": options}), True
 
 
-def _parts(query: Query, now: datetime) -> list[Query]:
+def _parts(query: ReportQuery, now: datetime) -> list[ReportQuery]:
     if query.start is None:
         return [query]
     stop = query.stop or now

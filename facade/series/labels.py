@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from ..butlr import Windows, from_epoch, parse_rfc3339
-from .query import Query
+from .query import ReportQuery
 
 
 class Label(StrEnum):
@@ -32,7 +32,7 @@ class Labels:
     def is_known(self) -> bool:
         return (self._fixed or self._learnt) is not None
 
-    def learn(self, query: Query, times: Iterable[str | int]) -> Label:
+    def learn(self, query: ReportQuery, times: Iterable[str | int]) -> Label:
         """Learn from the times of an answer's rows, and return the label that they have.
 
         A row at the span's start proves `start`, one at its stop proves `stop`: the window that is labelled so would
@@ -60,7 +60,7 @@ def epoch_of(time: str | int) -> float | None:
     return None if moment is None else moment.timestamp()
 
 
-def window_of(label_at: datetime, label: Label, windows: Windows, query: Query) -> tuple[datetime, datetime]:
+def window_of(label_at: datetime, label: Label, windows: Windows, query: ReportQuery) -> tuple[datetime, datetime]:
     """Start and stop of the window that a row labelled `label_at` covers.
 
     A backend that cuts its first and last window to the span says no more than that: so do these.

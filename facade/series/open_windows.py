@@ -13,8 +13,8 @@ from ..cache import Rules
 from .columns import LABELS, ORDER, Column, joined, order_of
 from .fetch import Slice
 from .labels import Label
-from .pieces import oldest
-from .query import Query
+from .partial_answers import oldest
+from .query import ReportQuery
 from .segments import why_whole
 
 _MINUTE = 60
@@ -34,7 +34,7 @@ _TOLD_BY = tuple(LABELS.index(name) for name in (*ORDER, "mac_address"))
 Key = tuple[str | bool | None, ...]
 
 
-def minutes_of(query: Query, now: datetime, rules: Rules) -> Query | None:
+def minutes_of(query: ReportQuery, now: datetime, rules: Rules) -> ReportQuery | None:
     """The same report by the minute, of the windows that are open or may not have landed.
 
     None where there are no such windows in its span, and where minutes do not say what a window's value is.

@@ -16,7 +16,7 @@ from ..butlr import Reporting, Row, format_rfc3339
 from ..cache import Entry
 from .columns import LABELS, ORDER, Column, texts_of
 from .labels import Label, epoch_of, window_of
-from .query import Query
+from .query import ReportQuery
 
 WINDOW_FIELDS = frozenset({"window_start", "window_stop"})
 _series_of = attrgetter(*ORDER)
@@ -25,7 +25,7 @@ _series_of = attrgetter(*ORDER)
 class WindowTimes:
     """What rows' times say of their windows: start and stop as text, by the time of a row."""
 
-    def __init__(self, query: Query, label: Label) -> None:
+    def __init__(self, query: ReportQuery, label: Label) -> None:
         self._query = query
         self._label = label
         self._known: dict[str | int | None, tuple[str | None, str | None]] = {None: (None, None)}
@@ -51,7 +51,7 @@ class WindowTimes:
 class Points:
     """One report: a whole answer of the upstream, or columns. `entry` says how old and how fresh it is."""
 
-    query: Query
+    query: ReportQuery
     label: Label
     entry: Entry
     reporting: Reporting | None = None

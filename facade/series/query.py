@@ -42,7 +42,7 @@ _MINUTES = Windows(Duration(seconds=60))
 
 
 @dataclass(frozen=True)
-class Query:
+class ReportQuery:
     """A body of the reporting, detections or stats call, its times as they go up.
 
     `start` and `stop` are None where the body has none or where they name no offset: such a span is never cut.
@@ -107,19 +107,19 @@ class Query:
         bounds = self.bounds
         return max(((bounds[1] or now) - bounds[0]).total_seconds(), 0.0) if bounds else 0.0
 
-    def with_ids(self, dimension: str, ids: Sequence[str]) -> Query:
+    def with_ids(self, dimension: str, ids: Sequence[str]) -> ReportQuery:
         """The same of these ids."""
         return replace(self, body={**self.body, "filter": {**self.body["filter"], dimension: {"eq": list(ids)}}})
 
-    def with_body(self, **changes: Any) -> Query:
+    def with_body(self, **changes: Any) -> ReportQuery:
         """The same with these members of the body; None takes one out."""
         body = {name: value for name, value in {**self.body, **changes}.items() if value is not None}
         return replace(self, body=body)
 
-    def between(self, start: datetime, stop: datetime) -> Query:
+    def between(self, start: datetime, stop: datetime) -> ReportQuery:
         """The same of another span."""
         span = {"start": format_rfc3339(start), "stop": format_rfc3339(stop)}
-        return Query({**self.body, "filter": {**self.body["filter"], **span}}, start, stop, self.is_resolved)
+        return ReportQuery({**self.body, "filter": {**self.body["filter"], **span}}, start, stop, self.is_resolved)
 
     def widest(self, *, at_least: int) -> tuple[str | None, list[str]]:
         """The longest list of ids that a report is asked by, of those that rows can be told apart by."""
@@ -144,7 +144,7 @@ def windows_of(body: Body) -> Windows | None:
     return Windows.of(every, timezone if isinstance(timezone, str) else None)
 
 
-def resolve_report(body: Body, now: datetime) -> Query:
+def resolve_report(body: Body, now: datetime) -> ReportQuery:
     """Return a reporting body with both ends of its span absolute, as Butlr takes them since August 2026.
 
     An end that is relative to now, `now`, or absent is moved to an edge of the window in its time zone, the start down
@@ -154,12 +154,12 @@ def resolve_report(body: Body, now: datetime) -> Query:
     return _resolved(body, now, adds_stop=True)
 
 
-def resolve_span(body: Body, now: datetime) -> Query:
+def resolve_span(body: Body, now: datetime) -> ReportQuery:
     """Return a detections or stats body with its times absolute: neither call is known to take others."""
     return _resolved(body, now, adds_stop=False)
 
 
-def _resolved(body: Body, now: datetime, *, adds_stop: bool) -> Query:
+def _resolved(body: Body, now: datetime, *, adds_stop: bool) -> ReportQuery:
     inner = body.get("filter")
     within = inner if isinstance(inner, dict) else body
     grid = _Grid(windows_of(body) or _MINUTES, _offset_of(body))
@@ -187,10 +187,10 @@ def _resolved(body: Body, now: datetime, *, adds_stop: bool) -> Query:
         # Not even a start: the upstream says what is missing, or wrong with it.
         changed.pop("stop", None)
     if not changed:
-        return Query(body, start, None if absent and not adds_stop else stop, until=until)
+        return ReportQuery(body, start, None if absent and not adds_stop else stop, until=until)
     if within is body:
-        return Query({**body, **changed}, start, stop, is_resolved=True, moves=stop_moves, until=until)
-    return Query(
+        return ReportQuery({**body, **changed}, start, stop, is_resolved=True, moves=stop_moves, until=until)
+    return ReportQuery(
         {**body, "filter": {**within, **changed}}, start, stop, is_resolved=True, moves=stop_moves, until=until
     )
 

@@ -23,7 +23,7 @@ from ..cache import Entry, Rules, canonical, key
 from .columns import LABELS, Column, Labelled, joined, laid_over
 from .labels import Label
 from .plan import Stretch
-from .query import KEY_OF_FILTER, Query
+from .query import KEY_OF_FILTER, ReportQuery
 
 # Of one segment.
 WINDOWS = 512
@@ -39,7 +39,7 @@ _PLAIN_OPTIONS = {"format": "json", "timestamp": "RFC3339", "includeCalibrationP
 _FILTERS = frozenset({"start", "stop", "measurements", "value", "time_constraints", "tags", *KEY_OF_FILTER})
 
 
-class Run(NamedTuple):
+class WindowRun(NamedTuple):
     """Windows from one edge up to another, read at one time. Times are epoch seconds.
 
     `newest` is the end of the newest window in the answer that they came with.
@@ -54,7 +54,7 @@ class Run(NamedTuple):
 class Segment(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What is known of one asset in one stretch of time."""
 
-    runs: tuple[Run, ...]
+    runs: tuple[WindowRun, ...]
     series: tuple[tuple[Labelled, bytes, bytes, bool], ...]
 
     def columns(self) -> list[Column]:
@@ -67,7 +67,7 @@ class Segment(msgspec.Struct, array_like=True, frozen=True, gc=False):
         return found
 
     @classmethod
-    def of(cls, runs: Iterable[Run], columns: Iterable[Column]) -> Segment:
+    def of(cls, runs: Iterable[WindowRun], columns: Iterable[Column]) -> Segment:
         return cls(
             tuple(runs),
             tuple((one.labels, one.times.tobytes(), one.values.tobytes(), one.echoes) for one in columns),
@@ -91,10 +91,10 @@ def decode(body: bytes) -> Segment | None:
 
 
 @dataclass(frozen=True)
-class Shape:
+class SegmentedQuery:
     """A question that can be read by segments: its windows, and all of it but the assets and the span."""
 
-    query: Query
+    query: ReportQuery
     windows: Windows
     dimension: str | None
     """The filter that names the assets; None: all that match are one, whose id is empty."""
@@ -161,12 +161,12 @@ class Shape:
         return start * 1000 + shift, stop * 1000 + shift
 
 
-def why_whole(query: Query) -> str | None:
+def why_whole(query: ReportQuery) -> str | None:
     """Why a report cannot be read by segments; None where it can."""
     return next(chain(_of_span(query), _of_window(query), _of_body(query)), None)
 
 
-def _of_span(query: Query) -> Iterator[str]:
+def _of_span(query: ReportQuery) -> Iterator[str]:
     windows, start, stop = query.windows, query.start, query.stop
     if not query.is_flat:
         yield "grouped: how an answer nests depends on all of it"
@@ -182,7 +182,7 @@ def _of_span(query: Query) -> Iterator[str]:
         yield "the span holds no whole window"
 
 
-def _of_window(query: Query) -> Iterator[str]:
+def _of_window(query: ReportQuery) -> Iterator[str]:
     window = query.body.get("window") or {}
     if window.get("create_empty"):
         yield "`create_empty` depends on the whole span"
@@ -193,7 +193,7 @@ def _of_window(query: Query) -> Iterator[str]:
         yield f"`{function}` is no function whose windows are known to stand alone"
 
 
-def _of_body(query: Query) -> Iterator[str]:
+def _of_body(query: ReportQuery) -> Iterator[str]:
     body, filter_, options = query.body, query.body["filter"], query.body.get("options")
     for name in sorted(body.keys() - {"filter", "window", "options", "group_by"}):
         yield f"`{name}` depends on the whole answer"
@@ -210,7 +210,7 @@ def _of_body(query: Query) -> Iterator[str]:
         yield "`options` change how rows are written"
 
 
-def shape_of(query: Query, dimension: str | None, label: Label) -> Shape | None:
+def shape_of(query: ReportQuery, dimension: str | None, label: Label) -> SegmentedQuery | None:
     """How a report is read by segments; None where `why_whole` says why not."""
     if why_whole(query) is not None or query.windows is None:
         return None
@@ -219,7 +219,7 @@ def shape_of(query: Query, dimension: str | None, label: Label) -> Shape | None:
         if not all(name.startswith("zone_") for name in measurements):
             # The one zone that a sensor's row names does not say all the zones it stands in.
             dimension = None
-    return Shape(query, query.windows, dimension, label)
+    return SegmentedQuery(query, query.windows, dimension, label)
 
 
 def without(stretch: Stretch, known: Iterable[Stretch]) -> list[Stretch]:
@@ -235,14 +235,14 @@ def without(stretch: Stretch, known: Iterable[Stretch]) -> list[Stretch]:
     return left
 
 
-def fresh_part(run: Run, shape: Shape, rules: Rules, now: float) -> Stretch | None:
+def fresh_part(run: WindowRun, shape: SegmentedQuery, rules: Rules, now: float) -> Stretch | None:
     """The windows at the start of a run that are fresh: the older a window, the longer it is kept."""
     up_to = rules.fresh_up_to(shape.windows.seconds, run.as_of, run.newest, now)
     stop = run.stop if run.stop <= up_to else shape.edge(max(up_to, run.start))
     return (run.start, stop) if stop > run.start else None
 
 
-def runs_over(old: Sequence[Run], new: Run) -> list[Run]:
+def runs_over(old: Sequence[WindowRun], new: WindowRun) -> list[WindowRun]:
     """The runs with a newer one laid over them."""
     kept = [
         run._replace(start=start, stop=stop)
@@ -253,9 +253,9 @@ def runs_over(old: Sequence[Run], new: Run) -> list[Run]:
     return sorted([*kept, new])
 
 
-def settled_together(runs: Sequence[Run], shape: Shape, rules: Rules) -> list[Run]:
+def settled_together(runs: Sequence[WindowRun], shape: SegmentedQuery, rules: Rules) -> list[WindowRun]:
     """Neighbours that were settled when they were read, as one run as old as the older."""
-    found: list[Run] = []
+    found: list[WindowRun] = []
     for run in runs:
         before = found[-1] if found else None
         window = shape.windows.seconds
@@ -266,7 +266,7 @@ def settled_together(runs: Sequence[Run], shape: Shape, rules: Rules) -> list[Ru
         ):
             as_of, newest = min(before.as_of, run.as_of), max(before.newest, run.newest)
             if rules.settled_at(run.stop, window, newest) <= as_of:
-                found[-1] = Run(before.start, run.stop, as_of, newest)
+                found[-1] = WindowRun(before.start, run.stop, as_of, newest)
                 continue
         found.append(run)
     return found
@@ -276,7 +276,7 @@ def settled_together(runs: Sequence[Run], shape: Shape, rules: Rules) -> list[Ru
 class Known:
     """What the store has of one asset, over all segments that a question touches."""
 
-    runs: tuple[Run, ...]
+    runs: tuple[WindowRun, ...]
     segments: Mapping[int, Segment]
 
     def columns(self, after: int, until: int) -> list[Column]:
@@ -290,7 +290,9 @@ class Known:
         return [joined(some) for some in parts.values()]
 
 
-def merged(old: Segment | None, run: Run, columns: Sequence[Column], shape: Shape, rules: Rules) -> Segment:
+def merged(
+    old: Segment | None, run: WindowRun, columns: Sequence[Column], shape: SegmentedQuery, rules: Rules
+) -> Segment:
     """A segment with a newer run, and its rows, laid over what was known."""
     after, until = shape.rows_between(run.start, run.stop)
     new = [part for column in columns if (part := column.between(after, until)) is not None]
@@ -298,7 +300,7 @@ def merged(old: Segment | None, run: Run, columns: Sequence[Column], shape: Shap
     return Segment.of(runs, laid_over(old.columns() if old else (), new, after, until))
 
 
-def entry_of(segment: Segment, shape: Shape, rules: Rules) -> Entry:
+def entry_of(segment: Segment, shape: SegmentedQuery, rules: Rules) -> Entry:
     """What the store keeps of a segment.
 
     It counts as fresh for as long as its newest run does: then another replica may have put a newer one into the shared

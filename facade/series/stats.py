@@ -1,14 +1,15 @@
 """Stats calls."""
 
+from ..auth import Caller
 from ..butlr import decode_stats
-from ..upstream import Answer, Call, Caller, Ledger, Upstream
+from ..upstream import Answer, Call, ReadLog, Upstream
 from .about import about_stats
-from .query import Query
+from .query import ReportQuery
 
 Stats = dict[str, dict[str, float | None]]
 
 
-async def read_stats(upstream: Upstream, query: Query, caller: Caller, ledger: Ledger) -> Answer[Stats]:
+async def read_stats(upstream: Upstream, query: ReportQuery, caller: Caller, read_log: ReadLog) -> Answer[Stats]:
     """Return statistics by item and measurement. Raises `ButlrError`."""
     return await upstream.read(
         Call(
@@ -22,5 +23,5 @@ async def read_stats(upstream: Upstream, query: Query, caller: Caller, ledger: L
             rows=len,
         ),
         caller,
-        ledger,
+        read_log,
     )

@@ -11,8 +11,9 @@ import dataclasses
 from collections.abc import AsyncIterator
 from itertools import islice
 
+from ..auth import Caller
 from ..butlr import REPORTING_PATH, ButlrError, Reply, Reporting, Row, UpstreamTimeout, split_rows
-from ..upstream import Answer, Call, Caller, Ledger, Upstream
+from ..upstream import Answer, Call, ReadLog, Upstream
 
 # Bytes heard and not yet taken.
 MOST_WAITING = 32 * 1024**2
@@ -26,7 +27,7 @@ class RowStream:
         upstream: Upstream,
         call: Call[Reporting],
         caller: Caller,
-        ledger: Ledger,
+        read_log: ReadLog,
         *,
         most_waiting: int = MOST_WAITING,
     ) -> None:
@@ -44,7 +45,7 @@ class RowStream:
         self._taken = False
         self._news = asyncio.Event()
         heard = dataclasses.replace(call, send=self._send, path=REPORTING_PATH)
-        self._read = asyncio.create_task(upstream.read(heard, caller, ledger))
+        self._read = asyncio.create_task(upstream.read(heard, caller, read_log))
         self._read.add_done_callback(lambda _: self._news.set())
 
     async def comes_in_rows(self) -> bool:

@@ -1,9 +1,8 @@
 """The one way to read the upstream: cache, single flight and token handling laid over the client."""
 
-from .callers import Caller, Passthrough, Service, Verified, tenant_scopes
-from .exchange import Exchange
+from .dispatch import Dispatcher
 from .explain import About, Explain, Mode, NotAsked, asked_part, explained, explaining, part_of
-from .ledger import Ledger
+from .read_log import ReadLog
 from .reader import UPSTREAM_FAILED, Answer, Call, Upstream
 
 __all__ = [
@@ -11,19 +10,14 @@ __all__ = [
     "About",
     "Answer",
     "Call",
-    "Caller",
-    "Exchange",
+    "Dispatcher",
     "Explain",
-    "Ledger",
     "Mode",
     "NotAsked",
-    "Passthrough",
-    "Service",
+    "ReadLog",
     "Upstream",
-    "Verified",
     "asked_part",
     "explained",
     "explaining",
     "part_of",
-    "tenant_scopes",
 ]

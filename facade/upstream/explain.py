@@ -43,7 +43,7 @@ class About(NamedTuple):
 
 
 @dataclass(slots=True)
-class Part:
+class PlanPart:
     """What was asked for together: a batch of a loader, or the assets."""
 
     what: str
@@ -84,7 +84,7 @@ class AskedCall:
     endpoint: str
     body: Any
     about: About
-    part: Part | None
+    part: PlanPart | None
     began: float
     ended: float | None = None
     busy: float = 0.0
@@ -135,7 +135,7 @@ class Explain:
         self.mode = mode
         self.began = time.monotonic() if began is None else began
         self.calls: list[AskedCall] = []
-        self.parts: list[Part] = []
+        self.parts: list[PlanPart] = []
         self.needs: str | None = None
 
     @property
@@ -184,7 +184,7 @@ class Explain:
 
 
 _explain: ContextVar[Explain | None] = ContextVar("explain", default=None)
-_part: ContextVar[Part | None] = ContextVar("explained_part", default=None)
+_part: ContextVar[PlanPart | None] = ContextVar("explained_part", default=None)
 _call: ContextVar[AskedCall | None] = ContextVar("explained_call", default=None)
 
 
@@ -198,7 +198,7 @@ def asked_call() -> AskedCall | None:
     return _call.get()
 
 
-def asked_part() -> Part | None:
+def asked_part() -> PlanPart | None:
     return _part.get()
 
 
@@ -213,13 +213,13 @@ def explained(explain: Explain) -> Iterator[None]:
 
 
 @contextmanager
-def part_of(what: str, assets: int, reasons: Callable[[], Sequence[str]] = tuple) -> Iterator[Part | None]:
+def part_of(what: str, assets: int, reasons: Callable[[], Sequence[str]] = tuple) -> Iterator[PlanPart | None]:
     """What is asked inside is asked together. Without an operation that is explained, nothing."""
     explain = _explain.get()
     if explain is None:
         yield None
         return
-    part = Part(what, assets, [reason for reason in reasons() if reason])
+    part = PlanPart(what, assets, [reason for reason in reasons() if reason])
     explain.parts.append(part)
     token = _part.set(part)
     try:

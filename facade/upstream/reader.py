@@ -12,6 +12,8 @@ from typing import Any, Generic, TypeVar
 
 import structlog
 
+from ..auth.callers import Caller, Service
+from ..auth.token_proofs import Proofs, remember
 from ..butlr import (
     DETECTIONS_PATH,
     NATIVE_PATH,
@@ -41,11 +43,9 @@ from ..cache import (
     lifetime,
     scope_prefix,
 )
-from .callers import Caller, Service
-from .exchange import Exchange, Send
+from .dispatch import Dispatcher, Send
 from .explain import About, asked_call, explaining, under_way
-from .ledger import Ledger
-from .proofs import Proofs, remember
+from .read_log import ReadLog
 
 log = structlog.get_logger(__name__)
 
@@ -97,7 +97,7 @@ class Upstream:
         butlr: Butlr,
         store: Store,
         *,
-        exchange: Exchange | None = None,
+        dispatcher: Dispatcher | None = None,
         recheck: float = 300.0,
         stale_if_error: float = 3600.0,
         stale_while_revalidate: float = 0.0,
@@ -117,7 +117,7 @@ class Upstream:
         self._stale_if_error = stale_if_error
         self._stale_while_revalidate = stale_while_revalidate
         self._rules = rules or Rules()
-        self._exchange = exchange or Exchange()
+        self._dispatcher = dispatcher or Dispatcher()
         self._paths: dict[Send, str] = {
             butlr.reporting: REPORTING_PATH,
             butlr.detections: DETECTIONS_PATH,
@@ -138,12 +138,12 @@ class Upstream:
 
     @property
     def state(self) -> str:
-        return self._exchange.state
+        return self._dispatcher.state
 
     @property
-    def traffic(self) -> Exchange:
+    def traffic(self) -> Dispatcher:
         """What sends the calls, for those who count."""
-        return self._exchange
+        return self._dispatcher
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.clock(), UTC)
@@ -156,14 +156,14 @@ class Upstream:
 
     def may_retry(self, path: str) -> bool:
         """Whether the endpoint's retry budget has a call left; if so, it is taken."""
-        return self._exchange.may_retry(path)
+        return self._dispatcher.may_retry(path)
 
-    async def read(self, call: Call[T], caller: Caller, ledger: Ledger) -> Answer[T]:
+    async def read(self, call: Call[T], caller: Caller, read_log: ReadLog) -> Answer[T]:
         """Return the answer to `call`: cached while fresh, else asked once however many wait for it.
 
         Raises the `ButlrError` of the call where no cached answer may stand in for it.
         """
-        kept = await self._recall(call, caller, ledger)
+        kept = await self._recall(call, caller, read_log)
         if kept is not None:
             return kept
         explain = explaining()
@@ -172,32 +172,32 @@ class Upstream:
             noted = explain.call(call.path or self._paths.get(call.send, "the API"), _body(call), call.about())
             if explain.is_plan:
                 raise await explain.not_asked()
-        ledger.called()
+        read_log.called()
         began = time.perf_counter()
         try:
             with under_way(noted):
-                answer = await self._in_time(_key(call, caller), call, caller, ledger)
+                answer = await self._in_time(_key(call, caller), call, caller, read_log)
         except UPSTREAM_FAILED as error:
-            stale = await self._stale(call, caller, ledger, error)
+            stale = await self._stale(call, caller, read_log, error)
             if stale is None:
                 raise
             if noted is not None:
                 noted.cache = "STALE"
             return stale
         finally:
-            ledger.waited(call.name, time.perf_counter() - began)
-        ledger.read(answer.entry)
+            read_log.waited(call.name, time.perf_counter() - began)
+        read_log.read(answer.entry)
         return answer
 
-    async def _recall(self, call: Call[T], caller: Caller, ledger: Ledger) -> Answer[T] | None:
+    async def _recall(self, call: Call[T], caller: Caller, read_log: ReadLog) -> Answer[T] | None:
         """Return the answer to just this call that is kept, where it may be served without asking."""
-        if ledger.fresh:
+        if read_log.fresh:
             return None
         entry_key = _key(call, caller)
         kept = await self._kept(entry_key, caller)
         now = self.clock()
         if kept and kept.fresh_until > now:
-            ledger.read(kept)
+            read_log.read(kept)
             if call.refresh_after is not None and now - kept.as_of > call.refresh_after:
                 self._refresh(entry_key, call, caller)
             return Answer(call.decode(kept.body), kept)
@@ -205,19 +205,19 @@ class Upstream:
             kept = await self._earlier(call, caller)
         if kept and kept.partial and now - kept.fresh_until < self._stale_while_revalidate:
             self._refresh(entry_key, call, caller)
-            ledger.read(kept, stale=True)
+            read_log.read(kept, stale=True)
             return Answer(call.decode(kept.body), kept)
         return None
 
-    async def _stale(self, call: Call[T], caller: Caller, ledger: Ledger, error: ButlrError) -> Answer[T] | None:
+    async def _stale(self, call: Call[T], caller: Caller, read_log: ReadLog, error: ButlrError) -> Answer[T] | None:
         """Return the older answer that may stand in for one that the upstream failed to give."""
-        if ledger.fresh:
+        if read_log.fresh:
             return None
         kept = await self._kept(_key(call, caller), caller) or await self._earlier(call, caller)
         if kept is None or not self.may_stand_in(kept.fresh_until):
             return None
         log.warning("stale answer served", call=call.name, error=error.code)
-        ledger.read(kept, stale=True)
+        read_log.read(kept, stale=True)
         return Answer(call.decode(kept.body), kept)
 
     def may_stand_in(self, fresh_until: float) -> bool:
@@ -243,10 +243,10 @@ class Upstream:
         ttl = self._rules.settled_for + self._stale_if_error
         await self.store.set_many([(key, entry, ttl) for key, entry in entries if self._may_read(caller, entry.as_of)])
 
-    async def _in_time(self, entry_key: str, call: Call[T], caller: Caller, ledger: Ledger) -> Answer[T]:
+    async def _in_time(self, entry_key: str, call: Call[T], caller: Caller, read_log: ReadLog) -> Answer[T]:
         """One flight, however many wait, and each only until its own operation's deadline."""
-        async with awaited(ledger):
-            return await self._flown(entry_key, call, caller, deadline=ledger.deadline, since=ledger.since)
+        async with awaited(read_log):
+            return await self._flown(entry_key, call, caller, deadline=read_log.deadline, since=read_log.since)
 
     async def _flown(
         self, entry_key: str, call: Call[T], caller: Caller, *, deadline: float | None, since: float | None
@@ -256,7 +256,7 @@ class Upstream:
         `since` is a time of `time.monotonic`: only a call that was made later will do; None: any answer that is fresh.
         """
         flight = f"{caller.flight} {entry_key}"
-        leases = self.store.leases
+        locks = self.store.locks
         # A flight lives as long as the most patient of those who wait for it.
         patience = self._patience.setdefault(flight, Patience())
         patience.add(deadline)
@@ -264,9 +264,9 @@ class Upstream:
 
         async def fetch() -> Answer[T]:
             # What is not kept, no other replica could read.
-            if leases is None or call.kept_for == 0:
+            if locks is None or call.kept_for == 0:
                 return await self._fetch(entry_key, call, caller, patience)
-            async with leases.turn(
+            async with locks.turn(
                 flight, entry_key, readable=lambda entry: self._may_read(caller, entry.as_of), since=asked_at
             ) as entry:
                 if entry is not None:
@@ -280,7 +280,7 @@ class Upstream:
             if not patience and self._patience.get(flight) is patience:
                 del self._patience[flight]
 
-    async def exchange(
+    async def dispatcher(
         self,
         send: Send,
         body: bytes,
@@ -290,7 +290,7 @@ class Upstream:
         deadline: Callable[[], float | None] | None = None,
         check: Callable[[Reply], object] | None = None,
     ) -> Reply:
-        """Send one call, as `Exchange.send` does, and note whether the upstream takes the caller's token.
+        """Send one call, as `Dispatcher.send` does, and note whether the upstream takes the caller's token.
 
         `path` is for a `send` that is none of Butlr's own methods. `check` raises for a 2xx that is no answer: a
         proxy's page proves nothing of a token.
@@ -298,7 +298,7 @@ class Upstream:
         path = path or self._paths.get(send, "the API")
         asked_at = self.clock()
         try:
-            reply = await self._exchange.send(path, send, body, caller, deadline)
+            reply = await self._dispatcher.send(path, send, body, caller, deadline)
         except Unauthenticated:
             # A 403 is about what was asked for, and costs that alone.
             await self._refused(caller)
@@ -315,7 +315,7 @@ class Upstream:
         body = _body(call)
         values: list[T] = []
         try:
-            reply = await self.exchange(
+            reply = await self.dispatcher(
                 call.send,
                 body,
                 caller,
@@ -474,9 +474,9 @@ def _span(call: Call[T]) -> Span | None:
 
 
 @asynccontextmanager
-async def awaited(ledger: Ledger) -> AsyncIterator[None]:
+async def awaited(read_log: ReadLog) -> AsyncIterator[None]:
     """Wait for a flight, for as long as the operation may. Raises `ButlrError` where it does not end in time."""
-    left = ledger.time_left()
+    left = read_log.time_left()
     if left is not None and left <= 0:
         raise _out_of_time()
     try:

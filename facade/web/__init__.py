@@ -1,1 +1,1 @@
-"""What faces HTTP: the GraphQL endpoint, GraphiQL, health. Nothing here knows a REST body of the upstream."""
+"""What faces HTTP: GraphQL, subscriptions, pages, metrics. REST bodies are known in `rest` alone."""

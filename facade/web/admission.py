@@ -5,13 +5,13 @@ from collections.abc import Callable, Container
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
+from ..auth import Caller
 from ..butlr import Unauthenticated
-from ..upstream import Caller
-from .audit import note_caller
-from .callers import Callers
-from .guard import is_forged
-from .params import BadRequest
-from .rates import RateLimit, address_of, counted_as
+from .authentication import Authentication
+from .graphql_request import BadRequest
+from .middleware.audit import note_caller
+from .middleware.csrf import is_forged
+from .rate_limit import RateLimit, address_of, counted_as
 
 # Whether the upstream or the issuer's keys have proven the caller's token.
 Proven = Callable[[Caller], bool]
@@ -22,7 +22,7 @@ class Admission:
 
     def __init__(
         self,
-        callers: Callable[[], Callers],
+        callers: Callable[[], Authentication],
         proven: Proven,
         *,
         rate_limit: RateLimit | None = None,

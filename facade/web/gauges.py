@@ -11,8 +11,8 @@ from importlib.metadata import version
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from ..cache import Store
-from ..live.hub import Counts
-from ..upstream import Exchange
+from ..live.hub import LiveCounts
+from ..upstream import Dispatcher
 
 Reading = Callable[[], None]
 
@@ -37,10 +37,10 @@ class Gauges:
         for reading in self._readings:
             reading()
 
-    def watch(self, store: Store, exchange: Exchange) -> None:
+    def watch(self, store: Store, dispatcher: Dispatcher) -> None:
         """Say what a service's cache and upstream calls are like."""
         self.add(self._of_cache(store))
-        self.add(self._of_upstream(exchange))
+        self.add(self._of_upstream(dispatcher))
 
     def _of_cache(self, store: Store) -> Reading:
         bytes_ = self._gauge("facade_cache_bytes", "Bytes in the memory of the cache.")
@@ -63,7 +63,7 @@ class Gauges:
 
         return read
 
-    def _of_upstream(self, exchange: Exchange) -> Reading:
+    def _of_upstream(self, dispatcher: Dispatcher) -> Reading:
         opened = self._gauge(
             "facade_upstream_breaker_open", "Processes whose circuit breaker is open, by path.", "path"
         )
@@ -72,16 +72,16 @@ class Gauges:
         waiting = self._gauge("facade_upstream_waiting", "Calls that wait for a slot.")
 
         def read() -> None:
-            bulkhead = exchange.bulkhead
+            bulkhead = dispatcher.bulkhead
             held.set(bulkhead.size - bulkhead.free)
             slots.set(bulkhead.size)
             waiting.set(bulkhead.waiting)
-            for path, is_open in exchange.open_by_path.items():
+            for path, is_open in dispatcher.open_by_path.items():
                 opened.labels(path).set(is_open)
 
         return read
 
-    def of_live(self, counts: Callable[[], Counts | None]) -> None:
+    def of_live(self, counts: Callable[[], LiveCounts | None]) -> None:
         """Say what subscriptions are like."""
         subscribers = self._gauge("facade_live_subscribers", "Subscriptions under way.")
         lag = self._gauge(

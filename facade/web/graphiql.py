@@ -13,8 +13,8 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from .encoding import takes
-from .prefix import prefix_of
+from .compression import takes
+from .middleware.prefix import prefix_of
 
 BUNDLE = Path(__file__).parent / "graphiql"
 

@@ -11,38 +11,40 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from .. import tracing
+from ..auth import Caller
 from ..butlr import RateLimited, Unauthenticated
+from ..execution import Engine, Explained, Later, Outcome, run_explained, why_unexplained
+from ..graph import Context
 from ..loaders import Budget, Services
-from ..schema import Context, Engine, Explained, Later, Outcome, run_explained, why_unexplained
-from ..upstream import Caller, Explain, Ledger
+from ..upstream import Explain, ReadLog
 from .admission import Admission
-from .audit import LONGEST_NAME, note, note_document, note_errors, noted
-from .caching import NEVER_KEPT, cache_headers, etag_of, is_fresh, is_known
+from .cache_headers import NEVER_KEPT, cache_headers, etag_of, is_fresh, is_known
 from .chunked import ChunkedResponse
-from .departure import CLIENT_GONE, Departure
-from .documents import NotFound, Persisted, Trusted
-from .draining import Draining
-from .encoding import IDENTITY, LEAST, coding_of, encoded
+from .compression import IDENTITY, LEAST, coding_of, encoded
+from .disconnect import CLIENT_GONE, Disconnect
 from .graphiql import GraphiQL
-from .guard import is_forged
-from .hot import Offer
-from .hot_layer import OFFERED
-from .incremental import NEEDS_PARTS, PartsResponse
-from .live import Operation, Streams
-from .live_http import Framing, StreamResponse, framing_of
-from .metrics import Metrics
-from .params import (
+from .graphql_request import (
     DOCUMENT_NAMES,
     HTML_TYPE,
     JSON_TYPE,
     RESPONSE_TYPE,
     BadRequest,
     Dialect,
-    Params,
+    GraphQLRequest,
     accepted,
     dialect_of,
-    read_params,
+    read_request,
 )
+from .metrics import Metrics
+from .middleware.audit import LONGEST_NAME, note, note_document, note_errors, noted
+from .middleware.cached_responses import OFFERED
+from .middleware.csrf import is_forged
+from .middleware.draining import Draining
+from .multipart import NEEDS_PARTS, PartsResponse
+from .response_cache import CacheOffer
+from .subscriptions.http import Framing, StreamResponse, framing_of
+from .subscriptions.stream import Streams, SubscribedOperation
+from .trusted_documents import DocumentNotFound, Persisted, Trusted
 
 # What of a GET makes it an operation, whoever asks; a browser that comes with a `query` finds it in GraphiQL's editor.
 NAMES_A_DOCUMENT = {"extensions", *DOCUMENT_NAMES}
@@ -120,10 +122,10 @@ class GraphQLEndpoint:
             streams_all = framing is not None and media is None
             media = self._answerable(request, JSON_TYPE if streams_all else media)
             caller = await self._admission.caller(request)
-            params = await read_params(request, self._max_body_bytes)
+            params = await read_request(request, self._max_body_bytes)
             self._require_explaining(params)
             text = self._documents.text(params)
-        except (BadRequest, NotFound, RateLimited, Unauthenticated) as error:
+        except (BadRequest, DocumentNotFound, RateLimited, Unauthenticated) as error:
             note(request.scope, outcome="refused", codes=[getattr(error, "code", "BAD_USER_INPUT")])
             return _refused(error, media or JSON_TYPE)
         explain = Explain(params.explain, began) if params.explain else None
@@ -141,7 +143,7 @@ class GraphQLEndpoint:
             raise BadRequest(403, FORGED)
         return media
 
-    def _require_explaining(self, params: Params) -> None:
+    def _require_explaining(self, params: GraphQLRequest) -> None:
         if params.explain and not self._explains:
             raise BadRequest(400, NOT_EXPLAINED)
 
@@ -149,7 +151,7 @@ class GraphQLEndpoint:
         self,
         request: Request,
         text: str,
-        params: Params,
+        params: GraphQLRequest,
         caller: Caller | None,
         media: str,
         framing: Framing | None,
@@ -177,7 +179,7 @@ class GraphQLEndpoint:
                 note(request.scope, outcome="refused", codes=["BAD_USER_INPUT"])
                 return _refusal(BadRequest(406, NEEDS_STREAM), media)
             resume = request.headers.get("last-event-id") or params.resume
-            asked = Operation(document, params, caller, request.scope.get("request_id", ""), resume)
+            asked = SubscribedOperation(document, params, caller, request.scope.get("request_id", ""), resume)
             return self._streamed(request, asked, framing, self._streams)
         needs_parts = explain is None and self._engine.comes_in_parts(document, params.variables, params.operation_name)
         dialect = dialect_of(request.headers.get("accept")) if needs_parts else None
@@ -185,13 +187,13 @@ class GraphQLEndpoint:
             note(request.scope, outcome="refused", codes=["BAD_USER_INPUT"])
             return _refusal(BadRequest(406, NEEDS_PARTS), media)
         deadline = None if self._operation_timeout is None else time.monotonic() + self._operation_timeout
-        async with Departure(request.receive) as departure:
-            ledger = Ledger(
+        async with Disconnect(request.receive) as disconnect:
+            read_log = ReadLog(
                 fresh=is_fresh(request.headers.get("cache-control", "")),
                 deadline=deadline,
-                on_call=departure.watch,
+                on_call=disconnect.watch,
             )
-            context = Context(self._services(), caller, ledger, request.scope.get("request_id", ""))
+            context = Context(self._services(), caller, read_log, request.scope.get("request_id", ""))
             outcome: Outcome | None = None
             told: Explained | None = None
             name = document.operation_name(params.operation_name)
@@ -219,24 +221,26 @@ class GraphQLEndpoint:
                         )
                         outcome = told.outcome
                 finally:
-                    span.set(_outcome_attributes(ledger, context, outcome))
+                    span.set(_outcome_attributes(read_log, context, outcome))
                     if outcome and outcome.errors:
                         span.failed(str((outcome.errors[0].extensions or {}).get("code")))
                     if outcome is None or outcome.later is None:
                         context.close()
         request.scope[_BUDGET] = context.budget
-        if departure.gone or outcome is None:
+        if disconnect.gone or outcome is None:
             await _close(outcome, context)
             note(request.scope, outcome="left", cost=context.budget.cost)
             return Response(status_code=CLIENT_GONE)
-        request.scope["facade.ledger"] = ledger
+        request.scope["facade.read_log"] = read_log
         if told:
             return self._explained(request, told, context, media)
         if outcome.later:
             return self._in_parts(request, outcome, outcome.later, context, operation)
         return await self._whole(request, outcome, context, operation, media)
 
-    def _streamed(self, request: Request, asked: Operation, framing: Framing, streams: Streams) -> StreamResponse:
+    def _streamed(
+        self, request: Request, asked: SubscribedOperation, framing: Framing, streams: Streams
+    ) -> StreamResponse:
         def ended(how: str, errors: Sequence[GraphQLError]) -> None:
             note(request.scope, outcome=how)
             note_errors(request.scope, errors)
@@ -248,7 +252,7 @@ class GraphQLEndpoint:
     async def _whole(
         self, request: Request, outcome: Outcome, context: Context, operation: OperationType | None, media: str
     ) -> Response:
-        ledger, caller, kind = context.ledger, context.caller, operation.value if operation else "-"
+        read_log, caller, kind = context.read_log, context.caller, operation.value if operation else "-"
         note(request.scope, outcome=_ended(outcome), cost=context.budget.cost)
         causes = note_errors(request.scope, outcome.errors)
         if self._metrics:
@@ -258,8 +262,8 @@ class GraphQLEndpoint:
         status = 200 if outcome.executed else _request_error(media)
         media_type = f"{media}; charset=utf-8"
         cacheable = operation is OperationType.QUERY and outcome.executed
-        headers = cache_headers(ledger, keep=not outcome.errors) if cacheable else dict(NEVER_KEPT)
-        headers[UPSTREAM_CALLS] = str(ledger.calls)
+        headers = cache_headers(read_log, keep=not outcome.errors) if cacheable else dict(NEVER_KEPT)
+        headers[UPSTREAM_CALLS] = str(read_log.calls)
         body, *more = outcome.chunks()
         if more:
             return ChunkedResponse([body, *more], status, headers, media_type=media_type)
@@ -273,7 +277,7 @@ class GraphQLEndpoint:
             headers["Content-Encoding"] = coding
             body = await encoded(body, coding)
         if cacheable and not outcome.errors and caller is not None:
-            request.scope[OFFERED] = Offer(caller, ledger, kind, context.budget.cost, noted(request.scope))
+            request.scope[OFFERED] = CacheOffer(caller, read_log, kind, context.budget.cost, noted(request.scope))
         return Response(body, status, headers, media_type=media_type)
 
     def _explained(self, request: Request, told: Explained, context: Context, media: str) -> Response:
@@ -285,7 +289,7 @@ class GraphQLEndpoint:
             self._metrics.operation("query", _ended(outcome), context.budget.cost)
             for cause in causes:
                 self._metrics.failed(cause.code, cause.count)
-        headers = {**NEVER_KEPT, UPSTREAM_CALLS: str(context.ledger.calls)}
+        headers = {**NEVER_KEPT, UPSTREAM_CALLS: str(context.read_log.calls)}
         status = 200 if outcome.executed else _request_error(media)
         return ChunkedResponse(told.chunks, status, headers, media_type=f"{media}; charset=utf-8")
 
@@ -315,10 +319,10 @@ def operation_attributes(operation: OperationType | None, name: str | None, text
     return attributes
 
 
-def _outcome_attributes(ledger: Ledger, context: Context, outcome: Outcome | None) -> tracing.Attributes:
+def _outcome_attributes(read_log: ReadLog, context: Context, outcome: Outcome | None) -> tracing.Attributes:
     return {
-        "facade.cache": str(ledger.status) if ledger.status else None,
-        "facade.calls": ledger.calls,
+        "facade.cache": str(read_log.status) if read_log.status else None,
+        "facade.calls": read_log.calls,
         "facade.points": context.budget.cost,
         "facade.outcome": _ended(outcome) if outcome else "left",
     }
@@ -341,11 +345,11 @@ def _ended(outcome: Outcome) -> str:
     return "partial" if outcome.errors else "ok"
 
 
-def _refused(error: BadRequest | NotFound | RateLimited | Unauthenticated, media: str) -> Response:
+def _refused(error: BadRequest | DocumentNotFound | RateLimited | Unauthenticated, media: str) -> Response:
     match error:
         case BadRequest():
             return _refusal(error, media)
-        case NotFound():
+        case DocumentNotFound():
             return _refusal(BadRequest(_request_error(media), str(error)), media, code=error.code)
         case RateLimited():
             refused = BadRequest(429, str(error), {"Retry-After": f"{error.retry_after:.0f}"})

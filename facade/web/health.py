@@ -6,8 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ..loaders import Services
-from .answers import fleeting
-from .draining import Draining
+from .json_responses import fleeting
+from .middleware.draining import Draining
 
 
 class Health:

@@ -18,10 +18,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from .. import tracing
-from ..live.hub import Counts
-from .caching import NEVER_KEPT
+from ..live.hub import LiveCounts
+from .cache_headers import NEVER_KEPT
 from .gauges import Gauges
-from .workers import of_all_workers
+from .worker_metrics import of_all_workers
 
 Labelled = TypeVar("Labelled", Counter, Histogram)
 
@@ -187,7 +187,7 @@ class Metrics:
         for field in fields:
             self._differences.labels(path, field).inc()
 
-    def live(self, counts: Callable[[], Counts | None]) -> None:
+    def live(self, counts: Callable[[], LiveCounts | None]) -> None:
         """Show what subscriptions count, as it is when somebody looks."""
         self.gauges.of_live(counts)
 

@@ -5,7 +5,7 @@ import asyncio
 import brotli
 import pytest
 
-from facade.web.prefix import Prefixed, prefix_of
+from facade.web.middleware.prefix import Prefixed, prefix_of
 
 HTML = {"Accept": "text/html,*/*;q=0.8"}
 

@@ -10,9 +10,9 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from facade.auth import Passthrough, Verified
 from facade.butlr import HeldToken, Reply
 from facade.settings import load
-from facade.upstream import Passthrough, Verified
 
 pytestmark = [pytest.mark.redis, pytest.mark.slow]
 

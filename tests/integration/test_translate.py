@@ -13,7 +13,7 @@ import pytest
 
 from facade.cli.app import run
 from facade.legacy import translate
-from facade.legacy.reading import read
+from facade.legacy.pasted import read
 
 COLLECTION = Path(__file__).parents[1] / "butlr.postman_collection.json"
 

@@ -13,14 +13,14 @@ from collections import Counter
 
 import pytest
 
-from facade.app import Facade as App
+from facade.app import Components as App
+from facade.auth import Passthrough
 from facade.legacy import RestRequest
 from facade.legacy.successors import LegacyCall
 from facade.legacy.usage import Usage
 from facade.settings import Settings
-from facade.upstream import Passthrough
 from facade.web.metrics import Metrics
-from facade.web.shadow import Replay, Shadow
+from facade.web.rest.shadow import Replay, Shadow
 
 KEY = "operators-own-usage-key"
 REPORTING, DETECTIONS, STATS = "/api/v3/reporting", "/api/v3/detections", "/api/v4/reporting/stats"

@@ -8,9 +8,10 @@ from structlog.testing import capture_logs
 
 from facade.assets import Native, build_source, dump_inventory, load_inventory
 from facade.assets.records import RECORD_TYPES
+from facade.auth import Passthrough
 from facade.butlr import Butlr, Forbidden, Http, Unauthenticated
 from facade.cache import open_store
-from facade.upstream import Ledger, Passthrough, Upstream
+from facade.upstream import ReadLog, Upstream
 
 NATIVE, REPORTING = "/api/v3/graphql", "/api/v3/reporting"
 
@@ -73,7 +74,7 @@ def test_the_campus_of_the_sandbox_is_an_inventory(sandbox, inventory_path):
 
 async def test_the_native_api_tells_the_whole_campus_in_one_call(sandbox, upstream, caller, token):
     with capture_logs() as logs:
-        assets = await Native(upstream).assets(caller, Ledger())
+        assets = await Native(upstream).assets(caller, ReadLog())
     assert_says_the_campus(assets, sandbox.campus())
     assert [call["path"] for call in sandbox.calls(token)] == [NATIVE]
     # Not one field failed, and none was of another type.
@@ -81,7 +82,7 @@ async def test_the_native_api_tells_the_whole_campus_in_one_call(sandbox, upstre
 
 
 async def test_the_native_api_tells_every_field_that_the_facade_serves(upstream, caller):
-    assets = await Native(upstream).assets(caller, Ledger())
+    assets = await Native(upstream).assets(caller, ReadLog())
     sensor = next(sensor for sensor in assets.sensors.values() if sensor.power_type == "Battery" and sensor.zone_ids)
     unknown = {name for name in sensor.__struct_fields__ if getattr(sensor, name) is None}
     assert unknown == {
@@ -96,7 +97,7 @@ async def test_the_native_api_tells_every_field_that_the_facade_serves(upstream,
 
 
 async def test_what_the_native_api_tells_is_an_inventory(upstream, caller, tmp_path):
-    assets = await Native(upstream).assets(caller, Ledger())
+    assets = await Native(upstream).assets(caller, ReadLog())
     path = tmp_path / "native.json"
     path.write_text(json.dumps(dump_inventory(assets)))
     read = load_inventory(path)
@@ -105,7 +106,7 @@ async def test_what_the_native_api_tells_is_an_inventory(upstream, caller, tmp_p
 
 async def test_an_inventory_costs_one_tiny_call_a_caller(sandbox, upstream, caller, token, inventory_path):
     source = build_source(["inventory"], upstream=upstream, inventory_path=inventory_path)
-    answers = await asyncio.gather(*(source.assets(caller, Ledger()) for _ in range(20)))
+    answers = await asyncio.gather(*(source.assets(caller, ReadLog()) for _ in range(20)))
     assert len(answers[0].sensors) == 125
     [call] = sandbox.calls(token)
     assert (call["path"], call["body"]["paginate"]) == (REPORTING, {"page": 1, "limit": 1})
@@ -116,12 +117,12 @@ async def test_a_made_up_token_sees_nothing(upstream, inventory_path, names):
     source = build_source(names, upstream=upstream, inventory_path=inventory_path)
     for _ in range(2):
         with pytest.raises(Unauthenticated):
-            await source.assets(Passthrough("made-up"), Ledger())
+            await source.assets(Passthrough("made-up"), ReadLog())
 
 
 async def test_a_token_that_may_not_read_places_is_forbidden_the_native_api(sandbox, upstream):
     with pytest.raises(Forbidden):
-        await Native(upstream).assets(Passthrough(sandbox.login("limited")), Ledger())
+        await Native(upstream).assets(Passthrough(sandbox.login("limited")), ReadLog())
 
 
 async def test_three_sources_fill_one_another(sandbox, upstream, caller, token, tmp_path):
@@ -129,19 +130,19 @@ async def test_three_sources_fill_one_another(sandbox, upstream, caller, token, 
     path = tmp_path / "names.yaml"
     path.write_text(f"sensors:\n- id: {known['id']}\n  name: By the door\n")
     source = build_source(["inventory", "discovery", "native"], upstream=upstream, inventory_path=path)
-    assets = await source.assets(caller, Ledger())
+    assets = await source.assets(caller, ReadLog())
     sensor = assets.sensors[known["id"]]
     assert (sensor.name, sensor.height, sensor.mac_address) == ("By the door", known["height"], known["mac_address"])
     # Learnt from reports alone.
     assert sensor.last_seen
     assert sorted(call["path"] for call in sandbox.calls(token)) == [NATIVE, REPORTING, REPORTING]
-    assert await source.assets(caller, Ledger()) is assets
+    assert await source.assets(caller, ReadLog()) is assets
 
 
 async def test_while_the_native_api_fails_the_inventory_is_served(sandbox, upstream, caller, inventory_path):
     sandbox.fault(NATIVE, status=503)
     source = build_source(["native", "inventory"], upstream=upstream, inventory_path=inventory_path)
     with capture_logs() as logs:
-        assets = await source.assets(caller, Ledger())
+        assets = await source.assets(caller, ReadLog())
     assert len(assets.sensors) == 125
     assert logs[-1]["source"] == "native"

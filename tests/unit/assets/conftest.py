@@ -13,10 +13,11 @@ import pytest
 
 from facade.assets import Assets
 from facade.assets.records import RECORD_TYPES
+from facade.auth import Passthrough
 from facade.butlr import Butlr, Http
 from facade.cache import open_store
-from facade.upstream import Ledger, Passthrough, Upstream
-from facade.upstream.exchange import Exchange
+from facade.upstream import ReadLog, Upstream
+from facade.upstream.dispatch import Dispatcher
 
 NATIVE, REPORTING = "/api/v3/graphql", "/api/v3/reporting"
 # 2025-10-14T16:00:00Z
@@ -37,7 +38,7 @@ class Wire:
         self.http = Http("http://butlr.test", transport=httpx.MockTransport(self._handle))
         self.store = open_store("memory://", 2**24)
         self.upstream = Upstream(
-            Butlr(self.http), self.store, exchange=Exchange(retries=0), recheck=300, clock=lambda: self.now
+            Butlr(self.http), self.store, dispatcher=Dispatcher(retries=0), recheck=300, clock=lambda: self.now
         )
 
     @property
@@ -91,8 +92,8 @@ def bad() -> Passthrough:
 
 
 @pytest.fixture
-def ledger() -> Ledger:
-    return Ledger()
+def read_log() -> ReadLog:
+    return ReadLog()
 
 
 @pytest.fixture

@@ -7,11 +7,12 @@ import httpx
 import pytest
 
 from facade.assets import Discovery
-from facade.assets.discovery import learn
+from facade.assets.sources.discovery import learn
+from facade.auth import Passthrough
 from facade.butlr import Butlr, Http, Row, UpstreamTimeout
 from facade.cache import open_store
 from facade.series import Label, Labels
-from facade.upstream import Ledger, Passthrough, Upstream
+from facade.upstream import ReadLog, Upstream
 
 
 def presence(sensor: str, **more) -> Row:
@@ -123,7 +124,7 @@ def spans(over):
 
 async def test_two_calls_hold_the_span_in_windows_that_close_and_land(overloaded):
     over = overloaded(99, tenants="nobody")
-    assert "sensor_1" in (await Discovery(over.upstream, Labels()).assets(Passthrough("t"), Ledger())).sensors
+    assert "sensor_1" in (await Discovery(over.upstream, Labels()).assets(Passthrough("t"), ReadLog())).sensors
     assert spans(over) == [
         ("2025-10-07T12:00:00Z", "2025-10-14T00:00:00Z", "12h"),
         ("2025-10-14T00:00:00Z", "2025-10-14T13:30:00Z", "30m"),
@@ -136,7 +137,7 @@ async def test_two_calls_hold_the_span_in_windows_that_close_and_land(overloaded
 async def test_no_moment_of_the_span_is_left_out_at_any_hour(overloaded, hour):
     over = overloaded(99, tenants="nobody")
     over.now = NOW.replace(hour=hour).timestamp()
-    await Discovery(over.upstream, Labels()).assets(Passthrough("t"), Ledger())
+    await Discovery(over.upstream, Labels()).assets(Passthrough("t"), ReadLog())
     [(start, landed, _), (since, stop, _)] = spans(over)
     assert since == landed
     assert datetime.fromisoformat(start).timestamp() <= over.now - 7 * 86_400
@@ -148,11 +149,11 @@ async def test_no_moment_of_the_span_is_left_out_at_any_hour(overloaded, hour):
 async def test_the_past_is_asked_once_and_the_hours_since_again(overloaded):
     over = overloaded(99, tenants="nobody")
     discovery = Discovery(over.upstream, Labels())
-    await discovery.assets(Passthrough("t"), Ledger())
+    await discovery.assets(Passthrough("t"), ReadLog())
     over.asked.clear()
     over.now += 601
     # Who asks shows that the token is still good, or nothing of it could be read from the cache.
-    await over.upstream.exchange(
+    await over.upstream.dispatcher(
         over.upstream.butlr.reporting,
         json.dumps(
             {"filter": {"start": "2025-10-14T00:00:00Z", "stop": "2025-10-14T01:00:00Z", "measurements": ["presence"]}}
@@ -160,29 +161,29 @@ async def test_the_past_is_asked_once_and_the_hours_since_again(overloaded):
         Passthrough("t"),
     )
     over.asked.clear()
-    await discovery.assets(Passthrough("t"), Ledger())
+    await discovery.assets(Passthrough("t"), ReadLog())
     assert [every for _, _, every in spans(over)] == ["30m"]
 
 
 async def test_a_short_span_is_one_call(overloaded):
     over = overloaded(99, tenants="nobody")
-    await Discovery(over.upstream, Labels(), span=timedelta(hours=3)).assets(Passthrough("t"), Ledger())
+    await Discovery(over.upstream, Labels(), span=timedelta(hours=3)).assets(Passthrough("t"), ReadLog())
     assert spans(over) == [("2025-10-14T10:30:00Z", "2025-10-14T13:30:00Z", "30m")]
 
 
 async def test_its_rows_tell_which_end_of_a_window_their_time_is(overloaded):
     over = overloaded(99, tenants="nobody")
     labels = Labels()
-    await Discovery(over.upstream, labels).assets(Passthrough("t"), Ledger())
+    await Discovery(over.upstream, labels).assets(Passthrough("t"), ReadLog())
     assert (labels.is_known, labels.current) == (True, Label.STOP)
 
 
 async def test_overload_is_met_by_one_measurement_at_a_time_then_by_shorter_spans_and_remembered(overloaded):
     over = overloaded(4)
     discovery = Discovery(over.upstream, Labels())
-    assert "sensor_1" in (await discovery.assets(Passthrough("t"), Ledger())).sensors
+    assert "sensor_1" in (await discovery.assets(Passthrough("t"), ReadLog())).sensors
     over.asked.clear()
-    await discovery.assets(Passthrough("t"), Ledger(fresh=True))
+    await discovery.assets(Passthrough("t"), ReadLog(fresh=True))
     assert [body["filter"]["measurements"] for body in over.asked] == [["presence"]] * 2 + [["traffic"]] * 2
     assert {start for start, _, every in spans(over) if every == "12h"} == {"2025-10-11T00:00:00Z"}
 
@@ -191,9 +192,9 @@ async def test_one_callers_overload_narrows_no_others_week_and_is_forgotten(over
     over = overloaded(4, tenants="large")
     seconds = [0.0]
     discovery = Discovery(over.upstream, Labels(), clock=lambda: seconds[0])
-    await discovery.assets(Passthrough("large"), Ledger())
+    await discovery.assets(Passthrough("large"), ReadLog())
     over.asked.clear()
-    await discovery.assets(Passthrough("small"), Ledger())
+    await discovery.assets(Passthrough("small"), ReadLog())
     week = [
         ("2025-10-07T12:00:00Z", "2025-10-14T00:00:00Z", "12h"),
         ("2025-10-14T00:00:00Z", "2025-10-14T13:30:00Z", "30m"),
@@ -203,14 +204,14 @@ async def test_one_callers_overload_narrows_no_others_week_and_is_forgotten(over
     seconds[0] = 3601
     over.tenants = "nobody"
     over.asked.clear()
-    await discovery.assets(Passthrough("large"), Ledger(fresh=True))
+    await discovery.assets(Passthrough("large"), ReadLog(fresh=True))
     assert spans(over) == week
 
 
 async def test_an_upstream_that_bears_nothing_is_an_error_that_names_the_settings(overloaded):
     over = overloaded(0)
     with pytest.raises(UpstreamTimeout, match="FACADE_DISCOVERY_SPAN"):
-        await Discovery(over.upstream, Labels()).assets(Passthrough("t"), Ledger())
+        await Discovery(over.upstream, Labels()).assets(Passthrough("t"), ReadLog())
     assert len(over.asked) < 30
 
 
@@ -218,6 +219,6 @@ async def test_two_callers_never_share_what_was_discovered(overloaded):
     over = overloaded(99, tenants="nobody")
     discovery = Discovery(over.upstream, Labels())
     for token in ("a", "b", "a", "b"):
-        await discovery.assets(Passthrough(token), Ledger())
+        await discovery.assets(Passthrough(token), ReadLog())
     assert len(set(discovery._known)) == 2
     assert len(over.asked) == 4

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facade.assets import Assets, InventoryError, dump_inventory, dump_yaml, load_inventory
-from facade.assets.inventory_file import dangling
-from facade.assets.records import RECORD_TYPES, Address, Capacity
+from facade.assets.files.inventory_file import dangling
+from facade.assets.records import RECORD_TYPES, AddressRecord, CapacityRecord
 
 SMALL = {
     "sites": [{"id": "site_1", "name": "Bay", "timezone": "America/Los_Angeles", "siteNumber": 1}],
@@ -44,8 +44,8 @@ def test_json_and_yaml_say_the_same(write, as_lists):
     from_json = load_inventory(write("inventory.json", SMALL))
     from_yaml = load_inventory(write("inventory.yaml", yaml.safe_dump(SMALL)))
     assert as_lists(from_json) == as_lists(from_yaml)
-    assert from_json.rooms["room_1"].capacity == Capacity(max=8)
-    assert from_json.buildings["building_1"].address == Address(lines=["1 Way"], country="US")
+    assert from_json.rooms["room_1"].capacity == CapacityRecord(max=8)
+    assert from_json.buildings["building_1"].address == AddressRecord(lines=["1 Way"], country="US")
     assert from_json.sensors["sensor_1"].zone_ids == ("zone_1",)
 
 

@@ -7,11 +7,12 @@ from graphql import build_schema, parse, validate
 from structlog.testing import capture_logs
 
 from facade.assets import Native, Proof
-from facade.assets.native import decode
-from facade.assets.native_query import query_without
-from facade.assets.records import Capacity
+from facade.assets.records import CapacityRecord
+from facade.assets.sources.native import decode
+from facade.assets.sources.native_query import query_without
+from facade.auth import Passthrough
 from facade.butlr import Forbidden, InvalidResponse, Unauthenticated, UpstreamUnavailable
-from facade.upstream import Ledger, Passthrough
+from facade.upstream import ReadLog
 
 NATIVE = "/api/v3/graphql"
 LISTS = ("sites", "buildings", "floors", "rooms", "zones", "sensors", "hives")
@@ -36,7 +37,7 @@ def native(upstream):
 
 async def test_everything_comes_in_one_call_and_stays_for_minutes(native, wire, good):
     wire.replies[NATIVE] = (200, answer(sensors=[SENSOR]))
-    first, second = Ledger(), Ledger()
+    first, second = ReadLog(), ReadLog()
     assets = await native.assets(good, first)
     assert await native.assets(good, second) is assets
     assert wire.paths == [NATIVE]
@@ -45,23 +46,23 @@ async def test_everything_comes_in_one_call_and_stays_for_minutes(native, wire, 
     assert (sensor.floor_id, sensor.room_id, sensor.zone_ids, sensor.height) == ("space_1", None, ("zone_1",), 2)
 
 
-async def test_fifty_at_once_are_one_call(native, wire, good, ledger):
+async def test_fifty_at_once_are_one_call(native, wire, good, read_log):
     wire.replies[NATIVE] = (200, answer(sensors=[SENSOR]))
-    await asyncio.gather(*(native.assets(good, ledger) for _ in range(50)))
+    await asyncio.gather(*(native.assets(good, read_log) for _ in range(50)))
     assert len(wire.asked) == 1
 
 
 async def test_it_is_renewed_in_the_background_after_five_minutes(native, wire, good):
     wire.replies[NATIVE] = (200, answer(rooms=[{"id": "room_1"}]))
-    await native.assets(good, Ledger())
+    await native.assets(good, ReadLog())
     wire.replies[NATIVE] = (200, answer(rooms=[{"id": "room_2"}]))
     wire.now += 299
-    assert (await native.assets(good, Ledger())).rooms.keys() == {"room_1"}
+    assert (await native.assets(good, ReadLog())).rooms.keys() == {"room_1"}
     wire.now += 2
     wire.upstream._accept(good, 0.0)
-    assert (await native.assets(good, Ledger())).rooms.keys() == {"room_1"}
+    assert (await native.assets(good, ReadLog())).rooms.keys() == {"room_1"}
     await asyncio.gather(*wire.upstream._background)
-    assert (await native.assets(good, Ledger())).rooms.keys() == {"room_2"}
+    assert (await native.assets(good, ReadLog())).rooms.keys() == {"room_2"}
 
 
 def test_the_query_avoids_the_fields_and_filters_that_fail():
@@ -104,7 +105,7 @@ def test_a_value_of_another_type_costs_that_value():
 
 def test_parts_are_read_whole():
     assets = decoded(answer(floors=[{"id": "space_1", "capacity": {"max": 5, "mid": None}, "metadata": None}]))
-    assert assets.floors["space_1"].capacity == Capacity(max=5)
+    assert assets.floors["space_1"].capacity == CapacityRecord(max=5)
 
 
 def test_partial_data_is_kept_and_its_errors_are_logged_by_code():
@@ -118,32 +119,32 @@ def test_partial_data_is_kept_and_its_errors_are_logged_by_code():
     assert "secret" not in str(logs)
 
 
-async def test_a_refused_token_is_no_token_though_the_status_is_200(native, wire, upstream, bad, ledger):
+async def test_a_refused_token_is_no_token_though_the_status_is_200(native, wire, upstream, bad, read_log):
     wire.replies[NATIVE] = (200, answer())
     with pytest.raises(Unauthenticated):
-        await native.assets(bad, ledger)
+        await native.assets(bad, read_log)
     assert not upstream.accepted(bad)
     with pytest.raises(Unauthenticated):
-        await Proof(upstream).require(bad, ledger)
+        await Proof(upstream).require(bad, read_log)
 
 
 async def test_a_refused_token_loses_what_it_had_read(native, wire, good):
     wire.replies[NATIVE] = (200, answer(sensors=[SENSOR]))
-    await native.assets(good, Ledger())
+    await native.assets(good, ReadLog())
     wire.tokens.clear()
     wire.now += 1
     with pytest.raises(Unauthenticated):
-        await native.assets(good, Ledger(fresh=True))
+        await native.assets(good, ReadLog(fresh=True))
     with pytest.raises(Unauthenticated):
-        await native.assets(good, Ledger())
+        await native.assets(good, ReadLog())
 
 
-async def test_what_is_forbidden_altogether_is_forbidden(native, wire, good, ledger):
+async def test_what_is_forbidden_altogether_is_forbidden(native, wire, good, read_log):
     error = {"message": "no", "extensions": {"code": "FORBIDDEN"}}
     for reply in ({"data": None, "errors": [error]}, answer(errors=[error])):
         wire.replies[NATIVE] = (200, reply)
         with pytest.raises(Forbidden):
-            await native.assets(good, ledger)
+            await native.assets(good, read_log)
 
 
 @pytest.mark.parametrize(
@@ -158,23 +159,23 @@ async def test_what_is_forbidden_altogether_is_forbidden(native, wire, good, led
     ],
 )
 async def test_an_answer_without_data_is_an_error_that_proves_no_token(
-    native, wire, upstream, good, ledger, body, error
+    native, wire, upstream, good, read_log, body, error
 ):
     wire.replies[NATIVE] = (200, body)
     with pytest.raises(error):
-        await native.assets(good, ledger)
+        await native.assets(good, read_log)
     assert not upstream.accepted(good)
 
 
 async def test_a_stale_answer_stands_in_while_the_upstream_fails(native, wire, good):
     wire.replies[NATIVE] = (200, answer(sensors=[SENSOR]))
-    first = await native.assets(good, Ledger())
+    first = await native.assets(good, ReadLog())
     wire.replies[NATIVE] = (200, {"data": None, "errors": [{"message": "database down"}]})
     wire.now += 601
     wire.upstream._accept(good, 0.0)
-    ledger = Ledger()
-    assert await native.assets(good, ledger) is first
-    assert ledger.stale
+    read_log = ReadLog()
+    assert await native.assets(good, read_log) is first
+    assert read_log.stale
 
 
 OLD = build_schema(
@@ -198,12 +199,12 @@ async def test_an_older_schema_is_asked_for_what_it_has_and_remembered(native, w
 
     wire.replies[NATIVE] = reply
     with capture_logs():
-        assets = await native.assets(good, Ledger())
+        assets = await native.assets(good, ReadLog())
         assert assets.sensors["sensor_1"].mode == "traffic"
         calls = len(wire.asked)
         assert calls <= 3
         wire.tokens.add("other")
-        await native.assets(Passthrough("other"), Ledger())
+        await native.assets(Passthrough("other"), ReadLog())
     # Another caller's ask is right at once.
     assert len(wire.asked) == calls + 1
     asked = wire.asked[-1][1]["query"]
@@ -221,36 +222,36 @@ async def test_a_field_that_takes_the_whole_answer_with_it_is_left_out_for_a_whi
 
     wire.replies[NATIVE] = reply
     with capture_logs() as logs:
-        assert (await native.assets(good, Ledger())).sensors.keys() == {"sensor_1"}
+        assert (await native.assets(good, ReadLog())).sensors.keys() == {"sensor_1"}
         assert logs[0]["fields"] == ["Sensor.battery_change_by_date"]
-        await native.assets(good, Ledger(fresh=True))
+        await native.assets(good, ReadLog(fresh=True))
         assert len(wire.asked) == 3
         wire.now += 601
-        await native.assets(good, Ledger(fresh=True))
+        await native.assets(good, ReadLog(fresh=True))
     assert len(wire.asked) == 5
 
 
-async def test_a_list_that_fails_whole_is_not_done_without(native, wire, good, ledger):
+async def test_a_list_that_fails_whole_is_not_done_without(native, wire, good, read_log):
     errors = [{"message": "database down", "path": ["sensors"]}]
     wire.replies[NATIVE] = (200, {"data": None, "errors": errors})
     with pytest.raises(UpstreamUnavailable, match="database down"):
-        await native.assets(good, ledger)
+        await native.assets(good, read_log)
     assert len(wire.asked) == 1
 
 
-async def test_a_schema_that_nothing_can_be_asked_of_ends_in_an_error(native, wire, good, ledger):
+async def test_a_schema_that_nothing_can_be_asked_of_ends_in_an_error(native, wire, good, read_log):
     wire.replies[NATIVE] = (400, {"errors": [{"message": 'Cannot query field "id" on type "Room".'}]})
     with pytest.raises(InvalidResponse, match="Cannot query field"):
-        await native.assets(good, ledger)
+        await native.assets(good, read_log)
     assert len(wire.asked) == 1
 
 
-async def test_an_upstream_that_always_finds_another_fault_is_asked_five_times_at_most(native, wire, good, ledger):
+async def test_an_upstream_that_always_finds_another_fault_is_asked_five_times_at_most(native, wire, good, read_log):
     def reply(body):
         field = re.search(r"sensors { data { id (\w+)", body["query"])[1]
         return 400, {"errors": [{"message": f'Cannot query field "{field}" on type "Sensor".'}]}
 
     wire.replies[NATIVE] = reply
     with capture_logs(), pytest.raises(InvalidResponse):
-        await native.assets(good, ledger)
+        await native.assets(good, read_log)
     assert len(wire.asked) == 5

@@ -1,7 +1,7 @@
 import pytest
 import yaml
 
-from facade.assets import plain_yaml
+from facade.assets.files import plain_yaml
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from facade.assets import InventoryError, load_inventory
 from facade.assets.macs import is_mac, normal_mac
-from facade.assets.records import Area, Capacity
+from facade.assets.records import AreaRecord, CapacityRecord
 
 MAC = "00-17-0d-00-00-6b-ab-cd"
 
@@ -66,7 +66,11 @@ def test_a_file_is_named_for_what_it_holds(write):
     path = write("rooms.csv", "Room ID,name,Floor ID,capacity,area,Tag IDs\nroom_1,Bay,space_1,8,20.5,tag_1 tag_2\n")
     [room] = load_inventory(path).rooms.values()
     assert (room.id, room.name, room.floor_id) == ("room_1", "Bay", "space_1")
-    assert (room.capacity, room.area, room.tag_ids) == (Capacity(max=8), Area(value=20.5), ("tag_1", "tag_2"))
+    assert (room.capacity, room.area, room.tag_ids) == (
+        CapacityRecord(max=8),
+        AreaRecord(value=20.5),
+        ("tag_1", "tag_2"),
+    )
     assert load_inventory(write("Spaces.csv", "id,name\nspace_1,One\n")).floors["space_1"].name == "One"
 
 

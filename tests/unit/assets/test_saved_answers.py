@@ -1,7 +1,7 @@
 import pytest
 
 from facade.assets import InventoryError, load_inventory
-from facade.assets.records import Area, Capacity
+from facade.assets.records import AreaRecord, CapacityRecord
 
 SENSORS = {
     "data": [
@@ -78,8 +78,8 @@ def test_what_stands_inside_a_space_is_tied_to_it(saved):
 def test_a_space_is_a_floor_with_its_numbers_in_native_form(saved):
     floor = saved.floors["space_1"]
     assert (floor.capacity, floor.area, floor.timezone) == (
-        Capacity(max=40, mid=20),
-        Area(value=300.5),
+        CapacityRecord(max=40, mid=20),
+        AreaRecord(value=300.5),
         "Europe/Berlin",
     )
     room = saved.rooms["room_1"]

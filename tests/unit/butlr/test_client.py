@@ -15,7 +15,7 @@ from facade.butlr import (
     BadInput,
     Butlr,
     InvalidResponse,
-    Session,
+    TokenSet,
     Unauthenticated,
     UpstreamUnavailable,
     jwt_claims,
@@ -40,7 +40,7 @@ def jwt(**claims):
 async def test_each_login_posts_its_own_body_to_its_own_path(upstream):
     upstream.replies = [(200, SESSION)]
 
-    assert await upstream.butlr.login("a@b.c", "pw") == Session(**SESSION)
+    assert await upstream.butlr.login("a@b.c", "pw") == TokenSet(**SESSION)
     await upstream.butlr.refresh("azp", "v1.r")
     await upstream.butlr.client_login("id", "secret")
     await upstream.butlr.client_login("id", "secret", "aud", "grant")
@@ -132,7 +132,7 @@ async def test_a_session_without_an_access_token_is_an_invalid_response(upstream
 
 
 def test_no_secret_shows_in_a_session():
-    shown = repr(Session(**SESSION))
+    shown = repr(TokenSet(**SESSION))
     assert not any(SESSION[name] in shown for name in ("access_token", "refresh_token", "id_token"))
     assert "86400" in shown
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facade.butlr import Detections, Entry, InvalidResponse, decode_detections, decode_stats
+from facade.butlr import DetectionEntry, Detections, InvalidResponse, decode_detections, decode_stats
 
 SEED = {
     "detections_local": [
@@ -25,7 +25,7 @@ def answer(data):
 
 def test_an_entry_is_as_it_came():
     found = answer(SEED)
-    assert found.entries("detections_local") == [Entry(**SEED["detections_local"][0])]
+    assert found.entries("detections_local") == [DetectionEntry(**SEED["detections_local"][0])]
     assert found.entries("detections_world") is None
     assert found.raw("detections_local") == SEED["detections_local"]
     assert found.raw("heatmap") is None
@@ -60,10 +60,10 @@ def test_dirt_costs_its_own_field_and_shifts_nothing():
         }
     ).entries("detections_local")
     assert entries == [
-        Entry(start_time="2025-10-14T15:04:43Z", value=[[1.0, 2.0], [5.0, 6.0]]),
-        Entry(),
-        Entry(sample_time=1.5),
-        Entry(),
+        DetectionEntry(start_time="2025-10-14T15:04:43Z", value=[[1.0, 2.0], [5.0, 6.0]]),
+        DetectionEntry(),
+        DetectionEntry(sample_time=1.5),
+        DetectionEntry(),
     ]
 
 

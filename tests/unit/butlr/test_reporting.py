@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facade.butlr import InvalidResponse, Reporting, Row, Statistics, decode_reporting, flatten, unflatten
+from facade.butlr import InvalidResponse, ReplyStatistics, Reporting, Row, decode_reporting, flatten, unflatten
 from facade.butlr.rows import _READERS, decode_rows, rows_from
 
 ROW = {
@@ -82,7 +82,9 @@ def test_grouped_statistics_are_leaves():
     assert report.rows == []
     assert [leaf.path for leaf in report.leaves] == [("room_1", "in"), ("room_1", "out"), ("room_2", "in")]
     leaf = report.leaves[0]
-    assert leaf.statistics == Statistics(sum=10, min=4, max=6, count=2, mean=5, median=6, stddev=1, first=4, last=6)
+    assert leaf.statistics == ReplyStatistics(
+        sum=10, min=4, max=6, count=2, mean=5, median=6, stddev=1, first=4, last=6
+    )
     assert type(leaf.statistics.count) is int
     assert (leaf.raw, leaf.rows, leaf.value) == (stats, None, None)
     assert report.leaves[1].statistics.sum == 11
@@ -92,7 +94,7 @@ def test_fewer_levels_than_asked_and_none_at_all_are_leaves_too():
     seed = answer({"occupancy": {"sum": 26, "stddev": 0.799}})
     assert [(leaf.path, leaf.statistics.stddev) for leaf in seed.leaves] == [(("occupancy",), 0.799)]
     root = answer({"sum": 1, "stdev": 2})
-    assert [(leaf.path, leaf.statistics) for leaf in root.leaves] == [((), Statistics(sum=1, stddev=2))]
+    assert [(leaf.path, leaf.statistics) for leaf in root.leaves] == [((), ReplyStatistics(sum=1, stddev=2))]
 
 
 def test_a_grouped_raw_answer_has_the_rows_of_its_leaves_in_order():

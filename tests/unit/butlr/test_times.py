@@ -4,15 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facade.butlr import (
-    Duration,
-    format_rfc3339,
-    parse_duration,
-    parse_relative,
-    parse_rfc3339,
-    resolve,
-    to_rfc3339,
-)
+from facade.butlr import Duration, format_rfc3339, parse_duration, parse_relative, parse_rfc3339, resolve, to_rfc3339
 
 NOW = datetime(2025, 3, 31, 12, 0, tzinfo=UTC)
 

@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from facade.cache import key, open_store, scope_prefix
-from facade.cache.redis_store import RedisStore
+from facade.cache.redis.store import RedisStore
 from facade.cache.tiered import TieredStore
 
 pytestmark = pytest.mark.redis
@@ -350,7 +350,7 @@ def test_a_url_that_cannot_be_used_is_refused_without_being_shown(url):
 
 
 def test_without_the_redis_package_the_extra_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "facade.cache.redis_store", None)
+    monkeypatch.setitem(sys.modules, "facade.cache.redis.store", None)
     with pytest.raises(ValueError, match=r"butlr-graphql-facade\[redis\]"):
         open_store("redis://127.0.0.1", 1)
 

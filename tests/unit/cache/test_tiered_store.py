@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from facade.cache import key, scope_prefix
-from facade.cache.news import News
-from facade.cache.redis_store import RedisStore
+from facade.cache.redis.invalidation import Invalidations
+from facade.cache.redis.store import RedisStore
 from facade.cache.tiered import DEAF, HEARING, TieredStore
 
 pytestmark = pytest.mark.redis
@@ -311,7 +311,7 @@ async def test_a_user_of_the_facades_own_keys_is_enough(redis_server, clock, wal
     await first.set(A, make_entry(), 60)
     assert await second.get_many([A, B]) == [make_entry(), None]
     await until(lambda: first.hears and second.hears)
-    async with first.leases.turn("flight", B, readable=lambda _: True) as entry:
+    async with first.locks.turn("flight", B, readable=lambda _: True) as entry:
         assert entry is None
     assert await first.purge() == 1
     await until(lambda: second.peek(A) is None)
@@ -338,18 +338,20 @@ async def test_a_redis_that_is_full_forgets_what_ends_first_and_no_index(replica
 async def test_a_connection_that_hangs_is_found_out(redis_server, until):
     store = RedisStore(redis_server.url, timeout=0.2)
     changes = []
-    news = News(store.link, "c", hear=lambda *_: None, changed=lambda: changes.append(news.on_air), silence=0.1)
-    news.start()
-    await until(lambda: news.on_air)
+    invalidations = Invalidations(
+        store.link, "c", hear=lambda *_: None, changed=lambda: changes.append(invalidations.on_air), silence=0.1
+    )
+    invalidations.start()
+    await until(lambda: invalidations.on_air)
     # Silence alone is no reason: asked, it answers.
     await asyncio.sleep(0.5)
     assert changes == [True]
     redis_server.freeze()
-    await until(lambda: not news.on_air)
+    await until(lambda: not invalidations.on_air)
     redis_server.thaw()
-    await until(lambda: news.on_air)
+    await until(lambda: invalidations.on_air)
     assert changes == [True, False, True]
-    await news.aclose()
+    await invalidations.aclose()
     await store.aclose()
 
 

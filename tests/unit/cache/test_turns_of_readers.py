@@ -6,10 +6,11 @@ import time
 import httpx
 import pytest
 
+from facade.auth import Passthrough, Verified
 from facade.butlr import Butlr, Http, Unauthenticated, UpstreamTimeout
-from facade.cache.redis_store import RedisStore
+from facade.cache.redis.store import RedisStore
 from facade.cache.tiered import TieredStore
-from facade.upstream import Call, Exchange, Ledger, Passthrough, Upstream, Verified
+from facade.upstream import Call, Dispatcher, ReadLog, Upstream
 
 pytestmark = pytest.mark.redis
 
@@ -43,7 +44,7 @@ async def readers(redis_server, wire):
     """Three replicas, each with a memory and an upstream side of its own."""
     butlr = Butlr(wire.http)
     stores = [TieredStore(RedisStore(redis_server.url, timeout=1.0), 1 << 20) for _ in range(3)]
-    readers = [Upstream(butlr, store, exchange=Exchange(retries=0)) for store in stores]
+    readers = [Upstream(butlr, store, dispatcher=Dispatcher(retries=0)) for store in stores]
     yield readers
     for reader, store in zip(readers, stores, strict=True):
         await reader.aclose()
@@ -53,7 +54,7 @@ async def readers(redis_server, wire):
 async def ask(reader, caller=CALLER, *, fresh=False, seconds=None, kept_for=60.0):
     deadline = None if seconds is None else time.monotonic() + seconds
     call = Call(name="reporting", send=reader.butlr.reporting, asked={}, decode=lambda body: body, kept_for=kept_for)
-    return (await reader.read(call, caller, Ledger(fresh=fresh, deadline=deadline))).value
+    return (await reader.read(call, caller, ReadLog(fresh=fresh, deadline=deadline))).value
 
 
 async def slowly(status=200):

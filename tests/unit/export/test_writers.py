@@ -12,15 +12,15 @@ import orjson
 import pyarrow as pa
 import pytest
 
-from facade.cli.export import Format as Offered
-from facade.export.schema import DETECTIONS, NO_TIME, REPORT, Run
+from facade.cli.export import ExportFormat as Offered
+from facade.export.schema import DETECTIONS, NO_TIME, REPORT, RowRun
 from facade.export.writers import Format, writer_for
 
 
-def run(sensor: str | None, *values: float) -> Run:
+def run(sensor: str | None, *values: float) -> RowRun:
     texts = tuple(sensor if name == "mac_address" else None for name in DETECTIONS.texts)
     times = array("q", [1_700_000_000_000 + at for at in range(len(values))])
-    return Run(texts, (times, array("q", [NO_TIME]) * len(values)), (array("d", values), array("d", values)))
+    return RowRun(texts, (times, array("q", [NO_TIME]) * len(values)), (array("d", values), array("d", values)))
 
 
 RUNS = [[run("a", 1.5, math.nan), run(None, 2.0)], [], [run("=b", -3.0), run("a", 4.0)]]

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from facade.app import create_app
 from facade.cli.serving import GRACE
 from facade.settings import Settings
-from facade.web.draining import Draining
+from facade.web.middleware.draining import Draining
 
 Manifest = dict[str, Any]
 

@@ -10,8 +10,8 @@ from facade.legacy import Unreadable, translate
 from facade.legacy.cmd import cmd_commands
 from facade.legacy.comments import load_commented
 from facade.legacy.http_file import LONGEST
+from facade.legacy.pasted import read
 from facade.legacy.powershell import powershell_words
-from facade.legacy.reading import read
 from facade.legacy.rest_request import RestRequest
 
 URL = "https://api.butlr.io/api/v3/reporting"

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facade.butlr import LOGIN_PATH, REPORTING_PATH
+from facade.graph import build_schema
 from facade.legacy import FIXTURES_ENDED, READS, V2_ENDED, V2Read, snippets, translate
 from facade.legacy.operations import REPORT_VARIABLES
 from facade.legacy.v2 import find
-from facade.schema import build_schema
 
 ANSWERS = [answer for read in READS if isinstance(read, V2Read) for answer in (read.answer, read.otherwise) if answer]
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from facade.legacy.usage import KEPT_DAYS, MOST_ROWS, OTHERS, Counts, Usage, summary
+from facade.legacy.usage import KEPT_DAYS, MOST_ROWS, OTHERS, CallCounts, Usage, summary
 
 DAY = 86_400.0
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC).timestamp()
@@ -59,7 +59,7 @@ async def test_days_that_are_no_longer_kept_take_no_room(usage, clock):
 
 
 def test_callers_past_the_bound_are_counted_together():
-    counts = Counts()
+    counts = CallCounts()
     for number in range(MOST_ROWS + 500):
         counts.add("2026-03-10", called(f"agent-{number}"))
     rows = {row: count for _, row, count in counts}
@@ -71,7 +71,7 @@ def test_callers_past_the_bound_are_counted_together():
 
 
 def test_names_that_were_refused_leave_room_for_those_that_are_served():
-    counts = Counts()
+    counts = CallCounts()
     for number in range(MOST_ROWS):
         counts.add("2026-03-10", called(f"made-up-{number}", status="4xx"))
     counts.add("2026-03-10", called("served"))

@@ -8,13 +8,13 @@ import pytest
 from facade.assets import Assets
 from facade.assets.records import RoomRecord, SiteRecord
 from facade.cache import MemoryStore
-from facade.live import BadEvent, Event, Live, Log, event_of
+from facade.live import BadEvent, Live, Log, WebhookEvent, event_of
 from facade.live.hub import merged
 from facade.live.log import read_cursor
 
 
-def an_event(number: int, *, org: str = "org_1", room: str = "room_1", type_: str = "ROOM_OCCUPANCY") -> Event:
-    return Event(f"e{number}", type_, number, metadata={"org_id": org, "room_id": room}, data=number)
+def an_event(number: int, *, org: str = "org_1", room: str = "room_1", type_: str = "ROOM_OCCUPANCY") -> WebhookEvent:
+    return WebhookEvent(f"e{number}", type_, number, metadata={"org_id": org, "room_id": room}, data=number)
 
 
 def assets_of(org: str) -> Assets:

@@ -12,11 +12,12 @@ import pytest
 
 from facade.assets import Assets
 from facade.assets.records import RECORD_TYPES, SensorRecord
+from facade.auth import Passthrough
 from facade.butlr import Butlr, Http
 from facade.cache import open_store
 from facade.loaders import Loaders, Reports, Services
 from facade.series import DetectionsReader
-from facade.upstream import Ledger, Passthrough, Upstream
+from facade.upstream import ReadLog, Upstream
 
 LEVEL = {"rooms": "room_id", "spaces": "space_id", "zones": "zone_id", "sensors": "sensor_id", "hives": "hive_id"}
 
@@ -93,7 +94,7 @@ class Known:
     def __init__(self, sensors: Iterable[SensorRecord] = ()) -> None:
         self._assets = Assets(sensors={sensor.id: sensor for sensor in sensors})
 
-    async def assets(self, caller: Any, ledger: Any) -> Assets:
+    async def assets(self, caller: Any, read_log: Any) -> Assets:
         return self._assets
 
 
@@ -110,7 +111,7 @@ class Bench:
         self.caller = Passthrough("token")
 
     def loaders(self, *, fresh: bool = False) -> Loaders:
-        return Loaders(self.services, self.caller, Ledger(fresh=fresh))
+        return Loaders(self.services, self.caller, ReadLog(fresh=fresh))
 
     async def aclose(self) -> None:
         await self.reports.aclose()

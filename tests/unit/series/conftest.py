@@ -11,11 +11,12 @@ from typing import Any
 import httpx
 import pytest
 
+from facade.auth import Passthrough
 from facade.butlr import Butlr, Http, Windows
 from facade.cache import MemoryStore, Rules
 from facade.loaders import Loaders, Reports, Services
 from facade.series import DetectionsReader, Labels
-from facade.upstream import Exchange, Ledger, Passthrough, Upstream
+from facade.upstream import Dispatcher, ReadLog, Upstream
 
 NOW = 1_760_446_800.0  # 2025-10-14T13:00:00Z
 ROOMS = [f"room_{name}" for name in "abcdef"]
@@ -133,16 +134,16 @@ class Bench:
         _wire.model = model
         self.store = MemoryStore(1 << 24, clock=model)
         ticks = iter(range(0, 10**9, 10))
-        exchange = Exchange(retries=0, clock=lambda: float(next(ticks)))
-        self.upstream = Upstream(Butlr(_http), self.store, clock=model, recheck=math.inf, exchange=exchange)
+        dispatcher = Dispatcher(retries=0, clock=lambda: float(next(ticks)))
+        self.upstream = Upstream(Butlr(_http), self.store, clock=model, recheck=math.inf, dispatcher=dispatcher)
         self.reports = Reports.create(self.upstream, Labels(label))
         self.services = Services(self.upstream, self.reports, DetectionsReader(self.upstream), None)
         self.caller = Passthrough("token")
-        self.ledger = Ledger()
+        self.read_log = ReadLog()
 
     def loaders(self, *, fresh: bool = False) -> Loaders:
-        self.ledger = Ledger(fresh=fresh)
-        return Loaders(self.services, self.caller, self.ledger)
+        self.read_log = ReadLog(fresh=fresh)
+        return Loaders(self.services, self.caller, self.read_log)
 
     async def report(self, body: dict[str, Any], **options: Any) -> Any:
         return await self.loaders(**options).reports.whole(body)

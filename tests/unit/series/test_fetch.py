@@ -12,11 +12,11 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from facade.auth import Passthrough
 from facade.butlr import ButlrError
 from facade.cache import Rules
 from facade.loaders import ReportOf
 from facade.series import Label, columns, fetch
-from facade.upstream import Passthrough
 
 from .conftest import NOW, ROOMS, Bench, Model, body_of, rfc, span_of, windows_of
 
@@ -185,7 +185,7 @@ async def test_a_failing_part_costs_its_own_asset_and_an_older_answer_stands_in(
     answers = await loads(over, ROOMS, body_of("-2h"))
     # One call for all failed: of each there is what was known before.
     assert all(rows_of(answer) for answer in answers)
-    assert over.ledger.status == "STALE"
+    assert over.read_log.status == "STALE"
     assert not any(time > rfc(NOW) for answer in answers for _, _, time, _ in rows_of(answer))
 
     [error] = await loads(over, [ROOMS[0]], body_of(NOW - 9 * DAY, NOW - 8 * DAY))

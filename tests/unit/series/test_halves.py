@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from facade.series.calls import halves, stitched
-from facade.series.query import Query, resolve_report
+from facade.series.query import ReportQuery, resolve_report
 
 START = datetime(2025, 10, 14, tzinfo=UTC)
 
@@ -50,7 +50,7 @@ def test_parts_put_together_are_the_undivided_answer(windows, every, sensors, by
     # Parts of one window each do not show how rows are ordered; one series after the other is taken for granted.
     assume(bears > 1 or not by_time)
 
-    def ask(asked: Query):
+    def ask(asked: ReportQuery):
         rows = undivided(asked.body, every, sensors, by_time=by_time)
         if len(rows) <= bears * len(sensors):
             return rows

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from facade.butlr import Windows
 from facade.cache import Rules
-from facade.loaders import Reading, ReportOf
+from facade.loaders import ReadOptions, ReportOf
 from facade.series.open_windows import minutes_of
 from facade.series.query import resolve_report
 
@@ -86,7 +86,7 @@ def test_open_windows_are_what_an_upstream_without_landing_says(
         try:
             body = body_of(start, every=every, **({"timezone": zone} if zone else {}))
             body["window"]["function"] = function
-            asks = ReportOf.make_many("rooms", rooms, body, Reading(include_open=True))
+            asks = ReportOf.make_many("rooms", rooms, body, ReadOptions(include_open=True))
             return list(await bench.loaders().reports.load_many(asks))
         finally:
             await bench.aclose()
@@ -133,5 +133,5 @@ async def test_a_bound_of_values_leaves_open_windows_out(bench):
     over = bench()
     body = body_of("-3h", every="1h")
     body["filter"]["value"] = {"gt": 3}
-    await over.loaders().reports.load_many(ReportOf.make_many("rooms", ROOMS, body, Reading(include_open=True)))
+    await over.loaders().reports.load_many(ReportOf.make_many("rooms", ROOMS, body, ReadOptions(include_open=True)))
     assert [asked["window"]["every"] for asked in over.model.asked] == ["1h"]

@@ -9,10 +9,11 @@ from typing import Any, Self
 import httpx
 import pytest
 
+from facade.auth import Passthrough
 from facade.butlr import Butlr, Http, UpstreamUnavailable, decode_reporting
 from facade.cache import open_store
 from facade.series import RowStream
-from facade.upstream import Call, Exchange, Ledger, Passthrough, Upstream
+from facade.upstream import Call, Dispatcher, ReadLog, Upstream
 
 ROWS = 500
 BODY = json.dumps({"data": [{"value": n, "sensor_id": f"sensor_{n}"} for n in range(ROWS)], "page_info": {}}).encode()
@@ -38,7 +39,7 @@ class World:
         self.calls = 0
         self.http = Http("http://butlr.test", transport=httpx.MockTransport(self.handle), packed_from=packed_from)
         self.store = open_store("memory://", 2**24)
-        self.upstream = Upstream(Butlr(self.http), self.store, exchange=Exchange(retries=1))
+        self.upstream = Upstream(Butlr(self.http), self.store, dispatcher=Dispatcher(retries=1))
 
     def handle(self, _request: httpx.Request) -> httpx.Response:
         self.calls += 1
@@ -46,7 +47,7 @@ class World:
 
     def stream(self, **options: Any) -> RowStream:
         call = Call(name="reporting", send=self.upstream.butlr.reporting, asked={}, decode=decode_reporting)
-        return RowStream(self.upstream, call, Passthrough("token"), Ledger(), **options)
+        return RowStream(self.upstream, call, Passthrough("token"), ReadLog(), **options)
 
     async def __aenter__(self) -> Self:
         return self

@@ -10,9 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
+from facade.auth import Passthrough
 from facade.butlr import Butlr, Http, Reply
 from facade.cache import MemoryStore
-from facade.upstream import Call, Exchange, Ledger, Passthrough, Upstream
+from facade.upstream import Call, Dispatcher, ReadLog, Upstream
 from facade.upstream.retry import Backoff
 
 BRIEF = Backoff(first=0.001, longest=0.002, jitter=0.001)
@@ -77,7 +78,7 @@ class Setting:
     wire: Wire
     clock: Clock
     store: MemoryStore
-    exchange: Exchange
+    dispatcher: Dispatcher
     upstream: Upstream
     asked: int = 0
 
@@ -85,10 +86,10 @@ class Setting:
         options.setdefault("send", self.wire.butlr.reporting)
         return Call(name="reporting", asked={"ask": ask}, decode=lambda body: body, kept_for=10.0, **options)
 
-    async def ask(self, token: str = "t", *, ledger: Ledger | None = None, **options: Any) -> bytes:
+    async def ask(self, token: str = "t", *, read_log: ReadLog | None = None, **options: Any) -> bytes:
         self.asked += 1
         call = self.call(self.asked, **options)
-        return (await self.upstream.read(call, Passthrough(token), ledger or Ledger())).value
+        return (await self.upstream.read(call, Passthrough(token), read_log or ReadLog())).value
 
     async def outcome(self, token: str = "t", **options: Any) -> object:
         """The answer, or the error in its place."""
@@ -98,7 +99,7 @@ class Setting:
             return error
 
     async def send(self, token: str = "t", deadline: Callable[[], float] | None = None) -> Reply:
-        return await self.upstream.exchange(self.wire.butlr.reporting, b"{}", Passthrough(token), deadline=deadline)
+        return await self.upstream.dispatcher(self.wire.butlr.reporting, b"{}", Passthrough(token), deadline=deadline)
 
 
 @pytest.fixture
@@ -120,9 +121,9 @@ async def make(wire: Wire, clock: Clock) -> AsyncIterator[Callable[..., Setting]
     def make(*, retries: int = 3, concurrency: int = 16, backoff: Backoff = BRIEF, **options: Any) -> Setting:
         store = MemoryStore(1 << 20)
         ticking = options.pop("exchange_clock", clock)
-        exchange = Exchange(retries=retries, concurrency=concurrency, backoff=backoff, clock=ticking)
-        upstream = Upstream(wire.butlr, store, exchange=exchange, clock=clock, **options)
-        made.append(Setting(wire, clock, store, exchange, upstream))
+        dispatcher = Dispatcher(retries=retries, concurrency=concurrency, backoff=backoff, clock=ticking)
+        upstream = Upstream(wire.butlr, store, dispatcher=dispatcher, clock=clock, **options)
+        made.append(Setting(wire, clock, store, dispatcher, upstream))
         return made[-1]
 
     yield make

@@ -7,14 +7,15 @@ import time
 
 import pytest
 
+from facade.auth import Passthrough
 from facade.butlr import UpstreamTimeout
-from facade.upstream import Ledger, Passthrough
+from facade.upstream import ReadLog
 
 CALLER = Passthrough("t")
 
 
-def within(seconds: float) -> Ledger:
-    return Ledger(deadline=time.monotonic() + seconds)
+def within(seconds: float) -> ReadLog:
+    return ReadLog(deadline=time.monotonic() + seconds)
 
 
 def never(_):
@@ -24,17 +25,17 @@ def never(_):
 async def test_what_is_not_there_by_then_is_a_typed_error(setting):
     setting.wire.behave = never
     with pytest.raises(UpstreamTimeout, match="time limit") as error:
-        await setting.ask(ledger=within(0.01))
+        await setting.ask(read_log=within(0.01))
     assert error.value.code == "UPSTREAM_TIMEOUT"
 
 
 async def test_the_call_that_nobody_waits_for_is_cancelled(setting, settle):
     setting.wire.behave = never
-    await setting.outcome(ledger=within(0.01))
+    await setting.outcome(read_log=within(0.01))
     await settle()
     assert setting.wire.calls == 1
     assert setting.wire.under_way == 0
-    assert setting.exchange.bulkhead.free == 16
+    assert setting.dispatcher.bulkhead.free == 16
 
 
 async def test_one_that_gives_up_does_not_end_the_call_of_another(setting, settle):
@@ -54,25 +55,25 @@ async def test_one_that_gives_up_does_not_end_the_call_of_another(setting, settl
 
 async def test_past_it_nothing_goes_up(setting):
     with pytest.raises(UpstreamTimeout):
-        await setting.ask(ledger=within(-1))
+        await setting.ask(read_log=within(-1))
     assert setting.wire.calls == 0
 
 
 async def test_past_it_what_is_cached_is_still_there(setting):
     call = setting.call("same")
-    await setting.upstream.read(call, CALLER, Ledger())
+    await setting.upstream.read(call, CALLER, ReadLog())
     assert (await setting.upstream.read(call, CALLER, within(-1))).value
     assert setting.wire.calls == 1
 
 
 async def test_an_older_answer_stands_in_for_what_is_not_there_by_then(setting):
     call = setting.call("same")
-    await setting.upstream.read(call, CALLER, Ledger())
+    await setting.upstream.read(call, CALLER, ReadLog())
     setting.clock.now += 100
     setting.wire.behave = never
-    ledger = within(0.01)
-    assert (await setting.upstream.read(call, CALLER, ledger)).value
-    assert ledger.status == "STALE"
+    read_log = within(0.01)
+    assert (await setting.upstream.read(call, CALLER, read_log)).value
+    assert read_log.status == "STALE"
 
 
 async def test_a_read_of_a_facade_that_closes_is_a_typed_error(setting, settle):

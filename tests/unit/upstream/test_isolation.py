@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from facade.auth import Caller, Passthrough, Verified
 from facade.butlr import Butlr, ButlrError, Forbidden, Http, Unauthenticated
 from facade.cache import MemoryStore
-from facade.upstream import Call, Caller, Exchange, Ledger, Passthrough, Upstream, Verified
+from facade.upstream import Call, Dispatcher, ReadLog, Upstream
 
 TENANT = "http://butlr.io/client_id"
 START = 1_760_400_000.0
@@ -68,7 +69,7 @@ class World:
         self.upstream = Upstream(
             Butlr(self.http),
             self.store,
-            exchange=Exchange(retries=0, clock=lambda: self.now),
+            dispatcher=Dispatcher(retries=0, clock=lambda: self.now),
             stale_while_revalidate=50.0,
             clock=lambda: self.now,
         )
@@ -93,7 +94,7 @@ class World:
         )
 
         async def read() -> bytes:
-            return (await self.upstream.read(call, caller_of(token), Ledger(fresh=fresh))).value
+            return (await self.upstream.read(call, caller_of(token), ReadLog(fresh=fresh))).value
 
         self.readings.append(
             Reading(token, ask, asyncio.create_task(read()), self.is_bad(token), token in self.refused)
@@ -191,7 +192,7 @@ async def test_a_refused_token_reads_nothing_though_another_of_its_scope_fills_t
     assert refused.scope == other.scope
 
     async def read(caller: Caller, ask: int) -> bytes:
-        return (await setting.upstream.read(setting.call(ask), caller, Ledger())).value
+        return (await setting.upstream.read(setting.call(ask), caller, ReadLog())).value
 
     await read(refused, 1)
     calls = setting.wire.calls
@@ -225,7 +226,7 @@ async def test_a_refusal_of_the_one_who_asked_first_is_not_the_others(setting, s
 
     setting.wire.behave = behave
     reads = [
-        asyncio.create_task(setting.upstream.read(setting.call("same"), caller_of(token), Ledger()))
+        asyncio.create_task(setting.upstream.read(setting.call("same"), caller_of(token), ReadLog()))
         for token in ("a-one", "a-two", "a-two")
     ]
     await settle()

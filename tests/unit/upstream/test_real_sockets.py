@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from facade.auth import Passthrough
 from facade.butlr import Butlr, Http, UpstreamUnavailable
 from facade.cache import MemoryStore
-from facade.upstream import Call, Exchange, Ledger, Passthrough, Upstream
+from facade.upstream import Call, Dispatcher, ReadLog, Upstream
 from facade.upstream.breaker import CircuitOpen
 from facade.upstream.retry import Backoff
 
@@ -52,9 +53,9 @@ async def server() -> AsyncIterator[tuple[Server, Upstream, list[float]]]:
     scripted, now = Server(), [1_760_400_000.0]
     listening = await asyncio.start_server(scripted.serve, "127.0.0.1", 0)
     http = Http(f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}", timeout=5)
-    exchange = Exchange(backoff=Backoff(0.001, 0.002, 0.001), clock=lambda: now[0])
+    dispatcher = Dispatcher(backoff=Backoff(0.001, 0.002, 0.001), clock=lambda: now[0])
     store = MemoryStore(1 << 20)
-    upstream = Upstream(Butlr(http), store, exchange=exchange, clock=lambda: now[0])
+    upstream = Upstream(Butlr(http), store, dispatcher=dispatcher, clock=lambda: now[0])
     yield scripted, upstream, now
     await upstream.aclose()
     await store.aclose()
@@ -65,7 +66,7 @@ async def server() -> AsyncIterator[tuple[Server, Upstream, list[float]]]:
 
 def ask(upstream: Upstream, number: int) -> object:
     call = Call(name="reporting", send=upstream.butlr.reporting, asked={"n": number}, decode=bytes)
-    return upstream.read(call, Passthrough("t"), Ledger())
+    return upstream.read(call, Passthrough("t"), ReadLog())
 
 
 async def test_down_it_gets_few_calls_and_is_back_with_the_first_probe(server, steps):

@@ -7,8 +7,9 @@ import asyncio
 import httpx
 import pytest
 
+from facade.auth import Passthrough
 from facade.butlr import Forbidden, Unauthenticated, UpstreamUnavailable
-from facade.upstream import Exchange, Ledger, Passthrough, Upstream
+from facade.upstream import Dispatcher, ReadLog, Upstream
 
 CALLER = Passthrough("t")
 # Lines of Python for an answer that waits for nothing.
@@ -17,9 +18,9 @@ ONE, TWO = (httpx.Response(200, content=body) for body in (b'"one"', b'"two"'))
 
 
 async def read(setting, **options):
-    ledger = Ledger(**options)
-    answer = await setting.upstream.read(setting.call("same"), CALLER, ledger)
-    return answer.value, ledger.status
+    read_log = ReadLog(**options)
+    answer = await setting.upstream.read(setting.call("same"), CALLER, read_log)
+    return answer.value, read_log.status
 
 
 async def test_an_open_circuit_is_answered_at_once(setting, steps):
@@ -95,9 +96,9 @@ async def test_an_answer_that_comes_after_a_refusal_is_not_kept(make, settle):
     with pytest.raises(UpstreamUnavailable):
         await read(setting)
     # Nor in a store that it shares with others, who have not seen the refusal.
-    replica = Upstream(setting.wire.butlr, setting.store, exchange=Exchange(retries=0), clock=setting.clock)
+    replica = Upstream(setting.wire.butlr, setting.store, dispatcher=Dispatcher(retries=0), clock=setting.clock)
     with pytest.raises(UpstreamUnavailable):
-        await replica.read(setting.call("same"), CALLER, Ledger())
+        await replica.read(setting.call("same"), CALLER, ReadLog())
     await replica.aclose()
 
 

@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from facade.app import create_app
 from facade.settings import SettingsError, load
-from facade.web.audit import AuditLog
+from facade.web.middleware.audit import AuditLog
 
 
 def test_a_file_that_cannot_be_written_stops_the_start(tmp_path):

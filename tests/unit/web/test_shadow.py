@@ -4,13 +4,14 @@ import asyncio
 
 import pytest
 
+from facade.auth import Passthrough
+from facade.execution import Engine
+from facade.graph import build_schema
 from facade.legacy import RestRequest
 from facade.legacy.successors import LegacyCall
 from facade.legacy.usage import Usage, summary
-from facade.schema import Engine, build_schema
-from facade.upstream import Passthrough
 from facade.web.metrics import Metrics
-from facade.web.shadow import LARGEST, Replay, Shadow
+from facade.web.rest.shadow import LARGEST, Replay, Shadow
 
 CALL = LegacyCall("/api/v3/reporting", "Report")
 BODY = '{"filter": {"start": "-1d"}}'

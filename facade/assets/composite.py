@@ -1,0 +1,139 @@
+"""Sources of assets put together: the first that knows a field wins."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from functools import reduce
+from pathlib import Path
+
+import structlog
+
+from ..auth import Caller
+from ..butlr import ButlrError, Unauthenticated
+from ..cache import SingleFlight
+from ..series import Labels
+from ..upstream import NotAsked, ReadLog, Upstream
+from .graph import Assets
+from .source import AssetSource
+from .sources.discovery import Discovery
+from .sources.inventory import Inventory
+from .sources.native import Native
+from .token_probe import Proof
+
+log = structlog.get_logger(__name__)
+
+SOURCES = ("discovery", "inventory", "native")
+MERGES_KEPT = 32
+
+
+class Composed:
+    """Several sources as one, in their order."""
+
+    def __init__(self, sources: Sequence[AssetSource]) -> None:
+        self.name = ",".join(source.name for source in sources)
+        self.parts = tuple(sources)
+        self.knows = frozenset().union(*(source.knows for source in sources))
+        # By the identity of the parts, which are held with what was made of them, so that no id is used again.
+        self._merged: OrderedDict[tuple[int, ...], tuple[list[Assets], Assets]] = OrderedDict()
+        self._flights = SingleFlight()
+
+    async def assets(self, caller: Caller, read_log: ReadLog) -> Assets:
+        """What all sources know; a source that fails is done without while another answers.
+
+        Raises `Unauthenticated` if any source does; the first source's `ButlrError` if all fail.
+        """
+        answers = await self._ask_all(caller, read_log)
+        refusal = next((each for each in answers if isinstance(each, Unauthenticated)), None)
+        if refusal:
+            raise refusal
+        parts = [each for each in answers if isinstance(each, Assets)]
+        if not parts:
+            raise next(each for each in answers if isinstance(each, ButlrError))
+        for source, answer in zip(self.parts, answers, strict=True):
+            if isinstance(answer, ButlrError):
+                log.warning("assets without one of their sources", source=source.name, error=answer.code)
+        return await self._merge(parts)
+
+    async def _ask_all(self, caller: Caller, read_log: ReadLog) -> list[Assets | ButlrError]:
+        answers: dict[str, Assets | ButlrError] = {}
+
+        async def ask(source: AssetSource) -> None:
+            try:
+                answers[source.name] = await source.assets(caller, read_log)
+            except ButlrError as error:
+                answers[source.name] = error
+
+        # What asks the upstream proves the caller to it: the inventory then needs no proof of its own.
+        local = [source for source in self.parts if isinstance(source, Inventory)]
+        for together in ([source for source in self.parts if source not in local], local):
+            await asyncio.gather(*map(ask, together))
+            if planned := next((each for each in answers.values() if isinstance(each, NotAsked)), None):
+                # No source that failed: the plan does not know what this one would say.
+                raise planned
+        return [answers[source.name] for source in self.parts]
+
+    async def _merge(self, parts: list[Assets]) -> Assets:
+        key = tuple(map(id, parts))
+        known = self._merged.get(key)
+        if known is None:
+            # Returned and not looked up again: others may have pushed it out by then.
+            return await self._flights.run(str(key), lambda: self._put_together(key, parts))
+        self._merged.move_to_end(key)
+        return known[1]
+
+    async def _put_together(self, key: tuple[int, ...], parts: list[Assets]) -> Assets:
+        # In a thread: ten thousand records take a tenth of a second.
+        merged = await asyncio.to_thread(reduce, Assets.filled_from, parts)
+        self._merged[key] = (parts, merged)
+        if len(self._merged) > MERGES_KEPT:
+            self._merged.popitem(last=False)
+        return merged
+
+
+def build_source(
+    names: Iterable[str],
+    *,
+    upstream: Upstream,
+    labels: Labels | None = None,
+    discovery_span: timedelta = timedelta(days=7),
+    inventory_path: Path | str | None = None,
+) -> AssetSource:
+    """The source or sources of the setting FACADE_ASSETS, opened.
+
+    Raises ValueError (`InventoryError` for the file) with one line that names the setting or the file.
+    """
+    wanted = list(dict.fromkeys(names))
+    check_names(wanted, inventory_path=inventory_path)
+    sources: list[AssetSource] = []
+    for name in wanted:
+        if name == "discovery":
+            sources.append(Discovery(upstream, labels or Labels(), span=discovery_span))
+        elif name == "inventory" and inventory_path:
+            sources.append(Inventory(inventory_path, Proof(upstream)))
+        else:
+            sources.append(Native(upstream))
+    return sources[0] if len(sources) == 1 else Composed(sources)
+
+
+def sources_of(kind: str) -> list[str]:
+    """Return the names of the sources that can know a kind of asset, the one that knows most first."""
+    return [source.name for source in (Native, Inventory, Discovery) if kind in source.knows]
+
+
+def part_of(source: AssetSource, name: str) -> AssetSource | None:
+    """The source of that name: `source` itself or what it is put together from; None where it is not among them."""
+    parts = source.parts if isinstance(source, Composed) else (source,)
+    return next((part for part in parts if part.name == name), None)
+
+
+def check_names(names: Sequence[str], *, inventory_path: Path | str | None) -> None:
+    """Raises ValueError, one line, where `build_source` would, save for what is in the file."""
+    accepted = f"one or more of {', '.join(SOURCES)}"
+    if not names:
+        raise ValueError(f"FACADE_ASSETS: no source is named; use {accepted}")
+    for name in names:
+        if name not in SOURCES:
+            raise ValueError(f"FACADE_ASSETS: {name!r} is no source; use {accepted}")
+    if "inventory" in names and not inventory_path:
+        raise ValueError("FACADE_INVENTORY: FACADE_ASSETS=inventory reads this file, so it must be set")

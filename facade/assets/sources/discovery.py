@@ -1,0 +1,241 @@
+"""Assets as seen in reporting rows: Butlr's REST API has no other place left that names them."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar
+
+from cachetools import LRUCache, TTLCache
+
+from ...auth import Caller
+from ...butlr import (
+    REPORTING_PATH,
+    Duration,
+    Reporting,
+    Row,
+    UpstreamTimeout,
+    Windows,
+    decode_reporting,
+    format_rfc3339,
+)
+from ...series import Labels, ReportQuery
+from ...upstream import About, Answer, Call, ReadLog, Upstream
+from ..graph import Assets
+from ..records import BuildingRecord, FloorRecord, HiveRecord, Record, RoomRecord, SensorRecord, ZoneRecord
+
+MEASUREMENTS = ("presence", "traffic")
+# Windows of half a day tell of the past in few rows. They land late, so shorter ones tell of the hours since.
+OLD, NEW = Windows(Duration(seconds=12 * 3600)), Windows(Duration(seconds=1800))
+# How long after its end a window of half a day may still come.
+LANDING = timedelta(hours=2)
+# A span is halved this often before discovery gives up: a week comes down to less than six hours.
+HALVINGS = 5
+# For how long it is remembered that a caller's week was too much.
+NARROWED_FOR = 3600.0
+CALLERS_KEPT = 1000
+# Of what was learnt for callers, in assets.
+MOST_ASSETS = 200_000
+
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How to ask so that the upstream bears it."""
+
+    span: timedelta
+    together: bool = True
+    halvings: int = 0
+
+    def next(self) -> "_Plan | None":
+        """A plan that asks for less at once; None where there is none."""
+        if self.together:
+            return _Plan(self.span, together=False)
+        if self.halvings == HALVINGS:
+            return None
+        return _Plan(self.span / 2, together=False, halvings=self.halvings + 1)
+
+
+class Discovery:
+    """Sensors, hives and the places they stand in, learnt from a week's rows of presence and traffic.
+
+    Butlr gives windows once they are closed and have landed, so one window as long as the span would give nothing. Two
+    calls find all that reported: windows of half a day up to the last that has landed, and half hours from there on.
+    """
+
+    name = "discovery"
+    # Rows name neither sites nor tags.
+    knows = frozenset({"buildings", "floors", "rooms", "zones", "sensors", "hives"})
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        labels: Labels,
+        *,
+        span: timedelta = timedelta(days=7),
+        kept_for: timedelta = timedelta(minutes=10),
+        refresh_after: timedelta = timedelta(minutes=5),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._upstream = upstream
+        self._labels = labels
+        self._kept_for = kept_for
+        self._refresh_after = refresh_after
+        self._span = span
+        # By the caller's scope: one tenant's overload narrows no other's week, and is forgotten after an hour.
+        self._plans: TTLCache[str, _Plan] = TTLCache(CALLERS_KEPT, NARROWED_FOR, timer=clock)
+        self._known: LRUCache[str, tuple[tuple[float, ...], Assets]] = LRUCache(
+            MOST_ASSETS, getsizeof=lambda known: len(known[1])
+        )
+
+    async def assets(self, caller: Caller, read_log: ReadLog) -> Assets:
+        answers = await self._rows(caller, read_log)
+        as_of = tuple(answer.entry.as_of for answer in answers)
+        known = self._known.get(caller.scope)
+        if known and known[0] == as_of:
+            return known[1]
+        assets = learn(row for answer in answers for row in answer.value.rows_with(LEARNT_FROM))
+        if len(assets) <= MOST_ASSETS:
+            self._known[caller.scope] = (as_of, assets)
+        return assets
+
+    async def _rows(self, caller: Caller, read_log: ReadLog) -> list[Answer[Reporting]]:
+        while True:
+            plan = self._plans.get(caller.scope) or _Plan(self._span)
+            asks = [MEASUREMENTS] if plan.together else [(measurement,) for measurement in MEASUREMENTS]
+            queries = [query for measurements in asks for query in self._queries(plan, measurements)]
+            answers = await asyncio.gather(*(self._ask(query, caller, read_log) for query in queries))
+            if not any(answer.value.is_empty_object for answer in answers):
+                return answers
+            narrower = plan.next()
+            if narrower is None:
+                raise UpstreamTimeout(
+                    f"Butlr could not list the sensors seen in {plan.span}. Set FACADE_DISCOVERY_SPAN to less, or name "
+                    "the assets in an inventory (FACADE_ASSETS=inventory).",
+                    path=REPORTING_PATH,
+                )
+            self._plans[caller.scope] = narrower
+
+    def _queries(self, plan: _Plan, measurements: tuple[str, ...]) -> list[ReportQuery]:
+        """The calls that hold the plan's span, the older windows first."""
+        now = self._upstream.now()
+        start, landed, stop = now - plan.span, OLD.floor(now - LANDING), NEW.floor(now)
+        if start >= landed:
+            return [_query(measurements, NEW.floor(start), stop, "30m")]
+        return [
+            _query(measurements, OLD.floor(start), landed, "12h"),
+            _query(measurements, landed, stop, "30m"),
+        ]
+
+    async def _ask(self, query: ReportQuery, caller: Caller, read_log: ReadLog) -> Answer[Reporting]:
+        is_new = query.windows == NEW
+        answer = await self._upstream.read(
+            Call(
+                name="discovery",
+                send=self._upstream.butlr.reporting,
+                # The newer windows are one question, whatever the time.
+                asked={"measurements": query.body["filter"]["measurements"], "since": query.within["start"]}
+                if is_new
+                else query.body,
+                body=lambda _asked: query.body,
+                decode=decode_reporting,
+                span=query.bounds,
+                windows=query.windows,
+                empty=lambda value: value.is_empty,
+                kept_for=self._kept_for.total_seconds() if is_new else None,
+                refresh_after=self._refresh_after.total_seconds() if is_new else None,
+                about=lambda: About(reasons=["whole: assets are learnt from the rows of all that reported"]),
+                rows=lambda value: len(value.items) if value.is_flat and not value.is_packed else None,
+            ),
+            caller,
+            read_log,
+        )
+        self._labels.learn(query, {row.time for row in answer.value.rows_with(LEARNT_FROM) if row.time is not None})
+        return answer
+
+
+def _query(measurements: tuple[str, ...], start: datetime, stop: datetime, every: str) -> ReportQuery:
+    body = {
+        "filter": {
+            "start": format_rfc3339(start),
+            "stop": format_rfc3339(stop),
+            "measurements": list(measurements),
+            # Rows of zero are kept only when asked for, and an empty room has its sensor all the same.
+            "value": {"gte": 0},
+        },
+        "window": {"every": every, "function": "last"},
+    }
+    return ReportQuery(body, start, stop)
+
+
+# What of a row tells of assets.
+LEARNT_FROM = frozenset(Row.__struct_fields__) - {"value", "start", "stop", "preprocessed", "timezone_offset", "tag_id"}
+
+_OF_SENSOR = ("id", "mac_address", "floor_id", "room_id", "hive_id", "hive_serial", "zone_ids", "mode", "last_seen")
+
+
+def learn(rows: Iterable[Row]) -> Assets:
+    """Merge rows into assets. Of two rows of one sensor the later one says where it stands."""
+    ordered = sorted(rows, key=lambda row: str(row.time or ""), reverse=True)
+    sensors = _Learnt(SensorRecord, _OF_SENSOR)
+    hives = _Learnt(HiveRecord, ("id", "serialNumber", "floor_id"))
+    rooms = _Learnt(RoomRecord, ("id", "name", "floor_id", "customID"))
+    zones = _Learnt(ZoneRecord, ("id", "name", "floor_id", "room_id", "customID"))
+    floors = _Learnt(FloorRecord, ("id", "name", "building_id", "customID"))
+    buildings = _Learnt(BuildingRecord, ("id", "name"))
+    for row in ordered:
+        floor = row.space_id
+        if row.sensor_id:
+            traffic = row.measurement == "traffic" or row.field in ("in", "out")
+            sensors.add(
+                row.sensor_id,
+                row.mac_address,
+                floor,
+                row.room_id,
+                row.hive_id,
+                row.hive_serial,
+                (row.zone_id,) if row.zone_id else None,
+                "traffic" if traffic else "presence",
+                str(row.time) if row.time is not None else None,
+            )
+        hives.add(row.hive_id, row.hive_serial, floor)
+        rooms.add(row.room_id, row.room_name, floor, row.room_custom_id)
+        zones.add(row.zone_id, row.zone_name, floor, row.room_id, row.zone_custom_id)
+        floors.add(floor, row.space_name, row.building_id, row.floor_custom_id)
+        buildings.add(row.building_id, row.building_name)
+    return Assets(
+        sensors=sensors.by_id(),
+        hives=hives.by_id(),
+        rooms=rooms.by_id(),
+        zones=zones.by_id(),
+        floors=floors.by_id(),
+        buildings=buildings.by_id(),
+    )
+
+
+class _Learnt(Generic[R]):
+    """What rows say of the assets of one kind: of each field the first thing that is said.
+
+    Many rows say the same of a place, so records are made once all have been heard.
+    """
+
+    def __init__(self, made: type[R], fields: Sequence[str]) -> None:
+        self._made = made
+        self._fields = fields
+        self._heard: dict[tuple[Any, ...], None] = {}
+
+    def add(self, *said: Any) -> None:
+        """Hear what a row says, the id first, without which it says nothing."""
+        if said[0]:
+            self._heard[said] = None
+
+    def by_id(self) -> dict[str, R]:
+        known: dict[str, tuple[Any, ...]] = {}
+        for said in self._heard:
+            before = known.get(said[0])
+            known[said[0]] = (
+                tuple(new if old is None else old for old, new in zip(before, said, strict=True)) if before else said
+            )
+        return {id_: self._made(**dict(zip(self._fields, known[id_], strict=True))) for id_ in sorted(known)}

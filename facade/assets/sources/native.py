@@ -1,0 +1,217 @@
+"""`Native`: assets from Butlr's own GraphQL API."""
+
+import asyncio
+import math
+from collections import OrderedDict
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any, NoReturn
+
+import orjson
+import structlog
+
+from ...auth import Caller
+from ...butlr import NATIVE_PATH, BadInput, Forbidden, InvalidResponse, Reply, Unauthenticated, UpstreamUnavailable
+from ...butlr.errors import upstream_message
+from ...upstream import Call, ReadLog, Upstream
+from ..graph import Assets
+from ..raw_records import read_leniently
+from ..records import RECORD_TYPES
+from .native_query import FieldOf, fields_failed, fields_refused, query_without, records_in
+
+log = structlog.get_logger(__name__)
+
+# How often one ask may be put again with fewer fields. An error names all fields that are unknown, as a rule.
+ATTEMPTS = 5
+# Seconds until a field whose resolver failed is asked for again; one that the schema lacks never is.
+FAILED_FOR = 600.0
+ANSWERS_KEPT = 32
+
+
+class _Blamed(BadInput):
+    """An answer without data, whose errors are about fields that can be left out.
+
+    Like any request that was read and not liked it is not the upstream's failure, and is not sent again as it is.
+    """
+
+    def __init__(self, message: str, fields: set[FieldOf], *, for_good: bool) -> None:
+        super().__init__(message, path=NATIVE_PATH)
+        self.fields = fields
+        self.for_good = for_good
+
+
+class Native:
+    """All assets in one query: it has no paging, and its filters by place are ignored."""
+
+    name = "native"
+    knows = frozenset(RECORD_TYPES)
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        *,
+        kept_for: timedelta = timedelta(minutes=10),
+        refresh_after: timedelta = timedelta(minutes=5),
+    ) -> None:
+        self._upstream = upstream
+        self._kept_for = kept_for.total_seconds()
+        self._refresh_after = refresh_after.total_seconds()
+        # Until when each field is left out.
+        self._without: dict[FieldOf, float] = {}
+        self._decoded: OrderedDict[bytes, Assets] = OrderedDict()
+
+    async def assets(self, caller: Caller, read_log: ReadLog) -> Assets:
+        """Raises `ButlrError` where there is no data; what is there beside errors is kept."""
+        attempts_left = ATTEMPTS
+        while True:
+            attempts_left -= 1
+            left_out = self._left_out()
+            try:
+                return await self._ask(left_out, caller, read_log)
+            except _Blamed as error:
+                fields = error.fields - left_out
+                if not fields or not attempts_left:
+                    raise _unmendable(error) from error
+                until = math.inf if error.for_good else self._upstream.clock() + FAILED_FOR
+                self._without.update(dict.fromkeys(fields, until))
+                log.warning("asked again without some fields", error=str(error), fields=_named(fields))
+            except BadInput as error:
+                raise _unmendable(error) from error
+
+    def _left_out(self) -> set[FieldOf]:
+        now = self._upstream.clock()
+        self._without = {field: until for field, until in self._without.items() if until > now}
+        return set(self._without)
+
+    async def _ask(self, left_out: set[FieldOf], caller: Caller, read_log: ReadLog) -> Assets:
+        answer = await self._upstream.read(
+            Call(
+                name="native",
+                send=self._send,
+                path=NATIVE_PATH,
+                asked={"query": query_without(left_out)},
+                decode=self._decode,
+                kept_for=self._kept_for,
+                refresh_after=self._refresh_after,
+            ),
+            caller,
+            read_log,
+        )
+        return answer.value
+
+    async def _send(self, body: bytes, token: str) -> Reply:
+        """Decoded here, for a token that is refused with status 200 must not pass for one that was taken."""
+        try:
+            reply = await self._upstream.butlr.native(body, token)
+        except BadInput as error:
+            answer = _object(error.body)
+            _raise_refusal(answer)
+            if fields := fields_refused(answer.get("errors")):
+                raise _Blamed(str(error), fields, for_good=True) from error
+            raise
+        if reply.body not in self._decoded:
+            # In a thread: ten thousand sensors take most of a second.
+            self._keep(reply.body, await asyncio.to_thread(decode, reply.body))
+        return reply
+
+    def _decode(self, body: bytes) -> Assets:
+        # A fresh answer is decoded on each read of the cache. Equal bytes are the same assets, whosever they are.
+        known = self._decoded.get(body)
+        return self._keep(body, decode(body) if known is None else known)
+
+    def _keep(self, body: bytes, assets: Assets) -> Assets:
+        self._decoded[body] = assets
+        self._decoded.move_to_end(body)
+        if len(self._decoded) > ANSWERS_KEPT:
+            self._decoded.popitem(last=False)
+        return assets
+
+
+def decode(body: bytes) -> Assets:
+    """The assets in an answer. Raises `ButlrError` for a refusal, and for an answer without data."""
+    answer = _object(body)
+    data, errors = answer.get("data"), answer.get("errors")
+    _raise_refusal(answer)
+    found = _lists(data)
+    if errors and not any(found.values()):
+        _raise_unanswered(body, errors)
+    if not found:
+        raise InvalidResponse(
+            f"Butlr answered {NATIVE_PATH} with something other than lists of assets. Check the base URL.",
+            path=NATIVE_PATH,
+        )
+    if errors or len(found) < len(RECORD_TYPES):
+        log.warning(
+            "Butlr's GraphQL API answered in part",
+            codes=sorted(_codes(errors)),
+            errors=len(errors) if isinstance(errors, list) else 0,
+            missing=sorted(RECORD_TYPES.keys() - found.keys()),
+        )
+    return _assets(found)
+
+
+def _lists(data: Any) -> dict[str, list[Any]]:
+    if not isinstance(data, dict):
+        return {}
+    return {kind: records for kind in RECORD_TYPES if (records := records_in(data, kind)) is not None}
+
+
+def _assets(found: dict[str, list[Any]]) -> Assets:
+    tags = found.setdefault("tags", [])
+    for kind in ("floors", "rooms", "zones"):
+        for place in found.get(kind, ()):
+            if isinstance(place, dict) and isinstance(place.get("tags"), list):
+                own = [tag for tag in place["tags"] if isinstance(tag, dict) and tag.get("id")]
+                place["tag_ids"] = [tag["id"] for tag in own]
+                tags.extend(own)
+    records: dict[str, Any] = {}
+    for kind, raws in found.items():
+        read, unfit = read_leniently(kind, raws)
+        if unfit:
+            log.warning("values of another type left out", list=kind, fields=sorted(unfit))
+        # Of two records of one tag the list's own says more, and comes first.
+        records[kind] = {record.id: record for record in reversed(read)}
+    return Assets(**{kind: dict(reversed(by_id.items())) for kind, by_id in records.items()})
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        answer = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+def _codes(errors: Any) -> set[str]:
+    extensions = [error.get("extensions") for error in errors or () if isinstance(error, dict)]
+    return {code for each in extensions if isinstance(each, dict) and isinstance(code := each.get("code"), str)}
+
+
+def _raise_refusal(answer: dict[str, Any]) -> None:
+    codes = _codes(answer.get("errors"))
+    if "UNAUTHENTICATED" in codes:
+        text = f"Butlr refused the token (on {NATIVE_PATH}). Log in again for a fresh one."
+        raise Unauthenticated(text, path=NATIVE_PATH)
+    if "FORBIDDEN" in codes and not any(_lists(answer.get("data")).values()):
+        text = f"Butlr does not allow this to the token (on {NATIVE_PATH}). Use an account that may."
+        raise Forbidden(text, path=NATIVE_PATH)
+
+
+def _raise_unanswered(body: bytes, errors: Any) -> NoReturn:
+    said = upstream_message(body, None).rstrip(".")
+    text = f"Butlr could not list the assets (on {NATIVE_PATH}){': ' + said if said else ''}."
+    # Some servers say with status 200 that a query is not valid.
+    if fields := fields_refused(errors):
+        raise _Blamed(text, fields, for_good=True)
+    if fields := fields_failed(errors):
+        raise _Blamed(text, fields, for_good=False)
+    raise UpstreamUnavailable(f"{text} Try again in a moment.", path=NATIVE_PATH)
+
+
+def _unmendable(error: BadInput) -> InvalidResponse:
+    """The query is ours: no caller has done anything wrong."""
+    return InvalidResponse(str(error), path=NATIVE_PATH)
+
+
+def _named(fields: Iterable[FieldOf]) -> list[str]:
+    return sorted(f"{type_}.{field}" for type_, field in fields)

@@ -1,0 +1,113 @@
+"""The one query that asks Butlr's own GraphQL API for all assets, and what can be left out of it."""
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from ..records import RECORD_TYPES, AddressRecord, AreaRecord, CapacityRecord, FloorPlanRecord, MetaDataRecord
+
+# A field by its type: ("Sensor", "height").
+FieldOf = tuple[str, str]
+
+_TYPES = {kind: kind.removesuffix("s").capitalize() for kind in RECORD_TYPES}
+# The types of the fields that are made of fields.
+_PARTS: dict[str, tuple[str, type[msgspec.Struct]]] = {
+    "metadata": ("MetaDataRecord", MetaDataRecord),
+    "capacity": ("CapacityRecord", CapacityRecord),
+    "area": ("AreaRecord", AreaRecord),
+    "address": ("AddressRecord", AddressRecord),
+    "floor_plans": ("FloorPlanRecord", FloorPlanRecord),
+}
+# `tags` has its records unwrapped; every other list has them in `data`.
+_UNWRAPPED = ("tags",)
+# Ours, and unknown there: learnt from reports; places name their tags.
+_OURS = {"last_seen", "tag_ids"}
+
+_UNKNOWN = re.compile(r"""[Cc]annot query field ["'`]?(\w+)["'`]? on type ["'`]?(\w+)["'`]?""")
+# Of a type that is a scalar here and an object there, or the other way round. The type named is the field's own.
+_OTHER_SHAPE = re.compile(r"""[Ff]ield ["'`]?(\w+)["'`]? .*must (?:not )?have a (?:selection|sub)""")
+
+
+def query_without(left_out: Collection[FieldOf] = ()) -> str:
+    """`floor_id` and `room_id` rather than `floorID` and `roomID`, which fail where a device hangs nowhere."""
+    lists = [
+        f"{kind} {selection}" if kind in _UNWRAPPED else f"{kind} {{ data {selection} }}"
+        for kind in RECORD_TYPES
+        if ("Query", kind) not in left_out
+        for selection in [_selection(_TYPES[kind], _fields(kind), left_out)]
+    ]
+    return f"query Assets {{ {' '.join(lists)} }}"
+
+
+def _fields(kind: str) -> Iterator[str]:
+    for field in RECORD_TYPES[kind].__struct_fields__:
+        if field == "tag_ids":
+            yield "tags"
+        elif field not in _OURS:
+            yield field
+
+
+def _selection(type_: str, fields: Iterator[str], left_out: Collection[FieldOf]) -> str:
+    selected = []
+    for field in fields:
+        if (type_, field) in left_out:
+            continue
+        if field == "tags":
+            selected.append("tags { id name }")
+        elif field in _PARTS:
+            inner_type, struct = _PARTS[field]
+            inner = _selection(inner_type, iter(struct.__struct_fields__), left_out)
+            if inner != "{  }":
+                selected.append(f"{field} {inner}")
+        else:
+            selected.append(field)
+    return f"{{ {' '.join(selected)} }}"
+
+
+def fields_refused(errors: Any) -> set[FieldOf]:
+    """The fields that a schema other than the known one does not have, or has in another shape."""
+    refused: set[FieldOf] = set()
+    for error in errors if isinstance(errors, list) else ():
+        message = error.get("message") if isinstance(error, dict) else None
+        if not isinstance(message, str):
+            continue
+        if unknown := _UNKNOWN.search(message):
+            refused.add((unknown[2], unknown[1]))
+        elif shape := _OTHER_SHAPE.search(message):
+            refused.update(_wherever(shape[1]))
+    return {field for field in refused if field[1] not in ("id", "data")}
+
+
+def fields_failed(errors: Any) -> set[FieldOf]:
+    """The fields of records whose errors took the whole answer with them, by the errors' paths.
+
+    A list that failed whole is none of them: to do without all sensors is no answer.
+    """
+    failed: set[FieldOf] = set()
+    for error in errors if isinstance(errors, list) else ():
+        path = error.get("path") if isinstance(error, dict) else None
+        names = [step for step in path if isinstance(step, str)] if isinstance(path, list) else []
+        if names and names[0] in _TYPES:
+            # sensors, data, metadata, created_at: what fails inside a part costs that part.
+            inner = names[1:] if names[0] in _UNWRAPPED else names[2:]
+            failed.update((_TYPES[names[0]], field) for field in inner[:1])
+    return {field for field in failed if field[1] != "id"}
+
+
+def _wherever(field: str) -> Iterator[FieldOf]:
+    for kind, type_ in _TYPES.items():
+        if field in _fields(kind):
+            yield type_, field
+    for type_, struct in _PARTS.values():
+        if field in struct.__struct_fields__:
+            yield type_, field
+
+
+def records_in(data: Mapping[str, Any], kind: str) -> list[Any] | None:
+    """The raw records of one list of an answer; None where it failed."""
+    found = data.get(kind)
+    if kind not in _UNWRAPPED:
+        found = found.get("data") if isinstance(found, dict) else None
+    return found if isinstance(found, list) else None

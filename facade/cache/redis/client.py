@@ -1,0 +1,230 @@
+"""The way to a Redis that may be away, hang or refuse: what is asked of it has an answer all the same.
+
+Needs the extra `redis`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import ssl
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal, TypeVar
+
+import structlog
+from aiocache.backends.redis import RedisCache
+from aiocache.serializers import NullSerializer
+from redis.asyncio import BlockingConnectionPool, ConnectionPool
+from redis.asyncio.client import PubSub
+from redis.asyncio.connection import parse_url
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import AuthenticationError, RedisError, ResponseError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+T = TypeVar("T")
+Kind = Literal["get", "set", "delete", "lease", "news", "stream"]
+
+log = structlog.get_logger(__name__)
+
+# TimeoutError and refused or reset connections are OSErrors; RuntimeError is uvloop's word for writing to a
+# connection that the other side has reset.
+FAILURES = (RedisError, OSError, RuntimeError)
+
+
+class Outage:
+    """Said once when it begins and once when it is over. While it lasts, one attempt a `pause` finds out."""
+
+    def __init__(self, what: str, where: str, pause: float, clock: Callable[[], float]) -> None:
+        self._what, self._where, self._pause, self._clock = what, where, pause, clock
+        self._since: float | None = None
+        self._retry_at = 0.0
+
+    @property
+    def lasts(self) -> bool:
+        return self._since is not None
+
+    def admits(self) -> bool:
+        if self._since is None:
+            return True
+        now = self._clock()
+        if now < self._retry_at:
+            return False
+        # The others keep waiting while this one tries.
+        self._retry_at = now + self._pause
+        return True
+
+    def begins(self, reason: str) -> None:
+        now = self._clock()
+        self._retry_at = now + self._pause
+        if self._since is None:
+            self._since = now
+            log.warning("cache.down", what=self._what, redis=self._where, reason=reason)
+
+    def ends(self) -> None:
+        if self._since is not None:
+            seconds = round(self._clock() - self._since, 1)
+            self._since = None
+            log.info("cache.back", what=self._what, redis=self._where, after_seconds=seconds)
+
+
+class RedisClient:
+    """Every call is bounded by `timeout` seconds. After a failure calls are answered with what stands in for `pause`
+    seconds, then one tries: a Redis that swallows packets must not slow every request down.
+
+    Raises ValueError, on construction, for a URL that cannot be used.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout: float,
+        pause: float,
+        max_connections: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.timeout = timeout
+        self.cache, self._where = _open(url, timeout, max_connections)
+        self.client = self.cache.client
+        self.closed = False
+        self._pause, self._clock = pause, clock
+        self._connection = self._outage("connection")
+        # Redis may refuse one kind of command and serve the others: out of memory, a replica, an ACL.
+        self._refused: dict[Kind, Outage] = {}
+
+    async def attempt(self, kind: Kind, work: Callable[[], Awaitable[T]], otherwise: T) -> T:
+        if self.closed:
+            return otherwise
+        refused = self.refused(kind)
+        if not self._connection.admits() or not refused.admits():
+            return otherwise
+        was_down, was_refused = self._connection.lasts, refused.lasts
+        task = asyncio.current_task()
+        cancelled = task.cancelling() if task else 0
+        try:
+            # Not aiocache's own timeout, which makes a task of every call.
+            async with asyncio.timeout(self.timeout):
+                result = await work()
+        except FAILURES as exc:
+            if isinstance(exc, ResponseError):
+                refused.begins(reason(exc))
+                self._over(self._connection, was_down)
+            else:
+                self._connection.begins(reason(exc))
+            return otherwise
+        self._over(self._connection, was_down)
+        self._over(refused, was_refused)
+        if task and task.cancelling() > cancelled:
+            # redis-py sends by `asyncio.wait_for`, which on Python 3.11 now and then swallows a cancellation.
+            raise asyncio.CancelledError
+        return result
+
+    def refused(self, kind: Kind) -> Outage:
+        outage = self._refused.get(kind)
+        if outage is None:
+            outage = self._refused[kind] = self._outage(kind)
+        return outage
+
+    def listener(self) -> PubSub:
+        """One connection of its own, which breaks where it breaks: one that mended itself would hide what it missed."""
+        pool = self.client.connection_pool
+        options = {**pool.connection_kwargs, "retry": Retry(NoBackoff(), 0, ())}
+        return PubSub(ConnectionPool(connection_class=pool.connection_class, **options))
+
+    async def ping(self) -> str:
+        """Asks even while calls are held back, so that what it says is true now."""
+        if self.closed:
+            return "down: closed"
+        try:
+            async with asyncio.timeout(self.timeout):
+                await self.client.ping()
+        except FAILURES as exc:
+            return f"down: {reason(exc)}"
+        return "ok"
+
+    async def aclose(self) -> None:
+        self.closed = True
+        try:
+            async with asyncio.timeout(self.timeout):
+                # aiocache's own close() calls a method that redis-py has deprecated.
+                await self.client.aclose()
+        except FAILURES as exc:
+            log.info("cache.close_failed", reason=reason(exc))
+
+    def _outage(self, what: str) -> Outage:
+        return Outage(what, self._where, self._pause, self._clock)
+
+    @staticmethod
+    def _over(outage: Outage, at_start: bool) -> None:
+        # A call that began before the outage and got through proves nothing about now.
+        if at_start:
+            outage.ends()
+
+
+def _open(url: str, timeout: float, max_connections: int) -> tuple[RedisCache, str]:
+    """The cache, not yet connected, and where it is, in words without credentials."""
+    try:
+        options: dict[str, Any] = dict(parse_url(url))
+        host, port, db = (
+            options.pop("host", "127.0.0.1"),
+            options.pop("port", 6379),
+            int(options.pop("db", 0)),
+        )
+        password = options.pop("password", None)
+        cache = RedisCache(
+            endpoint=host,
+            port=port,
+            db=db,
+            password=password,
+            pool_max_size=max_connections,
+            create_connection_timeout=timeout,
+            # The default pool raises when all its connections are in use.
+            connection_pool_class=BlockingConnectionPool,
+            connection_pool_kwargs={
+                # Once more at once: Redis and what is in between close connections that idle.
+                "retry": Retry(NoBackoff(), 1, (RedisConnectionError, RedisTimeoutError, RuntimeError)),  # type: ignore[arg-type]
+                "timeout": timeout,
+                **options,
+            },
+            # Without an encoding the bytes stay bytes.
+            serializer=NullSerializer(encoding=None),
+            timeout=0,
+        )
+        # Makes an object only, and so finds options that no connection knows.
+        cache.client.connection_pool.make_connection()
+    except (ValueError, TypeError):
+        # Not chained: a password that was not percent-encoded ends up as a port, and in the message.
+        raise ValueError(
+            "the Redis URL cannot be used: write rediss://user:password@host:port/0 with reserved characters"
+            " percent-encoded, and only options that redis-py knows"
+        ) from None
+    return cache, f"{host}:{port}/{db}"
+
+
+def reason(exc: Exception) -> str:
+    """Without addresses, since /readyz says it to anyone."""
+    if isinstance(exc, TimeoutError | RedisTimeoutError):
+        return "no answer in time"
+    if isinstance(exc, AuthenticationError):
+        return "credentials refused"
+    if isinstance(exc, ResponseError):
+        return str(exc)[:200]
+    origin: BaseException | None = exc
+    while origin is not None and not isinstance(origin, OSError):
+        origin = origin.__cause__ or origin.__context__
+    return _reason_of_os(origin) if origin is not None else "connection lost"
+
+
+def _reason_of_os(origin: OSError) -> str:
+    match origin:
+        case ssl.SSLCertVerificationError():
+            return "its certificate is not trusted; if a private authority signs, set SSL_CERT_FILE"
+        case ssl.SSLError():
+            return "TLS failed"
+        case socket.gaierror():
+            return "host not found"
+    return os.strerror(origin.errno).lower() if origin.errno else "connection lost"

@@ -1,0 +1,225 @@
+"""A Redis that all replicas share. A broken one is no cache, and never an error.
+
+Needs the extra `redis`; `open_store` says so where it is missing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+from ..entry import Entry
+from ..keys import check_prefix, prefix_of
+from .client import FAILURES, Kind, RedisClient, reason
+from .streams import RedisStream
+
+T = TypeVar("T")
+
+# No entry may outlive the index that `drop` finds it by.
+_LONGEST = 7 * 24 * 3600.0
+# How far the clocks of two replicas may be apart before one forgets another's entries in the index.
+_SKEW = 3600.0
+_OWED_MOST = 10_000
+# Keys and bytes of one write.
+_MOST_AT_ONCE, _LARGEST_AT_ONCE = 500, 4 << 20
+
+
+class RedisStore:
+    """Without a memory of its own. What it drops it says on `channel`, for the memories of those who have one.
+
+    `timeout`, `pause` and what is raised on construction are those of `RedisClient`.
+    """
+
+    locks = None
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        prefix: str = "facade:",
+        timeout: float = 0.5,
+        pause: float = 1.0,
+        max_connections: int = 50,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.prefix = prefix
+        self.channel = f"{prefix}forget"
+        self.client = RedisClient(url, timeout=timeout, pause=pause, max_connections=max_connections, clock=clock)
+        self._cache, self._client = self.client.cache, self.client.client
+        # Scopes that Redis has yet to drop: what a refused token had cached must not come back with Redis.
+        self._owed: dict[str, None] = {}
+
+    def peek(self, key: str) -> Entry | None:  # noqa: ARG002 - the Store's signature
+        return None
+
+    def put_local(self, key: str, entry: Entry, ttl: float) -> None:
+        """Nothing: this store has no memory."""
+
+    async def get(self, key: str) -> Entry | None:
+        data = await self._read(key)
+        return Entry.decode(data) if data is not None else None
+
+    async def get_many(self, keys: Sequence[str]) -> list[Entry | None]:
+        if not keys:
+            return []
+        names = [self.prefix + key for key in keys]
+        nothing: list[bytes | None] = []
+        found = await self._attempt("get", lambda: self._cache.multi_get(names), nothing)
+        if not found:  # also what aiocache answers when AIOCACHE_DISABLE switches it off
+            return [None] * len(keys)
+        return [
+            None if data is None or self.owes(key) else Entry.decode(data)
+            for key, data in zip(keys, found, strict=True)
+        ]
+
+    async def set(self, key: str, entry: Entry, ttl: float) -> None:
+        await self._write([(key, entry.encode(), ttl)])
+
+    async def set_many(self, items: Sequence[tuple[str, Entry, float]]) -> None:
+        """One round trip, for what is not too much of it at once: Redis and the event loop have others to serve."""
+        batch: list[tuple[str, bytes, float]] = []
+        size = 0
+        for key, entry, ttl in items:
+            batch.append((key, entry.encode(), ttl))
+            size += entry.size
+            if len(batch) == _MOST_AT_ONCE or size > _LARGEST_AT_ONCE:
+                await self._write(batch)
+                batch, size = [], 0
+        if batch:
+            await self._write(batch)
+
+    async def get_text(self, key: str) -> str | None:
+        data = await self._read(key)
+        try:
+            return data.decode() if data is not None else None
+        except UnicodeDecodeError:
+            return None
+
+    async def set_text(self, key: str, value: str, ttl: float) -> None:
+        await self._write([(key, value.encode(), ttl)])
+
+    async def add_text(self, key: str, value: str, ttl: float) -> bool | None:
+        """`key` is of no scope: what is kept by this call no drop finds."""
+        name, milliseconds = self.prefix + key, math.ceil(ttl * 1000)
+        unknown: bool | None = None
+
+        async def add() -> bool | None:
+            return await self._client.set(name, value.encode(), px=milliseconds, nx=True) is not None
+
+        return await self._attempt("set", add, unknown)
+
+    async def delete(self, key: str) -> None:
+        await self._attempt("delete", lambda: self._cache.delete(self.prefix + key), 0)
+
+    async def drop(self, prefix: str) -> int:
+        check_prefix(prefix)
+        self._owed[prefix] = None
+        if len(self._owed) > _OWED_MOST:
+            del self._owed[next(iter(self._owed))]
+        return await self._settle_debts()
+
+    async def purge(self, start: str = "") -> int:
+        """Forget all scopes whose names start so, and say how many keys that were: an operator's command.
+
+        Walks over all keys of Redis. Raises ConnectionError, unlike all else here, where Redis does not answer.
+        """
+        indexes = self._index("")
+        forgotten = 0
+        try:
+            # A walk takes as long as it takes, so that one that hangs is told from one that is long beforehand.
+            async with asyncio.timeout(self.client.timeout):
+                await self._client.ping()
+            async for name in self._client.scan_iter(match=f"{_literal(indexes)}*:{_literal(start)}*:", count=1000):
+                forgotten += await self._drop_scope(name.decode().removeprefix(indexes))
+            # A memory may hold what Redis no longer does.
+            await self._client.publish(self.channel, f"scopes {start}")
+        except FAILURES as exc:
+            raise ConnectionError(reason(exc)) from None
+        return forgotten
+
+    def stream(self, name: str) -> RedisStream:
+        return RedisStream(self.client, f"{self.prefix}stream:{name}")
+
+    async def ping(self) -> str:
+        return await self.client.ping()
+
+    async def aclose(self) -> None:
+        await self.client.aclose()
+
+    def owes(self, key: str) -> bool:
+        """Whether what Redis has under this key was dropped here, and Redis does not know it yet."""
+        return bool(self._owed) and prefix_of(key) in self._owed
+
+    async def _read(self, key: str) -> bytes | None:
+        data: bytes | None = await self._attempt("get", lambda: self._cache.get(self.prefix + key), None)
+        return None if self.owes(key) else data
+
+    async def _write(self, items: Sequence[tuple[str, bytes, float]]) -> None:
+        kept = [(key, value, min(ttl, _LONGEST)) for key, value, ttl in items if ttl > 0]
+        emptied = [key for key, _, ttl in items if not ttl > 0]
+        if emptied:
+            await self._attempt("delete", lambda: self._client.unlink(*(self.prefix + key for key in emptied)), 0)
+        if kept:
+            await self._attempt("set", lambda: self._put(kept), None)
+
+    async def _put(self, items: Sequence[tuple[str, bytes, float]]) -> None:
+        now = time.time()
+        # Names by scope, scored by their expiry: a drop must not walk over all keys of Redis, since anyone with a
+        # made-up token can bring one about.
+        scopes: dict[str, dict[str, float]] = {}
+        async with self._client.pipeline(transaction=True) as pipe:
+            for key, value, ttl in items:
+                name = self.prefix + key
+                pipe.set(name, value, px=math.ceil(ttl * 1000))
+                if scope := prefix_of(key):
+                    scopes.setdefault(scope, {})[name] = now + ttl
+            for scope, names in scopes.items():
+                index = self._index(scope)
+                pipe.zadd(index, names)
+                pipe.zremrangebyscore(index, "-inf", now - _SKEW)
+                pipe.expire(index, math.ceil(_LONGEST + _SKEW))
+            await pipe.execute()
+
+    def _index(self, scope: str) -> str:
+        return f"{self.prefix}index:{scope}"
+
+    async def _settle_debts(self) -> int:
+        return await self.client.attempt("delete", self._drop_owed, 0)
+
+    async def _drop_owed(self) -> int:
+        dropped = 0
+        for scope in list(self._owed):
+            dropped += await self._drop_scope(scope)
+            self._owed.pop(scope, None)
+        return dropped
+
+    async def _drop_scope(self, scope: str) -> int:
+        async with self._client.pipeline(transaction=False) as pipe:
+            pipe.zrange(self._index(scope), 0, -1)
+            pipe.publish(self.channel, f"scope {scope}")
+            # That Redis will not pass the word on must not keep it from dropping: who does not hear, knows.
+            found: list[Any] = await pipe.execute(raise_on_error=False)
+        names = found[0]
+        if isinstance(names, Exception):
+            raise names
+        if not names:
+            return 0
+        async with self._client.pipeline(transaction=True) as pipe:
+            pipe.unlink(*names)
+            # Not the whole index: what was stored meanwhile must stay in it.
+            pipe.zrem(self._index(scope), *names)
+            dropped: int = (await pipe.execute())[0]
+        return dropped
+
+    async def _attempt(self, kind: Kind, work: Callable[[], Awaitable[T]], otherwise: T) -> T:
+        if self._owed and kind != "delete":
+            await self._settle_debts()
+        return await self.client.attempt(kind, work, otherwise)
+
+
+def _literal(text: str) -> str:
+    """As a pattern of Redis that it alone matches."""
+    return "".join(f"\\{char}" if char in "*?[]\\^" else char for char in text)

@@ -1,0 +1,213 @@
+"""What an operation will cost upstream, told before its first call from its document and variables.
+
+How many assets there are is not known yet, so each list of them counts as one; the loaders check again with the
+true numbers (`facade.loaders.budget`).
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from graphql import (
+    BooleanValueNode,
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    Node,
+    OperationDefinitionNode,
+    SelectionNode,
+    SelectionSetNode,
+    VariableNode,
+    value_from_ast_untyped,
+)
+
+from ..graph.pages import DEFAULT_FIRST
+from ..graph.scalars import parse_time, rfc3339
+from ..loaders.budget import CALL, BudgetSpent, detections_cost, heatmap_cost, report_cost, stats_cost
+
+Values = Mapping[str, Any]
+Fields = list[FieldNode]
+
+# A page that begins inside one upstream is read from two.
+CALLS_A_PAGE = 2
+# The fields of a report that hold all its points.
+POINTS = frozenset({"rows", "series", "groups", "data"})
+
+
+def _report(arguments: Values, below: Fields, values: Values, now: datetime) -> int:
+    body = arguments if "filter" in arguments else {**arguments, "filter": arguments}
+    pages = [field for field in below if field.name.value == "rows_connection"]
+    cost = sum(CALLS_A_PAGE * (CALL + (_arguments(page, values).get("first") or DEFAULT_FIRST)) for page in pages)
+    if len(pages) < sum(field.name.value != "__typename" for field in below):
+        once = report_cost(_timed(body), now)
+        # Each selection of the points stands in the answer for itself.
+        cost += once + (once - CALL) * max(0, sum(field.name.value in POINTS for field in below) - 1)
+    return cost
+
+
+def _detections(arguments: Values, below: Fields, _values: Values, now: datetime) -> int:
+    body = _timed(arguments if "filter" in arguments else {**arguments, "filter": arguments})
+    names = [field.name.value for field in below]
+    types = len({"detections_local", "detections_world"}.intersection(names)) or "freshness" in names
+    cost = detections_cost(body, now, types=int(types)) if types else 0
+    return cost + CALL * names.count("heatmap") + heatmap_cost(body, now) * names.count("heatmap_v2")
+
+
+def _stats(arguments: Values, _below: Fields, _values: Values, _now: datetime) -> int:
+    items, measurements = arguments.get("items", [""]), arguments["measurements"]
+    return stats_cost(_length(items), _length(measurements))
+
+
+def _occupancy(_arguments: Values, _below: Fields, _values: Values, _now: datetime) -> int:
+    return CALL
+
+
+COSTS: Mapping[str, Callable[[Values, Fields, Values, datetime], int]] = {
+    "report": _report,
+    "detections": _detections,
+    "stats": _stats,
+    "occupancy": _occupancy,
+}
+
+
+def is_costly(document: DocumentNode) -> bool:
+    """Whether a document has a field that costs anything, wherever it stands."""
+    waiting: list[Any] = list(document.definitions)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, FieldNode) and node.name.value in COSTS:
+            return True
+        if selection_set := getattr(node, "selection_set", None):
+            waiting.extend(selection_set.selections)
+    return False
+
+
+def excess(
+    document: DocumentNode,
+    operation: OperationDefinitionNode,
+    variables: Values | None,
+    *,
+    limit: int,
+    now: datetime,
+) -> GraphQLError | None:
+    """Return why an operation of a valid document is refused, or None."""
+    total, dearest, most = 0, None, -1
+    for field, cost in _costs(document, operation, variables or {}, now):
+        total += cost
+        if cost > most:
+            dearest, most = field, cost
+    if total <= limit or dearest is None:
+        return None
+    refusal = BudgetSpent(total, limit, "one asset of each list", dearest.name.value)
+    nodes: list[Node] = [dearest]
+    return GraphQLError(str(refusal), nodes, extensions=refusal.extensions)
+
+
+def operation_cost(
+    document: DocumentNode, operation: OperationDefinitionNode, variables: Values | None, now: datetime
+) -> int:
+    return sum(cost for _, cost in _costs(document, operation, variables or {}, now))
+
+
+def _costs(
+    document: DocumentNode, operation: OperationDefinitionNode, variables: Values, now: datetime
+) -> Iterator[tuple[FieldNode, int]]:
+    fragments = {
+        definition.name.value: definition.selection_set
+        for definition in document.definitions
+        if isinstance(definition, FragmentDefinitionNode)
+    }
+    values = values_of(operation, variables)
+    waiting = [[operation.selection_set]]
+    while waiting:
+        for nodes in _selected(waiting.pop(), fragments, values):
+            sets = [node.selection_set for node in nodes if node.selection_set]
+            if sets:
+                waiting.append(sets)
+            if price := COSTS.get(nodes[0].name.value):
+                below = [fields[0] for fields in _selected(sets, fragments, values)]
+                yield nodes[0], _priced(price, nodes[0], below, values, now)
+
+
+def values_of(operation: OperationDefinitionNode, variables: Values) -> dict[str, Any]:
+    """The variables as given, and the defaults of those that are not."""
+    defaults = {
+        definition.variable.name.value: value_from_ast_untyped(definition.default_value)
+        for definition in operation.variable_definitions or ()
+        if definition.default_value is not None
+    }
+    return {**defaults, **variables}
+
+
+def _priced(
+    price: Callable[[Values, Fields, Values, datetime], int],
+    field: FieldNode,
+    below: Fields,
+    values: Values,
+    now: datetime,
+) -> int:
+    try:
+        return price(_arguments(field, values), below, values, now)
+    except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, GraphQLError):
+        # Arguments that do not fit: execution says which, and nothing is called.
+        return 0
+
+
+def _selected(
+    sets: Iterable[SelectionSetNode], fragments: Mapping[str, SelectionSetNode], values: Values
+) -> list[Fields]:
+    """The fields of selection sets merged, by the names they answer under."""
+    fields: dict[str, Fields] = {}
+    opened: set[str] = set()
+    waiting = list(sets)
+    while waiting:
+        for selection in waiting.pop().selections:
+            if not included(selection, values):
+                continue
+            if isinstance(selection, FieldNode):
+                fields.setdefault((selection.alias or selection.name).value, []).append(selection)
+            elif isinstance(selection, FragmentSpreadNode):
+                name = selection.name.value
+                if name not in opened and name in fragments:
+                    opened.add(name)
+                    waiting.append(fragments[name])
+            else:
+                waiting.append(selection.selection_set)  # type: ignore[attr-defined]
+    return list(fields.values())
+
+
+def included(selection: SelectionNode, values: Values) -> bool:
+    for directive in selection.directives or ():
+        name = directive.name.value
+        if name in ("skip", "include") and directive.arguments:
+            condition = directive.arguments[0].value
+            given: Any = None
+            if isinstance(condition, VariableNode):
+                given = values.get(condition.name.value)
+            elif isinstance(condition, BooleanValueNode):
+                given = condition.value
+            # What is neither true nor false will not run; until then it counts.
+            if given is (name == "skip"):
+                return False
+    return True
+
+
+def _arguments(field: FieldNode, values: Values) -> dict[str, Any]:
+    given = {node.name.value: value_from_ast_untyped(node.value, dict(values)) for node in field.arguments or ()}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _timed(body: Values) -> dict[str, Any]:
+    """A body with the times of its filter as they will stand in the REST body."""
+    times = {
+        name: rfc3339(parse_time(body["filter"][name]))
+        for name in ("start", "stop")
+        if body["filter"].get(name) is not None
+    }
+    return {**body, "filter": {**body["filter"], **times}}
+
+
+def _length(value: Any) -> int:
+    return len(value) if isinstance(value, list) else 1

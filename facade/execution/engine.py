@@ -1,0 +1,259 @@
+"""`Engine`: from a request's text to its answer: parsed and validated once, then executed."""
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+
+import orjson
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    GraphQLError,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    parse,
+    specified_rules,
+    validate,
+)
+from graphql.execution import Executor, create_source_event_stream, execute_subscription_event
+
+from ..graph.context import Context
+from ..graph.large import Large
+from ..graph.subscription import Pushed
+from ..loaders import Budget
+from .cost import excess, is_costly
+from .documents import Documents, ParsedDocument
+from .errors import formatted
+from .executor import BulkExecutor, WritingExecutor
+from .incremental import Later, comes_in_parts, execute_in_parts, has_directives, undivided
+from .introspection import NoIntrospection
+from .limits import Limits, exceeded, too_long
+from .parts_executor import PartsExecutor
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`executed` is false for a request error: nothing ran, and there is no `data`.
+
+    Data that was asked for `written` has `orjson.Fragment`s in it: `chunks` alone can do anything with them.
+    """
+
+    executed: bool
+    data: dict[str, Any] | None
+    errors: list[GraphQLError]
+    large: Large | None = None
+    # Where this is but the first part. Whoever gets it closes it.
+    later: Later | None = None
+    # What is to be known of the data, as `extensions.notes`.
+    notes: Sequence[Mapping[str, Any]] = ()
+    # Of an event of a subscription: what the subscription can be resumed by, and whether it was.
+    cursor: str | None = None
+    resumed: bool | None = None
+
+    def chunks(self) -> list[bytes]:
+        """The response map as JSON, in one chunk but for what is large."""
+        whole = orjson.dumps(self.as_json())
+        return self.large.within(whole) if self.large else [whole]
+
+    def as_json(self) -> dict[str, Any]:
+        """The response map of the GraphQL specification, section 7."""
+        answer: dict[str, Any] = {}
+        if self.errors:
+            answer["errors"] = [error.formatted for error in self.errors]
+        if self.executed:
+            answer["data"] = self.data
+        extensions: dict[str, Any] = {}
+        if self.notes:
+            extensions["notes"] = self.notes
+        if self.cursor is not None:
+            extensions["id"] = self.cursor
+        if self.resumed is not None:
+            extensions["resumed"] = self.resumed
+        if extensions:
+            answer["extensions"] = extensions
+        if self.later:
+            answer |= self.later.announced()
+        return answer
+
+
+class Engine:
+    """Executes operations against one schema."""
+
+    def __init__(self, schema: GraphQLSchema, *, limits: Limits | None = None, introspection: bool = True) -> None:
+        self.schema = schema
+        self._limits = limits or Limits()
+        self._introspection = introspection
+        self._rules = specified_rules if introspection else (*specified_rules, NoIntrospection)
+        self.document = Documents(self._document)
+        # Whether the schema has `@defer` and `@stream`.
+        self.has_parts = schema.get_directive("stream") is not None
+
+    @property
+    def cost_limit(self) -> int:
+        """Points that an operation may cost."""
+        return self._limits.cost
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """What an operation may be at most, by name."""
+        return asdict(self._limits)
+
+    def _document(self, query: str) -> ParsedDocument:
+        try:
+            ast = parse(query, max_tokens=self._limits.tokens, allow_empty_selection_sets=False)
+        except GraphQLError as error:
+            long = too_long(error, self._limits)
+            return ParsedDocument(None, (long or formatted(error, request_id="", default="GRAPHQL_PARSE_FAILED"),))
+        # Before validation, which takes very long over a document made for that.
+        if refusal := exceeded(ast, self._limits):
+            return ParsedDocument(ast, (refusal,))
+        errors = validate(self.schema, ast, self._rules, max_errors=20, hide_suggestions=not self._introspection)
+        return ParsedDocument(
+            ast,
+            tuple(formatted(error, request_id="", default="GRAPHQL_VALIDATION_FAILED") for error in errors),
+            costly=not errors and is_costly(ast),
+            whole=undivided(ast) if not errors and has_directives(ast) else None,
+        )
+
+    def comes_in_parts(
+        self, document: ParsedDocument, variables: Mapping[str, Any] | None, operation: str | None
+    ) -> bool:
+        """Whether `run` may come to an outcome that has more `later`."""
+        chosen = document.operation(operation)
+        if not document.puts_off or document.ast is None or chosen is None:
+            return False
+        return comes_in_parts(document.ast, chosen, variables)
+
+    async def run(
+        self,
+        document: ParsedDocument,
+        variables: Mapping[str, Any] | None,
+        operation: str | None,
+        context: Context,
+        *,
+        written: bool = False,
+        whole: bool = False,
+    ) -> Outcome:
+        """Execute an operation. Never raises for what a client or the upstream did.
+
+        `written` is for who hands the outcome to orjson and looks at nothing in it: lists of records come as JSON.
+        `whole`: as if there were no `@defer` and no `@stream` in it.
+        """
+        if document.ast is None or document.errors:
+            return Outcome(False, None, list(document.errors))
+        chosen = document.operation(operation)
+        if chosen is None:
+            return Outcome(False, None, [_no_operation(document.ast, operation)])
+        context.budget = Budget(self._limits.cost, context.services.upstream.now)
+        if document.costly:
+            now, limit = context.budget.now(), self._limits.cost
+            if refusal := excess(document.ast, chosen, variables, limit=limit, now=now):
+                return Outcome(False, None, [refusal])
+        in_parts = document.puts_off and not whole
+        executor_class = PartsExecutor if in_parts else WritingExecutor if written else BulkExecutor
+        executor = executor_class.build(
+            self.schema,
+            document.ast if in_parts else document.whole or document.ast,
+            context_value=context,
+            raw_variable_values=dict(variables) if variables else None,
+            operation_name=operation,
+            hide_suggestions=not self._introspection,
+        )
+        result, later = await execute_in_parts(executor, context)
+        if context.budget.overdrawn:
+            if later:
+                await later.aclose()
+            refused = context.budget.overdrawn
+            return Outcome(True, None, [GraphQLError(str(refused), extensions=refused.extensions)])
+        errors = result.errors or []
+        if result.data is None and errors and all(error.path is None for error in errors):
+            # Variables did not fit: nothing ran.
+            return Outcome(
+                False,
+                None,
+                [formatted(error, request_id=context.request_id, default="BAD_USER_INPUT") for error in errors],
+            )
+        formatted_ = [formatted(error, request_id=context.request_id) for error in errors]
+        return Outcome(True, result.data, formatted_, context.large, later, context.notes.entries())
+
+    async def subscribe(  # noqa: PLR0911 -- each is a refusal
+        self, document: ParsedDocument, variables: Mapping[str, Any] | None, operation: str | None, context: Context
+    ) -> AsyncGenerator[Outcome, None]:
+        """Yield an outcome for each event, or one that says why there is none. `run` of a subscription.
+
+        The last may be an error that ended it. Never raises for what a client or the upstream did.
+        """
+        if document.ast is None or document.errors:
+            yield Outcome(False, None, list(document.errors))
+            return
+        chosen = document.operation(operation)
+        if chosen is None:
+            yield Outcome(False, None, [_no_operation(document.ast, operation)])
+            return
+        context.budget = Budget(self._limits.cost, context.services.upstream.now)
+        if document.costly:
+            now, limit = context.budget.now(), self._limits.cost
+            if refusal := excess(document.ast, chosen, variables, limit=limit, now=now):
+                yield Outcome(False, None, [refusal])
+                return
+        executor = WritingExecutor.build(
+            self.schema,
+            document.ast,
+            context_value=context,
+            raw_variable_values=dict(variables) if variables else None,
+            operation_name=operation,
+            hide_suggestions=not self._introspection,
+        )
+        if isinstance(executor, list):
+            yield Outcome(False, None, [self._formatted(error, context, "BAD_USER_INPUT") for error in executor])
+            return
+        source = create_source_event_stream(executor)
+        if executor.is_awaitable(source):
+            source = await source
+        if isinstance(source, ExecutionResult):
+            yield Outcome(False, None, [self._formatted(error, context) for error in source.errors or ()])
+            return
+        async with aclosing(cast(AsyncGenerator[Pushed, None], source)) as events:
+            while True:
+                try:
+                    pushed = await anext(events)
+                except StopAsyncIteration:
+                    return
+                except Exception as error:  # noqa: BLE001 -- one that is nobody's to read is masked and logged
+                    located = (
+                        error if isinstance(error, GraphQLError) else GraphQLError(str(error), original_error=error)
+                    )
+                    yield Outcome(False, None, [self._formatted(located, context)])
+                    return
+                yield await self._event(executor, pushed, context)
+
+    async def _event(self, executor: Executor[Any], pushed: Pushed, context: Context) -> Outcome:
+        context.renew()
+        context.budget = Budget(self._limits.cost, context.services.upstream.now)
+        result = execute_subscription_event(executor.build_per_event_executor(pushed.value))
+        if executor.is_awaitable(result):
+            result = await result
+        assert isinstance(result, ExecutionResult)  # noqa: S101 -- parts are for queries
+        errors = [self._formatted(error, context) for error in result.errors or ()]
+        return Outcome(
+            True, result.data, errors, context.large, None, context.notes.entries(), pushed.cursor, pushed.resumed
+        )
+
+    @staticmethod
+    def _formatted(error: GraphQLError, context: Context, default: str = "INTERNAL_SERVER_ERROR") -> GraphQLError:
+        return formatted(error, request_id=context.request_id, default=default)
+
+
+def _no_operation(ast: DocumentNode, name: str | None) -> GraphQLError:
+    names = [
+        definition.name.value if definition.name else "(anonymous)"
+        for definition in ast.definitions
+        if isinstance(definition, OperationDefinitionNode)
+    ]
+    message = (
+        f"There is no operation {name!r} in the document; it has: {', '.join(names) or 'none'}."
+        if name
+        else f"Say which operation to run (operationName): the document has {', '.join(names) or 'none'}."
+    )
+    return GraphQLError(message, extensions={"code": "GRAPHQL_VALIDATION_FAILED"})

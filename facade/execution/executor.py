@@ -1,0 +1,392 @@
+"""Lists of records without a resolver call a field: what graphql-core would answer, many times sooner.
+
+A list of records is projected by a function compiled for its selection, a single record's plain fields likewise.
+Fields that can be resolved for many records at once are, and what they come to is projected the same way.
+Where anything at all is out of the ordinary (a null in a list, a value of another class, an error in the making)
+graphql-core does the work, so errors, paths and nulls are its own.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import msgspec
+import orjson
+from graphql import GraphQLLeafType, GraphQLList, GraphQLNonNull, GraphQLObjectType, get_named_type
+from graphql.execution.collect_fields import DeferUsage, FieldDetailsList, GroupedFieldSet
+from graphql.execution.values import get_argument_values
+from graphql.pyutils import AwaitableOrValue, Path, Undefined
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+
+from ..graph.batch_resolver import ParentBatch
+from ..graph.record_fields import RecordShape, Unread
+from ..graph.selection import ResolveInfo
+from ..loaders import Budget, BudgetSpent
+from .plan import Many, Plan, Plans, streamed
+from .projection import Times, Unproven
+from .record_types import PLAIN
+
+# How much dearer a row is that graphql-core completes field by field.
+PUT_OFF = 10
+
+# What a field of a record came to, by the identities of the field's details and of the record.
+Resolved = dict[tuple[int, int], Any]
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One try at a list with all that it comes to. What was resolved on the way is kept for who has to do it over."""
+
+    written: bool
+    resolved: Resolved = field(default_factory=dict)
+    # Identities are those of objects that are there: they are held, lest an identity be used again.
+    held: list[Any] = field(default_factory=list)
+
+
+class BulkExecutor(StrawberryGraphQLCoreExecutionContext):
+    shapes: ClassVar[Mapping[str, RecordShape]] = PLAIN
+    # Whether lists are tried as JSON; one after the other.
+    writes: ClassVar[tuple[bool, ...]] = (False,)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._plans = Plans(self, self.shapes)
+        self._times = Times()
+        self._resolved: Resolved = {}
+        self._held: list[Any] = []
+
+    def complete_list_value(
+        self,
+        return_type: GraphQLList[Any],
+        field_details_list: FieldDetailsList,
+        info: ResolveInfo,
+        path: Path,
+        result: Any,
+        position_context: Any,
+    ) -> AwaitableOrValue[list[Any]]:
+        if type(result) is list:
+            self._count(return_type, result, position_context)
+        if type(result) in (list, Unread) and result and position_context is None:
+            plan = self._plan_of_items(return_type, field_details_list)
+            if plan and not plan.rest:
+                read, plan = _read(result, plan)
+                if type(result) is Unread:
+                    self._count(return_type, read, None)
+                if plan.many and read:
+                    return self._listed_with_many(plan, return_type, field_details_list, info, path, read)
+                listed: list[Any] | None = self._listed(plan, read)
+                if listed is not None:
+                    return listed
+        if type(result) is Unread:
+            result = list(result)
+            self._count(return_type, result, position_context)
+        return super().complete_list_value(return_type, field_details_list, info, path, result, position_context)
+
+    def complete_leaf_value(self, return_type: GraphQLLeafType, result: Any) -> Any:  # type: ignore[override]
+        if return_type.name == "JSON" and isinstance(result, list | dict) and (budget := self._budget):
+            budget.count(_points_in(result))
+        return super().complete_leaf_value(return_type, result)
+
+    @property
+    def _budget(self) -> Budget | None:
+        return getattr(self.context_value, "budget", None)
+
+    def _count(self, return_type: GraphQLList[Any], items: list[Any], position_context: Any) -> None:
+        """Count what a list adds to the answer. Raises `BudgetSpent`."""
+        budget = self._budget
+        if budget is None or not isinstance(get_named_type(return_type), GraphQLObjectType):
+            return
+        points = sum(map(_points_of, items))
+        # What is put off is completed field by field.
+        budget.count(points if position_context is None else points * PUT_OFF)
+
+    def _plan_of_items(self, return_type: GraphQLList[Any], details: FieldDetailsList) -> Plan | None:
+        item_type = return_type.of_type
+        if isinstance(item_type, GraphQLNonNull):
+            item_type = item_type.of_type
+        if not isinstance(item_type, GraphQLObjectType) or streamed(details):
+            return None
+        return self._plans.below(item_type, details)
+
+    def execute_collected_subfields(
+        self,
+        parent_type: GraphQLObjectType,
+        source_value: Any,
+        path: Path,
+        grouped_field_set: GroupedFieldSet,
+        new_defer_usages: Sequence[DeferUsage],
+        position_context: Any,
+    ) -> AwaitableOrValue[dict[str, Any]]:
+        plan = None
+        if not new_defer_usages and position_context is None:
+            plan = self._plans.of(parent_type, grouped_field_set)
+        # The lists of an object that stands alone are better off by themselves; an item's lists are short.
+        alone = plan is not None and plan.holds_lists and isinstance(path.key, str)
+        projected = self._projected(plan, (source_value,)) if plan and not alone else None
+        if plan and projected:
+            return self._with_rest(projected[0], parent_type, source_value, path, plan.left)
+        return super().execute_collected_subfields(
+            parent_type, source_value, path, grouped_field_set, new_defer_usages, position_context
+        )
+
+    def execute_field(
+        self,
+        parent_type: GraphQLObjectType,
+        source: Any,
+        field_details_list: FieldDetailsList,
+        path: Path,
+        position_context: Any,
+    ) -> Any:
+        """As graphql-core does, but for a field that is resolved already, whose value is only completed."""
+        outcome = self._resolved.get((id(field_details_list), id(source)), Undefined) if self._resolved else Undefined
+        if outcome is Undefined or position_context is not None:
+            return super().execute_field(parent_type, source, field_details_list, path, position_context)
+        node = field_details_list[0].node
+        definition = self.schema.get_field(parent_type, node.name.value)
+        assert definition is not None  # noqa: S101 -- it has been resolved
+        nodes = [details.node for details in field_details_list]
+        info = self.build_resolve_info(definition, nodes, parent_type, path)
+        return self._completed(definition.type, field_details_list, info, path, outcome)
+
+    def _completed(
+        self, type_: Any, details: FieldDetailsList, info: ResolveInfo, path: Path, outcome: Any
+    ) -> AwaitableOrValue[Any]:
+        try:
+            completed = self.complete_value(type_, details, info, path, outcome, None)
+        except Exception as error:  # noqa: BLE001 -- graphql-core's own judgement of it follows
+            self.handle_field_error(error, type_, details, path)
+            return None
+        if not self.is_awaitable(completed):
+            return completed
+
+        async def awaited() -> Any:
+            try:
+                return await completed
+            except Exception as error:  # noqa: BLE001 -- as above
+                self.handle_field_error(error, type_, details, path)
+                return None
+
+        return awaited()
+
+    def _listed(self, plan: Plan, records: list[Any]) -> Any:
+        """What stands in the answer for a list of records; None as in `_projected`."""
+        return self._projected(plan, records)
+
+    def _projected(self, plan: Plan, records: Sequence[Any]) -> list[dict[str, Any]] | None:
+        """None where graphql-core has to do it: it meets the same trouble, and says where and what."""
+        try:
+            return plan.maps(records, self._times, *([(None,)] * len(plan.many)))
+        except Exception:  # noqa: BLE001 -- of whatever kind
+            return None
+
+    def _with_rest(
+        self,
+        fields: dict[str, Any],
+        parent_type: GraphQLObjectType,
+        source_value: Any,
+        path: Path,
+        rest: GroupedFieldSet,
+    ) -> AwaitableOrValue[dict[str, Any]]:
+        """Fill in the fields that need their resolvers; each has its place in the order already."""
+        if not rest:
+            return fields
+        resolved = self.execute_fields(parent_type, source_value, path, rest, None)
+        if isinstance(resolved, dict):
+            fields.update(resolved)
+            return fields
+
+        async def filled() -> dict[str, Any]:
+            fields.update(await resolved)
+            return fields
+
+        return filled()
+
+    async def _listed_with_many(
+        self,
+        plan: Plan,
+        return_type: GraphQLList[Any],
+        details: FieldDetailsList,
+        info: ResolveInfo,
+        path: Path,
+        records: list[Any],
+    ) -> Any:
+        """As `complete_list_value`, with the fields that are resolved for all records at once."""
+        for written in self.writes:
+            attempt = Attempt(written)
+            try:
+                made = await self._made(plan, records, [1] * len(records), attempt)
+                return self._written(msgspec.json.encode(made)) if written else made
+            except BudgetSpent:
+                raise
+            except Exception:  # noqa: BLE001 -- of whatever kind: what is left to graphql-core it judges
+                self._resolved |= attempt.resolved
+                self._held += attempt.held
+        completed = super().complete_list_value(return_type, details, info, path, records, None)
+        return await completed if self.is_awaitable(completed) else completed
+
+    def _written(self, json: bytes) -> orjson.Fragment:
+        if budget := self._budget:
+            budget.wrote(len(json))
+        return orjson.Fragment(json)
+
+    async def _made(self, plan: Plan, records: Sequence[Any], counts: Sequence[int], attempt: Attempt) -> list[Any]:
+        """What stands in the answer for each of the records, of which each stands there `counts` times.
+
+        Raises whatever it likes where it cannot vouch for the outcome.
+        """
+        kinds = plan.selection.shape.kinds
+        if plan.rest or not all(type(record) in kinds for record in records):
+            raise Unproven
+        if len(plan.many) == 1:
+            cells = [await self._cells(plan.many[0], plan, records, counts, attempt)]
+        else:
+            # All to their ends, so that all that is resolved is kept.
+            found = await asyncio.gather(
+                *(self._cells(each, plan, records, counts, attempt) for each in plan.many), return_exceptions=True
+            )
+            cells = [each for each in found if not isinstance(each, BaseException)]
+            if len(cells) < len(found):
+                raise Unproven
+        return (plan.structs if attempt.written else plan.maps)(records, self._times, *cells)
+
+    async def _cells(
+        self, many: Many, plan: Plan, records: Sequence[Any], counts: Sequence[int], attempt: Attempt
+    ) -> list[Any]:
+        """What stands in the answer for one field of each record."""
+        outcomes = await self._outcomes(many, plan, records, counts, attempt)
+        below = self._plans.below(many.item_type, many.details)
+        if below is None:
+            raise Unproven
+        # Each once, however many places of the answer it has.
+        items: dict[int, Any] = {}
+        places: Counter[int] = Counter()
+        for outcome, count in zip(outcomes, counts, strict=True):
+            for item in _items(outcome, many):
+                items[id(item)] = item
+                places[id(item)] += count
+        made = await self._made(below, list(items.values()), list(places.values()), attempt) if items else []
+        by_id = dict(zip(items, made, strict=True))
+        if many.listed:
+            return [outcome and [by_id[id(item)] for item in outcome] for outcome in outcomes]
+        return [None if outcome is None else by_id[id(outcome)] for outcome in outcomes]
+
+    async def _outcomes(
+        self, many: Many, plan: Plan, records: Sequence[Any], counts: Sequence[int], attempt: Attempt
+    ) -> Sequence[Any]:
+        """What the field's resolver has for each record. Raises `Unproven` where that is an error for any of them."""
+        keys = [(id(many.details), id(record)) for record in records]
+        if self._resolved and all(key in self._resolved for key in keys):
+            outcomes: Sequence[Any] = [self._resolved[key] for key in keys]
+        else:
+            outcomes = await self._resolve(many, plan.of_type, ParentBatch(records, counts))
+            attempt.resolved |= zip(keys, outcomes, strict=True)
+            attempt.held += (many.details, records)
+        if any(isinstance(outcome, Exception) for outcome in outcomes):
+            raise Unproven
+        return outcomes
+
+    def _resolve(self, many: Many, parent_type: GraphQLObjectType, records: ParentBatch) -> Any:
+        # No resolver of many looks at the path of its one call.
+        path = Path(None, many.name, parent_type.name)
+        info = self.build_resolve_info(many.field, [each.node for each in many.details], parent_type, path)
+        first = many.details[0]
+        arguments = get_argument_values(
+            many.field, first.node, self.variable_values, first.fragment_variable_values, self.hide_suggestions
+        )
+        assert many.field.resolve is not None  # noqa: S101 -- it is one of many
+        return many.field.resolve(records, info, **arguments)
+
+
+class WritingExecutor(BulkExecutor):
+    """Leaves `orjson.Fragment`s in the data for lists of records: for who does nothing but write it out."""
+
+    writes = (True, False)
+
+    def complete_list_value(
+        self,
+        return_type: GraphQLList[Any],
+        field_details_list: FieldDetailsList,
+        info: ResolveInfo,
+        path: Path,
+        result: Any,
+        position_context: Any,
+    ) -> AwaitableOrValue[list[Any]]:
+        if type(result) is Unread and result.parts and position_context is None:
+            plan = self._plan_of_items(return_type, field_details_list)
+            if plan and not plan.rest:
+                return self._listed_in_parts(plan, result, return_type, field_details_list, info, path)
+        return super().complete_list_value(return_type, field_details_list, info, path, result, position_context)
+
+    async def _listed_in_parts(
+        self,
+        plan: Plan,
+        records: Unread,
+        return_type: GraphQLList[Any],
+        details: FieldDetailsList,
+        info: ResolveInfo,
+        path: Path,
+    ) -> Any:
+        """As `complete_list_value`, without all of the records at once."""
+        assert records.parts is not None  # noqa: S101 -- see the caller
+        chunks: list[bytes] = []
+        try:
+            for part in records.parts(plan.reads):
+                self._count(return_type, part, None)
+                made = await self._made(plan.of(type(part[0])), part, [1] * len(part), Attempt(written=True))
+                json = msgspec.json.encode(made)
+                if budget := self._budget:
+                    budget.wrote(len(json))
+                chunks.append(b"".join((b",", memoryview(json)[1:-1])))
+                # Others wait for their turn.
+                await asyncio.sleep(0)
+            return self.context_value.large.put(chunks)
+        except BudgetSpent:
+            raise
+        except Exception:  # noqa: BLE001 -- as above
+            chunks.clear()
+        completed = self.complete_list_value(return_type, details, info, path, list(records), None)
+        return await completed if self.is_awaitable(completed) else completed
+
+    def _listed(self, plan: Plan, records: list[Any]) -> Any:
+        try:
+            json = msgspec.json.encode(plan.structs(records, self._times))
+        except Exception:  # noqa: BLE001 -- as above; and of what it may not write, the maps may do
+            return self._projected(plan, records)
+        return self._written(json)
+
+
+def _points_of(item: Any) -> int:
+    """How many points an item of a list holds: a series its own, all else one."""
+    times = getattr(item, "times", None)
+    return 1 + len(times) if isinstance(times, list) else 1
+
+
+def _points_in(value: list[Any] | dict[str, Any]) -> int:
+    """How many rows, or entries of a grouped answer, a JSON value holds."""
+    points, waiting = 0, [value]
+    while waiting:
+        one = waiting.pop()
+        points += len(one)
+        if isinstance(one, dict):
+            waiting += [each for each in one.values() if isinstance(each, list | dict)]
+    return points
+
+
+def _items(outcome: Any, many: Many) -> Sequence[Any]:
+    if outcome is None:
+        return ()
+    if not many.listed:
+        return (outcome,)
+    if type(outcome) is not list:
+        raise Unproven
+    return outcome
+
+
+def _read(records: list[Any] | Unread, plan: Plan) -> tuple[list[Any], Plan]:
+    """The records as far as the plan goes, and the plan for records such as these."""
+    if isinstance(records, list):
+        return records, plan
+    read = records.having(plan.reads)
+    return read, plan.of(type(read[0])) if read else plan

@@ -1,0 +1,150 @@
+"""Answers that come in parts: what `@defer` and `@stream` put off comes after the first, in graphql-core's format."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from graphql import (
+    REMOVE,
+    DirectiveNode,
+    DocumentNode,
+    ExecutionResult,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLDeferDirective,
+    GraphQLError,
+    GraphQLStreamDirective,
+    OperationDefinitionNode,
+    Visitor,
+    visit,
+)
+from graphql.execution import (
+    Executor,
+    ExperimentalIncrementalExecutionResults,
+    SubsequentIncrementalExecutionResult,
+)
+
+from ..graph.context import Context
+from ..graph.selection import is_on
+from .cost import included, values_of
+from .errors import formatted
+
+DIRECTIVES = frozenset({GraphQLDeferDirective.name, GraphQLStreamDirective.name})
+
+
+def has_directives(document: DocumentNode) -> bool:
+    """Whether a document has `@defer` or `@stream` anywhere, on or off."""
+    waiting: list[Any] = list(document.definitions)
+    while waiting:
+        node = waiting.pop()
+        if any(directive.name.value in DIRECTIVES for directive in getattr(node, "directives", None) or ()):
+            return True
+        if selection_set := getattr(node, "selection_set", None):
+            waiting.extend(selection_set.selections)
+    return False
+
+
+class _Undivided(Visitor):
+    def enter_directive(self, node: DirectiveNode, *_: Any) -> Any:
+        return REMOVE if node.name.value in DIRECTIVES else None
+
+
+def undivided(document: DocumentNode) -> DocumentNode:
+    """Return a document without `@defer` and `@stream`: what it asks for comes whole."""
+    whole: DocumentNode = visit(document, _Undivided())
+    return whole
+
+
+def comes_in_parts(
+    document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any] | None
+) -> bool:
+    """Whether something of an operation is put off, as far as its document and variables tell."""
+    fragments = {
+        definition.name.value: definition.selection_set
+        for definition in document.definitions
+        if isinstance(definition, FragmentDefinitionNode)
+    }
+    values = values_of(operation, variables or {})
+    opened: set[str] = set()
+    waiting = [operation.selection_set]
+    while waiting:
+        for selection in waiting.pop().selections:
+            if not included(selection, values):
+                continue
+            if is_on(selection, DIRECTIVES, values):
+                return True
+            if isinstance(selection, FragmentSpreadNode):
+                name = selection.name.value
+                if name in fragments and name not in opened:
+                    opened.add(name)
+                    waiting.append(fragments[name])
+            elif below := getattr(selection, "selection_set", None):
+                waiting.append(below)
+    return False
+
+
+class Later:
+    """What of an answer comes after its first part. Nothing of it begins before that is asked for."""
+
+    def __init__(self, results: ExperimentalIncrementalExecutionResults, context: Context) -> None:
+        self._results = results.subsequent_results
+        self._context = context
+        self._pending = [each.formatted for each in results.initial_result.pending]
+        self._open = {each["id"] for each in self._pending}
+        # All that its parts had.
+        self.errors: list[GraphQLError] = []
+
+    def announced(self) -> dict[str, Any]:
+        """What the first part says of those to come."""
+        return {"pending": self._pending, "hasNext": True}
+
+    async def parts(self) -> AsyncIterator[dict[str, Any]]:
+        """Yield each part as it is to be written; only the last has `hasNext` false."""
+        async for result in self._results:
+            if self._context.budget.overdrawn:
+                refused = self._context.budget.overdrawn
+                yield self.cut_short(GraphQLError(str(refused), extensions=refused.extensions))
+                return
+            yield self._part(result)
+
+    def cut_short(self, error: GraphQLError) -> dict[str, Any]:
+        """Return a last part that ends all that is still to come with an error."""
+        self.errors.append(error)
+        ended = [{"id": id_, "errors": [error.formatted]} for id_ in sorted(self._open, key=int)]
+        self._open.clear()
+        return {"completed": ended, "hasNext": False}
+
+    async def aclose(self) -> None:
+        await self._results.aclose()
+
+    def _part(self, result: SubsequentIncrementalExecutionResult) -> dict[str, Any]:
+        part: dict[str, Any] = dict(result.formatted)
+        self._open |= {each.id for each in result.pending or ()}
+        self._open -= {each.id for each in result.completed or ()}
+        for name, results in (("incremental", result.incremental), ("completed", result.completed)):
+            if results and any(each.errors for each in results):
+                part[name] = [self._with_errors(each) for each in results]
+        return part
+
+    def _with_errors(self, result: Any) -> dict[str, Any]:
+        written: dict[str, Any] = dict(result.formatted)
+        if result.errors:
+            errors = [formatted(error, request_id=self._context.request_id) for error in result.errors]
+            self.errors += errors
+            written["errors"] = [error.formatted for error in errors]
+        return written
+
+
+async def execute_in_parts(
+    executor: Executor[Any] | list[GraphQLError], context: Context
+) -> tuple[ExecutionResult, Later | None]:
+    """Return the first part, and those to come where there are any."""
+    if isinstance(executor, list):
+        return ExecutionResult(None, errors=executor), None
+    result = executor.execute_operation()
+    if executor.is_awaitable(result):
+        result = await result
+    if isinstance(result, ExecutionResult):
+        return result, None
+    assert isinstance(result, ExperimentalIncrementalExecutionResults)  # noqa: S101 -- there are two kinds
+    first = result.initial_result
+    return ExecutionResult(first.data, first.errors), Later(result, context)

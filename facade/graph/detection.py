@@ -1,0 +1,291 @@
+"""Detections: where people stood, a point a person and window."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from enum import Enum
+from itertools import islice
+from typing import Any, NamedTuple
+
+import strawberry
+from strawberry import UNSET, enum_value, federation
+
+from ..assets import Assets
+from ..assets.records import FloorRecord, HiveRecord, RoomRecord, SensorRecord
+from ..butlr import DetectionEntry as DetectionRecord
+from ..butlr import Detections, WorldEntry
+from ..loaders import DetectionsAnswer, DetectionsOf, Loaders
+from ..series import Body, oldest
+from .batch_resolver import ParentBatch, resolves_many
+from .context import Info
+from .fields import described, one
+from .geometry import view_of
+from .inputs import DetectionWindow, with_times, without_unset
+from .lookups import floor_of, hive_of, looked_up, room_of, sensor_of, via_sensor
+from .record_fields import reads
+from .report import Freshness, FreshnessRecord, freshness_of
+from .scalars import JSON, Time
+from .selection import selected
+
+POINT_TYPES = frozenset({"detections_local", "detections_world"})
+DATA_TYPES = POINT_TYPES | {"heatmap"}
+
+
+@federation.type(shareable=True, description="A point.")
+class Point:
+    x: float = described("To the right: 0 to 1 locally, metres in the world.")
+    y: float = described("Downwards: 0 to 1 locally, metres in the world.")
+
+
+@dataclass(slots=True)
+class PointRecord:
+    x: float
+    y: float
+
+
+@strawberry.enum(description="In which frame points are given.")
+class PointFrame(Enum):
+    LOCAL = enum_value("local", description="The sensor's own field of view, 0 to 1.")
+    WORLD = enum_value("world", description="The floor, in metres.")
+
+
+@reads("value", x=0, y=1)
+async def _points(root: strawberry.Parent[DetectionRecord], info: Info, frame: PointFrame | None = UNSET) -> Any:
+    if root.value is None:
+        return None
+    points = ((point[0], point[1]) for point in root.value)
+    if not frame or frame is (PointFrame.WORLD if isinstance(root, WorldEntry) else PointFrame.LOCAL):
+        return [PointRecord(*point) for point in points]
+    (sensor,) = await looked_up(sensor_of, (root,), info)
+    view = view_of(sensor) if sensor else None
+    if view is None:
+        return None
+    turned = view.to_world if frame is PointFrame.WORLD else view.to_local
+    return [PointRecord(*turned(*point)) for point in points]
+
+
+@strawberry.type(description="What one sensor saw in one window.")
+class Detection:
+    start_time: Time | None = described("When the window began.")
+    sample_time: Time | None = described("When the sample in the window was taken.")
+    mac_address: str | None = described("The sensor's MAC address.")
+    value: list[list[float]] | None = described("The points as [x, y].")
+    points = strawberry.field(
+        resolver=_points,
+        graphql_type=list[Point] | None,
+        description="The points by name of axis. Another `frame` than their own is computed from where and how the "
+        "sensor hangs, and null where no source of assets knows that.",
+    )
+    sensor = one("Sensor", sensor_of, "The sensor; null where no source of assets knows it.")
+    hive = one("Hive", via_sensor(hive_of), "The hive that the sensor reports to.")
+    room = one("Room", via_sensor(room_of), "The room that the sensor hangs in.")
+    floor = one("Floor", via_sensor(floor_of), "The floor that the sensor hangs on.")
+
+
+class Source(NamedTuple):
+    """Whose detections a `DetectionSet` holds.
+
+    Points are asked by sensor, so that all who ask alike share a call; heat maps by place, where there is one, for
+    what names no sensor cannot be dealt back.
+    """
+
+    body: Body
+    macs: tuple[str, ...] | None = None
+    place: Mapping[str, str] | None = None
+
+    def types(self, selected_: AbstractSet[str]) -> frozenset[str]:
+        """Return the `data_types` to ask for in the call for points."""
+        types = (DATA_TYPES if self.macs is None or len(self.macs) == 1 else POINT_TYPES) & selected_
+        if not types and "freshness" in selected_ and not selected_ & {"heatmap", "heatmap_v2"}:
+            return frozenset({"detections_local"})
+        return types
+
+    async def heatmap(self, loaders: Loaders) -> Any:
+        window = self.body.get("window")
+        answer = await loaders.detections.whole({"data_types": ["heatmap"], **self._at_place(window)})
+        return answer.detections.raw("heatmap")
+
+    async def heatmap_v2(self, loaders: Loaders, window: Body | None) -> Any:
+        answer = await loaders.detections.heatmap_v2(self._at_place(window))
+        return answer.detections.raw("heatmap_v2")
+
+    def _at_place(self, window: Body | None) -> Body:
+        filter_ = {**self.body["filter"], **(self.place or {})}
+        if self.place is None and self.macs is not None:
+            filter_["mac_addresses"] = list(self.macs)
+        return {"filter": filter_, **({"window": window} if window else {})}
+
+
+def merged(answers: Sequence[DetectionsAnswer], types: frozenset[str]) -> DetectionsAnswer:
+    """One answer of several sensors' own."""
+    if len(answers) == 1:
+        return answers[0]
+    entries: dict[str, list[DetectionRecord] | None] = {
+        type_: [entry for a in answers for entry in a.detections.entries(type_) or ()] for type_ in types
+    }
+    return DetectionsAnswer(Detections.from_entries(entries, {}), oldest([answer.entry for answer in answers]))
+
+
+class DetectionSetRecord:
+    """A `DetectionSet` over the answer to the types selected; null where none of them needs a call."""
+
+    def __init__(self, source: Source, answer: DetectionsAnswer | None) -> None:
+        self.source = source
+        self._answer = answer
+
+    def _entries(self, type_: str) -> list[DetectionRecord] | None:
+        return self._answer.detections.entries(type_) if self._answer else None
+
+    @property
+    def detections_local(self) -> list[DetectionRecord] | None:
+        return self._entries("detections_local")
+
+    @property
+    def detections_world(self) -> list[DetectionRecord] | None:
+        return self._entries("detections_world")
+
+    @property
+    def freshness(self) -> FreshnessRecord | None:
+        return freshness_of(self._answer.entry) if self._answer else None
+
+    async def heatmap(self, loaders: Loaders) -> Any:
+        if self._answer and "heatmap" in self._answer.detections.data_types:
+            return self._answer.detections.raw("heatmap")
+        return await self.source.heatmap(loaders)
+
+
+async def _heatmap(root: strawberry.Parent[DetectionSetRecord], info: Info) -> Any:
+    return await root.heatmap(info.context.loaders)
+
+
+async def _heatmap_v2(
+    root: strawberry.Parent[DetectionSetRecord],
+    info: Info,
+    grid_resolution: float | None = UNSET,
+    heatmap_type: str | None = UNSET,
+    normalize: bool | None = UNSET,
+) -> Any:
+    options = without_unset(grid_resolution=grid_resolution, heatmap_type=heatmap_type, normalize=normalize)
+    window = {"heatmap_v2_options": options} if options else root.source.body.get("window")
+    return await root.source.heatmap_v2(info.context.loaders, window)
+
+
+@strawberry.type(
+    description="An answer of the detections call (POST /api/v3/detections). The fields selected decide `data_types`."
+)
+class DetectionSet:
+    detections_local: list[Detection] | None = described("Points in each sensor's own field of view, 0 to 1.")
+    detections_world: list[Detection] | None = described("Points on the floor, in metres.")
+    heatmap = strawberry.field(
+        resolver=_heatmap, graphql_type=JSON | None, description="The heat map, as the upstream gives it."
+    )
+    freshness: Freshness | None = described("How fresh the points are; null where only heat maps were asked.")
+    heatmap_v2 = strawberry.field(
+        resolver=_heatmap_v2,
+        graphql_type=JSON | None,
+        description="The heat map by cells, `[x, y, value]` in `array_cells`, as the upstream gives it; a call of its "
+        "own, for its window differs. `grid_resolution` is 0.25, 0.5 or 1.0 metres. A span of more than 7 days is "
+        "several calls whose cells are added up; with `normalize` the sum is divided by its greatest cell.",
+    )
+
+
+async def detection_set(info: Info, source: Source) -> DetectionSetRecord:
+    """Make the one call that the selected fields need of a source that names no sensors, or none."""
+    types = source.types(_selected(info))
+    body = {"data_types": sorted(types), **source.body}
+    return DetectionSetRecord(source, await info.context.loaders.detections.whole(body) if types else None)
+
+
+async def detection_sets(info: Info, sources: Sequence[Source | None]) -> list[DetectionSetRecord | Exception | None]:
+    """As `detection_set` for sources of named sensors, all with one body; None where there is no source."""
+    names = _selected(info)
+    body = next((source.body for source in sources if source), {})
+    asks = [(source, source.types(names), source.macs or ()) for source in sources if source]
+    of_types: dict[frozenset[str], list[str]] = defaultdict(list)
+    for _, types, macs in asks:
+        if types:
+            of_types[types] += macs
+    keys = [key for types, macs in of_types.items() for key in DetectionsOf.make_many(macs, types, body)]
+    answers = iter(await info.context.loaders.detections.load_many(keys))
+    parts = {types: iter(list(islice(answers, len(macs)))) for types, macs in of_types.items()}
+    sets = iter(
+        _set_of(source, list(islice(parts[types], len(macs))) if types else [], types) for source, types, macs in asks
+    )
+    return [next(sets) if source else None for source in sources]
+
+
+def _set_of(
+    source: Source, answers: Sequence[DetectionsAnswer | Exception], types: frozenset[str]
+) -> DetectionSetRecord | Exception:
+    good = [answer for answer in answers if isinstance(answer, DetectionsAnswer)]
+    if len(good) < len(answers):
+        return next(answer for answer in answers if isinstance(answer, Exception))
+    return DetectionSetRecord(source, merged(good, types) if good else None)
+
+
+def _selected(info: Info) -> AbstractSet[str]:
+    return selected(info._raw_info)  # noqa: SLF001 -- Strawberry's own view does not obey @skip
+
+
+def _body(**arguments: Any) -> Body:
+    given = without_unset(**arguments)
+    window = given.pop("window", None)
+    return {"filter": with_times(given), **({"window": window} if window else {})}
+
+
+@resolves_many("mac_address")
+async def sensor_detections(
+    roots: strawberry.Parent[ParentBatch],
+    info: Info,
+    start: Time,
+    stop: Time | None = UNSET,
+    omit_empty_value: bool | None = UNSET,
+    window: DetectionWindow | None = UNSET,
+) -> Any:
+    body = _body(start=start, stop=stop, omit_empty_value=omit_empty_value, window=window)
+    macs = (sensor.mac_address for sensor in roots.records)
+    return await detection_sets(info, [Source(body, (mac,)) if mac else None for mac in macs])
+
+
+@resolves_many("id")
+async def place_detections(
+    roots: strawberry.Parent[ParentBatch],
+    info: Info,
+    start: Time,
+    stop: Time | None = UNSET,
+    omit_empty_value: bool | None = UNSET,
+    window: DetectionWindow | None = UNSET,
+) -> Any:
+    body = _body(start=start, stop=stop, omit_empty_value=omit_empty_value, window=window)
+    assets = await info.context.loaders.assets()
+    return await detection_sets(info, [_source_at(root, assets, body) for root in roots.records])
+
+
+def _source_at(root: HiveRecord | RoomRecord | FloorRecord, assets: Assets, body: Body) -> Source:
+    sensors: Sequence[SensorRecord]
+    place: dict[str, str] | None = None
+    if isinstance(root, HiveRecord):
+        sensors = assets.sensors_by_hive.get(root.id, ())
+    elif isinstance(root, RoomRecord):
+        sensors, place = assets.sensors_by_room.get(root.id, ()), {"room_id": root.id}
+    else:
+        sensors, place = assets.sensors_by_floor.get(root.id, ()), {"space_id": root.id}
+    return Source(body, tuple(sensor.mac_address for sensor in sensors if sensor.mac_address), place)
+
+
+def detections_field() -> Any:
+    return strawberry.field(
+        resolver=sensor_detections,
+        graphql_type=DetectionSet | None,
+        description="Where this sensor saw people. Sensors that ask alike are one call. "
+        "Null where no source of assets knows the sensor's MAC address.",
+    )
+
+
+def place_detections_field() -> Any:
+    return strawberry.field(
+        resolver=place_detections,
+        graphql_type=DetectionSet | None,
+        description="Where the sensors here saw people. All that ask alike, wherever they are, are one call.",
+    )

@@ -1,0 +1,371 @@
+"""The roots that push: what there is first, and then each change."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import strawberry
+from strawberry import ID, UNSET
+
+from ..assets import normal_mac
+from ..butlr import DetectionEntry as DetectionRecord
+from ..butlr import Reporting, Row, parse_duration, to_rfc3339
+from ..live import Subscriber
+from ..live import WebhookEvent as EventRecord
+from ..live.hub import merged
+from ..live.log import Change, Topic
+from ..loaders import Points, ReadOptions
+from ..series import epoch_of
+from .context import Context, Info
+from .detection import Detection
+from .fields import described
+from .inputs import ReportFilter, ReportWindow, optional, with_times, without_unset
+from .occupancy import Occupancy, OccupancyRecord
+from .questions import DetectionsQuestion, OccupancyQuestion, ReportQuestion, places_among
+from .report import INCLUDE_OPEN, Report, ReportRecord
+from .scalars import JSON, Duration, Time, bad_input
+from .webhook import EventType
+
+MOST_ITEMS = 1000
+
+
+@strawberry.type(description="What a webhook of Butlr's told.")
+class Event:
+    id: ID = described("The event's own id.")
+    type: str = described("What it tells of: a value of EventType, or one that Butlr has added since.")
+    timestamp: Time = described("When it happened.")
+    version: str | None = described("The version of its form.")
+    metadata: JSON | None = described("Where it happened: ids and names, from the organisation down to the asset.")
+    data: JSON | None = described("What happened: a count, `in` and `out`, points; null for a motion.")
+
+
+@strawberry.input(description="Whose detections are watched.")
+class LiveFilter:
+    space_id: ID | None = optional("A floor.")
+    room_id: ID | None = optional("A room.")
+    mac_addresses: list[str] | None = optional("Sensors, by MAC address.")
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """One event of a subscription: `value` is its root field's, `cursor` what it can be resumed by.
+
+    `resumed` is said with the first: whether what was missed follows and nothing else, or all there is.
+    """
+
+    value: Any
+    cursor: str
+    resumed: bool | None = None
+
+
+Stream = AsyncGenerator[Pushed, None]
+
+
+@asynccontextmanager
+async def _subscriber(info: Info) -> AsyncIterator[Subscriber]:
+    context: Context = info.context
+    # Raises where there is no token.
+    context.loaders  # noqa: B018
+    if context.live is None or context.caller is None:
+        raise RuntimeError("subscriptions need what feeds them")
+    async with context.live.subscribed(context.caller) as subscriber:
+        yield subscriber
+
+
+def _every(info: Info, every: str | None) -> float:
+    live = info.context.live
+    least = live.every if live else 60.0
+    if not every:
+        return least
+    duration = parse_duration(every)
+    if duration.months or duration.seconds <= 0:
+        raise bad_input("`every` takes seconds, minutes, hours or days.")
+    return max(least, float(duration.seconds))
+
+
+def _first_of(subscriber: Subscriber, topics: Iterable[Topic], resume: str | None) -> tuple[list[Change], bool | None]:
+    """Return the changes to begin with, oldest first, and whether they are what came after the cursor."""
+    topics = list(topics)
+    if resume is not None:
+        missed = [subscriber.live.missed(topic, resume) for topic in topics]
+        if all(found is not None for found in missed):
+            changes = [change for found in missed for change in found or ()]
+            return sorted(changes, key=_position), True
+    changes = [change for topic in topics for change in topic.since(0)]
+    return sorted(changes, key=_position), None if resume is None else False
+
+
+def _position(change: Change) -> int:
+    return change.position
+
+
+async def _batches(
+    subscriber: Subscriber, topics: list[Topic], pause: float, resume: str | None
+) -> AsyncIterator[tuple[list[Change], bool | None]]:
+    """Yield what there is, then again and again what has changed since, at most every `pause` seconds."""
+    position = subscriber.live.log.position
+    changes, resumed = _first_of(subscriber, topics, resume)
+    seen = {topic.name: topic.changed for topic in topics}
+    yield changes, resumed
+    while True:
+        await subscriber.woken()
+        if pause:
+            await asyncio.sleep(pause)
+            subscriber.check()
+        reached = subscriber.live.log.position
+        changes = sorted((change for topic in topics for change in topic.since(position)), key=_position)
+        passed = sum(topic.changed - seen[topic.name] for topic in topics)
+        seen = {topic.name: topic.changed for topic in topics}
+        position = reached
+        if changes:
+            subscriber.taken(len(changes), passed, changes[0])
+            yield changes, None
+
+
+async def _occupancy(info: Info, items: list[ID], every: Duration | None = UNSET) -> Stream:
+    wanted = list(dict.fromkeys(items))
+    if not wanted or len(wanted) > MOST_ITEMS:
+        raise bad_input(f"`items` takes 1 to {MOST_ITEMS} rooms, zones and floors.")
+    seconds = _every(info, every or None)
+    async with _subscriber(info) as subscriber:
+        known = places_among(await subscriber.rights.assets(), wanted)
+        if unknown := [id_ for id_ in wanted if id_ not in known]:
+            raise bad_input(f"`items`: {', '.join(unknown[:3])}: no room, zone or floor that this token sees.")
+        live = subscriber.live
+        subscriber.watch(live.occupancy)
+        poller = await subscriber.poll(OccupancyQuestion(info.context.services), frozenset(wanted), seconds)
+        told = _Told(subscriber, frozenset(wanted))
+        for change in live.occupancy.since(0):
+            told.note(change)
+        first = True
+        async for changes, resumed in _batches(
+            subscriber, [poller.topic, live.occupancy], 0.0 if not every else seconds, info.context.resume
+        ):
+            for pushed in _occupancies(subscriber, told, poller.topic, changes, resumed if first else None):
+                yield pushed
+            first = False
+
+
+class _Told:
+    """The newest that webhooks have told of some places, as far as the subscriber may see it."""
+
+    def __init__(self, subscriber: Subscriber, items: frozenset[str]) -> None:
+        self._subscriber, self.items = subscriber, items
+        self.newest: dict[str, Change] = {}
+
+    def note(self, change: Change) -> str | None:
+        """Return the place where the change is of one of them, and is the newest."""
+        event: EventRecord = change.value[0]
+        told = event.occupancy
+        if told is None or told[0] not in self.items or not _may_see(self._subscriber, event):
+            return None
+        known = self.newest.get(told[0])
+        if known is not None and known.value[0].timestamp > event.timestamp:
+            return None
+        self.newest[told[0]] = change
+        return told[0]
+
+
+def _may_see(subscriber: Subscriber, event: EventRecord) -> bool:
+    assets = subscriber.rights.seen
+    if assets is None or not event.is_seen_by(assets):
+        return False
+    return not subscriber.live.is_ambiguous(event) or any(site.org_id for site in assets.sites.values())
+
+
+def _occupancies(
+    subscriber: Subscriber, told: _Told, polled: Topic, changes: list[Change], resumed: bool | None
+) -> Iterable[Pushed]:
+    for change in changes:
+        if isinstance(change.value, OccupancyRecord):
+            if change.key not in told.items:
+                continue
+            item, other = change.key, told.newest.get(change.key)
+            record, newer = change.value, _told_record(item, other) if other else None
+        else:
+            place = told.note(change)
+            if place is None:
+                continue
+            item, other = place, polled.get(place)
+            record, newer = _told_record(place, change), other.value if other else None
+        # Whichever is of the later time stands.
+        if newer is not None and _is_later(newer, record):
+            continue
+        yield Pushed(record, subscriber.live.cursor(change), resumed)
+        resumed = None
+
+
+def _told_record(item: str, change: Change) -> OccupancyRecord:
+    event, value = change.value
+    return OccupancyRecord(item, event.type.lower(), float(value), to_rfc3339(event.timestamp))
+
+
+def _is_later(one: OccupancyRecord, other: OccupancyRecord) -> bool:
+    at, before = (None if record.time is None else epoch_of(record.time) for record in (one, other))
+    return at is not None and (before is None or at > before)
+
+
+async def _report(
+    info: Info,
+    filter: ReportFilter,
+    window: ReportWindow,
+    include_open: Annotated[bool | None, INCLUDE_OPEN] = UNSET,
+) -> Stream:
+    body = without_unset(filter=filter, window=window)
+    body["filter"] = with_times(body["filter"])
+    async with _subscriber(info) as subscriber:
+        await subscriber.rights.assets()
+        question = ReportQuestion(info.context.services, body, ReadOptions(include_open=bool(include_open)))
+        poller = await subscriber.poll(question, frozenset(), _every(info, None))
+        first = True
+        async for changes, resumed in _batches(subscriber, [poller.topic], 0.0, info.context.resume):
+            if not changes and (not first or resumed):
+                first = False
+                continue
+            first = False
+            asked: Any = poller.question
+            rows = [change.value for change in changes]
+            cursor = subscriber.live.cursor(changes[-1]) if changes else subscriber.live.cursor_now()
+            yield Pushed(ReportRecord(_points_of(asked.points, rows), body), cursor, resumed)
+
+
+def _points_of(points: Points, rows: list[Any]) -> Points:
+    """Return the points with these rows alone."""
+    data = [
+        {name: value for name in Row.__struct_fields__ if (value := getattr(row, name, None)) is not None}
+        for row in rows
+    ]
+    return Points(points.query, points.label, points.entry, Reporting.from_data(data), is_ordered=True)
+
+
+async def _detections(info: Info, filter: LiveFilter, every: Duration | None = UNSET) -> Stream:
+    given = without_unset(filter=filter)["filter"]
+    if not given:
+        raise bad_input("`filter` takes `space_id`, `room_id` or `mac_addresses`.")
+    seconds = _every(info, every or None)
+    async with _subscriber(info) as subscriber:
+        assets = await subscriber.rights.assets()
+        macs = {normal_mac(mac) for mac in given.get("mac_addresses", ())}
+        for name, kind in (("space_id", "floors"), ("room_id", "rooms")):
+            if name in given and given[name] not in getattr(assets, kind):
+                raise bad_input(f"`filter.{name}`: {given[name]}: none that this token sees.")
+
+        def fits(event: EventRecord) -> bool:
+            mac = normal_mac(event.place("mac_address") or "")
+            return (
+                (not macs or mac in macs)
+                and given.get("space_id") in (None, event.place("floor_id"))
+                and given.get("room_id") in (None, event.place("room_id"))
+                and _may_see(subscriber, event)
+            )
+
+        live = subscriber.live
+        subscriber.watch(live.detections)
+        poller = await subscriber.poll(
+            DetectionsQuestion(info.context.services, given, every or None), frozenset(), seconds
+        )
+        newest: dict[str, float] = {}
+        first = True
+        async for changes, resumed in _batches(
+            subscriber, [poller.topic, live.detections], 0.0 if not every else seconds, info.context.resume
+        ):
+            for change in changes:
+                record = _detection_of(change, fits)
+                if record is None:
+                    continue
+                mac, at = normal_mac(record.mac_address or ""), float(record.start_time or 0)
+                if at < newest.get(mac, 0.0):
+                    continue
+                newest[mac] = at
+                yield Pushed(record, live.cursor(change), resumed if first else None)
+                first = False
+
+
+def _detection_of(change: Change, fits: Callable[[EventRecord], bool]) -> DetectionRecord | None:
+    if isinstance(change.value, DetectionRecord):
+        return change.value
+    event, data = change.value
+    if not fits(event):
+        return None
+    points = data.get("local")
+    value = [list(map(float, point)) for point in points] if _are_points(points) else None
+    return DetectionRecord(
+        start_time=event.timestamp, sample_time=event.timestamp, mac_address=event.place("mac_address"), value=value
+    )
+
+
+def _are_points(points: Any) -> bool:
+    return isinstance(points, list) and all(
+        isinstance(point, list) and len(point) == 2 and all(isinstance(at, int | float) for at in point)
+        for point in points
+    )
+
+
+@dataclass(slots=True)
+class _EventRecord:
+    id: str
+    type: str
+    timestamp: str | None
+    version: str | None
+    metadata: Any
+    data: Any
+
+
+async def _events(info: Info, types: list[EventType] | None = UNSET) -> Stream:
+    wanted = {type_.value for type_ in types} if types else None
+    async with _subscriber(info) as subscriber:
+        live = subscriber.live
+        position, changed, resume = live.log.position, live.events.changed, info.context.resume
+        subscriber.watch(live.events)
+        await subscriber.rights.assets()
+        missed = None if resume is None else live.missed(live.events, resume)
+        changes, resumed = (missed or [], None if resume is None else missed is not None)
+        if missed is None:
+            # Those that came while the rights were asked for, and where the cursor is too old all that are kept.
+            changes = live.events.since(position if resume is None else 0)
+        while True:
+            position, passed, changed = live.log.position, live.events.changed - changed, live.events.changed
+            fitting = [change for change in changes if wanted is None or change.value.type in wanted]
+            seen = {change.value.id: change for change in fitting if _may_see(subscriber, change.value)}
+            for event in merged([change.value for change in seen.values()]):
+                yield Pushed(_event_of(event), live.cursor(seen[event.id]), resumed)
+                resumed = None
+            if changes:
+                subscriber.taken(len(changes), passed, changes[0])
+            await subscriber.woken()
+            changes = live.events.since(position)
+
+
+def _event_of(event: EventRecord) -> _EventRecord:
+    return _EventRecord(event.id, event.type, to_rfc3339(event.timestamp), event.version, event.metadata, event.data)
+
+
+def _pushed(resolver: Callable[..., Stream], type_: Any, text: str) -> Any:
+    return strawberry.subscription(resolver=resolver, graphql_type=type_, description=text)
+
+
+@strawberry.type(
+    description="What is pushed as it changes, over server-sent events, graphql-transport-ws or multipart. The "
+    "`extensions.id` of an answer is what the subscription can be resumed by."
+)
+class Subscription:
+    occupancy = _pushed(
+        _occupancy,
+        Occupancy,
+        "How many people are in these rooms, zones and floors: the newest value of each at once, then each change. "
+        "`every`: how often at the most.",
+    )
+    report = _pushed(
+        _report,
+        Report,
+        "A report: the span so far at once, then only the windows that are new or have changed, to be merged by series "
+        "and window.",
+    )
+    detections = _pushed(
+        _detections,
+        Detection,
+        "Where people stand: the newest of each sensor, then each change. `every`: how often at the most.",
+    )
+    events = _pushed(_events, Event, "The events of Butlr's webhooks, each id once, from now on.")

@@ -1,0 +1,39 @@
+"""An answer in parts: each is for some of what was asked, and may fail alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+from ..butlr import ButlrError
+from ..cache import Entry
+from ..upstream import Answer
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class PartialAnswer(Generic[T]):
+    """The answer for some of the ids asked, or why there is none."""
+
+    ids: tuple[str, ...]
+    answer: Answer[T] | None
+    error: ButlrError | None = None
+
+    def unwrap(self) -> Answer[T]:
+        """Return the answer, or raise the error."""
+        if self.answer is None:
+            raise self.error or RuntimeError("a piece has an answer or an error")
+        return self.answer
+
+
+def oldest(entries: Sequence[Entry]) -> Entry:
+    """The freshness of what is put together: the oldest part's age, settled only as far as every part is."""
+    settled = [entry.settled_until for entry in entries]
+    return replace(
+        entries[0],
+        body=b"",
+        as_of=min(entry.as_of for entry in entries),
+        fresh_until=min(entry.fresh_until for entry in entries),
+        settled_until=None if None in settled else min(value for value in settled if value is not None),
+        partial=any(entry.partial for entry in entries),
+    )

@@ -1,0 +1,139 @@
+"""HTTP connections: answers ahead of ASGI, and a server that stops."""
+
+import asyncio
+import time
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from ..web.middleware.cached_responses import ASKED
+from ..web.response_cache import LONGEST, Asked, Repeated, ResponseCache
+from .strict import StrictConnection
+
+# Seconds in which a connection just taken may still send its request.
+FRESH = 0.5
+
+
+class PatientConnection(StrictConnection):
+    """Where the server stops, a connection that was taken but not read yet is answered before it is closed.
+
+    Else whoever connects in the moment that a worker is replaced would see a reset, though another worker serves.
+    """
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._unread = True
+
+    def data_received(self, data: bytes) -> None:
+        self._unread = False
+        super().data_received(data)
+
+    def shutdown(self) -> None:
+        if self._unread:
+            self.loop.call_later(FRESH, super().shutdown)
+        else:
+            super().shutdown()
+
+
+class CachingConnection(PatientConnection):
+    """Gives an answer again as soon as its request is read: no task, no scope, and no event for it.
+
+    The app's lifespan gives the answers, as `response_cache` of its state. A request that may be for one is held back
+    until its body is whole; all else, and what is not found, goes the way of every request.
+    """
+
+    # The body so far of a request that is held back, and when its head was read.
+    _held: list[bytes] | None = None
+    _began = 0.0
+
+    def on_message_begin(self) -> None:
+        # Set by an answer to a request before it in the same bytes.
+        self._unset_keepalive_if_required()
+        super().on_message_begin()
+
+    def on_head(self) -> None:
+        response_cache: ResponseCache | None = self.app_state.get("response_cache")
+        if response_cache is not None and self._is_alone() and self._may_be_found(response_cache):
+            self._held, self._began = [], time.perf_counter()
+        else:
+            super().on_head()
+
+    def on_body(self, body: bytes) -> None:
+        if self._held is None:
+            super().on_body(body)
+        else:
+            self._held.append(body)
+
+    def on_request(self) -> None:
+        if self._held is not None:
+            response_cache: ResponseCache = self.app_state["response_cache"]
+            path, _, query = self.url.partition(b"?")
+            method = self.parser.get_method().decode()
+            asked = response_cache.asked(method, path.decode("latin-1"), query, self.headers, b"".join(self._held))
+            is_last = not self.parser.should_keep_alive()
+            if asked and self._is_answered(response_cache, asked, self._began, is_last=is_last):
+                self._held = None
+                return
+            if asked:
+                self.scope[ASKED] = asked  # type: ignore[literal-required]
+            self._let_go()
+        super().on_request()
+
+    def shutdown(self) -> None:
+        if self._held is not None:
+            self._let_go()
+        super().shutdown()
+
+    def _is_alone(self) -> bool:
+        """Whether nothing else is under way on this connection, nor waits to be sent."""
+        return (self.cycle is None or self.cycle.response_complete) and not self.pipeline and not self.flow.write_paused
+
+    def _may_be_found(self, response_cache: ResponseCache) -> bool:
+        method = self.parser.get_method()
+        if self.expect_100_continue or self.parser.should_upgrade() or self.parser.get_http_version() != "1.1":
+            return False
+        if (
+            method not in (b"GET", b"POST")
+            or self.url.partition(b"?")[0].decode("latin-1") not in response_cache.routes
+        ):
+            return False
+        lengths = [value for name, value in self.headers if name in (b"content-length", b"transfer-encoding")]
+        if method == b"GET":
+            return not lengths
+        return len(lengths) == 1 and lengths[0].isdigit() and int(lengths[0]) <= LONGEST
+
+    def _let_go(self) -> None:
+        held, self._held = self._held or (), None
+        super().on_head()
+        for body in held:
+            super().on_body(body)
+
+    def _is_answered(self, response_cache: ResponseCache, asked: Asked, began: float, *, is_last: bool) -> bool:
+        kept = response_cache.find(asked)
+        if kept is None or not response_cache.is_counted_at_once(asked, kept, self.client[0] if self.client else None):
+            return False
+        answer = response_cache.repeat(asked, kept, began)
+        self._unset_keepalive_if_required()
+        self._write(answer, is_last=is_last)
+        self.server_state.total_requests += 1
+        if is_last:
+            self.transport.close()
+        else:
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+        return True
+
+    def _write(self, answer: Repeated, *, is_last: bool) -> None:
+        lines = [b"%b: %b\r\n" % pair for pair in self.server_state.default_headers]
+        if answer.is_unchanged:
+            lines += [b"%b: %b\r\n" % pair for pair in answer.headers]
+            status, body = STATUS_LINE[304], b""
+        else:
+            lines += (answer.kept.lines, *(b"%b: %b\r\n" % pair for pair in answer.own))
+            status, body = STATUS_LINE[200], answer.kept.body
+            lines.append(b"content-length: %d\r\n" % len(body))
+        if is_last:
+            lines.append(b"connection: close\r\n")
+        head = b"".join((status, *lines, b"\r\n"))
+        # What is large is not copied for its head.
+        self.transport.writelines((head, body)) if len(body) > LONGEST else self.transport.write(head + body)

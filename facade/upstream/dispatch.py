@@ -1,0 +1,257 @@
+"""`Dispatcher`: one call sent, through all that guards the upstream and its callers from each other."""
+
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from .. import tracing
+from ..auth.callers import Caller
+from ..butlr import (
+    BadInput,
+    ButlrError,
+    InvalidResponse,
+    NotFound,
+    RateLimited,
+    Reply,
+    Unauthenticated,
+    UpstreamTimeout,
+    UpstreamUnavailable,
+)
+from .breaker import Breaker
+from .bulkhead import Bulkhead
+from .explain import asked_call
+from .retry import Backoff, Retries, RetryBudget
+from .retry_after import CallerPauses
+
+Send = Callable[[bytes, str], Awaitable[Reply]]
+
+# Each of them held a slot for as long as a call may take.
+SLOW_IN_A_ROW = 10
+# Callers whose own calls took too long one after another.
+MOST_SLOW = 1000
+
+
+class _Endpoint:
+    """What is known of one endpoint's health."""
+
+    __slots__ = ("breaker", "budget", "path")
+
+    def __init__(self, path: str, clock: Callable[[], float]) -> None:
+        self.path = path
+        self.breaker = Breaker(path, clock=clock)
+        self.budget = RetryBudget(clock=clock)
+
+
+class Observer(Protocol):
+    """Is told of each attempt; `path` is the endpoint's, a template."""
+
+    def exchanged(self, path: str, outcome: str, seconds: float) -> None:
+        """An attempt ended: `ok`, or the error's code."""
+
+    def waited(self, seconds: float) -> None:
+        """An attempt got a slot after so many seconds."""
+
+    def retried(self, path: str) -> None: ...
+
+
+class Dispatcher:
+    """Sends calls: at most `concurrency` at once, and each at most `retries` times more than once.
+
+    From the outside in: a caller's pause after a 429, the retries and their budget, the endpoint's breaker, and a
+    slot for each attempt.
+    """
+
+    def __init__(
+        self,
+        *,
+        concurrency: int = 16,
+        retries: int = 3,
+        backoff: Backoff | None = None,
+        observer: Observer | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._observer = observer
+        self.bulkhead = Bulkhead(concurrency)
+        self.pauses = CallerPauses(clock=clock)
+        self._retries = retries
+        self._backoff = backoff or Backoff()
+        self._clock = clock
+        self._endpoints: dict[str, _Endpoint] = {}
+        # Apart from the endpoint's own breaker, or one caller's asking for too much would close it to all.
+        self._slow: OrderedDict[tuple[str, str], Breaker] = OrderedDict()
+        self._last = "unknown"
+
+    @property
+    def open_by_path(self) -> dict[str, bool]:
+        """Whether each endpoint's breaker is open, of those that have been called."""
+        return {path: endpoint.breaker.is_open for path, endpoint in self._endpoints.items()}
+
+    @property
+    def state(self) -> str:
+        """`ok`, `unknown` before the first call, `failing: CODE`, or `open: PATH, probes again in N s`."""
+        breakers = [endpoint.breaker for endpoint in self._endpoints.values() if endpoint.breaker.is_open]
+        if not breakers:
+            return self._last
+        return "; ".join(
+            f"open: {breaker.path}, probes again in {math.ceil(breaker.probes_in)} s" for breaker in breakers
+        )
+
+    def _endpoint(self, path: str) -> _Endpoint:
+        endpoint = self._endpoints.get(path)
+        if endpoint is None:
+            endpoint = self._endpoints[path] = _Endpoint(path, self._clock)
+        return endpoint
+
+    def may_retry(self, path: str) -> bool:
+        """Whether the endpoint's retry budget has a call left; if so, it is taken."""
+        return self._endpoint(path).budget.spend()
+
+    async def send(
+        self,
+        path: str,
+        send: Send,
+        body: bytes,
+        caller: Caller,
+        deadline: Callable[[], float | None] | None = None,
+    ) -> Reply:
+        """Send one call under the caller's token; on a 401 once more with a new one where there can be one.
+
+        `path` is the endpoint's, a template rather than a URL. `deadline` gives the time of the clock past which
+        nothing is tried again; None: there is none. Raises the `ButlrError` of the last attempt, `CircuitOpen`,
+        `Crowded`, or `RateLimited` while the caller has to pause.
+        """
+        endpoint = self._endpoint(path)
+        token = await caller.token()
+        try:
+            return await self._repeated(endpoint, send, body, token, caller.scope, deadline)
+        except Unauthenticated:
+            if not caller.renew(token):
+                raise
+            return await self._repeated(endpoint, send, body, await caller.token(), caller.scope, deadline)
+
+    async def _repeated(
+        self,
+        endpoint: _Endpoint,
+        send: Send,
+        body: bytes,
+        token: str,
+        scope: str,
+        deadline: Callable[[], float | None] | None,
+    ) -> Reply:
+        try:
+            return await self._once(endpoint, send, body, token, scope)
+        except (RateLimited, UpstreamTimeout, UpstreamUnavailable) as error:
+            if not self._retries:
+                raise
+            failure = error
+        # stamina costs several times what all else here does, so it comes in only now.
+        retries = Retries(self._retries, endpoint.budget, self._backoff, deadline, self._clock)
+        async for attempt in retries.attempts():
+            with attempt:
+                if attempt.num == 1:
+                    raise failure
+                if self._observer:
+                    self._observer.retried(endpoint.path)
+                return await self._once(endpoint, send, body, token, scope)
+        raise failure
+
+    async def _once(self, endpoint: _Endpoint, send: Send, body: bytes, token: str, scope: str) -> Reply:
+        # Before the wait for a slot too: what is refused anyway must not queue.
+        self._check(endpoint, scope)
+        asked = self._clock()
+        await self.bulkhead.acquire(scope)
+        try:
+            self._check(endpoint, scope)
+            began, outcome = self._clock(), "CANCELLED"
+            status: int | None = None
+            size: int | None = None
+            if self._observer:
+                self._observer.waited(began - asked)
+            try:
+                with tracing.span(f"POST {endpoint.path}", "client") as span:
+                    span.set(_attributes(endpoint.path, body, began - asked))
+                    try:
+                        reply = await self._observed(endpoint, send, body, token, scope)
+                    except ButlrError as error:
+                        outcome, status = error.code, error.status
+                        span.set({"http.response.status_code": error.status})
+                        span.failed(error.code)
+                        raise
+                    outcome, status, size = "ok", reply.status, len(reply.body)
+                    span.set({"http.response.status_code": reply.status, "http.response.body.size": len(reply.body)})
+            finally:
+                if noted := asked_call():
+                    noted.tried(began, self._clock(), status, size)
+                if self._observer:
+                    self._observer.exchanged(endpoint.path, outcome, self._clock() - began)
+            return reply
+        finally:
+            self.bulkhead.release(scope)
+
+    def _check(self, endpoint: _Endpoint, scope: str) -> None:
+        self.pauses.check(scope)
+        endpoint.breaker.check()
+        if self._slow and (own := self._slow.get((endpoint.path, scope))):
+            own.check()
+
+    async def _observed(self, endpoint: _Endpoint, send: Send, body: bytes, token: str, scope: str) -> Reply:
+        # Both have just been checked, so neither refuses.
+        ticket = endpoint.breaker.admit()
+        own = self._slow.get((endpoint.path, scope)) if self._slow else None
+        own_ticket = own.admit() if own else 0
+        try:
+            reply = await send(body, token)
+        except (UpstreamUnavailable, UpstreamTimeout, InvalidResponse) as error:
+            self._last = f"failing: {error.code}"
+            if isinstance(error, UpstreamUnavailable) or not error.sent:
+                endpoint.breaker.failed(ticket, error)
+                if own:
+                    own.dropped(own_ticket)
+            else:
+                # Too much may have been asked: only what many callers meet is the endpoint's fault.
+                endpoint.breaker.failed(ticket, error, slow_for=scope)
+                self._watched(endpoint, scope).failed(own_ticket, error)
+            raise
+        except (BadInput, NotFound):
+            # Read and answered.
+            self._succeeded(endpoint, ticket, scope, own_ticket)
+            raise
+        except BaseException as error:
+            # A 401, 403 or 429 is said at the door, however things stand behind it; or the call was cancelled.
+            endpoint.breaker.dropped(ticket)
+            if own:
+                own.dropped(own_ticket)
+            if isinstance(error, RateLimited):
+                self.pauses.note(scope, error.retry_after)
+            raise
+        self._succeeded(endpoint, ticket, scope, own_ticket)
+        return reply
+
+    def _succeeded(self, endpoint: _Endpoint, ticket: int, scope: str, own_ticket: int) -> None:
+        self._last = "ok"
+        endpoint.breaker.succeeded(ticket)
+        endpoint.budget.succeeded()
+        if self._slow and (own := self._slow.get((endpoint.path, scope))):
+            own.succeeded(own_ticket)
+            if own.is_idle:
+                del self._slow[endpoint.path, scope]
+
+    def _watched(self, endpoint: _Endpoint, scope: str) -> Breaker:
+        own = self._slow.get((endpoint.path, scope))
+        if own is None:
+            own = Breaker(endpoint.path, threshold=SLOW_IN_A_ROW, whose="Your last calls", clock=self._clock)
+            self._slow[endpoint.path, scope] = own
+            if len(self._slow) > MOST_SLOW:
+                self._slow.popitem(last=False)
+        return own
+
+
+def _attributes(path: str, body: bytes, waited: float) -> tracing.Attributes:
+    return {
+        "http.request.method": "POST",
+        "url.template": path,
+        "http.request.body.size": len(body),
+        "facade.waited_ms": round(waited * 1000, 1),
+    }

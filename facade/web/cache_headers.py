@@ -1,0 +1,50 @@
+"""What the cache says of an answer, as headers."""
+
+import math
+import re
+import time
+from collections.abc import Callable
+from hashlib import sha256
+
+from ..upstream import ReadLog
+
+_TAG = re.compile(r'"[^"]*"')
+NEVER_KEPT = {"Cache-Control": "no-store"}
+
+
+def is_fresh(cache_control: str) -> bool:
+    """Whether the caller asks for fresh data, by the `Cache-Control` of the request."""
+    return "no-cache" in cache_control.lower()
+
+
+def etag_of(*parts: bytes) -> str:
+    """A strong validator of an answer (RFC 9110, section 8.8.3)."""
+    return f'"{sha256(b"".join(parts)).hexdigest()[:32]}"'
+
+
+def is_known(etag: str, if_none_match: str) -> bool:
+    """Whether the caller has this answer already (RFC 9110, section 13.1.2): by its validator, weak or not, or any."""
+    return if_none_match.strip() == "*" or etag in _TAG.findall(if_none_match)
+
+
+def cache_headers(read_log: ReadLog, *, keep: bool = True, clock: Callable[[], float] = time.time) -> dict[str, str]:
+    """`X-Cache`, and how long a private cache may keep the answer: as long as its shortest part.
+
+    `max-age` counts from when the oldest part was read, as `Age` does (RFC 9111, section 4.2): what is left of it is
+    what is left of the part that ends first.
+    """
+    status = read_log.status
+    headers: dict[str, str] = {} if status is None else {"X-Cache": status.value}
+    if not keep or status is None:
+        return {**headers, **NEVER_KEPT}
+    now = clock()
+    age, most = ages(read_log.oldest or now, read_log.fresh_until or now, now)
+    headers["Cache-Control"] = f"private, max-age={0 if read_log.stale else most}"
+    headers["Age"] = str(age)
+    return headers
+
+
+def ages(as_of: float, fresh_until: float, now: float) -> tuple[int, int]:
+    """Return how old an answer is and how old it may get, in seconds; all times are epoch seconds."""
+    age = max(0, math.floor(now - as_of))
+    return age, age + max(0, math.floor(fresh_until - now))

@@ -1,0 +1,167 @@
+"""The audit log: who ran what, what it cost, and how it ended. Never a token, a variable or an answer."""
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+import orjson
+import structlog
+from graphql import GraphQLError
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ...auth import Caller, Service, Verified
+from ...butlr import ButlrError
+from ...causes import Cause, grouped
+from ...logs import write_line
+
+log = structlog.get_logger(__name__)
+
+STDERR = "stderr"
+# What a request's operation is said to be, for this log and for the one of requests.
+NOTED = "facade.audit"
+# The errors of a request's answer, by cause.
+CAUSES = "facade.causes"
+# A client chooses it, and may choose it as long as a request may be.
+LONGEST_NAME = 200
+
+
+class AuditLog:
+    """Appends a line a record to a file, or to stderr. The file may be moved away at any time: it is made anew."""
+
+    def __init__(self, target: str) -> None:
+        """Raises OSError for a file that cannot be written."""
+        self._path = None if target == STDERR else target
+        self._failing = False
+        if self._path:
+            os.close(self._open(self._path))
+
+    def write(self, record: dict[str, Any]) -> None:
+        line = orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+        if self._path is None:
+            write_line(line.decode())
+            return
+        try:
+            file = self._open(self._path)
+            try:
+                # One call, so that the lines of several processes do not mix.
+                os.write(file, line)
+            finally:
+                os.close(file)
+        except OSError as error:
+            if not self._failing:
+                self._failing = True
+                log.error("audit.unwritten", reason=error.strerror)  # noqa: TRY400 -- the reason says it all
+            return
+        self._failing = False
+
+    @staticmethod
+    def _open(path: str) -> int:
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+
+
+class Audited:
+    """ASGI middleware, within the one that gives requests their ids: a record of each operation that came."""
+
+    def __init__(self, app: ASGIApp, audit: AuditLog) -> None:
+        self._app = app
+        self._audit = audit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        noted: dict[str, Any] = scope.setdefault(NOTED, {})
+        status, written = 500, False
+
+        def write() -> None:
+            nonlocal written
+            # A visit of a page, of /metrics and the like is no operation.
+            if noted and not written:
+                written = True
+                read_log = scope.get("facade.read_log")
+                self._audit.write(
+                    record(noted, scope.get("request_id"), status=status, calls=read_log.calls if read_log else 0)
+                )
+
+        async def send_noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            elif message["type"] == "http.response.body" and not message.get("more_body"):
+                # Who has the whole answer is in the log.
+                write()
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_noting)
+        finally:
+            write()
+
+
+def recorded(scope: Scope, audit: AuditLog | None) -> Scope:
+    """Have a scope that no middleware sees noted in: an operation of a WebSocket's."""
+    if audit is not None:
+        scope[NOTED] = {}
+    return scope
+
+
+def note(scope: Scope, **what: Any) -> None:
+    """Say something of the operation that a request brings; `type` makes it one. Nothing where no log is kept."""
+    noted = scope.get(NOTED)
+    if noted is not None:
+        noted.update(what)
+
+
+def note_caller(scope: Scope, caller: Caller | None) -> None:
+    if scope.get(NOTED) is None or caller is None:
+        return
+    note(scope, who=caller.scope)
+    if isinstance(caller, Verified) and caller.tenant is not None:
+        note(scope, tenant=caller.tenant)
+    if isinstance(caller, Service) and caller.key is not None:
+        # Its place in the setting: a hash would let a short one be guessed.
+        note(scope, key=caller.key)
+
+
+def note_document(scope: Scope, text: str, name: str | None) -> None:
+    if scope.get(NOTED) is not None:
+        note(scope, operation=name and name[:LONGEST_NAME], document=sha256(text.encode()).hexdigest())
+
+
+def note_errors(scope: Scope, errors: Iterable[GraphQLError]) -> list[Cause]:
+    """Say which errors an answer has, by cause."""
+    causes = scope[CAUSES] = grouped(errors)
+    note(scope, codes=sorted({cause.code for cause in causes}))
+    return causes
+
+
+def note_failure(scope: Scope, error: ButlrError) -> None:
+    """Say that the one call of a REST request failed."""
+    place = error.path or ""
+    scope[CAUSES] = [Cause(error.code, str(error), place, Counter([place]))]
+    note(scope, codes=[error.code])
+
+
+def noted(scope: Scope) -> dict[str, Any]:
+    """What has been said of the operation so far; nothing where no log is kept."""
+    return dict(scope.get(NOTED) or {})
+
+
+def record(noted: Mapping[str, Any], request_id: str | None, *, status: int, calls: int) -> dict[str, Any]:
+    """Return what the log says of an operation that was `noted`."""
+    more = dict(noted)
+    return {
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "request_id": request_id,
+        "type": more.pop("type"),
+        "who": more.pop("who", None),
+        "operation": more.pop("operation", None),
+        "status": status,
+        "outcome": more.pop("outcome", "ok" if status < 400 else "refused"),
+        "codes": more.pop("codes", []),
+        "calls": calls,
+        **more,
+    }

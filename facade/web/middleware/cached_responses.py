@@ -1,0 +1,88 @@
+"""Answers given again under any server: ASGI middleware ahead of all others."""
+
+import time
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ..response_cache import LONGEST, Asked, Repeated, ResponseCache
+
+# Where the endpoint says that its answer may be given again, and a server what it has found that a request asks.
+OFFERED = "facade.repeatable"
+ASKED = "facade.asked"
+
+
+class CachedResponses:
+    """Gives answers again, and keeps those that may be."""
+
+    def __init__(self, app: ASGIApp, response_cache: ResponseCache) -> None:
+        self._app = app
+        self._response_cache = response_cache
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if (
+            scope["type"] != "http"
+            or scope["path"] not in self._response_cache.routes
+            or scope["method"] not in ("GET", "POST")
+        ):
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        asked: Asked | None = scope.get(ASKED)
+        if asked is None:
+            asked, receive = await self._asked(scope, receive)
+        if asked is None:
+            await self._app(scope, receive, send)
+            return
+        kept = self._response_cache.find(asked)
+        if kept and await self._response_cache.is_counted(kept, scope["client"][0] if scope.get("client") else None):
+            await _send(self._response_cache.repeat(asked, kept, began), send)
+            return
+        await self._app(scope, receive, self._keeping(asked, scope, send))
+
+    async def _asked(self, scope: Scope, receive: Receive) -> tuple[Asked | None, Receive]:
+        """What is asked, where its body has come in one piece; and how to receive that piece once more."""
+        body = b""
+        if scope["method"] == "POST":
+            first = await receive()
+            receive = _again(first, receive)
+            body = first.get("body", b"")
+            if first["type"] != "http.request" or first.get("more_body") or len(body) > LONGEST:
+                return None, receive
+        return self._response_cache.asked(
+            scope["method"], scope["path"], scope["query_string"], scope["headers"], body
+        ), receive
+
+    def _keeping(self, asked: Asked, scope: Scope, send: Send) -> Send:
+        headers: list[tuple[bytes, bytes]] | None = None
+
+        async def sent(message: Message) -> None:
+            nonlocal headers
+            if message["type"] == "http.response.start":
+                headers = list(message["headers"]) if message["status"] == 200 else None
+            elif headers is not None and (offer := scope.get(OFFERED)):
+                if not message.get("more_body"):
+                    self._response_cache.keep(asked, offer, headers, message.get("body", b""))
+                # In pieces it is too large to be kept twice.
+                headers = None
+            await send(message)
+
+        return sent
+
+
+def _again(first: Message, receive: Receive) -> Receive:
+    pending = [first]
+
+    async def again() -> Message:
+        return pending.pop() if pending else await receive()
+
+    return again
+
+
+async def _send(answer: Repeated, send: Send) -> None:
+    status, headers, body = 200, answer.headers, answer.kept.body
+    if answer.is_unchanged:
+        status, body = 304, b""
+    else:
+        headers.append((b"content-length", b"%d" % len(body)))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

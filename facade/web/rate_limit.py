@@ -1,0 +1,182 @@
+"""How often a caller may ask."""
+
+import math
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from limits import RateLimitItem, parse_many
+from limits.aio.storage import RedisStorage
+from limits.aio.strategies import SlidingWindowCounterRateLimiter
+from limits.errors import StorageError
+from starlette.requests import Request
+
+from ..auth import Caller, Service, Verified
+from ..butlr import RateLimited
+
+log = structlog.get_logger(__name__)
+
+# Seconds between two attempts to reach a storage that was down.
+DOWN_FOR = 5.0
+# Seconds. A storage that is slower than that is as good as down.
+ANSWERS_WITHIN = 0.5
+MOST_CALLERS = 100_000
+
+
+class RateWindows:
+    """Counts in this process: the window under way, and of the one before it as much as still lies within a length.
+
+    That is the sliding window that the library counts in Redis. Its own counter in memory starts a task a request.
+    """
+
+    def __init__(
+        self, item: RateLimitItem, *, clock: Callable[[], float] = time.monotonic, most: int = MOST_CALLERS
+    ) -> None:
+        self._amount, self._length = item.amount, item.get_expiry()
+        self._clock = clock
+        self._most = most
+        # Number of the window, what was counted in it, and in the one before.
+        self._counted: OrderedDict[str, tuple[int, int, int]] = OrderedDict()
+
+    def has_room(self, caller: str) -> bool:
+        """Whether another request would not be one too many."""
+        now, length = self._clock(), self._length
+        _, counted, before = self._window(caller, now)
+        return before * (1 - now % length / length) + counted + 1 <= self._amount
+
+    def hit(self, caller: str) -> bool:
+        """Count a request unless it is one too many, and say whether it was counted."""
+        if not self.has_room(caller):
+            return False
+        number, counted, before = self._window(caller, self._clock())
+        self._counted[caller] = number, counted + 1, before
+        self._counted.move_to_end(caller)
+        if len(self._counted) > self._most:
+            self._counted.popitem(last=False)
+        return True
+
+    def wait(self, caller: str) -> float:
+        """Return the seconds until there is room for another request."""
+        now, length = self._clock(), self._length
+        _, counted, before = self._window(caller, now)
+        into = now % length
+        room = self._amount - 1 - counted
+        if room >= 0 and before:
+            return max(0.0, length * (1 - room / before) - into)
+        # Only in the next window, and there as soon as what is counted now has slid out far enough.
+        return length - into + max(0.0, length * (1 - (self._amount - 1) / max(counted, 1)))
+
+    def _window(self, caller: str, now: float) -> tuple[int, int, int]:
+        number = int(now // self._length)
+        last, counted, before = self._counted.get(caller, (number, 0, 0))
+        if last == number:
+            return number, counted, before
+        return number, 0, counted if last == number - 1 else 0
+
+
+class RateLimit:
+    """Counts requests by caller, in this process or, with a Redis, in all replicas together.
+
+    While Redis is down each process counts for itself: that is lenient, and no request fails for it.
+    """
+
+    def __init__(self, rates: str, shared: RedisStorage | None = None) -> None:
+        """`rates` is such as "600/minute" or "10/second;600/minute"."""
+        self._items: list[RateLimitItem] = parse_many(rates)
+        self._storage = shared
+        self._shared = SlidingWindowCounterRateLimiter(shared) if shared else None
+        self._own = [RateWindows(item) for item in self._items]
+        self._down_until = 0.0
+
+    @classmethod
+    def create(cls, rates: str, cache_url: str) -> "RateLimit":
+        if not cache_url.startswith(("redis://", "rediss://")):
+            return cls(rates)
+        storage = RedisStorage(
+            f"async+{cache_url}",
+            wrap_exceptions=True,
+            implementation="redispy",
+            socket_timeout=ANSWERS_WITHIN,
+            socket_connect_timeout=ANSWERS_WITHIN,
+        )
+        return cls(rates, storage)
+
+    async def aclose(self) -> None:
+        if self._storage:
+            # The library has no way of its own to its client.
+            bridge: Any = self._storage.bridge
+            await bridge.storage.aclose()
+
+    async def check(self, caller: str) -> None:
+        """Count a request. Raises `RateLimited` where it is one too many."""
+        # Where there are several, all are asked before any counts: what one refuses must not use up another.
+        windows = list(zip(self._items, self._own, strict=True))
+        if len(windows) > 1:
+            for item, own in windows:
+                if not await self._has_room(item, own, caller):
+                    raise await self._limited(item, own, caller)
+        for item, own in windows:
+            if not await self._hit(item, own, caller):
+                raise await self._limited(item, own, caller)
+
+    async def _limited(self, item: RateLimitItem, own: RateWindows, caller: str) -> RateLimited:
+        # At the most a whole window; the counter slides, so it is seldom that long.
+        wait = float(max(1, math.ceil(await self._wait(item, own, caller))))
+        return RateLimited(
+            f"This facade allows {item} to each caller. Try again in {wait:.0f} seconds.", retry_after=wait
+        )
+
+    def check_at_once(self, caller: str) -> bool:
+        """Count a request without waiting; false where that cannot be, or it is one too many: `check` tells which."""
+        if self._shared is not None or not all(own.has_room(caller) for own in self._own):
+            return False
+        for own in self._own:
+            own.hit(caller)
+        return True
+
+    async def _has_room(self, item: RateLimitItem, own: RateWindows, caller: str) -> bool:
+        if self._shared and time.monotonic() >= self._down_until:
+            try:
+                return await self._shared.test(item, caller)
+            except StorageError as error:
+                self._is_down(error)
+        return own.has_room(caller)
+
+    async def _hit(self, item: RateLimitItem, own: RateWindows, caller: str) -> bool:
+        if self._shared and time.monotonic() >= self._down_until:
+            try:
+                return await self._shared.hit(item, caller)
+            except StorageError as error:
+                self._is_down(error)
+        return own.hit(caller)
+
+    def _is_down(self, error: StorageError) -> None:
+        self._down_until = time.monotonic() + DOWN_FOR
+        log.warning("rates are counted in this process alone", error=str(error.storage_error))
+
+    async def _wait(self, item: RateLimitItem, own: RateWindows, caller: str) -> float:
+        if self._shared and time.monotonic() >= self._down_until:
+            try:
+                return (await self._shared.get_window_stats(item, caller)).reset_time - time.time()
+            except StorageError:
+                return 1.0
+        return own.wait(caller)
+
+
+def address_of(request: Request) -> str:
+    return request.client.host if request.client else "-"
+
+
+def counted_as(caller: Caller | None, *, proven: bool) -> str | None:
+    """Who is counted: the API key that matched, a verified subject, a token that is `proven`; None: the address.
+
+    Never what a caller only claims, for that may be another in each request.
+    """
+    if isinstance(caller, Service):
+        # The facade's own login is many people's.
+        return None if caller.key is None else f"key {caller.key}"
+    if caller is None or not proven:
+        return None
+    return caller.subject if isinstance(caller, Verified) else caller.scope

@@ -1,0 +1,295 @@
+"""Answers given again: an operation that comes once more is answered with the bytes of its last answer.
+
+What decides an answer is in its key: who asks, where, in which media type and coding, from which page, and the
+operation with its variables. All that holds for an answer made anew holds for one given again: the caller's rights,
+the rates, a line in each log, the counts, an id of its own.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+import orjson
+
+from .. import tracing
+from ..auth import Caller
+from ..butlr import RateLimited
+from ..cache import Entry, scope_prefix
+from ..loaders import Services
+from ..logs import AccessLog
+from ..upstream import ReadLog
+from .cache_headers import ages, is_fresh, is_known
+from .compression import coding_of
+from .metrics import Metrics
+from .middleware.access_log import id_of, said_of
+from .middleware.audit import AuditLog, record
+from .middleware.csrf import PREFLIGHTED
+from .rate_limit import RateLimit, counted_as
+
+# Bytes. What asks for more is rare, and not worth reading twice.
+LONGEST = 64 * 1024
+# Seconds that an answer is given again before it is made anew, from what is cached: whatever else there is to notice,
+# such as a key that its issuer has withdrawn, is noticed then.
+LONGEST_KEPT = 60.0
+MOST_CALLERS = 10_000
+
+# What of a request's headers the endpoint looks at; `Accept-Encoding` and those that ask for a fresh or an unchanged
+# answer are looked at by their meaning.
+DECIDING = frozenset(
+    {b"authorization", b"x-api-key", b"accept", b"content-type", b"host", b"origin", b"sec-fetch-site", b"x-explain"}
+    | {name.encode() for name in PREFLIGHTED}
+)
+_IN_ORDER = sorted(DECIDING)
+# What is read of them once more when an answer is given again.
+_LATER = frozenset(
+    {b"x-request-id", b"if-none-match", b"cache-control", b"x-forwarded-for", b"traceparent", b"tracestate"}
+)
+_TRACED = ("traceparent", "tracestate")
+_OF_BODY = (b"content-type", b"content-encoding")
+# Of one request and its moment.
+_OWN = {
+    b"x-request-id",
+    b"x-cache",
+    b"x-upstream-calls",
+    b"age",
+    b"cache-control",
+    b"connection",
+    b"date",
+    b"server",
+    b"content-length",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CacheOffer:
+    """What the endpoint says of an answer that may be given again while all its parts are fresh."""
+
+    caller: Caller
+    read_log: ReadLog
+    type: str
+    cost: int
+    noted: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeatable(Entry):
+    """An answer as it went out, and what is to be said of it each time."""
+
+    headers: tuple[tuple[bytes, bytes], ...]
+    lines: bytes
+    etag: str | None
+    caller: Caller
+    proven: float | None
+    type: str
+    cost: int
+    noted: Mapping[str, Any]
+    # Of it, what the log of requests says.
+    said: Mapping[str, Any]
+    prepared: str
+
+    @property
+    def size(self) -> int:
+        return len(self.body) + 2 * len(self.lines) + 1024
+
+
+class Asked(NamedTuple):
+    """A request, as far as it decides its answer. `who` are the credentials as they came."""
+
+    method: str
+    path: str
+    who: tuple[bytes, bytes]
+    digest: str
+    later: Mapping[bytes, bytes]
+
+
+class Repeated(NamedTuple):
+    """What to send: `own` are the headers of this request and moment, beside those that were `kept`."""
+
+    kept: Repeatable
+    is_unchanged: bool
+    own: tuple[tuple[bytes, bytes], ...]
+
+    @property
+    def headers(self) -> list[tuple[bytes, bytes]]:
+        kept = self.kept.headers
+        return [*(pair for pair in kept if not self.is_unchanged or pair[0] not in _OF_BODY), *self.own]
+
+
+class ResponseCache:
+    """Answers kept in this process, in the cache's memory and within its bound."""
+
+    def __init__(
+        self,
+        services: Callable[[], Services | None],
+        *,
+        routes: Iterable[str],
+        access: AccessLog,
+        rate_limit: RateLimit | None = None,
+        metrics: Metrics | None = None,
+        audit: AuditLog | None = None,
+        is_ending: Callable[[], bool] = lambda: False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.routes = frozenset(routes)
+        self._services = services
+        self._access = access
+        self._rate_limit = rate_limit
+        self._metrics = metrics
+        self._audit = audit
+        self._is_ending = is_ending
+        self._clock = clock
+        # Whose credentials are whose, as told when the answers were made; what keys of theirs start with; until when.
+        self._callers: OrderedDict[tuple[bytes, bytes], tuple[Caller, str, float]] = OrderedDict()
+
+    def asked(
+        self, method: str, path: str, query: bytes, headers: Iterable[tuple[bytes, bytes]], body: bytes
+    ) -> Asked | None:
+        """Return what a request asks; None for what is never given again."""
+        given: dict[bytes, bytes] = {}
+        for name, value in headers:
+            if name in given and (name in DECIDING or name in _LATER or name == b"accept-encoding"):
+                # Which of the two counts is the endpoint's business.
+                return None
+            given[name] = value
+        if method == "POST":
+            try:
+                body = orjson.dumps(orjson.loads(body), option=orjson.OPT_SORT_KEYS)
+            except (orjson.JSONDecodeError, TypeError):
+                return None
+        coding = coding_of(given.get(b"accept-encoding", b"").decode("latin-1"))
+        # A header that is empty is there all the same.
+        deciding = [b"=" + given[name] if name in given else b"" for name in _IN_ORDER]
+        # No header holds a line break, so no two requests come to the same text.
+        what = b"\n".join((method.encode(), path.encode("latin-1"), query, coding.encode(), *deciding, body))
+        who = given.get(b"authorization", b""), given.get(b"x-api-key", b"")
+        later = {name: given[name] for name in _LATER & given.keys()}
+        return Asked(method, path, who, sha256(what).hexdigest(), later)
+
+    def find(self, asked: Asked) -> Repeatable | None:
+        """Return the answer that the caller may have again now."""
+        services = self._services()
+        if services is None or self._is_ending():
+            return None
+        if asked.later and is_fresh(asked.later.get(b"cache-control", b"").decode("latin-1")):
+            return None
+        caller, prefix, until = self._callers.get(asked.who, (None, "", 0.0))
+        now = self._clock()
+        if caller is None or until <= now:
+            return None
+        upstream = services.upstream
+        kept = upstream.store.peek(prefix + asked.digest)
+        if not isinstance(kept, Repeatable) or kept.fresh_until <= now:
+            return None
+        return kept if upstream.may_repeat(caller, kept.as_of, kept.proven) else None
+
+    def is_counted_at_once(self, asked: Asked, kept: Repeatable, host: str | None) -> bool:
+        """Count a request without waiting; false where it is one too many, or that cannot be told so."""
+        if self._rate_limit is None:
+            return True
+        counted = self._counted_as(kept)
+        if counted is None and b"x-forwarded-for" in asked.later:
+            # Whose address counts, a layer above this one knows.
+            return False
+        return self._rate_limit.check_at_once(counted or host or "-")
+
+    async def is_counted(self, kept: Repeatable, host: str | None) -> bool:
+        """Count a request; false where it is one too many."""
+        if self._rate_limit is None:
+            return True
+        try:
+            await self._rate_limit.check(self._counted_as(kept) or host or "-")
+        except RateLimited:
+            return False
+        return True
+
+    def repeat(self, asked: Asked, kept: Repeatable, began: float) -> Repeated:
+        """Return what to send for a request that came at `began` (`time.perf_counter`), and note that it was."""
+        later = asked.later
+        request_id = id_of(later[b"x-request-id"].decode("latin-1") if b"x-request-id" in later else "")
+        asks = later.get(b"if-none-match", b"").decode("latin-1")
+        is_unchanged = bool(asks) and kept.etag is not None and is_known(kept.etag, asks)
+        status = 304 if is_unchanged else 200
+        age, most = ages(kept.as_of, kept.fresh_until, self._clock())
+        own = (
+            (b"cache-control", b"private, max-age=%d" % most),
+            (b"age", b"%d" % age),
+            (b"x-cache", b"HIT"),
+            (b"x-upstream-calls", b"0"),
+            (b"x-request-id", request_id.encode()),
+        )
+        seconds = time.perf_counter() - began
+        tracer = tracing.tracer()
+        trace = _traced(tracer, asked, kept, status, seconds) if tracer else None
+        said, prepared = kept.said, kept.prepared
+        if trace:
+            said = {**said, "trace_id": trace}
+            prepared = self._access.prepared(said)
+        self._access.again(asked.method, asked.path, status, round(seconds * 1000, 1), request_id, said, prepared)
+        if self._metrics:
+            self._metrics.repeated(asked.path, asked.method, status, seconds, kept.type, kept.cost, trace)
+        if self._audit and kept.noted:
+            self._audit.write(record(kept.noted, request_id, status=status, calls=0))
+        return Repeated(kept, is_unchanged, own)
+
+    def keep(self, asked: Asked, offer: CacheOffer, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
+        """Keep an answer that has just been given."""
+        services, read_log = self._services(), offer.read_log
+        if services is None or read_log.oldest is None or read_log.fresh_until is None or read_log.stale:
+            return
+        now = self._clock()
+        ttl = min(read_log.fresh_until - now, LONGEST_KEPT)
+        if ttl <= 0:
+            return
+        said = said_of(offer.noted)
+        lasting = tuple((name, value) for name, value in headers if name not in _OWN)
+        kept = Repeatable(
+            body=body,
+            content_type="",
+            as_of=read_log.oldest,
+            fresh_until=read_log.fresh_until,
+            settled_until=None,
+            partial=False,
+            headers=lasting,
+            lines=b"".join(b"%b: %b\r\n" % pair for pair in lasting),
+            etag=next((value.decode("latin-1") for name, value in lasting if name == b"etag"), None),
+            caller=offer.caller,
+            proven=read_log.proven,
+            type=offer.type,
+            cost=offer.cost,
+            noted=offer.noted,
+            said=said,
+            prepared=self._access.prepared(said),
+        )
+        prefix = f"{scope_prefix(offer.caller.scope)}hot:"
+        self._callers[asked.who] = offer.caller, prefix, now + LONGEST_KEPT
+        self._callers.move_to_end(asked.who)
+        if len(self._callers) > MOST_CALLERS:
+            self._callers.popitem(last=False)
+        services.upstream.store.put_local(prefix + asked.digest, kept, ttl)
+
+    def _counted_as(self, kept: Repeatable) -> str | None:
+        services = self._services()
+        return counted_as(kept.caller, proven=services is not None and services.upstream.accepted(kept.caller))
+
+
+def _traced(tracer: tracing.Tracer, asked: Asked, kept: Repeatable, status: int, seconds: float) -> str | None:
+    """Note the answer's span, by the sampling of every other; return its trace's id where it is kept."""
+    later = asked.later
+    parent = None
+    if b"traceparent" in later:
+        parent = {name: later[name.encode()].decode("latin-1") for name in _TRACED if name.encode() in later}
+    attributes: tracing.Attributes = {
+        "http.request.method": asked.method,
+        "http.route": asked.path,
+        "url.path": asked.path,
+        "http.response.status_code": status,
+        "graphql.operation.type": kept.type,
+        "graphql.operation.name": kept.noted.get("operation"),
+        "facade.cache": "HIT",
+        "facade.calls": 0,
+        "facade.points": kept.cost,
+    }
+    return tracer.hit(asked.method, seconds, attributes, parent)

@@ -1,0 +1,234 @@
+"""The REST calls that live, for legacy clients: the same bodies, the same answers, by way of the cache.
+
+What comes from one upstream call is its bytes; what is put together from parts is equal JSON. An equal ask from
+GraphQL shares the upstream call. Times that Butlr no longer takes (relative to now, no stop) go up absolute, and
+`X-Resolved-Span` says which.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from ...auth import Caller
+from ...butlr import (
+    CLIENT_LOGIN_PATH,
+    DETECTIONS_PATH,
+    LOGIN_PATH,
+    REPORTING_PATH,
+    STATS_PATH,
+    ButlrError,
+    Reply,
+    Unauthenticated,
+)
+from ...legacy import RestRequest
+from ...legacy.successors import LegacyCall, living
+from ...loaders import Services
+from ...series import Body, ReportQuery, read_csv, read_stats, resolve_report, resolve_span
+from ...upstream import Answer, ReadLog
+from ..admission import Admission
+from ..cache_headers import cache_headers, is_fresh
+from ..disconnect import CLIENT_GONE, Disconnect
+from ..graphql_request import BadRequest, read_as_sent, read_body
+from ..json_responses import message
+from ..middleware.audit import LONGEST_NAME, note, note_failure
+from .bodies import detections_body, report_body, stats_body
+from .forwarding import failed, raw_target, sent_headers, verbatim
+from .shadow import Replay, Shadow
+from .usage import NOTED, noted
+
+PREFIX = "/api"
+
+VARY = "Authorization, X-API-Key, Accept-Encoding"
+
+
+class ReadAnswer(NamedTuple):
+    """The bytes of an answer, and what they answer: the caller's body, its times resolved."""
+
+    content: bytes
+    content_type: str
+    query: ReportQuery
+
+
+Read = Callable[[Services, Body, Caller, ReadLog], Awaitable[ReadAnswer]]
+# The body as an object, or None for one that the upstream shall judge.
+Parse = Callable[[bytes], dict[str, Any] | None]
+
+
+class LegacyRest:
+    """Routes of the REST calls, each with and without `/api`."""
+
+    def __init__(
+        self,
+        services: Callable[[], Services],
+        admission: Admission,
+        *,
+        refresh_path: str,
+        max_body_bytes: int,
+        operation_timeout: float | None = None,
+        forward_unknown: bool = False,
+        shadow: Shadow | None = None,
+    ) -> None:
+        self._services = services
+        self._admission = admission
+        self._refresh_path = refresh_path
+        self._max_body_bytes = max_body_bytes
+        self._operation_timeout = operation_timeout
+        self._forward_unknown = forward_unknown
+        self._shadow = shadow
+
+    def routes(self) -> list[BaseRoute]:
+        handlers: dict[str, Callable[[Request], Awaitable[Response]]] = {
+            path: self._login(path) for path in (LOGIN_PATH, CLIENT_LOGIN_PATH, self._refresh_path)
+        }
+        handlers[REPORTING_PATH] = self._read(REPORTING_PATH, report_body, _reporting)
+        handlers[DETECTIONS_PATH] = self._read(DETECTIONS_PATH, detections_body, _detections)
+        handlers[STATS_PATH] = self._read(STATS_PATH, stats_body, _stats)
+        calls = living(self._refresh_path)
+        return [
+            Route(spelt, noted(handler, calls[path]), methods=["POST"])
+            for path, handler in handlers.items()
+            for spelt in {path, path.removeprefix(PREFIX)}
+        ]
+
+    def unknown(self) -> BaseRoute:
+        """The route of every other path of the REST API: the last one, for it takes all."""
+        return Route(PREFIX + "/{path:path}", self._unknown, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+
+    async def _unknown(self, request: Request) -> Response:
+        request.scope[NOTED] = LegacyCall(f"{PREFIX}/…")
+        path = request.url.path
+        note(request.scope, type="rest", operation=f"{request.method} {path[:LONGEST_NAME]}")
+        if not self._forward_unknown:
+            return message(
+                404,
+                f"{path} is not served here. The graph is at /graphql; `facade translate` says which operation "
+                "takes a REST call's place. FACADE_FORWARD_UNKNOWN=true passes such calls on to Butlr.",
+            )
+        try:
+            caller = await self._caller(request)
+            target = raw_target(request.scope, PREFIX)
+            body = await read_as_sent(request, self._max_body_bytes)
+            http = self._services().upstream.butlr.http
+            reply = await http.send(
+                request.method,
+                target,
+                body=body or None,
+                token=await caller.token(),
+                headers=sent_headers(request.headers),
+                below=PREFIX,
+            )
+            return verbatim(reply, base_url=http.base_url, our_root=request.scope.get("root_path", ""))
+        except BadRequest as refused:
+            return message(refused.status, str(refused), refused.headers)
+        except ButlrError as error:
+            return _failed(error, request)
+
+    async def _caller(self, request: Request) -> Caller:
+        """Who asks. Raises `BadRequest`, `Unauthenticated`, or `RateLimited` where they have asked too often."""
+        self._admission.refuse_forged(request)
+        caller = await self._admission.caller(request)
+        if caller is None:
+            raise Unauthenticated("This needs a token, sent as `Authorization: Bearer …`.")
+        return caller
+
+    def _login(self, path: str) -> Callable[[Request], Awaitable[Response]]:
+        """Logins go up as they came and are never kept, repeated or logged."""
+
+        async def login(request: Request) -> Response:
+            note(request.scope, type="login", operation=f"POST {path}")
+            try:
+                self._admission.refuse_forged(request)
+                await self._admission.count_address(request)
+                body = await read_as_sent(request, self._max_body_bytes)
+                headers = sent_headers(request.headers)
+                http = self._services().upstream.butlr.http
+                return verbatim(await http.send("POST", path, body=body, headers=headers))
+            except BadRequest as refused:
+                return message(refused.status, str(refused), refused.headers)
+            except ButlrError as error:
+                return _failed(error, request)
+
+        return login
+
+    def _read(self, path: str, parse: Parse, read: Read) -> Callable[[Request], Awaitable[Response]]:
+        async def call(request: Request) -> Response:
+            note(request.scope, type="rest", operation=f"POST {path}")
+            try:
+                caller = await self._caller(request)
+                given = await read_body(request, self._max_body_bytes)
+                body = parse(given)
+                if body is None:
+                    # Not a body we can tell anything of: the upstream says what is wrong with it.
+                    headers = sent_headers(request.headers, coded=False)
+                    return verbatim(await self._as_it_came(path, given, caller, headers))
+                response = await self._answer(request, read, body, caller)
+            except BadRequest as refused:
+                return message(refused.status, str(refused), refused.headers)
+            except ButlrError as error:
+                return _failed(error, request)
+            if self._shadow and response.status_code == 200:
+                asked, answer = RestRequest("POST", path, given.decode()), bytes(response.body)
+                self._shadow.offer(Replay(request.scope[NOTED], asked, answer, caller, request.scope["request_id"]))
+            return response
+
+        return call
+
+    async def _answer(self, request: Request, read: Read, body: Body, caller: Caller) -> Response:
+        timeout = self._operation_timeout
+        deadline = None if timeout is None else time.monotonic() + timeout
+        async with Disconnect(request.receive) as disconnect:
+            read_log = ReadLog(
+                fresh=is_fresh(request.headers.get("cache-control", "")), deadline=deadline, on_call=disconnect.watch
+            )
+            request.scope["facade.read_log"] = read_log
+            answer = await read(self._services(), body, caller, read_log)
+            headers = {**cache_headers(read_log), "Vary": VARY}
+            if answer.query.is_resolved:
+                headers["X-Resolved-Span"] = answer.query.span_header
+            return Response(answer.content, 200, headers, media_type=answer.content_type)
+        return Response(status_code=CLIENT_GONE)
+
+    async def _as_it_came(self, path: str, body: bytes, caller: Caller, headers: dict[str, str]) -> Reply:
+        upstream = self._services().upstream
+
+        async def send(body: bytes, token: str) -> Reply:
+            return await upstream.butlr.http.call("POST", path, body=body, token=token, headers=headers)
+
+        return await upstream.dispatcher(send, body, caller, path=path)
+
+
+async def _reporting(services: Services, body: Body, caller: Caller, read_log: ReadLog) -> ReadAnswer:
+    query = resolve_report(body, services.upstream.now())
+    if _format(body) == "csv":
+        return _bytes(await read_csv(services.upstream, query, caller, read_log), query)
+    answer = await services.reports.calls.whole(query, body, caller, read_log)
+    return ReadAnswer(answer.entry.body or answer.value.body, answer.entry.content_type, query)
+
+
+async def _detections(services: Services, body: Body, caller: Caller, read_log: ReadLog) -> ReadAnswer:
+    query = resolve_span(body, services.upstream.now())
+    answer = await services.detections.whole(query, caller, read_log)
+    return ReadAnswer(answer.entry.body or answer.value.body, answer.entry.content_type, query)
+
+
+async def _stats(services: Services, body: Body, caller: Caller, read_log: ReadLog) -> ReadAnswer:
+    query = resolve_span(body, services.upstream.now())
+    return _bytes(await read_stats(services.upstream, query, caller, read_log), query)
+
+
+def _bytes(answer: Answer[Any], query: ReportQuery) -> ReadAnswer:
+    return ReadAnswer(answer.entry.body, answer.entry.content_type, query)
+
+
+def _format(body: Body) -> object:
+    options = body.get("options")
+    return options.get("format") if isinstance(options, dict) else None
+
+
+def _failed(error: ButlrError, request: Request) -> Response:
+    note_failure(request.scope, error)
+    return failed(error)

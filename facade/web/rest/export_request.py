@@ -1,0 +1,111 @@
+"""What an export is asked: the REST body, or its fields as query parameters; and the format, by path or `Accept`."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ...export import MEDIA_TYPES, REPORT, ExportTable, Format
+from ..graphql_request import BadRequest
+from .bodies import detections_body, report_body
+
+# Lists of ids in a reporting filter, by the parameter that gives them. A floor is a "space", a site a "client" there.
+_ID_LISTS = {
+    **{name: name for name in ("rooms", "sensors", "zones", "spaces", "hives", "buildings", "mac_addresses", "tags")},
+    "floors": "spaces",
+    "sites": "clients",
+    "clients": "clients",
+}
+_WINDOW = ("every", "function", "timezone")
+_OF_REPORT = {"start", "stop", "measurements", *_ID_LISTS, *_WINDOW}
+_OF_DETECTIONS = {"start", "stop", "data_types", "space_id", "room_id", "mac_addresses", "every", "function"}
+_FORMATS = {media: format_ for format_, media in MEDIA_TYPES.items()}
+
+
+def format_of(named: str | None, accept: str | None) -> Format:
+    """Raises `BadRequest`: 404 for a path that names none, 406 where none of ours is accepted."""
+    if named is not None:
+        try:
+            return Format(named)
+        except ValueError:
+            raise BadRequest(404, f"There is no format {named[:40]}: {', '.join(Format)}.") from None
+    best, best_quality = None, 0.0
+    for part in (accept or "*/*").split(","):
+        media, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        format_ = _FORMATS.get(media) or (Format.csv if media in ("*/*", "text/*") else None)
+        quality = _quality(parameters)
+        if format_ and quality > best_quality:
+            best, best_quality = format_, quality
+    if best is None:
+        raise BadRequest(406, f"An export is one of {', '.join(_FORMATS)}.")
+    return best
+
+
+def _quality(parameters: Sequence[str]) -> float:
+    for parameter in parameters:
+        if parameter.startswith("q="):
+            try:
+                return float(parameter[2:])
+            except ValueError:
+                return 0.0
+    return 1.0
+
+
+def asked_by_body(table: ExportTable, given: bytes) -> dict[str, Any]:
+    """The REST body. Raises `BadRequest`."""
+    body = report_body(given) if table is REPORT else detections_body(given)
+    if body is None:
+        call = "reporting" if table is REPORT else "detections"
+        raise BadRequest(400, f"The body must be that of the {call} call, as JSON.")
+    return _with_span(body)
+
+
+def asked_by_query(table: ExportTable, given: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """The REST body that parameters say. Lists are repeated or separated by commas. Raises `BadRequest`."""
+    values: dict[str, list[str]] = {}
+    for name, value in given:
+        values.setdefault(name, []).append(value)
+    known = _OF_REPORT if table is REPORT else _OF_DETECTIONS
+    if unknown := sorted(values.keys() - known):
+        raise BadRequest(400, f"There is no parameter {unknown[0][:40]}: {', '.join(sorted(known))}.")
+    body = _report(values) if table is REPORT else _detections(values)
+    return _with_span(body)
+
+
+def _report(values: dict[str, list[str]]) -> dict[str, Any]:
+    filter_: dict[str, Any] = {name: _one(values, name) for name in ("start", "stop") if name in values}
+    if "measurements" in values:
+        filter_["measurements"] = _listed(values["measurements"])
+    for name, dimension in _ID_LISTS.items():
+        if name in values:
+            filter_[dimension] = {"eq": _listed(values[name])}
+    body: dict[str, Any] = {"filter": filter_}
+    if window := {name: _one(values, name) for name in _WINDOW if name in values}:
+        body["window"] = window
+    return body
+
+
+def _detections(values: dict[str, list[str]]) -> dict[str, Any]:
+    names = ("start", "stop", "space_id", "room_id")
+    filter_: dict[str, Any] = {name: _one(values, name) for name in names if name in values}
+    if "mac_addresses" in values:
+        filter_["mac_addresses"] = _listed(values["mac_addresses"])
+    body: dict[str, Any] = {"data_types": _listed(values.get("data_types", ["detections_world"])), "filter": filter_}
+    if window := {name: _one(values, name) for name in ("every", "function") if name in values}:
+        body["window"] = window
+    return body
+
+
+def _one(values: dict[str, list[str]], name: str) -> str:
+    if len(values[name]) > 1:
+        raise BadRequest(400, f"Give {name} once.")
+    # A plus sign that was not encoded reads as a blank: of times, only an offset has one.
+    return values[name][0].replace(" ", "+") if name in ("start", "stop") else values[name][0]
+
+
+def _listed(values: Iterable[str]) -> list[str]:
+    return [part.strip() for value in values for part in value.split(",") if part.strip()]
+
+
+def _with_span(body: dict[str, Any]) -> dict[str, Any]:
+    if body["filter"].get("start") is None:
+        raise BadRequest(400, "An export needs a `start`.")
+    return body

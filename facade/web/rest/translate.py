@@ -1,0 +1,92 @@
+"""`POST /graphiql/translate`: what GraphiQL's page makes of a REST request that is pasted into it."""
+
+import asyncio
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from ...butlr import RateLimited
+from ...execution import Engine
+from ...legacy import Unreadable, translate_one
+from ..graphql_request import JSON_TYPE, BadRequest, read_body, read_json
+from ..json_responses import fleeting
+from ..rate_limit import RateLimit, address_of
+
+PATH = "/graphiql/translate"
+# Bytes of a text, and of the JSON that brings it: each character may be written as an escape of six.
+MOST_TEXT = 64 * 1024
+MOST_BODY = 6 * MOST_TEXT + 1024
+# Variables of the logins. The page has a dialog of its own for these.
+SECRETS = ("password", "client_secret", "refresh_token")
+
+
+class TranslateEndpoint:
+    """Takes `{"text"}`; answers `{"query", "variables", "left_out"}`, or `{"code", "message"}`.
+
+    It needs no token, for it says what the schema says. What authorizes the request that was pasted is neither used,
+    kept, logged nor said again; `left_out` names it.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        refresh_path: str,
+        max_body_bytes: int,
+        introspection: bool = True,
+        rate_limit: RateLimit | None = None,
+    ) -> None:
+        self._engine = engine
+        self._refresh_path = refresh_path
+        self._max_body_bytes = max_body_bytes
+        self._introspection = introspection
+        self._rate_limit = rate_limit
+
+    def route(self) -> BaseRoute:
+        return Route(PATH, self._answer, methods=["POST"])
+
+    async def _answer(self, request: Request) -> Response:
+        try:
+            if self._rate_limit:
+                await self._rate_limit.check(address_of(request))
+            text = await self._text(request)
+            # In a thread: a text of the greatest length takes some time.
+            return await asyncio.to_thread(self._translated, text)
+        except BadRequest as refused:
+            return _refusal(refused.status, "BAD_USER_INPUT", str(refused), refused.headers)
+        except RateLimited as limited:
+            return _refusal(429, limited.code, str(limited), {"Retry-After": f"{limited.retry_after:.0f}"})
+
+    async def _text(self, request: Request) -> str:
+        # A page of another site can send this type only after a preflight.
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON_TYPE:
+            raise BadRequest(415, f"Send the text as {JSON_TYPE}.", {"Accept-Post": JSON_TYPE})
+        try:
+            body = read_json(await read_body(request, min(self._max_body_bytes, MOST_BODY)))
+        except ValueError as exc:
+            raise BadRequest(400, "The body is not JSON.") from exc
+        text = body.get("text") if isinstance(body, dict) else None
+        if not isinstance(text, str):
+            raise BadRequest(400, "The body must be a JSON object with `text`.")
+        if len(text.encode(errors="surrogatepass")) > MOST_TEXT:
+            raise BadRequest(413, f"The text is longer than {MOST_TEXT} bytes. Run `facade translate` for longer ones.")
+        return text
+
+    def _translated(self, text: str) -> Response:
+        try:
+            found = translate_one(text, self._engine, self._refresh_path, suggest=self._introspection)
+        except Unreadable as exc:
+            return _refusal(422, "UNREADABLE", str(exc))
+        if found.query is None:
+            return _refusal(422, "UNTRANSLATABLE", found.reason or "")
+        variables = dict(found.variables)
+        secrets = [name for name in SECRETS if variables.get(name)]
+        variables.update(dict.fromkeys(secrets, ""))
+        left_out = [*(["authorization"] if found.authorized else []), *secrets]
+        return fleeting(200, {"query": found.query, "variables": variables, "left_out": left_out})
+
+
+def _refusal(status: int, code: str, message: str, headers: Any = None) -> Response:
+    return fleeting(status, {"code": code, "message": message}, headers)

@@ -1,0 +1,183 @@
+"""The v2 reads that ended, served again from the graph: each answer is that of a GraphQL operation, in its old shape.
+
+Every answer says when the call ended and which operation takes its place.
+"""
+
+import math
+import time
+from collections.abc import Awaitable, Callable, Collection
+from typing import Any
+
+import orjson
+from graphql import GraphQLError
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from ...auth import Caller
+from ...butlr import RateLimited, Unauthenticated
+from ...execution import Engine, Outcome
+from ...graph import Context
+from ...legacy import (
+    FIXTURES_ENDED,
+    PREFIX,
+    READS,
+    V2_ENDED,
+    WRITES,
+    GoneRead,
+    Resolved,
+    RestRequest,
+    V2Read,
+    refused_write,
+)
+from ...legacy.successors import LegacyCall
+from ...loaders import Services
+from ...upstream import ReadLog
+from ..admission import Admission
+from ..cache_headers import cache_headers, etag_of, is_fresh, is_known
+from ..disconnect import CLIENT_GONE, Disconnect
+from ..graphql_request import JSON_TYPE, BadRequest
+from ..json_responses import message
+from ..middleware.audit import note, note_document, note_errors
+from ..middleware.prefix import prefix_of
+from .shadow import Replay, Shadow
+from .usage import NOTED
+
+ALLOW = "GET, HEAD"
+VARY = "Authorization, X-API-Key, Accept-Encoding"
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class V2:
+    """Routes of the v2 reads, each with and without `/api`."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        services: Callable[[], Services],
+        admission: Admission,
+        *,
+        operation_timeout: float | None = None,
+        shadow: Shadow | None = None,
+    ) -> None:
+        self._engine = engine
+        self._services = services
+        self._admission = admission
+        self._operation_timeout = operation_timeout
+        self._shadow = shadow
+
+    def routes(self) -> list[BaseRoute]:
+        return [
+            Route(f"{prefix}{read.path}", self._handler(read), methods=["GET", *WRITES])
+            for read in READS
+            for prefix in (PREFIX, PREFIX.removeprefix("/api"))
+        ]
+
+    def _handler(self, read: V2Read | GoneRead) -> Handler:
+        call = LegacyCall(PREFIX + read.path, read.answer.operation.name if isinstance(read, V2Read) else None)
+
+        async def handle(request: Request) -> Response:
+            request.scope[NOTED] = call
+            if request.method in WRITES:
+                headers = {**_notice(read, prefix_of(request.scope)), "Allow": ALLOW}
+                return _message(405, refused_write(request.method, read), headers)
+            if isinstance(read, GoneRead):
+                return _message(410, read.notice, _notice(read, prefix_of(request.scope)))
+            resolved = read.resolve(request.path_params)
+            note(request.scope, type="v2")
+            note_document(request.scope, resolved.operation.text, resolved.operation.name)
+            response = await self._answer(request, resolved)
+            response.headers.update(_notice(read, prefix_of(request.scope)))
+            response.headers["X-Successor-Operation"] = resolved.operation.name
+            return response
+
+        return handle
+
+    async def _answer(self, request: Request, resolved: Resolved) -> Response:
+        try:
+            self._admission.refuse_forged(request)
+            caller = await self._admission.caller(request)
+        except BadRequest as refused:
+            return _message(refused.status, str(refused))
+        except (RateLimited, Unauthenticated) as error:
+            note(request.scope, outcome="refused", codes=[error.code])
+            return _failed([GraphQLError(str(error), extensions=error.extensions)])
+        timeout = self._operation_timeout
+        deadline = None if timeout is None else time.monotonic() + timeout
+        async with Disconnect(request.receive) as disconnect:
+            read_log = ReadLog(
+                fresh=is_fresh(request.headers.get("cache-control", "")), deadline=deadline, on_call=disconnect.watch
+            )
+            outcome = await self._run(request, resolved, caller, read_log)
+        if disconnect.gone:
+            return Response(status_code=CLIENT_GONE)
+        request.scope["facade.read_log"] = read_log
+        note_errors(request.scope, outcome.errors)
+        response = _answered(request, resolved, outcome, read_log)
+        if self._shadow and caller and response.status_code == 200:
+            asked = RestRequest("GET", request.url.path)
+            answer = bytes(response.body)
+            self._shadow.offer(Replay(request.scope[NOTED], asked, answer, caller, request.scope["request_id"]))
+        return response
+
+    async def _run(self, request: Request, resolved: Resolved, caller: Caller | None, read_log: ReadLog) -> Outcome:
+        context = Context(self._services(), caller, read_log, request.scope.get("request_id", ""))
+        document = self._engine.document(resolved.operation.text)
+        try:
+            return await self._engine.run(document, resolved.variables, resolved.operation.name, context)
+        finally:
+            context.close()
+
+
+def _notice(read: V2Read | GoneRead, prefix: str) -> dict[str, str]:
+    """RFC 9745, RFC 8594 and RFC 5829: when the call ended, and what came after it."""
+    ended = FIXTURES_ENDED if isinstance(read, GoneRead) else V2_ENDED
+    headers = {"Deprecation": ended.deprecation, "Sunset": ended.sunset}
+    # Nothing came after fixtures.
+    if isinstance(read, GoneRead):
+        return headers
+    return {**headers, "Link": f'<{prefix}/graphql>; rel="successor-version"'}
+
+
+def _answered(request: Request, resolved: Resolved, outcome: Outcome, read_log: ReadLog) -> Response:
+    if outcome.errors or outcome.data is None:
+        return _failed(outcome.errors)
+    answer = resolved.shape(outcome.data)
+    if answer is None:
+        return _message(404, f"There is no {request.url.path.removeprefix('/api')} that this token may see.")
+    body = orjson.dumps(answer)
+    etag = etag_of(body)
+    headers = {**cache_headers(read_log), "ETag": etag, "Vary": VARY}
+    if is_known(etag, request.headers.get("if-none-match", "")):
+        return Response(status_code=304, headers=headers)
+    return Response(body, 200, headers, media_type=JSON_TYPE)
+
+
+# By the code of the graph's error. What failed without a word on when to come back is a bad gateway.
+_STATUS = {
+    "BAD_USER_INPUT": 400,
+    "UNAUTHENTICATED": 401,
+    "FORBIDDEN": 403,
+    "NOT_FOUND": 404,
+    "RATE_LIMITED": 429,
+    "UPSTREAM_UNAVAILABLE": 502,
+    "UPSTREAM_INVALID_RESPONSE": 502,
+    "UPSTREAM_TIMEOUT": 504,
+}
+
+
+def _failed(errors: Collection[GraphQLError]) -> Response:
+    """The answer to a read of which a part failed: REST has no place for the rest of it."""
+    error = next(iter(errors), None) or GraphQLError("There was no answer.")
+    extensions: dict[str, Any] = error.extensions or {}
+    status = _STATUS.get(str(extensions.get("code")), 500)
+    headers: dict[str, str] = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    if (retry_after := extensions.get("retryAfter")) is not None:
+        headers["Retry-After"] = str(math.ceil(retry_after))
+        status = 503 if status == 502 else status
+    return _message(status, error.message, headers)
+
+
+def _message(status: int, text: str, headers: dict[str, str] | None = None) -> Response:
+    return message(status, text, {"Vary": VARY, **(headers or {})})

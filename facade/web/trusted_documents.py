@@ -1,0 +1,124 @@
+"""Documents that clients name instead of sending: a manifest of trusted ones, and automatic persisted queries."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from .graphql_request import BadRequest, GraphQLRequest
+
+# Bytes of text of automatic persisted queries: what anyone may store must not grow.
+KEPT = 16 * 1024**2
+NOT_FOUND = "PERSISTED_QUERY_NOT_FOUND"
+
+
+class DocumentNotFound(Exception):  # noqa: N818 -- named for what happened
+    """No document goes by what was sent. Safe to show."""
+
+    code = NOT_FOUND
+
+
+class Persisted:
+    """Automatic persisted queries: a client sends a document's hash, and its text when the hash is not known yet."""
+
+    def __init__(self, *, kept: int = KEPT) -> None:
+        self._left = kept
+        self._texts: OrderedDict[str, str] = OrderedDict()
+
+    def text(self, params: GraphQLRequest) -> str:
+        """Return the text of what was asked. Raises `DocumentNotFound` and `BadRequest`."""
+        if params.hash is None:
+            if params.query is None:
+                raise BadRequest(400, "Send `query`: this facade has no document by that id.")
+            return params.query
+        if params.query is None:
+            return self._known(params.hash.lower())
+        if _hash(params.query) != params.hash.lower():
+            raise BadRequest(400, "extensions.persistedQuery.sha256Hash is not the SHA-256 of `query`.")
+        self._keep(params.hash.lower(), params.query)
+        return params.query
+
+    def _known(self, hash_: str) -> str:
+        text = self._texts.get(hash_)
+        if text is None:
+            # Clients know this by its very words, and send the text next.
+            raise DocumentNotFound("PersistedQueryNotFound")
+        self._texts.move_to_end(hash_)
+        return text
+
+    def _keep(self, hash_: str, text: str) -> None:
+        if hash_ in self._texts:
+            return
+        self._texts[hash_] = text
+        self._left -= _size(text)
+        while self._left < 0:
+            self._left += _size(self._texts.popitem(last=False)[1])
+
+
+class Trusted:
+    """Only the documents of a manifest, by id, by hash, or as they stand in it."""
+
+    def __init__(self, documents: Mapping[str, str]) -> None:
+        self._by_id = dict(documents)
+        self._by_hash = {_hash(text): text for text in documents.values()}
+        self._by_text = {text.strip(): text for text in documents.values()}
+
+    @property
+    def texts(self) -> list[str]:
+        """The documents as they stand in the manifest."""
+        return list(self._by_id.values())
+
+    def text(self, params: GraphQLRequest) -> str:
+        """Return the text of what was asked. Raises `DocumentNotFound`."""
+        ids = [id_ for id_ in (params.document_id, params.hash) if id_ is not None]
+        for id_ in ids:
+            if text := self._by_id.get(id_) or self._by_hash.get(id_.lower()):
+                return text
+        if params.query is not None and (text := self._by_text.get(params.query.strip())):
+            return text
+        raise DocumentNotFound(
+            "Only the operations of this facade's manifest run here, and this is none of them. "
+            "Ask by an id of it, or have the operation added."
+        )
+
+
+def read_manifest(path: Path) -> Trusted:
+    """Read a manifest as Apollo's or Relay's tools write it. Raises ValueError that says what is wrong with it."""
+    try:
+        manifest = orjson.loads(path.read_bytes())
+    except OSError as exc:
+        raise ValueError(f"cannot read {path}: {exc.strerror}") from exc
+    except orjson.JSONDecodeError as exc:
+        raise ValueError(f"{path} is not JSON: {exc}") from exc
+    documents = _operations(manifest) if _is_apollo(manifest) else manifest
+    if not isinstance(documents, dict) or not documents:
+        raise ValueError(
+            f"{path} holds no documents: it must be a map of hashes to documents, or a manifest of the format "
+            "apollo-persisted-query-manifest"
+        )
+    wrong = next((id_ for id_, text in documents.items() if not (isinstance(text, str) and text.strip())), None)
+    if wrong is not None:
+        raise ValueError(f"{path}: {wrong!r} has no document")
+    return Trusted(documents)
+
+
+def _is_apollo(manifest: Any) -> bool:
+    return isinstance(manifest, dict) and isinstance(manifest.get("operations"), list)
+
+
+def _operations(manifest: dict[str, Any]) -> dict[str, Any]:
+    if manifest.get("version") != 1:
+        raise ValueError(f"version {manifest.get('version')} of the manifest's format is not known; 1 is")
+    operations = [operation for operation in manifest["operations"] if isinstance(operation, dict)]
+    return {str(operation.get("id")): operation.get("body") for operation in operations}
+
+
+def _hash(text: str) -> str:
+    return sha256(text.encode()).hexdigest()
+
+
+def _size(text: str) -> int:
+    return 4 * len(text) + 256
