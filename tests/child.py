@@ -22,7 +22,7 @@ def app(name: str, config: dict[str, Any]) -> Any:
 
 def main(descriptor: str, name: str, config: str = "{}") -> None:
     listening = socket.socket(fileno=int(descriptor))
-    http = import_module("facade.server.connections").HotConnection if name == "facade" else "auto"
+    http = import_module("facade.server.connections").CachingConnection if name == "facade" else "auto"
     server = uvicorn.Server(
         uvicorn.Config(
             app(name, json.loads(config)),

@@ -14,7 +14,7 @@ CLIENT_GONE = 499
 class Disconnect:
     """An async context manager that cancels what runs inside once the client has gone, and swallows that cancellation.
 
-    Afterwards `gone` says whether that happened. Nothing is watched before the first `watch`, given to a `Ledger`
+    Afterwards `gone` says whether that happened. Nothing is watched before the first `watch`, given to a `ReadLog`
     as `on_call`: an answer from the cache is sooner done than a task is started.
     """
 
