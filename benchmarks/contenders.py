@@ -11,6 +11,7 @@ from .words import HIVE_WORDS, TAILCALL_WORDS
 
 PEERS = Path(__file__).parent / "peers"
 FLOOR, BY_HAND, FACADE, TWO_WORKERS = "bare uvicorn", "by hand", "facade", "facade, 2 workers"
+NOT_EXPLAINED, TRACED_SELDOM, TRACED = "facade, explain off", "facade, 1 in 100 traced", "facade, all traced"
 PLAIN, APOLLO, APOLLO_CACHED = "plain Strawberry", "Apollo Server", "Apollo, response cache"
 
 
@@ -48,15 +49,30 @@ class Running:
 
 
 def facade(
-    name: str = FACADE, *, workers: int = 1, workloads: frozenset[str], settings: Mapping[str, str] | None = None
+    name: str = FACADE,
+    *,
+    workers: int = 1,
+    workloads: frozenset[str],
+    settings: Mapping[str, str] | None = None,
+    traced: float | None = None,
 ) -> Server:
-    """Everything on that an operator has on; a limit so high that it is counted and never met."""
+    """Everything on that an operator has on; a limit so high that it is counted and never met.
+
+    `traced` is the share of requests whose spans go out, to the stub: it takes them as a collector does.
+    """
 
     def command(place: Place) -> list[str]:
         return python("-m", "facade", "serve", "--port", str(place.port), "--workers", str(workers))
 
     def environment(place: Place) -> dict[str, str]:
         own = {"FACADE_AUTH": "passthrough", "FACADE_RATE_LIMIT": "1000000/second"}
+        if traced is not None:
+            own |= {
+                "FACADE_OTEL": "true",
+                "OTEL_EXPORTER_OTLP_ENDPOINT": place.upstream,
+                "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
+                "OTEL_TRACES_SAMPLER_ARG": str(traced),
+            }
         return {"BUTLR_BASE_URL": place.upstream, **own, **(settings or {})}
 
     return Server(name, command, environment, workloads, cores=workers)
@@ -80,7 +96,10 @@ def _tailcall(place: Place) -> list[str]:
 
 
 SERVERS = (
-    facade(workloads=frozenset({"A", "B", "C", "C hot", "B workers"})),
+    facade(workloads=frozenset({"A", "B", "C", "C hot", "B workers", "B told", "A told"})),
+    facade(NOT_EXPLAINED, workloads=frozenset({"B told"}), settings={"FACADE_EXPLAIN": "false"}),
+    facade(TRACED_SELDOM, workloads=frozenset({"B told"}), traced=0.01),
+    facade(TRACED, workloads=frozenset({"A told"}), traced=1),
     facade(TWO_WORKERS, workers=2, workloads=frozenset({"B workers"})),
     Server(
         PLAIN,

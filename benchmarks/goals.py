@@ -5,7 +5,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from .chart import figure
-from .contenders import APOLLO, APOLLO_CACHED, BY_HAND, FACADE, FLOOR, PLAIN, TWO_WORKERS
+from .contenders import (
+    APOLLO,
+    APOLLO_CACHED,
+    BY_HAND,
+    FACADE,
+    FLOOR,
+    NOT_EXPLAINED,
+    PLAIN,
+    TRACED,
+    TRACED_SELDOM,
+    TWO_WORKERS,
+)
 
 Results = dict[str, dict[str, Any]]
 
@@ -37,6 +48,7 @@ def goals(run: dict[str, Any]) -> Iterator[Goal]:
             yield from judge(of[name])
     if {FACADE, TWO_WORKERS} <= set(of.get("B workers", {})):
         yield _workers(of["B workers"], run["machine"]["cores"])
+    yield from _told(of)
     if polled := run["polled"]:
         yield Goal("polled", "points fetched by points of windows new or not settled", polled["ratio"], 1.1)
     if relative := run.get("polled_relative"):
@@ -88,6 +100,19 @@ def _c(results: Results) -> Iterator[Goal]:
 def _c_hot(results: Results) -> Iterator[Goal]:
     yield from _at_most("C hot", "time by that of bare uvicorn", _ratio(results, "wall_seconds", FLOOR), 1.3)
     yield from _times_faster("C hot", results, _best_peer(results), 8)
+
+
+def _told(of: dict[str, Results]) -> Iterator[Goal]:
+    """What it costs to be able to tell: explain that nobody asks for, and traces."""
+    for workload, name, base, bound in (
+        ("B told", FACADE, NOT_EXPLAINED, 1.02),
+        ("B told", TRACED_SELDOM, NOT_EXPLAINED, 1.05),
+        ("A told", TRACED, FACADE, 1.05),
+    ):
+        results = of.get(workload, {})
+        if {name, base} <= results.keys() and results[base]["cpu_seconds"]:
+            ratio = results[name]["cpu_seconds"] / results[base]["cpu_seconds"]
+            yield Goal(workload, f"CPU of {name} by that of {base}", ratio, bound)
 
 
 def _workers(results: Results, cores: int) -> Goal:

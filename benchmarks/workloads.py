@@ -36,7 +36,7 @@ ROWS = """query Rows($start: Time!, $stop: Time!) {
 class Workload:
     """`cold`: each request is another caller's, so that nothing kept for one before answers it."""
 
-    # A, B, C, "C hot" or "B workers"; a variant of one of them has a title of its own.
+    # A, B, C, "C hot", "B workers", "B told" or "A told"; a variant of one of them has a title of its own.
     name: str
     title: str
     query: str
@@ -50,13 +50,15 @@ class Workload:
 
 # 200 sensors of 100 windows of 5 minutes make the 20,000 rows.
 _SPAN = {"start": "2025-10-14T00:00:00Z", "stop": "2025-10-14T08:20:00Z"}
+_SHORT = {"start": "2025-10-14T00:00:00Z", "stop": "2025-10-14T01:15:00Z", "sensors": [sensor_id(7)]}
+_MINUTES = {"start": "2025-10-14T00:00:00Z", "stop": "2025-10-14T00:05:00Z"}
 
 WORKLOADS = (
     Workload(
         "A",
         "200 sensors with their detections, cold, one at a time",
         DETECTIONS,
-        {"start": "2025-10-14T00:00:00Z", "stop": "2025-10-14T00:05:00Z"},
+        _MINUTES,
         cold=True,
         seconds=1.5,
     ),
@@ -64,7 +66,7 @@ WORKLOADS = (
         "B",
         "a small report, hot, 32 at once",
         SMALL,
-        {"start": "2025-10-14T00:00:00Z", "stop": "2025-10-14T01:15:00Z", "sensors": [sensor_id(7)]},
+        _SHORT,
         at_once=32,
     ),
     Workload("C", "20,000 rows of 5 fields, cold, one at a time", ROWS, _SPAN, cold=True),
@@ -73,7 +75,22 @@ WORKLOADS = (
         "B workers",
         "the same by one worker and by two; with two cores the load shares one of them, so only CPU times count",
         SMALL,
-        {"start": "2025-10-14T00:00:00Z", "stop": "2025-10-14T01:15:00Z", "sensors": [sensor_id(7)]},
+        _SHORT,
         at_once=32,
+    ),
+    Workload(
+        "B told",
+        "B by the facade without explain, with it (unused), and with one request in a hundred traced",
+        SMALL,
+        _SHORT,
+        at_once=32,
+    ),
+    Workload(
+        "A told",
+        "A by the facade, and with every request traced",
+        DETECTIONS,
+        _MINUTES,
+        cold=True,
+        seconds=1.5,
     ),
 )

@@ -55,7 +55,7 @@ from .web.rest.export import Exports
 from .web.rest.openapi import Reference
 from .web.rest.shadow import Shadow
 from .web.rest.translate import TranslateEndpoint
-from .web.rest.usage import CountsLegacy, UsageEndpoint
+from .web.rest.usage import CountsUsage, UsageEndpoint
 from .web.rest.v2 import V2
 from .web.subscriptions.stream import Streams
 from .web.subscriptions.websocket import SocketEndpoint
@@ -375,6 +375,8 @@ def create_app(settings: Settings | None = None) -> Starlette:  # noqa: PLR0915 
     draining = Draining()
     audit = _audit_log(settings)
     access = logs.AccessLog(settings.log_format)
+    usage = _usage(settings)
+    counts = CountsUsage(usage, metrics, tenant_claim=settings.jwt_tenant_claim)
     response_cache = ResponseCache(
         lambda: facade.services,
         routes=GRAPHQL_PATHS,
@@ -382,9 +384,9 @@ def create_app(settings: Settings | None = None) -> Starlette:  # noqa: PLR0915 
         rate_limit=rate_limit,
         metrics=metrics,
         audit=audit,
+        usage=counts,
         is_ending=lambda: draining.begun,
     )
-    usage = _usage(settings)
     shadow = None
     if settings.shadow:
         shadow = Shadow(
@@ -442,6 +444,7 @@ def create_app(settings: Settings | None = None) -> Starlette:  # noqa: PLR0915 
         cors_origins=origins,
         draining=draining,
         audit=audit,
+        usage=counts,
     )
     graphql = GraphQLEndpoint(
         facade.engine,
@@ -506,17 +509,16 @@ def create_app(settings: Settings | None = None) -> Starlette:  # noqa: PLR0915 
         webhooks = WebhookEndpoint(facade.opened_live, secret, max_body_bytes=settings.max_body_bytes)
         routes.append(webhooks.route())
     if settings.usage_key:
-        routes.append(UsageEndpoint(usage, settings.usage_key.get_secret_value()).route())
+        routes += UsageEndpoint(usage, settings.usage_key.get_secret_value(), facade.engine.schema).routes()
     if assistants:
         routes.append(assistants.route())
     routes.append(rest.unknown())
-    legacy = CountsLegacy(usage, metrics, tenant_claim=settings.jwt_tenant_claim)
     middleware = [
         Middleware(Prefixed),
         Middleware(CachedResponses, response_cache),
         Middleware(Normalizes),
         Middleware(CountsRequests, draining),
-        Middleware(AccessLogging, access, metrics, legacy),
+        Middleware(AccessLogging, access, metrics, counts),
     ]
     if audit:
         middleware.append(Middleware(Audited, audit))

@@ -24,6 +24,8 @@ _BARE = re.compile(r"[\w.:/@*+,\[\]{}()$&?%-]+", re.ASCII)
 _FIRST = ("timestamp", "level", "event")
 _COLOURS = {"warning": "33", "error": "31", "critical": "31"}
 _INDENT = " " * 9
+# The event of a warning that says why Butlr's answers are missing in one of the facade's.
+UPSTREAM_FAILED = "upstream failed"
 
 
 def configure(log_format: str) -> None:
@@ -167,12 +169,19 @@ def columns(fields: Fields) -> str:
     clock = str(fields.get("timestamp", ""))[11:19]
     if fields.get("event") == "request":
         return _request_columns(clock, fields, width)
-    more = {name: value for name, value in fields.items() if name not in (*_FIRST, "exception")}
-    text = f"{clock} {fields.get('level')}: {_plain(fields.get('event'))} {logfmt(more)}".rstrip()
+    text = f"{clock} {fields.get('level')}: {_said(fields)}".rstrip()
     lines = textwrap.wrap(text, width, subsequent_indent=_INDENT)
     lines += map(_plain, str(fields.get("exception", "")).splitlines())
     colour = _COLOURS.get(str(fields.get("level")))
     return "\n".join(f"\x1b[{colour}m{line}\x1b[0m" if colour else line for line in lines)
+
+
+def _said(fields: Fields) -> str:
+    if fields.get("event") == UPSTREAM_FAILED:
+        where = f" ({_plain(fields['where'])})" if fields.get("where") else ""
+        return f"{UPSTREAM_FAILED}: {_codes({fields['code']: fields['count']})}{where}: {_plain(fields['error'])}"
+    more = {name: value for name, value in fields.items() if name not in (*_FIRST, "exception")}
+    return f"{_plain(fields.get('event'))} {logfmt(more)}"
 
 
 def _request_columns(clock: str, fields: Fields, width: int) -> str:
@@ -180,11 +189,16 @@ def _request_columns(clock: str, fields: Fields, width: int) -> str:
     cells = [
         f"{clock} {fields.get('status'):>3} {fields.get('ms'):>8.1f}ms {fields.get('cache', '-'):<6}",
         f"{'' if calls is None else calls:>3} {'call ' if calls == 1 else 'calls' if calls is not None else '     '}",
-        _plain(_quoted(fields["codes"])) if fields.get("codes") else "" if outcome in (None, "ok") else _plain(outcome),
-        _plain(fields.get("operation") or f"{fields.get('method')} {fields.get('path')}"),
+        _codes(fields["codes"]) if fields.get("codes") else "" if outcome in (None, "ok") else _plain(outcome),
+        # An operation that has no name is known by its document's hash.
+        _plain(fields.get("operation") or fields.get("document") or f"{fields.get('method')} {fields.get('path')}"),
     ]
     line = " ".join(cell for cell in cells if cell)
     return line if len(line) <= width else f"{line[: width - 1]}…"
+
+
+def _codes(codes: Mapping[str, int]) -> str:
+    return _plain(",".join(code if count == 1 else f"{code}:{count}" for code, count in codes.items()))
 
 
 def _now() -> str:

@@ -20,7 +20,7 @@ class TraceSpan(Protocol):
 
 
 class Tracer(Protocol):
-    # Whether the text of documents is written to their spans.
+    # Whether the text of documents, and the bodies of calls, are written to their spans.
     documents: bool
 
     def span(

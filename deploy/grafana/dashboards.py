@@ -104,6 +104,31 @@ UPSTREAM = [
         "Calls for each operation", "short", (ratio("facade_upstream_calls_total", "facade_operations_total"), "calls")
     ),
 ]
+LIVE = [
+    series(
+        "Subscribers",
+        "short",
+        ("sum(facade_live_subscribers)", "subscribers"),
+        (f"sum(rate(facade_live_subscriptions_total{RATE}))", "subscriptions begun a second"),
+    ),
+    series("Lag", "s", ("max(facade_live_lag_seconds)", "what was read last had waited")),
+    series(
+        "Changes",
+        "ops",
+        (f"sum(rate(facade_live_delivered_total{RATE}))", "delivered"),
+        (f"sum(rate(facade_live_merged_total{RATE}))", "merged: a newer one took the place"),
+    ),
+    series("Polls", "ops", (f"sum by (outcome) (rate(facade_live_polls_total{RATE}))", "{{outcome}}")),
+    series("Events of webhooks", "ops", (f"sum by (type) (rate(facade_live_events_total{RATE}))", "{{type}}")),
+    series(
+        "Webhook requests",
+        "reqps",
+        (
+            f'sum by (status) (rate(facade_http_requests_total{{route="/webhooks/butlr"}}{RATE}))',
+            "{{status}}",
+        ),
+    ),
+]
 
 OCCUPANCY = """query GrafanaOccupancy($start: Time!, $stop: Time!) {
   rooms {
@@ -192,6 +217,7 @@ def dashboard(uid: str, title: str, panels: list[Panel], *, prometheus: bool = T
 DASHBOARDS = {
     "service.json": dashboard("facade-service", "Facade: service", SERVICE),
     "upstream.json": dashboard("facade-upstream", "Facade: upstream", UPSTREAM),
+    "live.json": dashboard("facade-live", "Facade: live", LIVE),
     "rooms.json": dashboard("facade-rooms", "Rooms", ROOMS, prometheus=False),
 }
 

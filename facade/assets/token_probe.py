@@ -6,6 +6,7 @@ from typing import Any
 
 from ..auth import Caller
 from ..butlr import (
+    REPORTING_PATH,
     BadInput,
     ButlrError,
     Forbidden,
@@ -15,7 +16,7 @@ from ..butlr import (
     decode_reporting,
     format_rfc3339,
 )
-from ..upstream import Call, ReadLog, Upstream
+from ..upstream import About, Call, ReadLog, Upstream
 
 # What no login has ever given out.
 _MADE_UP = "made-up-token"
@@ -38,19 +39,20 @@ class Proof:
             return
         if caller.expires is not None and caller.expires <= self._upstream.clock():
             raise Unauthenticated("The token has expired. Log in again for a fresh one.")
-        read_log.called()
         await self._upstream.read(
             Call(
                 name="proof",
                 send=self._report,
+                path=REPORTING_PATH,
                 asked=_CHEAPEST,
                 body=lambda asked: _last_minute(asked, self._upstream.now()),
                 decode=_proven,
                 kept_for=0,
+                about=lambda: About(reasons=["an inventory is read by tokens that Butlr has taken: this one is tried"]),
             ),
             caller,
             # Not the operation's own: that its caller was proven makes no answer older.
-            ReadLog(deadline=read_log.deadline),
+            ReadLog(deadline=read_log.deadline, on_call=lambda _: read_log.called()),
         )
 
     async def _report(self, body: bytes, token: str) -> Reply:

@@ -17,7 +17,8 @@ class Caller(Protocol):
     """`scope` names who may read a cached answer; `expires` is the token's own end, epoch seconds.
 
     `flight` names whose calls upstream may be shared while they are under way: never another token's, for what the
-    upstream says to one token, such as that it is revoked, is not said to another.
+    upstream says to one token, such as that it is revoked, is not said to another. `unshared` says in words who may
+    not read the scope's answers; None where every caller may.
     """
 
     @property
@@ -28,6 +29,8 @@ class Caller(Protocol):
     def expires(self) -> float | None: ...
     @property
     def verified(self) -> bool: ...
+    @property
+    def unshared(self) -> str | None: ...
     async def token(self) -> str: ...
     def renew(self, refused: str) -> bool: ...
 
@@ -53,6 +56,7 @@ class Passthrough(_Bearer):
     """A caller whose token nobody has checked but the upstream: what it may read from the cache is limited in time."""
 
     verified = False
+    unshared = "not shared: another token has answers of its own"
 
     def __init__(self, token: str) -> None:
         super().__init__(token)
@@ -67,6 +71,7 @@ class Verified(_Bearer):
     """
 
     verified = True
+    unshared = "not shared: another tenant, or other permissions, have answers of their own"
 
     def __init__(self, token: str, claims: Mapping[str, Any], *, tenant_claim: str) -> None:
         """`claims` are verified ones, `exp` among them."""
@@ -114,6 +119,7 @@ class Service:
 
     verified = True
     expires: float | None = None
+    unshared: str | None = None
 
     def __init__(self, tokens: ServiceTokens, *, scope: str, key: int | None = None) -> None:
         self._tokens = tokens

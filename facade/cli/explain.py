@@ -19,8 +19,9 @@ from .query import run_here, variables_of
 from .sandboxed import sandbox_upstream
 
 WIDTH = 80
-# Characters of a body that are printed.
-LONGEST_BODY = 360
+# What of a body is printed: items of a list, and characters of a text, such as a query.
+MOST_LISTED = 3
+LONGEST_TEXT = 120
 
 
 class ExplainFormat(StrEnum):
@@ -87,11 +88,11 @@ def tree(told: Mapping[str, Any]) -> Iterator[str]:
             yield from _wrapped("|     ", said)
     for at, call in enumerate(calls, 1):
         yield from _wrapped("-> ", f"{at}. POST {call['endpoint']}{_times(call) if ran else ''}")
-        for said in _of_call(call, ran=ran):
+        for said in filter(None, _of_call(call, ran=ran)):
             yield from _wrapped("      ", said)
     if ran:
-        parts = ", ".join(f"{name.removesuffix('_ms')} {ms} ms" for name, ms in phases.items() if name != "total_ms")
-        yield from _wrapped("=  ", parts)
+        parts = ", ".join(f"{name.removesuffix('_ms')} {ms}" for name, ms in phases.items() if name != "total_ms")
+        yield from _wrapped("=  ", f"{parts} (ms)")
 
 
 def _times(call: Mapping[str, Any]) -> str:
@@ -100,7 +101,7 @@ def _times(call: Mapping[str, Any]) -> str:
 
 def _of_call(call: Mapping[str, Any], *, ran: bool) -> Iterator[str]:
     sizes = ((call["assets"], "asset"), (call["windows"], "window"), (call["points"], "point"))
-    yield ", ".join(_count(number, name) for number, name in sizes if number) or "no ids named"
+    yield ", ".join(_count(number, name) for number, name in sizes if number)
     yield call["cached"]
     yield from call["reasons"]
     if ran:
@@ -110,9 +111,21 @@ def _of_call(call: Mapping[str, Any], *, ran: bool) -> Iterator[str]:
             f"{tries}, status {call['status'] or '-'}, {call['cache']}, waited {call['wait_ms']} ms, "
             f"{_count(call['bytes'] or 0, 'byte')}{rows}"
         )
-    body = json.dumps(call["body"], ensure_ascii=False, separators=(", ", ": "))
     # Ids may be thousands; `--format json` has them all.
-    yield body if len(body) <= LONGEST_BODY else f"{body[:LONGEST_BODY]}… ({len(body):,} characters)"
+    yield json.dumps(_shortened(call["body"]), ensure_ascii=False, separators=(", ", ": "))
+
+
+def _shortened(value: Any) -> Any:
+    match value:
+        case dict():
+            return {name: _shortened(inner) for name, inner in value.items()}
+        case list() if len(value) > MOST_LISTED:
+            return [*map(_shortened, value[:MOST_LISTED]), f"… {len(value) - MOST_LISTED:,} more"]
+        case list():
+            return [*map(_shortened, value)]
+        case str() if len(value) > LONGEST_TEXT:
+            return f"{value[:LONGEST_TEXT]}… ({len(value):,} characters)"
+    return value
 
 
 def _wrapped(lead: str, text: str) -> Iterator[str]:

@@ -23,7 +23,7 @@ COMMANDS: Mapping[str, str] = {
     "watch": "Print what a subscription pushes, a JSON line an event. It goes on where it was after a lost connection.",
     "export": "Write a long span to files: a report's rows, or detections.",
     "mcp": "Serve the Model Context Protocol on stdin and stdout: an assistant starts this command by itself.",
-    "usage": "Say who still makes which legacy call, how often, and which operation takes its place.",
+    "usage": "Say who sends which operation, and who still makes which legacy call.",
 }
 
 

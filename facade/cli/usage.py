@@ -1,4 +1,4 @@
-"""`facade usage`: who still makes which legacy call."""
+"""`facade usage`: who sends which operation, who still makes which legacy call, and which fields nobody selects."""
 
 import asyncio
 import json
@@ -18,8 +18,13 @@ if TYPE_CHECKING:
 # What a table shows of each list, whether or not it has rows.
 COLUMNS = {
     "calls": ("client", "agent", "path", "operation", "calls", "last_day", "statuses"),
+    "operations": ("client", "version", "operation", "document", "operations", "last_day", "outcomes"),
     "replays": ("path", "operation", "replays", "outcomes"),
     "differences": ("path", "field", "count"),
+}
+FIELD_COLUMNS = {
+    "deprecated": ("field", "client", "version", "operations", "last_day", "reason"),
+    "unused": ("field", "deprecated"),
 }
 
 
@@ -31,21 +36,27 @@ class UsageFormat(StrEnum):
 def usage(
     format_: Annotated[UsageFormat, typer.Option("--format", help="How to print the counts.")] = UsageFormat.table,
     days: Annotated[int, typer.Option(min=1, max=31, help="How many days, today among them.")] = 7,
+    fields: Annotated[
+        bool, typer.Option("--fields", help="Which fields nobody selects, and who selects a deprecated one.")
+    ] = False,
     url: Annotated[
         str | None,
         typer.Option(metavar="URL", help="The facade to ask, with FACADE_USAGE_KEY. Without one, Redis is read."),
     ] = None,
 ) -> None:
-    """Say who still makes which legacy call, how often, and which operation takes its place."""
+    """Say who sends which operation, and who still makes which legacy call."""
     settings = configured()
     if url is None and not settings.is_cache_shared:
         raise WrongUsage("Each process counts for itself: name one with --url, or share a Redis by FACADE_CACHE_URL.")
-    found = asyncio.run(_of_redis(settings, days) if url is None else _of_facade(settings, url, days))
+    found = asyncio.run(
+        _of_redis(settings, days, fields=fields) if url is None else _of_facade(settings, url, days, fields=fields)
+    )
     if format_ is UsageFormat.json:
         typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
         return
-    shown = {name: _flat(found[name]) for name in COLUMNS if found[name] or name == "calls"}
-    output.write_tables(tables(shown, {name: dict.fromkeys(COLUMNS[name]) for name in shown}))
+    columns = FIELD_COLUMNS if fields else COLUMNS
+    shown = {name: _flat(found[name]) for name in columns if found[name] or name in ("calls", "deprecated")}
+    output.write_tables(tables(shown, {name: dict.fromkeys(columns[name]) for name in shown}))
 
 
 def _flat(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -57,9 +68,11 @@ def _counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
 
 
-async def _of_redis(settings: "Settings", days: int) -> dict[str, Any]:
+async def _of_redis(settings: "Settings", days: int, *, fields: bool) -> dict[str, Any]:
     from .. import logs
-    from ..legacy.usage import UsageUnavailableError, summary
+    from ..execution.field_names import field_names
+    from ..graph.build import build_schema
+    from ..legacy.usage import UsageUnavailableError, field_summary, summary
 
     try:
         from ..legacy.shared_usage import SharedUsage
@@ -71,14 +84,15 @@ async def _of_redis(settings: "Settings", days: int) -> dict[str, Any]:
     except ValueError:
         raise WrongUsage("FACADE_CACHE_URL is no address of a Redis.") from None
     try:
-        return summary(await shared.counted(days), days)
+        counted = await shared.counted(days)
+        return field_summary(field_names(build_schema()), counted, days) if fields else summary(counted, days)
     except UsageUnavailableError as exc:
         raise Failure(str(exc)) from exc
     finally:
         await shared.aclose()
 
 
-async def _of_facade(settings: "Settings", url: str, days: int) -> dict[str, Any]:
+async def _of_facade(settings: "Settings", url: str, days: int, *, fields: bool) -> dict[str, Any]:
     from ..butlr import ButlrError, Http
 
     if settings.usage_key is None:
@@ -88,7 +102,8 @@ async def _of_facade(settings: "Settings", url: str, days: int) -> dict[str, Any
     except ValueError as exc:
         raise WrongUsage(f"--url: {exc}.") from exc
     try:
-        reply = await http.send("GET", f"/api/usage?days={days}", token=settings.usage_key.get_secret_value())
+        path = "/api/usage/fields" if fields else "/api/usage"
+        reply = await http.send("GET", f"{path}?days={days}", token=settings.usage_key.get_secret_value())
         found: dict[str, Any] = json.loads(reply.body) if reply.status == 200 else {}
     except (ButlrError, ValueError) as exc:
         raise Failure(f"{url} cannot be asked: {exc}") from exc

@@ -122,12 +122,12 @@ def _costs(
     values = values_of(operation, variables)
     waiting = [[operation.selection_set]]
     while waiting:
-        for nodes in _selected(waiting.pop(), fragments, values):
+        for nodes in selected_of(waiting.pop(), fragments, values).values():
             sets = [node.selection_set for node in nodes if node.selection_set]
             if sets:
                 waiting.append(sets)
             if price := COSTS.get(nodes[0].name.value):
-                below = [fields[0] for fields in _selected(sets, fragments, values)]
+                below = [fields[0] for fields in selected_of(sets, fragments, values).values()]
                 yield nodes[0], _priced(price, nodes[0], below, values, now)
 
 
@@ -155,9 +155,9 @@ def _priced(
         return 0
 
 
-def _selected(
+def selected_of(
     sets: Iterable[SelectionSetNode], fragments: Mapping[str, SelectionSetNode], values: Values
-) -> list[Fields]:
+) -> dict[str, Fields]:
     """The fields of selection sets merged, by the names they answer under."""
     fields: dict[str, Fields] = {}
     opened: set[str] = set()
@@ -175,7 +175,7 @@ def _selected(
                     waiting.append(fragments[name])
             else:
                 waiting.append(selection.selection_set)  # type: ignore[attr-defined]
-    return list(fields.values())
+    return fields
 
 
 def included(selection: SelectionNode, values: Values) -> bool:

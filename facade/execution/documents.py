@@ -2,7 +2,8 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, OperationType, get_operation_ast
 
@@ -23,6 +24,8 @@ class ParsedDocument:
     costly: bool = False
     # The same without `@defer` and `@stream`, where it has any of them.
     whole: DocumentNode | None = None
+    # By operation, which fields it selects: made when somebody counts them.
+    selected: dict[str | None, Any] = field(default_factory=dict, compare=False)
 
     @property
     def puts_off(self) -> bool:

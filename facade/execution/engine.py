@@ -26,6 +26,7 @@ from .cost import excess, is_costly
 from .documents import Documents, ParsedDocument
 from .errors import formatted
 from .executor import BulkExecutor, WritingExecutor
+from .field_names import Selected, selected_of
 from .incremental import Later, comes_in_parts, execute_in_parts, has_directives, undivided
 from .introspection import NoIntrospection
 from .limits import Limits, exceeded, too_long
@@ -98,6 +99,10 @@ class Engine:
     def limits(self) -> dict[str, int]:
         """What an operation may be at most, by name."""
         return asdict(self._limits)
+
+    def selected(self, document: ParsedDocument, text: str, operation: str | None) -> Selected:
+        """What an operation of the document with this text selects, for who counts it."""
+        return selected_of(self.schema, document, text, operation)
 
     def _document(self, query: str) -> ParsedDocument:
         try:

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
-from graphql import OperationType
+from graphql import (
+    DocumentNode,
+    FragmentDefinitionNode,
+    GraphQLError,
+    GraphQLNamedType,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+    SelectionSetNode,
+    get_named_type,
+    is_composite_type,
+)
 
+from ..butlr import ButlrError
 from ..graph.context import Context
-from ..upstream import Explain, NotAsked
+from ..upstream import Explain, Mode, NotAsked
 from ..upstream.explain import explained
+from .cost import COSTS, selected_of, values_of
 from .documents import ParsedDocument
 from .engine import Engine, Outcome
+from .plan import is_looked_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +66,14 @@ async def run_explained(
     with explained(explain):
         outcome = await engine.run(document, variables, operation, context, written=True, whole=True)
     executed = time.monotonic()
+    if explain.is_plan and not explain.is_open:
+        chosen = document.operation(operation)
+        if document.ast and chosen:
+            known = await _knows_assets(context)
+            for what in undecided(
+                engine.schema, document.ast, chosen, variables or {}, outcome.errors, knows_assets=known
+            ):
+                explain.need(what)
     if explain.is_plan:
         errors = [error for error in outcome.errors if (error.extensions or {}).get("code") != NotAsked.code]
         outcome = replace(outcome, data=None, errors=errors)
@@ -73,6 +95,62 @@ async def run_explained(
     extensions = {"notes": outcome.notes, "explain": said} if outcome.notes else {"explain": said}
     last = chunks[-1].removesuffix(b"}")
     return Explained(outcome, [*chunks[:-1], b'%b,"extensions":%b}' % (last, orjson.dumps(extensions))], said)
+
+
+async def _knows_assets(context: Context) -> bool:
+    """Whether assets can be looked up without a call."""
+    if context.caller is None:
+        return False
+    with explained(Explain(Mode.plan)):
+        try:
+            await context.loaders.assets()
+        except ButlrError:
+            return False
+    return True
+
+
+def undecided(
+    schema: GraphQLSchema,
+    ast: DocumentNode,
+    operation: OperationDefinitionNode,
+    variables: Mapping[str, Any],
+    errors: Sequence[GraphQLError],
+    *,
+    knows_assets: bool,
+) -> Iterator[str]:
+    """Yield what of an operation asks more once the answers to a plan's calls are there: rows refer to assets."""
+    unasked = {
+        tuple(part for part in error.path or () if isinstance(part, str))
+        for error in errors
+        if (error.extensions or {}).get("code") == NotAsked.code
+    }
+    fragments = {
+        definition.name.value: definition.selection_set
+        for definition in ast.definitions
+        if isinstance(definition, FragmentDefinitionNode)
+    }
+    values = values_of(operation, variables)
+
+    def below(
+        type_: GraphQLNamedType, sets: list[SelectionSetNode], path: tuple[str, ...], *, open_: bool
+    ) -> Iterator[str]:
+        for name, nodes in selected_of(sets, fragments, values).items():
+            field = schema.get_field(type_, nodes[0].name.value) if is_composite_type(type_) else None
+            if field is None:
+                continue
+            here = (*path, name)
+            # Points in another frame are turned by where their sensor hangs.
+            looks = is_looked_up(field) or (nodes[0].name.value == "points" and bool(nodes[0].arguments))
+            asks = nodes[0].name.value in COSTS or (looks and not knows_assets)
+            if open_ and asks:
+                yield f"the answers that `{'.'.join(here)}` is of"
+                continue
+            inner = [node.selection_set for node in nodes if node.selection_set]
+            yield from below(get_named_type(field.type), inner, here, open_=open_ or here in unasked)
+
+    root = schema.query_type
+    if unasked and root:
+        yield from below(root, [operation.selection_set], (), open_=False)
 
 
 def _time_left(context: Context, explain: Explain) -> int | None:

@@ -197,6 +197,11 @@ def _resolver_of(field: GraphQLField) -> object:
     return definition.base_resolver.wrapped_func if definition and definition.base_resolver else None
 
 
+def is_looked_up(field: GraphQLField) -> bool:
+    """Whether a field of records is looked up among the assets."""
+    return read_by(_resolver_of(field)) is not None
+
+
 def _reading(field: GraphQLField, shape: RecordShape) -> FieldSource | None:
     """None where more than reading happens."""
     definition = _definition(field)

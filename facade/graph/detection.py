@@ -17,6 +17,7 @@ from ..butlr import DetectionEntry as DetectionRecord
 from ..butlr import Detections, WorldEntry
 from ..loaders import DetectionsAnswer, DetectionsOf, Loaders
 from ..series import Body, oldest
+from ..upstream import NotAsked
 from .batch_resolver import ParentBatch, resolves_many
 from .context import Info
 from .fields import described, one
@@ -128,11 +129,21 @@ def merged(answers: Sequence[DetectionsAnswer], types: frozenset[str]) -> Detect
 
 
 class DetectionSetRecord:
-    """A `DetectionSet` over the answer to the types selected; null where none of them needs a call."""
+    """A `DetectionSet` over the answer to the types selected; null where none of them needs a call.
 
-    def __init__(self, source: Source, answer: DetectionsAnswer | None) -> None:
+    A plan has an error in its place: what needs no points is planned all the same.
+    """
+
+    def __init__(
+        self, source: Source, answer: DetectionsAnswer | NotAsked | None, types: AbstractSet[str] = frozenset()
+    ) -> None:
         self.source = source
-        self._answer = answer
+        self._read = answer
+        self._types = types
+
+    @property
+    def _answer(self) -> DetectionsAnswer | None:
+        return None if isinstance(self._read, NotAsked) else self._read
 
     def _entries(self, type_: str) -> list[DetectionRecord] | None:
         return self._answer.detections.entries(type_) if self._answer else None
@@ -150,6 +161,8 @@ class DetectionSetRecord:
         return freshness_of(self._answer.entry) if self._answer else None
 
     async def heatmap(self, loaders: Loaders) -> Any:
+        if isinstance(self._read, NotAsked) and "heatmap" in self._types:
+            return None
         if self._answer and "heatmap" in self._answer.detections.data_types:
             return self._answer.detections.raw("heatmap")
         return await self.source.heatmap(loaders)
@@ -194,7 +207,12 @@ async def detection_set(info: Info, source: Source) -> DetectionSetRecord:
     """Make the one call that the selected fields need of a source that names no sensors, or none."""
     types = source.types(_selected(info))
     body = {"data_types": sorted(types), **source.body}
-    return DetectionSetRecord(source, await info.context.loaders.detections.whole(body) if types else None)
+    answer: DetectionsAnswer | NotAsked | None
+    try:
+        answer = await info.context.loaders.detections.whole(body) if types else None
+    except NotAsked as error:
+        answer = error
+    return DetectionSetRecord(source, answer, types)
 
 
 async def detection_sets(info: Info, sources: Sequence[Source | None]) -> list[DetectionSetRecord | Exception | None]:
@@ -220,7 +238,8 @@ def _set_of(
 ) -> DetectionSetRecord | Exception:
     good = [answer for answer in answers if isinstance(answer, DetectionsAnswer)]
     if len(good) < len(answers):
-        return next(answer for answer in answers if isinstance(answer, Exception))
+        error = next(answer for answer in answers if isinstance(answer, Exception))
+        return DetectionSetRecord(source, error, types) if isinstance(error, NotAsked) else error
     return DetectionSetRecord(source, merged(good, types) if good else None)
 
 

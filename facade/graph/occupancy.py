@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -11,6 +12,7 @@ from strawberry import ID
 from ..assets.records import FloorRecord, Record, RoomRecord, ZoneRecord
 from ..loaders import Loaders, Points, ReportOf
 from ..series import Body, epoch_of
+from ..upstream import NotAsked, plan_needs
 from .batch_resolver import ParentBatch, resolves_many
 from .context import Info
 from .fields import described
@@ -55,11 +57,18 @@ async def occupancies(records: Sequence[Record], loaders: Loaders) -> list[Occup
     for measurement in measurements:
         asks = ReportOf.make_many(DIMENSIONS[type(records[0])], waiting, _last_minutes(measurement))
         for id_, answer in zip(waiting, await loaders.reports.load_many(asks), strict=True):
+            if isinstance(answer, NotAsked):
+                _plan_the_rest(measurements)
             newest = answer if isinstance(answer, Exception) else _newest(id_, measurement, answer)
             if newest:
                 found[id_] = newest
         waiting = [id_ for id_ in waiting if id_ not in found]
     return [found.get(record.id) or OccupancyRecord(record.id, measurements[0]) for record in records]
+
+
+def _plan_the_rest(measurements: Sequence[str]) -> None:
+    for first, second in pairwise(measurements):
+        plan_needs(f"where {first} is silent, for there {second} is asked")
 
 
 def _newest(item: str, measurement: str, points: Points) -> OccupancyRecord | None:

@@ -11,6 +11,7 @@ from strawberry import UNSET, federation
 from ..butlr import Reporting
 from ..loaders import Points, ReportLoader
 from ..series import Body
+from ..upstream import NotAsked, plan_needs
 from .fields import described
 from .scalars import bad_input
 
@@ -121,7 +122,12 @@ async def read_page(reports: ReportLoader, body: Body, extent: tuple[int, int]) 
     total: int | None = None
     more = False
     for number in (page + 1, page + 2) if skipped else (page + 1,):
-        answer = await reports.whole({**body, "paginate": {"page": number, "limit": limit}})
+        try:
+            answer = await reports.whole({**body, "paginate": {"page": number, "limit": limit}})
+        except NotAsked:
+            if skipped and number == page + 1:
+                plan_needs("whether a page follows the one upstream that a page of rows_connection begins in")
+            raise
         total, more = _extent(answer, number, limit)
         rows += answer.rows()
         if not more:

@@ -11,6 +11,7 @@ from ..assets import normal_mac
 from ..assets.records import Record, SensorRecord, TagRecord
 from ..assets.webhooks import WebhookRecord
 from ..loaders import Points
+from ..upstream import NotAsked
 from .context import Info
 from .detection import DetectionSet, Source, detection_set
 from .fields import counted
@@ -209,7 +210,10 @@ async def _report(
         if isinstance(streamed, Points):
             return ReportRecord(streamed, body)
         return StreamedReport(*streamed, loaders.reports, body)
-    return ReportRecord(await loaders.reports.whole(body, reading_of(info, include_open)), body)
+    try:
+        return ReportRecord(await loaders.reports.whole(body, reading_of(info, include_open)), body)
+    except NotAsked as error:
+        return ReportRecord(error, body)
 
 
 async def _detections(info: Info, filter: DetectionFilter, window: DetectionWindow | None = UNSET) -> Any:

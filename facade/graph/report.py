@@ -27,6 +27,7 @@ from ..butlr import ReplyStatistics as StatisticsRecord
 from ..cache import Entry
 from ..loaders import Points, ReadOptions, ReportOf
 from ..series import LABELS, WINDOW_FIELDS, Body, Column, WindowTimes, texts_of
+from ..upstream import NotAsked
 from .batch_resolver import ParentBatch, resolves_many
 from .context import Info
 from .enums import Measurement
@@ -229,14 +230,19 @@ class FreshnessRecord:
 
 
 class ReportRecord:
-    """A `Report` over an answer; each of its shapes is made when asked for, and once."""
+    """A `Report` over an answer; each of its shapes is made when asked for, and once.
 
-    def __init__(self, points: Points | None, body: Body) -> None:
+    A plan has an error in the answer's place: pages are planned all the same.
+    """
+
+    def __init__(self, points: Points | NotAsked | None, body: Body) -> None:
         self._whole = points
         self.body = body
 
     @property
     def _points(self) -> Points:
+        if isinstance(self._whole, NotAsked):
+            raise self._whole
         if self._whole is None:
             raise RuntimeError("nothing that needs the whole answer was selected")
         return self._whole
@@ -406,11 +412,17 @@ async def asset_report(
     ids = [record.id for record in roots.records]
     # The records of one list are of one class.
     dimension = DIMENSIONS[type(roots.records[0])]
+    # A page is asked of one asset by itself.
+    paged = "rows_connection" in selected(info._raw_info)  # noqa: SLF001 -- as in detection.py
+    bodies = [{**body, "filter": {**filter_, dimension: {"eq": [id_]}}} if paged else body for id_ in ids]
     if not needs_whole(info):
-        return [ReportRecord(None, {**body, "filter": {**filter_, dimension: {"eq": [id_]}}}) for id_ in ids]
+        return [ReportRecord(None, of_one) for of_one in bodies]
     asks = ReportOf.make_many(dimension, ids, body, reading_of(info, include_open))
     answers = await info.context.loaders.reports.load_many(asks)
-    return [answer if isinstance(answer, Exception) else ReportRecord(answer, body) for answer in answers]
+    return [
+        ReportRecord(answer, of_one) if isinstance(answer, Points | NotAsked) else answer
+        for answer, of_one in zip(answers, bodies, strict=True)
+    ]
 
 
 def report_field() -> Any:

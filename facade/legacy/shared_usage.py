@@ -73,6 +73,7 @@ class SharedUsage(Usage):
 
     async def write(self) -> None:
         """Never raises for what befalls Redis."""
+        self._settle()
         taken, self._counts = self._counts, CallCounts()
         left = dict(taken.by_day())
         try:

@@ -1,22 +1,42 @@
-"""Who still makes which legacy call, and how often: counts by day (UTC), bounded, and no more of a caller than a name.
+"""Who sends what, and how often: counts by day (UTC), bounded, and no more of a caller than a name.
 
 A row is a tuple of words, the first of which says what it counts:
 
-- `call`, client, agent, path, operation, class of the status (`2xx`)
+- `call`, client, agent, path, operation, class of the status (`2xx`): a call of the REST API
+- `operation`, client, version, name, start of the document's hash, how it ended (`ok`): a GraphQL operation
+- `field`, name (`Room.name`), client, version: operations that select it. Of a field that is not deprecated the client
+  is left out, so that these rows are as many as the schema has fields
 - `replay`, path, operation, outcome
 - `difference`, path, field
 """
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+
+from ..execution.field_names import Selected
 
 Row = tuple[str, ...]
 Counted = tuple[str, Row, int]
 
 KEPT_DAYS = 31
+DAY = 86_400
+# Where clients say who they are: names, versions, and what all send.
+CLIENT_HEADERS = (
+    b"apollographql-client-name",
+    b"x-graphql-client-name",
+    b"graphql-client-name",
+    b"apollographql-client-version",
+    b"x-graphql-client-version",
+    b"user-agent",
+)
+Headers = tuple[bytes, ...]
+LONGEST_NAME = 100
+# Of a document's hash: enough to find it by.
+HASH = 12
+MOST_UNCOUNTED = 1000
 # Rows of one day. Callers name themselves, so there may be any number of names.
 MOST_ROWS = 2_000
 OTHERS = "(others)"
@@ -24,12 +44,30 @@ OTHERS = "(others)"
 
 def folded(row: Row) -> Row:
     """A row that does not tell callers apart: of those there are few."""
-    return (row[0], OTHERS, OTHERS, *row[3:]) if row[0] == "call" else row
+    match row:
+        case ("call", _, _, *rest):
+            return ("call", OTHERS, OTHERS, *rest)
+        case ("operation", _, _, _, _, ended):
+            return ("operation", OTHERS, "", OTHERS, "", ended)
+        case ("field", name, client, _) if client:
+            return ("field", name, OTHERS, "")
+    return row
 
 
 def has_room(row: Row, taken: int) -> bool:
     """Whether a new row may be added. Anyone may be refused under any name: half the room is for who is served."""
-    return taken < (MOST_ROWS if row[-1] == "2xx" else MOST_ROWS // 2)
+    return taken < (MOST_ROWS if row[0] == "field" or row[-1] in ("2xx", "ok") else MOST_ROWS // 2)
+
+
+def client_of(headers: Headers) -> tuple[str, str]:
+    """The name and version that a client gives itself; its user agent where it gives none."""
+    first, second, third, version, other, agent = (_printable(value) for value in headers)
+    name = first or second or third
+    return (name, version or other) if name else (agent, "")
+
+
+def _printable(value: bytes) -> str:
+    return "".join(char for char in value[:LONGEST_NAME].decode("utf-8", "replace") if char.isprintable())
 
 
 class UsageUnavailableError(Exception):
@@ -67,16 +105,41 @@ class Usage:
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._counts = CallCounts()
+        # Operations of one day that are not rows yet: an answer that is given again takes little longer than its rows.
+        self._operations: Counter[tuple[Selected, str, Headers]] = Counter()
+        self._day = 0
 
-    def note(self, row: Row) -> None:
+    def note(self, row: Row, count: int = 1) -> None:
         """Never waits and never fails: it is called for each request."""
-        self._counts.add(f"{self.today()}", row)
+        self._counts.add(f"{self.today()}", row, count)
+
+    def operation(self, selected: Selected, ended: str, headers: Headers) -> None:
+        """Note an operation. Never waits and never fails. `headers` are the values of `CLIENT_HEADERS`."""
+        day = int(self._clock() // DAY)
+        if day != self._day or len(self._operations) >= MOST_UNCOUNTED:
+            self._settle()
+            self._day = day
+        self._operations[selected, ended, headers] += 1
+
+    def _settle(self) -> None:
+        """Make rows of the operations that are none yet."""
+        noted, self._operations = self._operations, Counter()
+        day = f"{datetime.fromtimestamp(self._day * DAY, UTC).date()}"
+        for (selected, ended, headers), count in noted.items():
+            client, version = client_of(headers)
+            name, document = selected.name[:LONGEST_NAME], selected.document[:HASH]
+            self._counts.add(day, ("operation", client, version, name, document, ended), count)
+            for field in selected.fields:
+                self._counts.add(day, ("field", field, "", ""), count)
+            for field in selected.deprecated:
+                self._counts.add(day, ("field", field, client, version), count)
 
     def today(self) -> date:
         return datetime.fromtimestamp(self._clock(), UTC).date()
 
     async def counted(self, days: int) -> list[Counted]:
         """The counts of the last `days` days, today among them. Raises `UsageUnavailableError`."""
+        self._settle()
         wanted = set(last_days(self.today(), days))
         return [counted for counted in self._counts if counted[0] in wanted]
 
@@ -96,6 +159,7 @@ def summary(counted: Iterable[Counted], days: int) -> dict[str, Any]:
     """Over all days, what is most frequent first: calls by caller and path, replays by path, differences by field."""
     calls: dict[Row, dict[str, Any]] = {}
     replays: dict[Row, dict[str, Any]] = {}
+    operations: dict[Row, dict[str, Any]] = {}
     differences: Counter[Row] = Counter()
     for day, (kind, *words), count in counted:
         match kind, words:
@@ -104,6 +168,12 @@ def summary(counted: Iterable[Counted], days: int) -> dict[str, Any]:
                 call["calls"] += count
                 call["last_day"] = max(call["last_day"], day)
                 call["statuses"][status] = call["statuses"].get(status, 0) + count
+            case "operation", [client, version, name, document, ended]:
+                key = (client, version, name, document)
+                sent = operations.setdefault(key, {"operations": 0, "last_day": day, "outcomes": {}})
+                sent["operations"] += count
+                sent["last_day"] = max(sent["last_day"], day)
+                sent["outcomes"][ended] = sent["outcomes"].get(ended, 0) + count
             case "replay", [path, operation, outcome]:
                 replay = replays.setdefault((path, operation), {"replays": 0, "outcomes": {}})
                 replay["replays"] += count
@@ -116,6 +186,16 @@ def summary(counted: Iterable[Counted], days: int) -> dict[str, Any]:
             {"client": client or None, "agent": agent or None, "path": path, "operation": operation or None, **call}
             for (client, agent, path, operation), call in _most_first(calls, "calls")
         ],
+        "operations": [
+            {
+                "client": client or None,
+                "version": version or None,
+                "operation": name or None,
+                "document": document or None,
+                **sent,
+            }
+            for (client, version, name, document), sent in _most_first(operations, "operations")
+        ],
         "replays": [
             {"path": path, "operation": operation or None, **replay}
             for (path, operation), replay in _most_first(replays, "replays")
@@ -123,6 +203,33 @@ def summary(counted: Iterable[Counted], days: int) -> dict[str, Any]:
         "differences": [
             {"path": path, "field": field, "count": count} for (path, field), count in differences.most_common()
         ],
+    }
+
+
+def field_summary(fields: Mapping[str, str | None], counted: Iterable[Counted], days: int) -> dict[str, Any]:
+    """Which fields of the schema nobody selects, and who selects one that is deprecated.
+
+    `fields` has of each field why it is deprecated, None where it is not.
+    """
+    uses: Counter[str] = Counter()
+    by_client: dict[Row, dict[str, Any]] = {}
+    for day, row, count in counted:
+        match row:
+            case ("field", name, client, version) if name in fields:
+                uses[name] += count
+                if fields[name] is not None:
+                    key = (name, client, version)
+                    used = by_client.setdefault(key, {"operations": 0, "last_day": day})
+                    used["operations"] += count
+                    used["last_day"] = max(used["last_day"], day)
+    return {
+        "days": days,
+        "deprecated": [
+            {"field": name, "client": client or None, "version": version or None, **used, "reason": fields[name]}
+            for (name, client, version), used in _most_first(by_client, "operations")
+        ],
+        "used": [{"field": name, "operations": count} for name, count in uses.most_common()],
+        "unused": [{"field": name, "deprecated": fields[name] is not None} for name in fields if name not in uses],
     }
 
 

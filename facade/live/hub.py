@@ -38,6 +38,12 @@ class LiveCounts:
     merged: int = 0
     lag: float = 0.0
     events: Counter[str] = field(default_factory=Counter)
+    polls: int = 0
+    failed_polls: int = 0
+
+    def polled(self, answered: bool) -> None:
+        self.polls += 1
+        self.failed_polls += not answered
 
 
 class Live:
@@ -132,7 +138,9 @@ class Live:
         poller = self._pollers.get(name)
         if poller is None:
             topic = self.log.topic(name)
-            poller = self._pollers[name] = Poller(question, topic, self.log, self._store, wall=self._wall)
+            poller = self._pollers[name] = Poller(
+                question, topic, self.log, self._store, wall=self._wall, polled=self.counts.polled
+            )
         return poller
 
     @asynccontextmanager

@@ -68,14 +68,16 @@ class Poller:
         store: Store,
         *,
         wall: Callable[[], float],
+        polled: Callable[[bool], None],
         landing: float = 0.0,
     ) -> None:
-        """`landing`: seconds after an edge at which what ended there can be had."""
+        """`polled` is told of each poll whether it was answered. `landing`: seconds after an edge at which what ended
+        there can be had.
+        """
         self.topic = topic
         self.watching: set[Watching] = set()
-        self.polls = 0
         self.question, self._log, self._store, self._wall = question, log_, store, wall
-        self._landing = landing
+        self._landing, self._polled = landing, polled
         self._task: asyncio.Task[None] | None = None
         self._asked = asyncio.Event()
         # What has been read at least once, and whether all has.
@@ -151,11 +153,12 @@ class Poller:
         self._asked.clear()
         watching = next(iter(self.watching))
         keys = frozenset().union(*(each.keys for each in self.watching))
-        self.polls += 1
         try:
             values = await self.question.read(watching.caller, set(keys), fresh=fresh)
         except ButlrError as error:
+            self._polled(False)
             return self._failed(error, watching)
+        self._polled(True)
         self._failures = 0
         self._put(values)
         self._read |= keys

@@ -71,7 +71,7 @@ class Loaders:
             except NotAsked:
                 if part and (explain := explaining()):
                     calls = "1 call" if part.calls == 1 else f"{part.calls} calls"
-                    explain.needs = f"the assets, which {self._source.name} would find in {calls}"
+                    explain.need(f"the assets, which {self._source.name} would find in {calls}")
                 raise
 
     async def webhooks(self) -> list[WebhookRecord]:

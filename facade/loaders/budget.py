@@ -5,13 +5,12 @@ what it takes in comparison.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from ..butlr import Duration, parse_duration
-from ..series import MACS_A_CALL, Body, ReportQuery, resolve_report, resolve_span
+from ..series import MACS_A_CALL, Body, detections_points, listed, report_points, resolve_report, resolve_span
 
 # A call takes the upstream as long as some hundreds to thousands of points do.
 CALL = 1000
@@ -20,13 +19,7 @@ LISTED = 10
 REFERRED = 1
 # No row is longer, all its fields selected; short answers have this much free.
 BYTES_A_POINT = 1024
-# Seconds between readings where no window says otherwise.
-READING_EVERY = 60.0
-# Statistics come back without the readings that they were made of.
-READINGS_A_STATISTIC = 100
 HEATMAP_SPAN = 7 * 86_400.0
-# A month in seconds, for bounds.
-MONTH = 30 * 86_400
 
 
 # What answers an ask of rows that is too much for an operation.
@@ -60,31 +53,15 @@ def report_cost(body: Body, now: datetime, *, assets: int = 1, calls: int = 1) -
 
     Raises ValueError for a body whose times and durations are none.
     """
-    filter_ = body["filter"]
-    named = max((len(_ids(value)) for value in filter_.values()), default=0)
-    measurements = _listed(filter_.get("measurements")) or ("presence", "traffic")
-    # Traffic comes as in and out.
-    fields = sum(2 if name == "traffic" else 1 for name in measurements)
-    points = fields * max(named, 1) * assets * _windows(resolve_report(body, now), now)
-    group = body.get("group_by")
-    group = group if isinstance(group, dict) else {}
-    order = _listed(group.get("order"))
-    if order and not group.get("raw") and "time" not in order:
-        points = points / READINGS_A_STATISTIC
-    # Without an order an answer is flat, and flat ones alone come in pages.
-    page = body.get("paginate")
-    limit = page.get("limit") if isinstance(page, dict) else None
-    if not order and isinstance(limit, int) and limit > 0:
-        points = min(points, limit)
-    return calls * CALL + math.ceil(points)
+    return calls * CALL + report_points(resolve_report(body, now), now, assets=assets)
 
 
 def detections_cost(body: Body, now: datetime, *, types: int = 1, sensors: int = 1) -> int:
     """What a detections body costs for `types` of data of `sensors`. Raises as `report_cost`."""
-    named = len(_listed(body["filter"].get("mac_addresses")))
-    sensors = max(named, sensors)
-    calls = math.ceil(sensors / MACS_A_CALL)
-    return calls * CALL + math.ceil(types * sensors * _windows(resolve_span(body, now), now))
+    query = resolve_span(body, now)
+    named = len(listed(query.body["filter"].get("mac_addresses")))
+    calls = math.ceil(max(named, sensors) / MACS_A_CALL)
+    return calls * CALL + detections_points(query, now, types=types, sensors=sensors)
 
 
 def heatmap_cost(body: Body, now: datetime) -> int:
@@ -94,28 +71,6 @@ def heatmap_cost(body: Body, now: datetime) -> int:
 
 def stats_cost(items: int = 1, measurements: int = 1) -> int:
     return CALL + items * measurements
-
-
-def _windows(query: ReportQuery, now: datetime) -> float:
-    window = query.body.get("window")
-    every = window.get("every") if isinstance(window, dict) else None
-    length = seconds(parse_duration(every)) if every else READING_EVERY
-    return max(1.0, query.seconds(now) / max(length, 1.0))
-
-
-def seconds(duration: Duration) -> float:
-    return duration.seconds + duration.months * MONTH
-
-
-def _ids(value: Any) -> Sequence[Any]:
-    return _listed(value.get("eq")) if isinstance(value, dict) else ()
-
-
-def _listed(value: Any) -> Sequence[Any]:
-    """A list of GraphQL, where one value stands for a list of it."""
-    if value is None:
-        return ()
-    return value if isinstance(value, list | tuple) else (value,)
 
 
 def _now() -> datetime:

@@ -3,7 +3,7 @@
 Knows bodies, windows and rows; may not know GraphQL, assets, or who asks beyond the caller that it passes on.
 """
 
-from .about import why_apart
+from .about import detections_points, listed, report_points, why_apart
 from .calls import ReportCalls, Sizes, halves, read_csv
 from .columns import LABELS, ORDER, Column, order_of, texts_of
 from .detections import MACS_A_CALL, DetectionsReader
@@ -40,14 +40,17 @@ __all__ = [
     "Slice",
     "Stats",
     "WindowTimes",
+    "detections_points",
     "epoch_of",
     "halves",
+    "listed",
     "minutes_of",
     "oldest",
     "order_of",
     "read_csv",
     "read_heatmap_v2",
     "read_stats",
+    "report_points",
     "resolve_report",
     "resolve_span",
     "texts_of",

@@ -1,16 +1,25 @@
-"""What a body asks, in numbers and words, for an operation that is explained."""
+"""What a body asks, in points for who bounds what operations cost, and in words for an operation that is explained."""
 
 import math
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from ..butlr import Duration, parse_duration
 from ..upstream import About
 from .query import Body, ReportQuery
 from .segments import why_whole
 
+# Measurements of a report that names none.
+_ALL_MEASUREMENTS = ("presence", "traffic")
 # Traffic comes as in and out.
 _FIELDS_OF = {"traffic": 2}
+# Seconds between readings where no window says otherwise.
+READING_EVERY = 60.0
+# Statistics come back without the readings that they were made of.
+READINGS_A_STATISTIC = 100
+# A month in seconds, for bounds.
+MONTH = 30 * 86_400
 _PLURALS = {
     "start": "spans",
     "stop": "spans",
@@ -23,23 +32,46 @@ _PLURALS = {
 }
 
 
-def about_report(query: ReportQuery, now: datetime) -> About:
+def report_points(query: ReportQuery, now: datetime, *, assets: int = 1) -> int:
+    """Estimate the points of a reporting call, of each of `assets` that it is made for.
+
+    Raises ValueError for a duration that is none.
+    """
     filter_ = query.body["filter"]
+    named = max((len(listed(value.get("eq"))) for value in filter_.values() if isinstance(value, dict)), default=0)
+    fields = sum(_FIELDS_OF.get(str(name), 1) for name in listed(filter_.get("measurements")) or _ALL_MEASUREMENTS)
+    points = fields * max(named, 1) * assets * _windows(query, now)
+    group = query.body.get("group_by")
+    group = group if isinstance(group, dict) else {}
+    order = listed(group.get("order"))
+    if order and not group.get("raw") and "time" not in order:
+        points = points / READINGS_A_STATISTIC
+    # Without an order an answer is flat, and flat ones alone come in pages.
+    page = query.body.get("paginate")
+    limit = page.get("limit") if isinstance(page, dict) else None
+    if not order and isinstance(limit, int) and limit > 0:
+        points = min(points, limit)
+    return math.ceil(points)
+
+
+def detections_points(query: ReportQuery, now: datetime, *, types: int = 1, sensors: int = 1) -> int:
+    """Estimate the points of a detections call. Raises ValueError for a duration that is none."""
+    named = len(listed(query.body["filter"].get("mac_addresses")))
+    return math.ceil(types * max(named, sensors) * _windows(query, now))
+
+
+def about_report(query: ReportQuery, now: datetime) -> About:
     _, ids = query.widest(at_least=1)
-    measurements = filter_.get("measurements")
-    fields = sum(_FIELDS_OF.get(str(name), 1) for name in measurements) if isinstance(measurements, list) else 3
     why = why_whole(query)
     reasons = [] if why is None else [f"whole, not by segments: {why}"]
-    windows = _windows(query, now)
-    return About(len(ids), windows, windows and windows * max(len(ids), 1) * fields, reasons)
+    return About(len(ids), _whole_windows(query, now), report_points(query, now), reasons)
 
 
 def about_detections(query: ReportQuery, now: datetime) -> About:
     macs = query.body["filter"].get("mac_addresses") or ()
-    windows = _windows(query, now)
     types = len(query.body.get("data_types") or ())
     why = "whole, not by segments: detections are kept by the call"
-    return About(len(macs), windows, windows and windows * max(len(macs), 1) * types, [why])
+    return About(len(macs), _whole_windows(query, now), detections_points(query, now, types=types), [why])
 
 
 def about_stats(body: Body) -> About:
@@ -47,8 +79,26 @@ def about_stats(body: Body) -> About:
     return About(items, None, items * measurements, ["whole, not by segments: a statistic is of its whole span"])
 
 
-def _windows(query: ReportQuery, now: datetime) -> int | None:
-    return math.ceil(query.seconds(now) / query.windows.seconds) if query.windows and query.windows.seconds else None
+def _whole_windows(query: ReportQuery, now: datetime) -> int | None:
+    return math.ceil(_windows(query, now)) if query.windows else None
+
+
+def _windows(query: ReportQuery, now: datetime) -> float:
+    window = query.body.get("window")
+    every = window.get("every") if isinstance(window, dict) else None
+    length = seconds_of(parse_duration(every)) if every else READING_EVERY
+    return max(1.0, query.seconds(now) / max(length, 1.0))
+
+
+def seconds_of(duration: Duration) -> float:
+    return duration.seconds + duration.months * MONTH
+
+
+def listed(value: Any) -> Sequence[Any]:
+    """A list of GraphQL, where one value stands for a list of it."""
+    if value is None:
+        return ()
+    return value if isinstance(value, list | tuple) else (value,)
 
 
 def why_apart(bodies: Sequence[Body]) -> list[str]:

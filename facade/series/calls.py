@@ -110,6 +110,11 @@ class ReportCalls:
         """Ask for all `ids` at once, or for as many at a time as were borne before; a part that failed says so."""
         return await self._by_ids(query, dimension, ids, caller, read_log, Halving(self._upstream))
 
+    async def are_kept(self, query: ReportQuery, dimension: str | None, ids: Sequence[str], caller: Caller) -> bool:
+        """Whether the answer to one call for all `ids` is kept and fresh."""
+        asked = query.with_ids(dimension, ids) if dimension else query
+        return await self._upstream.is_kept(self.call(asked), caller)
+
     async def _by_ids(
         self,
         query: ReportQuery,

@@ -191,7 +191,7 @@ class _Load:
             lacks = sum(stop - start for some in missing.values() for start, stop in some) // window
             part.read(windows, windows - lacks, sum(one.size for one in asked) // window)
         if self._shape.tail and not any(one.stop == self._stop and len(one.ids) == len(self._ids) for one in asked):
-            asked.append(Rectangle(tuple(self._ids), self._stop, self._stop))
+            asked = await self._with_tail(asked)
         failed: dict[str, ButlrError] = {}
         answers = await asyncio.gather(*(self._ask(one) for one in asked))
         try:
@@ -211,6 +211,15 @@ class _Load:
         if failed:
             return self._without(failed)
         return {id_: self._slice(id_, self._stop) for id_ in self._ids}
+
+    async def _with_tail(self, asked: list[Rectangle]) -> list[Rectangle]:
+        """The calls for what is missing, and the one for the window that the span ends within."""
+        shape = self._shape
+        if not self._read_log.fresh and await self._calls.are_kept(
+            shape.query, shape.dimension, self._ids, self._caller
+        ):
+            return [Rectangle(tuple(self._ids), self._start, self._stop)]
+        return [*asked, Rectangle(tuple(self._ids), self._stop, self._stop)]
 
     async def _recall(self) -> None:
         places = [(id_, number) for id_ in self._ids for number in self._shape.segments(self._start, self._stop)]

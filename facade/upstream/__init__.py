@@ -1,7 +1,7 @@
 """The one way to read the upstream: cache, single flight and token handling laid over the client."""
 
 from .dispatch import Dispatcher
-from .explain import About, Explain, Mode, NotAsked, asked_part, explained, explaining, part_of
+from .explain import About, Explain, Mode, NotAsked, asked_part, explained, explaining, part_of, plan_needs
 from .read_log import ReadLog
 from .reader import UPSTREAM_FAILED, Answer, Call, Upstream
 
@@ -20,4 +20,5 @@ __all__ = [
     "explained",
     "explaining",
     "part_of",
+    "plan_needs",
 ]

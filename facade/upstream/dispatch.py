@@ -31,6 +31,8 @@ Send = Callable[[bytes, str], Awaitable[Reply]]
 SLOW_IN_A_ROW = 10
 # Callers whose own calls took too long one after another.
 MOST_SLOW = 1000
+# Bytes of a call's body that its span has: one that names 500 sensors is shorter.
+LONGEST_TRACED = 32 * 1024
 
 
 class _Endpoint:
@@ -254,4 +256,11 @@ def _attributes(path: str, body: bytes, waited: float) -> tracing.Attributes:
         "url.template": path,
         "http.request.body.size": len(body),
         "facade.waited_ms": round(waited * 1000, 1),
+        "facade.call.body": body[:LONGEST_TRACED].decode(errors="replace") if _traces_bodies() else None,
     }
+
+
+def _traces_bodies() -> bool:
+    """Whether spans say what was asked, as those of operations have their documents."""
+    tracer = tracing.tracer()
+    return tracer is not None and tracer.documents

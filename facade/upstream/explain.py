@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -13,10 +13,9 @@ import orjson
 
 from ..butlr import ButlrError
 
-# A plan waits until this many turns of the event loop in a row have brought no new call, and so long at least: a shared
-# store answers over the network.
+# A plan waits until this many turns of the event loop in a row have brought no new call and found no look into the
+# store under way.
 QUIET_TURNS = 64
-QUIET_SECONDS = 0.02
 
 
 class Mode(StrEnum):
@@ -86,6 +85,8 @@ class AskedCall:
     about: About
     part: PlanPart | None
     began: float
+    # Why no other caller's answer serves this one; None where all share.
+    unshared: str | None = None
     ended: float | None = None
     busy: float = 0.0
     tries: int = 0
@@ -109,7 +110,7 @@ class AskedCall:
             "windows": about.windows,
             "points": about.points,
             "cached": (part.cached if part else None) or "nothing of it is fresh in the cache",
-            "reasons": [*about.reasons, *(part.reasons if part else ())],
+            "reasons": [*about.reasons, *(part.reasons if part else ()), *filter(None, [self.unshared])],
         }
         if mode is Mode.plan:
             return written
@@ -136,27 +137,54 @@ class Explain:
         self.began = time.monotonic() if began is None else began
         self.calls: list[AskedCall] = []
         self.parts: list[PlanPart] = []
-        self.needs: str | None = None
+        self._needs: list[str] = []
+        self._looks = 0
+        self._planned: dict[tuple[str, bytes], AskedCall] = {}
 
     @property
     def is_plan(self) -> bool:
         return self.mode is Mode.plan
 
-    def call(self, endpoint: str, body: bytes, about: About) -> AskedCall:
+    @property
+    def is_open(self) -> bool:
+        """Whether a plan cannot tell all calls."""
+        return bool(self._needs)
+
+    def call(self, endpoint: str, body: bytes, about: About, unshared: str | None = None) -> AskedCall:
+        """Note a call. Of a plan, those that are alike are one: the first one's answer serves all of them."""
+        known = self._planned.get((endpoint, body))
+        if known is not None:
+            return known
         part = _part.get()
         if part is not None:
             part.calls += 1
-        noted = AskedCall(endpoint, orjson.loads(body), about, part, time.monotonic())
+        noted = AskedCall(endpoint, orjson.loads(body), about, part, time.monotonic(), unshared)
         self.calls.append(noted)
+        if self.is_plan:
+            self._planned[endpoint, body] = noted
         return noted
+
+    def need(self, what: str) -> None:
+        """Note something that decides about further calls and is not known to a plan."""
+        if what not in self._needs:
+            self._needs.append(what)
+
+    @contextmanager
+    def looking(self) -> Iterator[None]:
+        """While the block looks into the store, which may be far away, more calls may follow."""
+        self._looks += 1
+        try:
+            yield
+        finally:
+            self._looks -= 1
 
     async def not_asked(self) -> NotAsked:
         """Return the error of a call that is not made, once all that go out beside it are known."""
-        await asyncio.sleep(QUIET_SECONDS)
         seen, quiet = len(self.calls), 0
         while quiet < QUIET_TURNS:
-            await asyncio.sleep(0)
-            quiet = quiet + 1 if len(self.calls) == seen else 0
+            # A store that is far away takes a thousand turns: they are not to keep a processor busy.
+            await asyncio.sleep(0.001 if self._looks else 0)
+            quiet = quiet + 1 if len(self.calls) == seen and not self._looks else 0
             seen = len(self.calls)
         return NotAsked()
 
@@ -178,8 +206,8 @@ class Explain:
             "limits": dict(limits),
             "phases": {f"{name}_ms": _ms(seconds) for name, seconds in phases.items()},
         }
-        if self.needs:
-            written["needs"] = self.needs
+        if self._needs:
+            written["needs"] = "; ".join(self._needs)
         return written
 
 
@@ -191,6 +219,19 @@ _call: ContextVar[AskedCall | None] = ContextVar("explained_call", default=None)
 def explaining() -> Explain | None:
     """The notes of the operation that is under way here; None where nobody asked for them."""
     return _explain.get()
+
+
+def looking() -> AbstractContextManager[None]:
+    """Around a look into the store: a plan waits for it."""
+    explain = _explain.get()
+    return nullcontext() if explain is None else explain.looking()
+
+
+def plan_needs(what: str) -> None:
+    """Note something that decides about further calls, where a plan is made."""
+    explain = _explain.get()
+    if explain is not None and explain.is_plan:
+        explain.need(what)
 
 
 def asked_call() -> AskedCall | None:

@@ -44,7 +44,7 @@ from ..cache import (
     scope_prefix,
 )
 from .dispatch import Dispatcher, Send
-from .explain import About, asked_call, explaining, under_way
+from .explain import About, asked_call, explaining, looking, under_way
 from .read_log import ReadLog
 
 log = structlog.get_logger(__name__)
@@ -169,7 +169,8 @@ class Upstream:
         explain = explaining()
         noted = None
         if explain is not None:
-            noted = explain.call(call.path or self._paths.get(call.send, "the API"), _body(call), call.about())
+            path = call.path or self._paths.get(call.send, "the API")
+            noted = explain.call(path, _body(call), call.about(), caller.unshared)
             if explain.is_plan:
                 raise await explain.not_asked()
         read_log.called()
@@ -188,6 +189,11 @@ class Upstream:
             read_log.waited(call.name, time.perf_counter() - began)
         read_log.read(answer.entry)
         return answer
+
+    async def is_kept(self, call: Call[T], caller: Caller) -> bool:
+        """Whether the answer to just this call is kept and fresh."""
+        kept = await self._kept(_key(call, caller), caller)
+        return kept is not None and kept.fresh_until > self.clock()
 
     async def _recall(self, call: Call[T], caller: Caller, read_log: ReadLog) -> Answer[T] | None:
         """Return the answer to just this call that is kept, where it may be served without asking."""
@@ -235,7 +241,8 @@ class Upstream:
         """The entries, fresh or not, that this caller may read now."""
         if caller.expires is not None and caller.expires <= self.clock():
             return [None] * len(keys)
-        entries = await self.store.get_many(keys)
+        with looking():
+            entries = await self.store.get_many(keys)
         return [entry if entry is not None and self._may_read(caller, entry.as_of) else None for entry in entries]
 
     async def keep_many(self, entries: Sequence[tuple[str, Entry]], caller: Caller) -> None:
@@ -362,7 +369,8 @@ class Upstream:
         """The cached entry, fresh or not, that this caller may read now."""
         if caller.expires is not None and caller.expires <= self.clock():
             return None
-        entry = await self.store.get(entry_key)
+        with looking():
+            entry = await self.store.get(entry_key)
         return entry if entry is not None and self._may_read(caller, entry.as_of) else None
 
     def may_repeat(self, caller: Caller, as_of: float, proven: float | None) -> bool:

@@ -95,6 +95,9 @@ class Gauges:
             "facade_live_merged", "Changes that a newer one took the place of before a subscriber read them."
         )
         events = self._counter("facade_live_events", "Events of webhooks, by type.", "type")
+        polls = self._counter("facade_live_polls", "Polls for subscribers, by outcome (ok, failed).", "outcome")
+        for outcome in ("ok", "failed"):
+            polls.labels(outcome)
         counted: CounterOf[str] = CounterOf()
 
         def more(name: str, total: int) -> int:
@@ -109,6 +112,8 @@ class Gauges:
             begun.inc(more("begun", now.begun))
             delivered.inc(more("delivered", now.delivered))
             merged.inc(more("merged", now.merged))
+            polls.labels("ok").inc(more("ok polls", now.polls - now.failed_polls))
+            polls.labels("failed").inc(more("failed polls", now.failed_polls))
             for type_, count in now.events.items():
                 events.labels(type_).inc(more(f"event {type_}", count))
 

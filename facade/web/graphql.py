@@ -42,6 +42,7 @@ from .middleware.csrf import is_forged
 from .middleware.draining import Draining
 from .multipart import NEEDS_PARTS, PartsResponse
 from .response_cache import CacheOffer
+from .rest.usage import SELECTED
 from .subscriptions.http import Framing, StreamResponse, framing_of
 from .subscriptions.stream import Streams, SubscribedOperation
 from .trusted_documents import DocumentNotFound, Persisted, Trusted
@@ -163,6 +164,7 @@ class GraphQLEndpoint:
         document = self._engine.document(text)
         operation = document.operation_type(params.operation_name)
         note_document(request.scope, text, document.operation_name(params.operation_name))
+        request.scope[SELECTED] = self._engine.selected(document, text, params.operation_name)
         note(request.scope, type=operation.value if operation else "graphql")
         if request.method == "GET" and operation is OperationType.MUTATION:
             return _refusal(
@@ -277,7 +279,9 @@ class GraphQLEndpoint:
             headers["Content-Encoding"] = coding
             body = await encoded(body, coding)
         if cacheable and not outcome.errors and caller is not None:
-            request.scope[OFFERED] = CacheOffer(caller, read_log, kind, context.budget.cost, noted(request.scope))
+            request.scope[OFFERED] = CacheOffer(
+                caller, read_log, kind, context.budget.cost, noted(request.scope), request.scope[SELECTED]
+            )
         return Response(body, status, headers, media_type=media_type)
 
     def _explained(self, request: Request, told: Explained, context: Context, media: str) -> Response:

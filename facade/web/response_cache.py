@@ -18,6 +18,8 @@ from .. import tracing
 from ..auth import Caller
 from ..butlr import RateLimited
 from ..cache import Entry, scope_prefix
+from ..execution.field_names import Selected
+from ..legacy.usage import CLIENT_HEADERS
 from ..loaders import Services
 from ..logs import AccessLog
 from ..upstream import ReadLog
@@ -28,6 +30,7 @@ from .middleware.access_log import id_of, said_of
 from .middleware.audit import AuditLog, record
 from .middleware.csrf import PREFLIGHTED
 from .rate_limit import RateLimit, counted_as
+from .rest.usage import CountsUsage
 
 # Bytes. What asks for more is rare, and not worth reading twice.
 LONGEST = 64 * 1024
@@ -46,7 +49,7 @@ _IN_ORDER = sorted(DECIDING)
 # What is read of them once more when an answer is given again.
 _LATER = frozenset(
     {b"x-request-id", b"if-none-match", b"cache-control", b"x-forwarded-for", b"traceparent", b"tracestate"}
-)
+).union(CLIENT_HEADERS)
 _TRACED = ("traceparent", "tracestate")
 _OF_BODY = (b"content-type", b"content-encoding")
 # Of one request and its moment.
@@ -72,6 +75,7 @@ class CacheOffer:
     type: str
     cost: int
     noted: Mapping[str, Any]
+    selected: Selected
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +90,7 @@ class Repeatable(Entry):
     type: str
     cost: int
     noted: Mapping[str, Any]
+    selected: Selected
     # Of it, what the log of requests says.
     said: Mapping[str, Any]
     prepared: str
@@ -130,6 +135,7 @@ class ResponseCache:
         rate_limit: RateLimit | None = None,
         metrics: Metrics | None = None,
         audit: AuditLog | None = None,
+        usage: CountsUsage | None = None,
         is_ending: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -139,6 +145,7 @@ class ResponseCache:
         self._rate_limit = rate_limit
         self._metrics = metrics
         self._audit = audit
+        self._usage = usage
         self._is_ending = is_ending
         self._clock = clock
         # Whose credentials are whose, as told when the answers were made; what keys of theirs start with; until when.
@@ -230,6 +237,8 @@ class ResponseCache:
         self._access.again(asked.method, asked.path, status, round(seconds * 1000, 1), request_id, said, prepared)
         if self._metrics:
             self._metrics.repeated(asked.path, asked.method, status, seconds, kept.type, kept.cost, trace)
+        if self._usage:
+            self._usage.again(kept.selected, later)
         if self._audit and kept.noted:
             self._audit.write(record(kept.noted, request_id, status=status, calls=0))
         return Repeated(kept, is_unchanged, own)
@@ -260,6 +269,7 @@ class ResponseCache:
             type=offer.type,
             cost=offer.cost,
             noted=offer.noted,
+            selected=offer.selected,
             said=said,
             prepared=self._access.prepared(said),
         )

@@ -8,9 +8,11 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -146,24 +148,44 @@ def counted(url: str) -> float:
     return sum(float(line.rpartition(" ")[2]) for line in requests)
 
 
-def test_the_metrics_of_two_workers_are_one_and_none_is_lost_or_doubled_as_one_is_replaced(serving):
+def workers_of(process: subprocess.Popen[bytes]) -> set[int]:
+    found = set()
+    for pid in children_of(process.pid):
+        # It may end meanwhile.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.add(pid)
+    return found
+
+
+def test_the_metrics_of_two_workers_count_each_request_once_under_load_as_they_are_replaced(serving):
     process, url = serving("--workers", "2")
-    own = [pid for pid in children_of(process.pid) if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-    made = 0
-    for ended in own[:1]:
-        for _ in range(40):
-            posted(f"{url}/graphql", "{ sensors { data { id } } }")
-        made += 40
-        until(lambda made=made: counted(url) == made)
-        os.kill(ended, signal.SIGTERM)
-        until(lambda pid=ended: not alive(pid))
-    for _ in range(40):
-        posted(f"{url}/graphql", "{ sensors { data { id } } }")
-    made += 40
+    first = workers_of(process)
+    ended = threading.Event()
+
+    def load() -> int:
+        made = 0
+        while not ended.is_set():
+            # Some are answered anew, some again.
+            posted(f"{url}/graphql", "{ sensors { data { id } } }" if made % 3 else f"query N{made} {{ __typename }}")
+            made += 1
+        return made
+
+    with ThreadPoolExecutor(2) as threads:
+        loads = [threads.submit(load) for _ in range(2)]
+        try:
+            seen = until(lambda: counted(url))
+            process.send_signal(signal.SIGHUP)
+            # One after the other, each once its successor serves.
+            until(lambda: len(now := workers_of(process)) == 2 and not now & first, 180)
+            after = counted(url)
+        finally:
+            ended.set()
+    made = sum(each.result() for each in loads)
+    assert 0 < seen <= after <= made
+    until(lambda: counted(url) >= made)
     # Whichever worker is asked.
-    for _ in range(10):
-        until(lambda: counted(url) >= made)
-        assert counted(url) == made
+    assert {counted(url) for _ in range(10)} == {made}
 
 
 def test_serve_sandbox_answers_without_an_account_and_ends_well_with_its_sandbox(serving, tmp_path):

@@ -1,6 +1,7 @@
 """Spans, metrics, logs and dashboards of facades that run."""
 
 import gzip
+import hashlib
 import importlib.util
 import json
 import os
@@ -10,6 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
+from functools import reduce
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -83,7 +85,7 @@ def traced(launch, sandbox, collector, **settings):
 
 @pytest.fixture(scope="module")
 def tracing(launch, sandbox_process, collector):
-    return traced(launch, sandbox_process, collector, FACADE_OTEL_UPSTREAM="true")
+    return traced(launch, sandbox_process, collector, FACADE_OTEL_UPSTREAM="true", FACADE_OTEL_DOCUMENTS="true")
 
 
 def attributes(span):
@@ -109,7 +111,7 @@ def test_a_trace_goes_from_the_callers_span_by_operation_and_batch_to_the_call(t
     said = attributes(operation)
     assert (said["graphql.operation.type"], said["graphql.operation.name"]) == ("query", "RoomsToday")
     assert said["facade.cache"] == "MISS"
-    assert "graphql.document" not in said
+    assert said["graphql.document"] == ROOMS
     assert calls
     for call in calls:
         assert attributes(call)["http.response.status_code"] == 200
@@ -124,13 +126,17 @@ def test_a_trace_goes_from_the_callers_span_by_operation_and_batch_to_the_call(t
 def test_a_hit_is_traced_and_its_line_has_the_traces_id(launch, sandbox, collector, elsewhere):
     facade = traced(launch, sandbox, collector, elsewhere=elsewhere)
     token = sandbox.login()
-    facade.post(ROOMS, token=token)
+    cold = "6" * 31 + ("1" if elsewhere else "2")
+    facade.post(ROOMS, token=token, headers=parent(cold))
     trace_id = "1" * 31 + ("1" if elsewhere else "2")
     hit = facade.post(ROOMS, token=token, headers=parent(trace_id))
     assert hit.headers["X-Cache"] == "HIT"
     [span] = collector.trace(trace_id, lambda spans: len(spans) == 1)
     assert attributes(span)["facade.cache"] == "HIT"
     assert attributes(span)["graphql.operation.name"] == "RoomsToday"
+    # What was asked is in no span unless that is set.
+    whole = collector.trace(cold, lambda spans: any(span.name == "POST" for span in spans))
+    assert not {"graphql.document", "facade.call.body"} & {name for span in whole for name in attributes(span)}
     line = next(
         line
         for text in facade.log().splitlines()
@@ -169,6 +175,30 @@ def test_an_exemplar_leads_from_the_histogram_to_the_trace(tracing, token):
     assert re.search(r'facade_http_request_seconds_bucket\{[^}]*\} \S+ # \{trace_id="[0-9a-f]{32}"\}', text)
 
 
+def test_from_the_panel_of_slow_calls_an_exemplar_leads_to_the_trace_and_the_body_of_the_call(
+    tracing, sandbox, collector, token
+):
+    tracing.post(ROOMS, token=token)
+    [panel] = [panel for panel in dashboards().UPSTREAM if panel["title"] == "Time of calls"]
+    expression, shows_exemplars = panel["targets"][0]["expr"], panel["targets"][0]["exemplar"]
+    assert shows_exemplars
+    name = re.search(r"facade_\w+_bucket", expression)[0]
+    text = tracing.request("GET", "/metrics", headers={"Accept": OPENMETRICS}).text
+    # The first click: what Grafana makes a link of, by the data source's provisioning.
+    sources = yaml.safe_load((ROOT / "deploy/grafana/provisioning/datasources/telemetry.yaml").read_text())
+    by_uid = {source["uid"]: source for source in sources["datasources"]}
+    [link] = by_uid["prometheus"]["jsonData"]["exemplarTraceIdDestinations"]
+    assert by_uid[link["datasourceUid"]]["type"] == "jaeger"
+    found = re.findall(rf'^{name}\{{.*path="/api/v3/reporting".*# \{{{link["name"]}="(\w+)"\}}', text, re.MULTILINE)
+    assert found
+    asked = [call["body"] for call in sandbox.calls()]
+    spans = collector.trace(found[-1], lambda spans: any(span.name == "POST" for span in spans))
+    # The second: the call's span.
+    bodies = [attributes(span)["facade.call.body"] for span in spans if span.name == "POST /api/v3/reporting"]
+    assert bodies
+    assert all(json.loads(body) in asked for body in bodies)
+
+
 def test_an_exporter_that_is_not_installed_stops_the_start_in_one_line(environment_of, tmp_path):
     ended = environment_of(FACADE_OTEL="true", OTEL_TRACES_EXPORTER="pigeon")
     assert ended.returncode == 2
@@ -198,16 +228,39 @@ def test_with_the_upstream_dead_there_is_one_warning_a_cause_with_code_and_count
     lines = [json.loads(line) for line in facade.log().splitlines()]
     failed = [line for line in lines if line["event"] == "upstream failed"]
     assert [(line["level"], line["code"], line["count"]) for line in failed] == [("warning", "UPSTREAM_UNAVAILABLE", 3)]
-    [request] = [line for line in lines if line.get("request_id") == request_id]
+    assert failed[0]["where"] == "1 x a, 1 x b, 1 x c"
+    assert failed[0]["request_id"] == request_id
+    [request] = [line for line in lines if line.get("request_id") == request_id and line["event"] == "request"]
     assert request["outcome"] == "partial"
     assert request["codes"] == {"UPSTREAM_UNAVAILABLE": 3}
     assert request["slowest"]
 
 
-def test_the_log_as_json_says_when_the_process_started(facade):
+def test_the_log_as_json_says_when_the_process_started_and_stopped(launch, free_url):
+    facade = launch.facade(free_url)
     facade.request("GET", "/healthz")
-    [started] = [line for text in facade.log().splitlines() if (line := json.loads(text))["event"] == "started"]
-    assert started["version"]
+    facade.stop()
+    events = [json.loads(line) for line in facade.log().splitlines()]
+    said = [line for line in events if line["event"] in ("started", "stopped")]
+    assert [line["event"] for line in said] == ["started", "stopped"]
+    assert all(line["version"] and line["timestamp"] and line["level"] == "info" for line in said)
+
+
+ITEM_OF_A_LINE = {"operation", "document", "outcome", "codes", "calls", "cost", "slowest", "slowest_ms", "cache"}
+
+
+def test_a_line_says_of_an_operation_what_it_is_how_it_ended_and_what_it_took(facade, sandbox, token):
+    sandbox.fault("/api/v3/detections", status=500)
+    query = 'query Both { rooms { data { id } } detections(filter: {start: "-1h"}) { detections_local { value } } }'
+    request_id = facade.post(query, token=token).headers["X-Request-Id"]
+    lines = [json.loads(line) for line in facade.log().splitlines()]
+    [line] = [each for each in lines if each.get("request_id") == request_id and each["event"] == "request"]
+    assert line.keys() >= ITEM_OF_A_LINE
+    assert line["operation"] == "Both"
+    assert line["document"] == hashlib.sha256(query.encode()).hexdigest()[:12]
+    assert (line["outcome"], line["codes"]) == ("partial", {"UPSTREAM_UNAVAILABLE": 1})
+    assert line["calls"] == 3
+    assert line["cost"] > 0
 
 
 @pytest.fixture
@@ -280,17 +333,42 @@ def test_promtool_takes_the_rules_the_expressions_and_the_metrics(facade, token,
     assert checked.returncode == 0, checked.stderr
 
 
-def test_grafanas_queries_for_rooms_are_answered_with_the_columns_they_name(facade, token):
+SELECT = """import jsonata from "jsonata"; const [line, answer] = process.argv.slice(1);
+console.log(JSON.stringify(await jsonata(line).evaluate(JSON.parse(answer))));"""
+
+
+@pytest.fixture(scope="module")
+def rows_by(npm_project):
+    """What Grafana's Infinity data source makes of an answer: the rows that a JSONata expression gives."""
+    folder = ROOT / "tests/clients"
+    node = npm_project(folder)
+
+    def rows(expression, answer):
+        command = [node, "--input-type=module", "-e", SELECT, expression, json.dumps(answer)]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True, timeout=60)
+        return json.loads(done.stdout)
+
+    return rows
+
+
+def test_grafanas_queries_for_rooms_are_answered_with_the_columns_they_name(facade, token, rows_by):
     [board] = [board for board in dashboards().DASHBOARDS.values() if board["uid"] == "facade-rooms"]
+    provisioned = yaml.safe_load((ROOT / "deploy/grafana/provisioning/datasources/facade.yaml").read_text())
+    [source] = provisioned["datasources"]
     for panel in board["panels"]:
+        assert panel["datasource"] == {"type": source["type"], "uid": source["uid"]}
         [target] = panel["targets"]
         options = target["url_options"]
         variables = options["body_graphql_variables"]
-        variables = variables.replace("${__from:date:iso}", "2026-01-05T08:00:00.000Z")
-        variables = variables.replace("${__to:date:iso}", "2026-01-05T12:00:00.000Z")
+        variables = variables.replace("${__from:date:iso}", "2026-01-05T15:00:00.000Z")
+        variables = variables.replace("${__to:date:iso}", "2026-01-05T19:00:00.000Z")
         assert "$" not in variables
-        data = facade.data(options["body_graphql_query"], json.loads(variables), token=token, path=target["url"])
-        assert data["rooms"]["data"]
-        for room in data["rooms"]["data"]:
-            assert room["name"]
-            assert "occupancy" in room or all({"time", "value"} <= row.keys() for row in room["report"]["rows"])
+        answer = facade.ask(options["body_graphql_query"], json.loads(variables), token=token, path=target["url"])
+        assert "errors" not in answer
+        rows = rows_by(target["root_selector"], answer)
+        assert rows
+        for column in target["columns"]:
+            found = [
+                reduce(lambda value, name: (value or {}).get(name), column["selector"].split("."), row) for row in rows
+            ]
+            assert any(value is not None for value in found), column

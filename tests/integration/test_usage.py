@@ -1,6 +1,7 @@
 """Who still calls what: counted, told to the operator alone, and compared behind the answers."""
 
 import asyncio
+import hashlib
 import json
 import os
 import re
@@ -12,6 +13,7 @@ import time
 from collections import Counter
 
 import pytest
+import websockets
 
 from facade.app import Components as App
 from facade.auth import Passthrough
@@ -108,6 +110,81 @@ def test_calls_are_counted_by_client_path_and_outcome(counting, sandbox, token, 
     assert ("/api/v2/sensors", "SensorsV2", {"2xx": 1}) in known
     assert sorted(unknown) == [("/api/v2/hives/{id}", {"4xx": 1}), (path, {"4xx": 1})]
     assert token not in json.dumps(calls)
+
+
+def sent_by(calls, client):
+    return [each for each in calls if each["client"] == client]
+
+
+def test_operations_are_counted_by_client_also_where_their_answer_is_given_again(counting, sandbox, token, usage):
+    query = "query Devices { sensors { data { id sensor_id } } }"
+    apollo = {"apollographql-client-name": "floor plan", "apollographql-client-version": "2.1"}
+    answers = [counting.post(query, token=token, headers=apollo) for _ in range(3)]
+    assert [answer.headers["X-Cache"] for answer in answers] == ["MISS", "HIT", "HIT"]
+    counting.post(query, token=token, headers={"x-graphql-client-name": "kiosk", "x-graphql-client-version": "7"})
+    counting.post("{ sensors { nothing } }", token=token, headers={"User-Agent": "curl/8.5"})
+    counting.request("GET", "/api/v2/sensors", headers={"Authorization": f"Bearer {token}", "User-Agent": "old"})
+
+    sent = usage(counting)["operations"]
+
+    [floor_plan] = sent_by(sent, "floor plan")
+    assert floor_plan.pop("last_day")
+    document = hashlib.sha256(query.encode()).hexdigest()[:12]
+    assert floor_plan == {
+        "client": "floor plan",
+        "version": "2.1",
+        "operation": "Devices",
+        "document": document,
+        "operations": 3,
+        "outcomes": {"ok": 3},
+    }
+    assert [(one["version"], one["outcomes"]) for one in sent_by(sent, "kiosk")] == [("7", {"ok": 1})]
+    [refused] = sent_by(sent, "curl/8.5")
+    assert (refused["operation"], refused["document"], refused["outcomes"]) == (None, None, {"refused": 1})
+    # A call of the REST API is none, though an operation answers it.
+    assert not sent_by(sent, "old")
+    assert "floor plan" not in counting.request("GET", "/metrics").text
+
+
+def test_operations_of_a_socket_are_counted(counting, token, usage):
+    async def run():
+        url = counting.url.replace("http", "ws")
+        headers = {"Authorization": f"Bearer {token}", "User-Agent": "socket/1"}
+        async with websockets.connect(
+            f"{url}/graphql", subprotocols=["graphql-transport-ws"], additional_headers=headers, user_agent_header=None
+        ) as socket:
+            await socket.send('{"type": "connection_init"}')
+            await socket.recv()
+            await socket.send(
+                '{"type": "subscribe", "id": "1", "payload": {"query": "query Now { rooms { data { id } } }"}}'
+            )
+            while json.loads(await socket.recv())["type"] != "complete":
+                pass
+
+    asyncio.run(run())
+    until(lambda: sent_by(usage(counting)["operations"], "socket/1"))
+    [sent] = sent_by(usage(counting)["operations"], "socket/1")
+    assert (sent["operation"], sent["outcomes"]) == ("Now", {"ok": 1})
+
+
+def test_fields_that_nobody_selects_and_who_selects_a_deprecated_one(counting, token, command):
+    query = "{ sensors { data { ...Old } } } fragment Old on Sensor { name messages_per_second }"
+    for client in ("tablet", "tablet", "wall"):
+        counting.post(query, token=token, headers={"apollographql-client-name": client})
+    told = command("--fields", "--url", counting.url, "--format", "json", FACADE_USAGE_KEY=KEY)
+    assert told.returncode == 0, told.stderr
+    fields = json.loads(told.stdout)
+    old = [one for one in fields["deprecated"] if one["field"] == "Sensor.messages_per_second"]
+    assert {one["client"]: one["operations"] for one in old} == {"tablet": 2, "wall": 1}
+    assert old[0]["reason"] == "Deprecated by Butlr."
+    used = {one["field"] for one in fields["used"]}
+    unused = {one["field"] for one in fields["unused"]}
+    assert {"Query.sensors", "Sensors.data", "Sensor.name"} <= used
+    assert {"Hive.is_online", "Mutation.login"} <= unused
+    assert not used & unused
+    table = command("--fields", "--url", counting.url, FACADE_USAGE_KEY=KEY)
+    assert re.search(r"Sensor.messages_per_second +tablet", table.stdout), table.stdout
+    assert command("--url", counting.url).returncode == 2
 
 
 def test_counts_are_told_by_path_and_never_by_agent_in_the_metrics(counting, sandbox, token, at_work):

@@ -58,21 +58,36 @@ def test_a_request_in_columns_says_its_status_time_cache_calls_operation_and_cod
     ]  # fmt: skip
 
 
-def test_a_warning_in_columns_goes_on_in_the_next_line_within_80_columns():
-    text = logs.columns(
-        {
-            "timestamp": REQUEST["timestamp"],
-            "level": "warning",
-            "event": "upstream failed",
-            "code": "UPSTREAM_UNAVAILABLE",
-            "count": 205,
-            "where": "205 \N{MULTIPLICATION SIGN} rooms.data[*].report",
-            "error": "Butlr could not be reached: the connection was refused. Try again in a moment." * 2,
-        }
-    )
-    lines = [line.removeprefix("\x1b[33m").removesuffix("\x1b[0m") for line in text.splitlines()]
-    assert lines[0].startswith("07:12:33 warning: upstream failed code=UPSTREAM_UNAVAILABLE count=205")
-    assert all(len(line) <= 80 and line.isprintable() for line in lines)
+FAILED = {
+    "timestamp": "2026-11-28T07:12:33.123456Z",
+    "level": "warning",
+    "event": "upstream failed",
+    "code": "UPSTREAM_UNAVAILABLE",
+    "count": 205,
+    "where": "205 x rooms.data[*].report",
+    "error": "Cannot reach Butlr at api.butlr.io: check the base URL and the network.",
+    "request_id": "a" * 32,
+}
+
+
+def test_a_failure_of_the_upstream_reads_as_a_sentence_within_80_columns():
+    assert logs.columns(FAILED).replace("\x1b[33m", "").replace("\x1b[0m", "").splitlines() == [
+        "07:12:33 warning: upstream failed: UPSTREAM_UNAVAILABLE:205 (205 x",
+        "         rooms.data[*].report): Cannot reach Butlr at api.butlr.io: check the",
+        "         base URL and the network.",
+    ]
+
+
+@given(st.text())
+def test_no_text_colours_a_failure_or_makes_it_wider_than_the_terminal(text):
+    said = logs.columns({**FAILED, "where": text, "error": text})
+    lines = [line.removeprefix("\x1b[33m").removesuffix("\x1b[0m") for line in said.splitlines()]
+    assert all(len(line) <= 80 and line.isascii() and line.isprintable() for line in lines)
+
+
+def test_an_operation_without_a_name_is_shown_by_its_documents_hash():
+    line = logs.columns({**REQUEST, "operation": None, "document": "0123456789ab", "codes": {"BAD_USER_INPUT": 1}})
+    assert line.split()[-2:] == ["BAD_USER_INPUT", "0123456789ab"]
 
 
 def test_json_keeps_every_field():

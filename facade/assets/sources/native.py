@@ -13,7 +13,7 @@ import structlog
 from ...auth import Caller
 from ...butlr import NATIVE_PATH, BadInput, Forbidden, InvalidResponse, Reply, Unauthenticated, UpstreamUnavailable
 from ...butlr.errors import upstream_message
-from ...upstream import Call, ReadLog, Upstream
+from ...upstream import About, Call, ReadLog, Upstream
 from ..graph import Assets
 from ..raw_records import read_leniently
 from ..records import RECORD_TYPES
@@ -93,6 +93,7 @@ class Native:
                 decode=self._decode,
                 kept_for=self._kept_for,
                 refresh_after=self._refresh_after,
+                about=lambda: About(reasons=["whole: all assets are one query, and have no pages"]),
             ),
             caller,
             read_log,

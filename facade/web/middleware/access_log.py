@@ -12,10 +12,10 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ... import tracing
-from ...causes import Cause
-from ...logs import AccessLog
+from ...causes import TIMES, Cause
+from ...logs import UPSTREAM_FAILED, AccessLog
 from ..metrics import METHODS, Metrics
-from ..rest.usage import NOTED, CountsLegacy
+from ..rest.usage import CountsUsage
 from .audit import CAUSES
 from .audit import NOTED as NOTED_OPERATION
 
@@ -42,12 +42,12 @@ class AccessLogging:
     """ASGI middleware: `X-Request-Id`, kept when the caller sends a usable one, and one log line a request."""
 
     def __init__(
-        self, app: ASGIApp, access: AccessLog, metrics: Metrics | None = None, legacy: CountsLegacy | None = None
+        self, app: ASGIApp, access: AccessLog, metrics: Metrics | None = None, usage: CountsUsage | None = None
     ) -> None:
         self._app = app
         self._access = access
         self._metrics = metrics
-        self._legacy = legacy
+        self._usage = usage
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -83,8 +83,8 @@ class AccessLogging:
                 if self._metrics:
                     self._metrics.gauges.in_flight.dec()
                     self._count(self._metrics, scope, status, seconds)
-                if self._legacy and NOTED in scope:
-                    self._legacy.count(scope[NOTED], given, status)
+                if self._usage:
+                    self._usage.count(scope, status)
 
     def _count(self, metrics: Metrics, scope: Scope, status: int, seconds: float) -> None:
         read_log = scope.get("facade.read_log")
@@ -101,7 +101,13 @@ class AccessLogging:
         for cause in causes:
             if cause.is_upstream:
                 log.warning(
-                    "upstream failed", code=cause.code, count=cause.count, where=cause.where, error=cause.message
+                    UPSTREAM_FAILED,
+                    code=cause.code,
+                    count=cause.count,
+                    # In ASCII, as all of the log is.
+                    where=cause.where.replace(TIMES, "x"),
+                    error=cause.message,
+                    request_id=request_id,
                 )
         # The path alone: a query string may hold what is nobody else's to read.
         self._access(

@@ -101,13 +101,6 @@ class Audited:
             write()
 
 
-def recorded(scope: Scope, audit: AuditLog | None) -> Scope:
-    """Have a scope that no middleware sees noted in: an operation of a WebSocket's."""
-    if audit is not None:
-        scope[NOTED] = {}
-    return scope
-
-
 def note(scope: Scope, **what: Any) -> None:
     """Say something of the operation that a request brings; `type` makes it one. Nothing where no log is kept."""
     noted = scope.get(NOTED)

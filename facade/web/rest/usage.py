@@ -1,24 +1,41 @@
-"""Counting legacy calls, and `GET /api/usage`, which tells the operator of them."""
+"""Counting who sends what, and `GET /api/usage`, which tells the operator of it."""
 
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from hashlib import sha256
+from typing import Any
 
+from graphql import GraphQLSchema
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import Scope
 
 from ...butlr import jwt_claims
+from ...execution.field_names import Selected, field_names
 from ...legacy.successors import LegacyCall
-from ...legacy.usage import KEPT_DAYS, Usage, UsageUnavailableError, summary
+from ...legacy.usage import (
+    CLIENT_HEADERS,
+    KEPT_DAYS,
+    LONGEST_NAME,
+    Counted,
+    Usage,
+    UsageUnavailableError,
+    field_summary,
+    summary,
+)
 from ..json_responses import fleeting, message
 from ..metrics import Metrics
+from ..middleware.audit import noted as noted_operation
 
 PATH = "/api/usage"
+FIELDS_PATH = "/api/usage/fields"
+# Where the endpoint says which operation a request brought.
+SELECTED = "facade.selected"
 # Where a call is noted for whoever counts requests.
 NOTED = "facade.legacy"
-LONGEST_NAME = 100
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -36,15 +53,32 @@ def noted(handler: Handler, call: LegacyCall) -> Handler:
     return handle
 
 
-class CountsLegacy:
-    """Counts legacy calls by who made them, in `usage`, and by path alone in `metrics`: agents are no label."""
+class CountsUsage:
+    """Counts operations and legacy calls by who sent them, in `usage`; in `metrics` legacy calls alone, by path: no
+    client's name is a label.
+    """
 
     def __init__(self, usage: Usage, metrics: Metrics, *, tenant_claim: str) -> None:
         self._usage = usage
         self._metrics = metrics
         self._tenant_claim = tenant_claim
 
-    def count(self, call: LegacyCall, headers: Headers, status: int) -> None:
+    def count(self, scope: Scope, status: int) -> None:
+        if call := scope.get(NOTED):
+            self._count_call(call, Headers(scope=scope), status)
+        elif selected := scope.get(SELECTED):
+            headers = dict(scope["headers"])
+            self._usage.operation(
+                selected,
+                noted_operation(scope).get("outcome", "refused"),
+                tuple(headers.get(name, b"") for name in CLIENT_HEADERS),
+            )
+
+    def again(self, selected: Selected, later: Mapping[bytes, bytes]) -> None:
+        """Count an operation whose answer was given again."""
+        self._usage.operation(selected, "ok", tuple(later.get(name, b"") for name in CLIENT_HEADERS))
+
+    def _count_call(self, call: LegacyCall, headers: Headers, status: int) -> None:
         statuses = f"{status // 100}xx"
         # Anyone may write a claim into a token; that it was taken says that it is theirs.
         client = self._client(headers) if status < 400 else ""
@@ -66,21 +100,25 @@ def _name(text: str) -> str:
 class UsageEndpoint:
     """Counts of all tenants, so it takes a key of its own that no client has; without one it is not there."""
 
-    def __init__(self, usage: Usage, key: str) -> None:
+    def __init__(self, usage: Usage, key: str, schema: GraphQLSchema) -> None:
         self._usage = usage
         self._key = sha256(key.encode()).digest()
+        self._fields = field_names(schema)
 
-    def route(self) -> BaseRoute:
-        return Route(PATH, self._answer, methods=["GET"])
+    def routes(self) -> list[BaseRoute]:
+        return [
+            Route(PATH, partial(self._answer, summary), methods=["GET"]),
+            Route(FIELDS_PATH, partial(self._answer, partial(field_summary, self._fields)), methods=["GET"]),
+        ]
 
-    async def _answer(self, request: Request) -> Response:
+    async def _answer(self, told: Callable[[list[Counted], int], dict[str, Any]], request: Request) -> Response:
         if not self._is_operator(request.headers):
             return message(401, "Send FACADE_USAGE_KEY as `Authorization: Bearer …`.", {"WWW-Authenticate": "Bearer"})
         written = request.query_params.get("days", "7")
         if not (written.isascii() and written.isdigit() and 1 <= int(written[:4]) <= KEPT_DAYS):
             return message(400, f"`days` must be a number from 1 to {KEPT_DAYS}.")
         try:
-            answer = summary(await self._usage.counted(int(written)), int(written))
+            answer = told(await self._usage.counted(int(written)), int(written))
         except UsageUnavailableError as exc:
             return message(503, str(exc))
         return fleeting(200, answer)

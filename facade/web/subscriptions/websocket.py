@@ -17,8 +17,9 @@ from ...execution import Engine
 from ..admission import Admission
 from ..graphql_request import BadRequest, read_json, request_of
 from ..middleware.access_log import id_of
-from ..middleware.audit import AuditLog, note, note_caller, note_document, note_errors, noted, record, recorded
+from ..middleware.audit import NOTED, AuditLog, note, note_caller, note_document, note_errors, noted, record
 from ..middleware.draining import Draining
+from ..rest.usage import SELECTED, CountsUsage
 from ..trusted_documents import DocumentNotFound, Persisted, Trusted
 from .stream import SEND_WITHIN, Ending, Streams, SubscribedOperation, body_of
 
@@ -53,11 +54,13 @@ class SocketEndpoint:
         cors_origins: Container[str] = (),
         draining: Draining | None = None,
         audit: AuditLog | None = None,
+        usage: CountsUsage | None = None,
         init_within: float = INIT_WITHIN,
     ) -> None:
         self.engine, self.streams, self.admission = engine, streams, admission
         self.max_body_bytes, self.documents = max_body_bytes, documents
         self.draining, self.audit = draining, audit
+        self.usage = usage
         self.init_within = init_within
         self._cors_origins = cors_origins
 
@@ -208,7 +211,8 @@ class Connection:
 
     async def _run(self, id_: str, payload: dict[str, Any]) -> None:
         request_id = id_of("")
-        scope: Scope = recorded({"type": "websocket"}, self._endpoint.audit)
+        # No middleware sees it.
+        scope: Scope = {"type": "websocket", "headers": self._socket.scope["headers"], NOTED: {}}
         note(scope, type="graphql")
         try:
             await self._run_noted(id_, payload, request_id, scope)
@@ -218,8 +222,10 @@ class Connection:
             # Nobody reads, or has gone.
             self._close(Closed(1013, "What was sent is not read."))
         finally:
-            if self._endpoint.audit and noted(scope):
+            if self._endpoint.audit:
                 self._endpoint.audit.write(record(noted(scope), request_id, status=101, calls=0))
+            if self._endpoint.usage:
+                self._endpoint.usage.count(scope, 101)
 
     async def _run_noted(self, id_: str, payload: dict[str, Any], request_id: str, scope: Scope) -> None:
         endpoint = self._endpoint
@@ -236,6 +242,7 @@ class Connection:
             await self._send({"id": id_, "type": "error", "payload": [refusal.formatted]})
             return
         document = endpoint.engine.document(text)
+        scope[SELECTED] = endpoint.engine.selected(document, text, params.operation_name)
         operation = SubscribedOperation(document, params, self._caller, request_id, params.resume)
         note_document(scope, text, document.operation_name(params.operation_name))
         note(scope, type=operation.type.value if operation.type else "graphql")

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -136,6 +137,29 @@ def test_goals_are_of_the_figures_that_a_run_has(stub: ModuleType) -> None:
         ("B", "CPU by that of bare uvicorn", 2.0, False),
         ("B", "times as fast as Apollo, response cache", 2.0, False),
         ("polled", "points fetched by points of windows new or not settled", 1.1, True),
+    ]
+
+
+def test_explain_that_nobody_asks_for_and_traces_are_held_to_what_the_facade_takes_without(stub: ModuleType) -> None:
+    def results(**cpu: float) -> list[dict[str, Any]]:
+        names = {
+            "off": "facade, explain off",
+            "facade": "facade",
+            "few": "facade, 1 in 100 traced",
+            "all": "facade, all traced",
+        }
+        return [{"name": names[name], "wall_seconds": seconds, "cpu_seconds": seconds} for name, seconds in cpu.items()]
+
+    workloads = [
+        {"name": "B told", "results": results(off=1.0, facade=1.01, few=1.2)},
+        {"name": "A told", "results": results(facade=1.0, all=1.04)},
+    ]
+    run = {"machine": {"cores": 2}, "workloads": workloads, "polled": None, "million": None}
+    found = [(goal.workload, goal.what, goal.found, goal.met) for goal in import_module("benchmarks.goals").goals(run)]
+    assert found == [
+        ("B told", "CPU of facade by that of facade, explain off", 1.01, True),
+        ("B told", "CPU of facade, 1 in 100 traced by that of facade, explain off", 1.2, False),
+        ("A told", "CPU of facade, all traced by that of facade", 1.04, True),
     ]
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pytest
 import redis as redis_client
 
+from facade.execution.field_names import Selected
 from facade.legacy.shared_usage import PREFIX, SharedUsage
 from facade.legacy.usage import KEPT_DAYS, MOST_ROWS, OTHERS, UsageUnavailableError
 
@@ -73,6 +74,20 @@ async def test_what_one_replica_counts_another_tells(server, shared):
     second.note(call("a"))
     await first.write()
     assert [(row, count) for _, row, count in await second.counted(1)] == [(call("a"), 4)]
+
+
+async def test_operations_of_all_replicas_are_added_up(server, shared):
+    server.start()
+    selected = Selected("Rooms", "a" * 64, frozenset({"Room.name"}), frozenset({"Room.floorID"}))
+    for usage in shared:
+        for _ in range(2):
+            usage.operation(selected, "ok", (b"app", b"", b"", b"1", b"", b""))
+        await usage.write()
+    assert {row: count for _, row, count in await shared[0].counted(1)} == {
+        ("operation", "app", "1", "Rooms", "a" * 12, "ok"): 4,
+        ("field", "Room.name", "", ""): 4,
+        ("field", "Room.floorID", "app", "1"): 4,
+    }
 
 
 async def test_what_a_redis_that_is_down_does_not_take_is_written_once_it_is_back(server, shared):

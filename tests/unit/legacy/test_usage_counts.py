@@ -1,10 +1,12 @@
 """Counts of legacy calls: by day, and bounded."""
 
+from collections import Counter
 from datetime import UTC, datetime
 
 import pytest
 
-from facade.legacy.usage import KEPT_DAYS, MOST_ROWS, OTHERS, CallCounts, Usage, summary
+from facade.execution.field_names import Selected
+from facade.legacy.usage import KEPT_DAYS, MOST_ROWS, OTHERS, CallCounts, Usage, client_of, field_summary, summary
 
 DAY = 86_400.0
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC).timestamp()
@@ -108,6 +110,71 @@ def test_a_summary_is_by_caller_and_path_with_the_most_frequent_first():
                 "statuses": {"4xx": 1},
             },
         ],
+        "operations": [],
         "replays": [{**path, **report, "replays": 6, "outcomes": {"equal": 5, "different": 1}}],
         "differences": [{**path, "field": "data[].value", "count": 1}],
+    }
+
+
+SELECTED = Selected("Rooms", "a" * 64, frozenset({"Query.rooms", "Room.name"}), frozenset({"Room.floorID"}))
+
+
+def headers(name, version=b"1"):
+    return (name, b"", b"", version, b"", b"agent/1")
+
+
+def test_a_client_is_its_own_name_and_version_or_its_agent():
+    assert client_of((b"app", b"x", b"", b"2", b"", b"agent/1")) == ("app", "2")
+    assert client_of((b"", b"x", b"", b"", b"3", b"agent/1")) == ("x", "3")
+    assert client_of((b"", b"", b"", b"3", b"", b"agent/1")) == ("agent/1", "")
+    assert client_of((b"a\x1b[31m\xff" + b"b" * 500, b"", b"", b"", b"", b"")) == (
+        "a[31m\N{REPLACEMENT CHARACTER}" + "b" * 93,
+        "",
+    )
+
+
+async def test_operations_count_on_the_day_on_which_they_came(usage, clock):
+    usage.operation(SELECTED, "ok", headers(b"app"))
+    clock.now += DAY
+    usage.operation(SELECTED, "ok", headers(b"app"))
+    counted = await usage.counted(2)
+    days = {(day, row[1]): count for day, row, count in counted if row[0] == "operation"}
+    assert days == {("2026-03-10", "app"): 1, ("2026-03-11", "app"): 1}
+
+
+async def test_operations_of_any_number_of_clients_are_few_rows_and_lose_none(usage):
+    for number in range(3 * MOST_ROWS):
+        usage.operation(SELECTED, "ok" if number % 2 else "partial", headers(b"app-%d" % number))
+    counted = await usage.counted(1)
+    operations = Counter()
+    for _, row, count in counted:
+        operations[row[0]] += count
+        if row[0] == "field":
+            operations[row[1]] += count
+    assert len(counted) <= MOST_ROWS + 10
+    assert operations["operation"] == operations["Room.name"] == operations["Room.floorID"] == 3 * MOST_ROWS
+
+
+def test_a_field_is_unused_until_an_operation_selects_it():
+    fields = {"Query.rooms": None, "Room.floorID": "use floor_id", "Room.name": None, "Room.note": "gone"}
+    counted = [
+        ("2026-03-09", ("field", "Query.rooms", "", ""), 3),
+        ("2026-03-09", ("field", "Room.floorID", "app", "1"), 2),
+        ("2026-03-10", ("field", "Room.floorID", "app", "1"), 1),
+        ("2026-03-10", ("field", "Room.left_the_schema", "", ""), 1),
+    ]
+    assert field_summary(fields, counted, 7) == {
+        "days": 7,
+        "deprecated": [
+            {
+                "field": "Room.floorID",
+                "client": "app",
+                "version": "1",
+                "operations": 3,
+                "last_day": "2026-03-10",
+                "reason": "use floor_id",
+            }
+        ],
+        "used": [{"field": "Query.rooms", "operations": 3}, {"field": "Room.floorID", "operations": 3}],
+        "unused": [{"field": "Room.name", "deprecated": False}, {"field": "Room.note", "deprecated": True}],
     }

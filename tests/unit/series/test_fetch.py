@@ -152,6 +152,16 @@ async def test_what_is_relative_is_shared_with_what_is_absolute(bench):
     assert over.model.asked == []
 
 
+@pytest.mark.parametrize("of_each", [True, False])
+async def test_a_span_that_ends_within_a_window_is_asked_once_while_all_of_it_is_fresh(bench, of_each):
+    over = bench()
+    body = body_of(NOW - 3 * DAY, NOW - 3 * DAY + 1830)
+    for _ in range(2):
+        await (loads(over, ROOMS, body) if of_each else over.report(body))
+        await asyncio.gather(*over.reports.series._background)
+    assert len(over.model.asked) == 1
+
+
 async def test_an_hour_that_lands_late_is_never_called_settled_before_and_is_right_afterwards(bench):
     over = bench(lands=600.0)
     over.model.late = {ROOMS[0]: 50 * 60.0}
