@@ -36,7 +36,7 @@ serve: install ## The facade on http://127.0.0.1:8000, before the sandbox, or Bu
 test: check clients ## Lint, types and every test; installs Redis and Chromium where they are missing
 	@scripts/need redis-server chromium curl
 	@command -v promtool >/dev/null || scripts/apt prometheus
-	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 CLIENTS := tests/clients/node_modules/.package-lock.json tests/federation/node_modules/.package-lock.json \
 	tests/clients/live/node_modules/.package-lock.json tests/clients/newman/node_modules/.package-lock.json .make/clients/.installed

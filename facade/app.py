@@ -312,7 +312,9 @@ async def _close_tracer() -> None:
 def _say(settings: Settings, event: str) -> None:
     """A start or an end, for whoever collects the log. A person at a terminal sees the greeting."""
     if settings.log_format == "json":
-        log.info(event, version=version("butlr-graphql-facade"), pid=os.getpid(), workers=settings.workers)
+        sources = ",".join(settings.assets)
+        named = {"version": version("butlr-graphql-facade"), "assets": sources, "workers": settings.workers}
+        log.info(event, pid=os.getpid(), **named)
 
 
 def _rate_limit(settings: Settings) -> RateLimit | None:

@@ -21,6 +21,7 @@ Line = Callable[[dict[str, Any]], str]
 
 # What logfmt needs no quotes for. The rest is quoted as JSON in ASCII: no caller's text breaks a line or colours it.
 _BARE = re.compile(r"[\w.:/@*+,\[\]{}()$&?%-]+", re.ASCII)
+_CONTROLS = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _FIRST = ("timestamp", "level", "event")
 _COLOURS = {"warning": "33", "error": "31", "critical": "31"}
 _INDENT = " " * 9
@@ -83,7 +84,7 @@ class AccessLog:
     def prepared(self, said: Fields) -> str:
         """The end of the line of each request that is answered again, as `again` takes it."""
         if self._line is _json:
-            return f",{orjson.dumps(said).decode()[1:-1]}" if said else ""
+            return f",{_json(dict(said))[1:-1]}" if said else ""
         return f" {logfmt(said)}" if said else ""
 
     def again(
@@ -210,7 +211,9 @@ def _plain(value: object) -> str:
 
 
 def _json(fields: dict[str, Any]) -> str:
-    return orjson.dumps(fields, default=str).decode()
+    line = orjson.dumps(fields, default=str).decode()
+    # DEL and the second controls too, which JSON lets stand and terminals obey.
+    return line if line.isascii() and "\x7f" not in line else _CONTROLS.sub(lambda one: f"\\u{ord(one[0]):04x}", line)
 
 
 # Lines of answers given again, but for what is different each time.

@@ -4,12 +4,27 @@
 """
 
 import json
+import multiprocessing
+import os
+import signal
 import socket
 import sys
+import threading
 from importlib import import_module
 from typing import Any
 
 import uvicorn
+
+# All that a server imports, of either kind.
+PRELOADED = [
+    "facade.app",
+    "facade.server.connections",
+    "facade.sandbox",
+    "uvicorn.lifespan.on",
+    "uvicorn.loops.uvloop",
+    "uvicorn.protocols.http.httptools_impl",
+    "uvicorn.protocols.websockets.websockets_sansio_impl",
+]
 
 
 def app(name: str, config: dict[str, Any]) -> Any:
@@ -20,8 +35,7 @@ def app(name: str, config: dict[str, Any]) -> Any:
     return sandbox.create_app(sandbox.SandboxConfig(**config))
 
 
-def main(descriptor: str, name: str, config: str = "{}") -> None:
-    listening = socket.socket(fileno=int(descriptor))
+def serve(listening: socket.socket, name: str, config: str = "{}") -> None:
     http = import_module("facade.server.connections").CachingConnection if name == "facade" else "auto"
     server = uvicorn.Server(
         uvicorn.Config(
@@ -38,5 +52,26 @@ def main(descriptor: str, name: str, config: str = "{}") -> None:
     server.run(sockets=[listening])
 
 
+def forked(listening: socket.socket, log: str, folder: str, environment: dict[str, str], *arguments: str) -> None:
+    """Serve in a process that was forked, as one that is started with this output, folder and environment."""
+    written = os.open(log, os.O_WRONLY | os.O_APPEND)
+    for descriptor in (1, 2):
+        os.dup2(written, descriptor)
+    os.close(written)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    threading.Thread(target=end_with_tests, daemon=True).start()
+    serve(listening, *arguments)
+
+
+def end_with_tests() -> None:
+    """Also where they are killed: nobody else would end this process then."""
+    tests = multiprocessing.parent_process()
+    assert tests
+    tests.join()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    serve(socket.socket(fileno=int(sys.argv[1])), *sys.argv[2:])

@@ -7,8 +7,10 @@ cache of its own in the facade and is counted by itself in the sandbox.
 import fcntl
 import hashlib
 import json
+import multiprocessing
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -21,13 +23,22 @@ import httpx
 import pytest
 from hypothesis import settings
 
+# Hypothesis' own number is 100: for a change of what a property is about, and by night.
+EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "40"))
 # A busy machine is slow, and no example is wrong for that.
-settings.register_profile("untimed", deadline=None)
+settings.register_profile("untimed", deadline=None, max_examples=EXAMPLES)
 settings.load_profile("untimed")
 
 CHILD = Path(__file__).parent / "child.py"
+# A forked child finds `child` by the path of the process that asks for it.
+sys.path.append(str(CHILD.parent))
+import child  # noqa: E402
+
+# Imports once a test worker what each server would import anew: that takes longer than most tests.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(child.PRELOADED)
 # A process that starts imports for a second or two; on a busy machine for many.
-PATIENCE = 60.0
+PATIENCE = 180.0
 # The backends that the sandbox can be; tests marked `both_eras` run in front of each.
 ERAS = ("today", "influx")
 DEFAULT_ERA = "today"
@@ -38,10 +49,42 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("era", ERAS, indirect=True)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first: the last that a worker takes, while others have none left, is then a short one."""
+    long = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in long)
+
+
+class Forked:
+    """A process of the fork server, with the methods of `subprocess.Popen` that tests use."""
+
+    def __init__(self, *arguments: Any) -> None:
+        # A daemon: it ends with the tests, however they end.
+        self._process = FORKS.Process(target=child.forked, args=arguments, daemon=True)
+        self._process.start()
+        self.pid: int = self._process.pid
+        self.terminate = self._process.terminate
+        self.kill = self._process.kill
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def wait(self, timeout: float | None = None) -> int:
+        self._process.join(timeout)
+        if (ended := self.poll()) is None:
+            raise subprocess.TimeoutExpired("a forked process", timeout or 0)
+        return ended
+
+    def send_signal(self, number: signal.Signals) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+
 class Server:
     """A child process that serves HTTP."""
 
-    def __init__(self, process: subprocess.Popen[bytes], url: str, log: Path, http: httpx.Client) -> None:
+    def __init__(self, process: Any, url: str, log: Path, http: httpx.Client) -> None:
         self.process = process
         self.url = url
         self.http = http
@@ -200,24 +243,29 @@ class Launcher:
             if not key.startswith(("FACADE_", "BUTLR_")) and not key.lower().endswith("_proxy")
         }
         log = self._folder / f"{len(self._servers)}-{name}.log"
+        environment = {**inherited, **settings}
+        # Away from the sources, where a `.env` file of the developer may lie.
+        where = {"cwd": self._folder, "env": environment}
         with socket.create_server(("127.0.0.1", 0), backlog=512) as listening, log.open("wb") as output:
             # Listening already: a request made while the child still starts waits for it.
             url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-            process = subprocess.Popen(
-                [sys.executable, str(CHILD), str(listening.fileno()), name, *arguments],
-                pass_fds=[listening.fileno()],
-                # Away from the sources, where a `.env` file of the developer may lie.
-                cwd=self._folder,
-                env={**inherited, **settings},
-                stdout=output,
-                stderr=output,
-            )
+            if settings.get("FACADE_CACHE_URL", "").startswith("redis"):
+                # Replicas hash with a seed each, as programs do and forks of one process do not.
+                command = [sys.executable, str(CHILD), str(listening.fileno()), name, *arguments]
+                process = subprocess.Popen(
+                    command, pass_fds=[listening.fileno()], stdout=output, stderr=output, **where
+                )
+            else:
+                process = Forked(listening, str(log), str(self._folder), environment, name, *arguments)
         server = kind(process, url, log, self._http)
         self._servers.append(server)
         return server
 
     def stop(self) -> None:
-        for server in reversed(self._servers):
+        for server in self._servers:
+            if server.process.poll() is None:
+                server.process.terminate()
+        for server in self._servers:
             server.stop()
 
 

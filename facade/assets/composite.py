@@ -50,10 +50,16 @@ class Composed:
         parts = [each for each in answers if isinstance(each, Assets)]
         if not parts:
             raise next(each for each in answers if isinstance(each, ButlrError))
+        known: set[str] = set()
+        failed: dict[str, ButlrError] = {}
         for source, answer in zip(self.parts, answers, strict=True):
             if isinstance(answer, ButlrError):
                 log.warning("assets without one of their sources", source=source.name, error=answer.code)
-        return await self._merge(parts)
+                failed = {**dict.fromkeys(source.knows, answer), **failed}
+            else:
+                known |= source.knows - answer.failed.keys()
+                failed = {**answer.failed, **failed}
+        return await self._merge(parts, {kind: error for kind, error in failed.items() if kind not in known})
 
     async def _ask_all(self, caller: Caller, read_log: ReadLog) -> list[Assets | ButlrError]:
         answers: dict[str, Assets | ButlrError] = {}
@@ -73,18 +79,18 @@ class Composed:
                 raise planned
         return [answers[source.name] for source in self.parts]
 
-    async def _merge(self, parts: list[Assets]) -> Assets:
+    async def _merge(self, parts: list[Assets], failed: dict[str, ButlrError]) -> Assets:
         key = tuple(map(id, parts))
         known = self._merged.get(key)
         if known is None:
             # Returned and not looked up again: others may have pushed it out by then.
-            return await self._flights.run(str(key), lambda: self._put_together(key, parts))
+            return await self._flights.run(str(key), lambda: self._put_together(key, parts, failed))
         self._merged.move_to_end(key)
         return known[1]
 
-    async def _put_together(self, key: tuple[int, ...], parts: list[Assets]) -> Assets:
+    async def _put_together(self, key: tuple[int, ...], parts: list[Assets], failed: dict[str, ButlrError]) -> Assets:
         # In a thread: ten thousand records take a tenth of a second.
-        merged = await asyncio.to_thread(reduce, Assets.filled_from, parts)
+        merged = (await asyncio.to_thread(reduce, Assets.filled_from, parts)).without(failed)
         self._merged[key] = (parts, merged)
         if len(self._merged) > MERGES_KEPT:
             self._merged.popitem(last=False)

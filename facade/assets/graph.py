@@ -1,9 +1,11 @@
 """`Assets`: every asset a caller may see, indexed once, shared by all of this caller's operations."""
 
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from functools import cached_property
-from typing import TypeVar
+from typing import Self, TypeVar
 
+from ..butlr import ButlrError
 from .macs import normal_mac
 from .records import (
     BuildingRecord,
@@ -58,6 +60,7 @@ class Assets:
         sensors: Mapping[str, SensorRecord] | None = None,
         hives: Mapping[str, HiveRecord] | None = None,
         tags: Mapping[str, TagRecord] | None = None,
+        failed: Mapping[str, ButlrError] | None = None,
     ) -> None:
         self.sites = sites or {}
         self.buildings = buildings or {}
@@ -67,6 +70,8 @@ class Assets:
         self.sensors = sensors or {}
         self.hives = hives or {}
         self.tags = tags or {}
+        # Why a kind is not listed, where all sources that know it failed: that none are here says nothing.
+        self.failed = failed or {}
 
     def __len__(self) -> int:
         """How many assets there are."""
@@ -84,6 +89,25 @@ class Assets:
     def __bool__(self) -> bool:
         # No assets are a snapshot too.
         return True
+
+    def without(self, failed: Mapping[str, ButlrError]) -> Self:
+        """Return these assets as all that is known while the sources of some kinds fail."""
+        if failed == self.failed:
+            return self
+        other = copy(self)
+        other.failed = failed
+        return other
+
+    def failure(self, kind: str) -> ButlrError | None:
+        """The error to give where it is unknown this time which assets of a kind there are."""
+        error = self.failed.get(kind)
+        # Raised again and again: else each time's frames would stay.
+        return error and error.with_traceback(None)
+
+    def require(self, kind: str) -> None:
+        """Raise what `failure` gives."""
+        if error := self.failure(kind):
+            raise error
 
     def filled_from(self, other: "Assets") -> "Assets":
         """Return these assets with what they do not know taken from `other`."""

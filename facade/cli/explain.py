@@ -15,6 +15,7 @@ from .asking import asked
 from .configured import configured
 from .failures import Failure, WrongUsage
 from .files import read
+from .output import json_text
 from .query import run_here, variables_of
 from .sandboxed import sandbox_upstream
 
@@ -65,7 +66,7 @@ def explain(
     extensions = answer.whole.get("extensions")
     told = extensions.get("explain") if isinstance(extensions, dict) else None
     if told is not None:
-        lines = [json.dumps(told, indent=2, ensure_ascii=False)] if format_ is ExplainFormat.json else tree(told)
+        lines = [json_text(told)] if format_ is ExplainFormat.json else tree(told)
         for line in lines:
             typer.echo(line)
     elif not answer.errors:

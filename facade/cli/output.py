@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import shutil
 import sys
 import unicodedata
@@ -110,13 +111,14 @@ def write_tables(tables: Sequence[Table], *, everything: bool = True) -> None:
         if number:
             console.print()
         if len(tables) > 1:
-            console.print(table.name, style="bold")
+            console.print(_plain(table.name), style="bold")
+        header = list(map(_plain, table.header))
         rows = [[_plain(text(cell)) for cell in cells] for cells in table.cells()]
-        widths = _widths([table.header, *rows])
+        widths = _widths([header, *rows])
         if console.is_terminal and sum(widths) + len(GAP) * (len(widths) - 1) > console.width:
-            _write_records(console, table.header, rows, _cut(len(rows), everything))
+            _write_records(console, header, rows, _cut(len(rows), everything))
         else:
-            _write_aligned(console, table, rows, widths, _cut(len(rows), everything))
+            _write_aligned(console, table, header, rows, widths, _cut(len(rows), everything))
         console.print(f"({len(rows)} {'row' if len(rows) == 1 else 'rows'})", style="dim")
 
 
@@ -128,14 +130,19 @@ def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
 
 # Rich's own tables take seconds for some thousand rows.
 def _write_aligned(
-    console: "Console", table: Table, rows: Sequence[Sequence[str]], widths: Sequence[int], cut: range
+    console: "Console",
+    table: Table,
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    widths: Sequence[int],
+    cut: range,
 ) -> None:
     numbers = [_all_numbers(cells) for cells in zip(*table.cells(), strict=True)] or [False] * len(widths)
 
     def line(cells: Sequence[str]) -> str:
         return GAP.join(map(_padded, cells, widths, numbers)).rstrip()
 
-    console.print(line(table.header), style="bold")
+    console.print(line(header), style="bold")
     console.print(GAP.join("─" * width for width in widths))
     for number, cells in enumerate(rows):
         if number not in cut:
@@ -181,7 +188,19 @@ def _plain(value: str) -> str:
 
     Wide and unbreakable spaces, and joiners of letters and emoji, are text.
     """
-    return "".join("�" if unicodedata.category(char) in _OBEYED or char in _TURNING else char for char in value)
+    return "".join("�" if _is_obeyed(char) else char for char in value)
+
+
+def _is_obeyed(char: str) -> bool:
+    return unicodedata.category(char) in _OBEYED or char in _TURNING
+
+
+def json_text(value: Any, indent: int | None = 2) -> str:
+    """Return a value as JSON with what a terminal obeys escaped: JSON itself asks that of the first controls alone."""
+    written = json.dumps(value, indent=indent, ensure_ascii=False)
+    if written.isascii() and "\x7f" not in written:
+        return written
+    return "".join(json.dumps(char)[1:-1] if char != "\n" and _is_obeyed(char) else char for char in written)
 
 
 def _names(tables: Sequence[Table]) -> str:

@@ -73,7 +73,7 @@ def query(
         typer.echo(cause.line(), err=True)
     with output.written_to(out):
         if format_ is QueryFormat.json:
-            typer.echo(json.dumps(answer.whole, indent=2, ensure_ascii=False))
+            typer.echo(output.json_text(answer.whole))
         elif format_ is QueryFormat.plot and answer.executed:
             output.write_plot(answer.data, everything=everything)
         elif answer.executed:

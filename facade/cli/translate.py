@@ -9,6 +9,7 @@ import typer
 from .configured import configured
 from .failures import Failure, WrongUsage
 from .files import read
+from .output import json_text
 
 if TYPE_CHECKING:
     from ..legacy import Translation
@@ -74,7 +75,7 @@ def translate(
     if format_ is SnippetFormat.json:
         listed = [{"query": one.query, "variables": one.variables} for one in done]
         if listed or found.listed:
-            typer.echo(json.dumps(listed if found.listed else listed[0], indent=2, ensure_ascii=False))
+            typer.echo(json_text(listed if found.listed else listed[0]))
     elif lang is not None:
         code = (snippets((one.query or "").strip(), one.variables, url)[_SNIPPETS[lang]] for one in done)
         typer.echo("\n\n".join(code), nl=bool(done))

@@ -11,6 +11,7 @@ import typer
 
 from .failures import Failure, WrongUsage
 from .files import read
+from .output import json_text
 from .query import variables_of
 
 # Seconds between two attempts, from the first to the longest.
@@ -50,7 +51,7 @@ def watch(
             chart.add(answer["data"])
             sys.stdout.write(chart.drawn())
         else:
-            sys.stdout.write(json.dumps(answer["data"], ensure_ascii=False) + "\n")
+            sys.stdout.write(json_text(answer["data"], None) + "\n")
         sys.stdout.flush()
         if left is not None and (left := left - 1) == 0:
             return

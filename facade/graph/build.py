@@ -95,7 +95,7 @@ async def _entities(_root: object, info: ResolveInfo, representations: Sequence[
         if table is None or not isinstance(id_, str | int):
             found.append(bad_input(f"A representation takes `__typename` ({', '.join(ENTITIES)}) and `id`."))
         else:
-            found.append(getattr(assets, table).get(str(id_)))
+            found.append(assets.failure(table) or getattr(assets, table).get(str(id_)))
     return found if context.budget.reach(len(found), listed=True) else []
 
 

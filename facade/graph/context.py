@@ -5,6 +5,7 @@ from functools import cached_property
 
 import strawberry.types
 
+from ..assets import Assets
 from ..auth import Caller
 from ..butlr import Butlr, Unauthenticated
 from ..live import Live
@@ -37,8 +38,13 @@ class Context:
             )
         return Loaders(self.services, self.caller, self.read_log, self.budget)
 
-    def knows(self, kind: str) -> bool:
-        """Whether a configured source can know a kind of asset; the answer says so where none can."""
+    def knows(self, kind: str, assets: Assets | None = None) -> bool:
+        """Whether a configured source can know a kind of asset; the answer says so where none can.
+
+        Raises `ButlrError` where those that can have not listed it among `assets`.
+        """
+        if assets is not None:
+            assets.require(kind)
         source = self.services.assets
         if kind in source.knows:
             return True

@@ -44,7 +44,7 @@ class Hive(Node):
     note: str | None = described("A note.")
     sensors = some(
         "Sensor",
-        below(lambda assets: assets.sensors_by_hive),
+        below("sensors_by_hive"),
         "The sensors that report to it; `ids` keeps some of them.",
     )
     report = report_field()

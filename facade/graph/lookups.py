@@ -33,6 +33,8 @@ async def looked_up(lookup: Lookup, records: Sequence[Any], info: Info) -> list[
     found: dict[Hashable | None, Any] = dict.fromkeys(references)
     if found.keys() - {None}:
         assets = await info.context.loaders.assets()
+        if lookup.kind:
+            assets.require(lookup.kind)
         for reference in found:
             if reference is not None:
                 found[reference] = lookup.find(assets, reference)
@@ -49,9 +51,10 @@ def _by_id(attribute: str, table: str) -> Lookup:
     return Lookup((attribute,), refers, find, table)
 
 
-def below(index: Callable[[Assets], dict[str, list[Any]]]) -> Lookup:
-    """What an index has for a record's id."""
-    return Lookup(("id",), lambda record: record.id, lambda assets, id_: index(assets).get(id_, []))
+def below(index: str) -> Lookup:
+    """What an index of `Assets` has for a record's id."""
+    kind = index.partition("_by_")[0]
+    return Lookup(("id",), lambda record: record.id, lambda assets, id_: getattr(assets, index).get(id_, []), kind)
 
 
 def named(attribute: str, table: str) -> Lookup:
@@ -96,13 +99,13 @@ def via_sensor(lookup: Lookup) -> Lookup:
         reference = lookup.refers(sensor) if sensor else None
         return None if reference is None else lookup.find(assets, reference)
 
-    return Lookup(sensor_of.reads, _sensor_ids, find)
+    return Lookup(sensor_of.reads, _sensor_ids, find, "sensors")
 
 
-sensor_of = Lookup(("sensor_id", "mac_address"), _sensor_ids, _sensor)
-hive_of = Lookup(("hive_id", "hive_serial"), _hive_ids, _hive)
+sensor_of = Lookup(("sensor_id", "mac_address"), _sensor_ids, _sensor, "sensors")
+hive_of = Lookup(("hive_id", "hive_serial"), _hive_ids, _hive, "hives")
 room_of = _by_id("room_id", "rooms")
 zone_of = _by_id("zone_id", "zones")
-floor_of = Lookup(("space_id", "floor_id"), _floor_id, lambda assets, id_: assets.floors.get(id_))
+floor_of = Lookup(("space_id", "floor_id"), _floor_id, lambda assets, id_: assets.floors.get(id_), "floors")
 building_of = _by_id("building_id", "buildings")
 site_of = _by_id("site_id", "sites")

@@ -25,7 +25,7 @@ def _is(record: type[Record]) -> Callable[[object, Any], bool]:
 @federation.type(keys=["id"], description="A site: the buildings of one address. The REST API calls it a client.")
 class Site(Node):
     name: str | None = described("The name.")
-    buildings = many("Building", below(lambda assets: assets.buildings_by_site), "Its buildings.")
+    buildings = many("Building", below("buildings_by_site"), "Its buildings.")
     butlrCode: str | None = described("Butlr's short code.")
     siteNumber: int | None = described("Its number.")
     customID: str | None = described("The customer's own id.")
@@ -39,7 +39,7 @@ class Site(Node):
 class Building(Node):
     name: str | None = described("The name.")
     capacity: Capacity | None = described("How many people it takes.")
-    floors = many("Floor", below(lambda assets: assets.floors_by_building), "Its floors.")
+    floors = many("Floor", below("floors_by_building"), "Its floors.")
     butlr_code: str | None = described("Butlr's short code.")
     butlrCode = alias_of(
         "butlr_code",
@@ -85,15 +85,15 @@ class Floor(Node):
     installation_date: int | None = described("When its devices were installed, epoch seconds.")
     installation_status: InstallationStatus | None = described("How far the installation has come.")
     service_status: ServiceStatus | None = described("Its state of service.")
-    sensors = many("Sensor", below(lambda assets: assets.sensors_by_floor), "Its sensors.")
-    hives = many("Hive", below(lambda assets: assets.hives_by_floor), "Its hives.")
+    sensors = many("Sensor", below("sensors_by_floor"), "Its sensors.")
+    hives = many("Hive", below("hives_by_floor"), "Its hives.")
     last_battery_change_date: Time | None = described("When batteries were changed.")
     next_battery_change_date: Time | None = described("When batteries are to be changed.")
     floor_plans: list[FloorPlan] | None = described("Drawings of it.")
     floorNumber: int | None = described("Its number.")
     tags = many("Tag", named("tag_ids", "tags"), "Its tags; null where no source of assets knows tags.")
-    rooms = some("Room", below(lambda assets: assets.rooms_by_floor), "Its rooms; `ids` keeps some of them.")
-    zones = some("Zone", below(lambda assets: assets.zones_by_floor), "Its zones; `ids` keeps some of them.")
+    rooms = some("Room", below("rooms_by_floor"), "Its rooms; `ids` keeps some of them.")
+    zones = some("Zone", below("zones_by_floor"), "Its zones; `ids` keeps some of them.")
     butlrCode: str | None = described("Butlr's short code.")
     customID: ID | None = described("The customer's own id.")
     algorithm_config: JSON | None = described("The configuration of its algorithm.")
@@ -119,9 +119,7 @@ class Room(Node):
     rotation: float | None = described("How its outline is turned.")
     tags = many("Tag", named("tag_ids", "tags"), "Its tags; null where no source of assets knows tags.")
     roomType: str | None = described("What it is for.")
-    sensors = some(
-        "Sensor", below(lambda assets: assets.sensors_by_room), "The sensors in it; `ids` keeps some of them."
-    )
+    sensors = some("Sensor", below("sensors_by_room"), "The sensors in it; `ids` keeps some of them.")
     note: str | None = described("A note.")
     customID: str | None = described("The customer's own id.")
     pir_zero_enable: bool | None = described("Whether its motion sensors may set the count to zero.")
@@ -148,7 +146,7 @@ class Zone(Node):
     coordinates: list[list[float]] | None = described("Its outline on the floor: [x, y] by [x, y].")
     rotation: float | None = described("How its outline is turned.")
     capacity: Capacity | None = described("How many people it takes.")
-    sensors = many("Sensor", below(lambda assets: assets.sensors_by_zone), "The sensors that look at it.")
+    sensors = many("Sensor", below("sensors_by_zone"), "The sensors that look at it.")
     note: str | None = described("A note.")
     customID: str | None = described("The customer's own id.")
     tags = many("Tag", named("tag_ids", "tags"), "Its tags; null where no source of assets knows tags.")
@@ -162,9 +160,9 @@ class Zone(Node):
 class Tag(Node):
     name: str | None = described("The name.")
     organization_id: str | None = described("The organisation.")
-    rooms = many("Room", below(lambda assets: assets.rooms_by_tag), "The rooms that have it.")
-    zones = many("Zone", below(lambda assets: assets.zones_by_tag), "The zones that have it.")
-    floors = many("Floor", below(lambda assets: assets.floors_by_tag), "The floors that have it.")
+    rooms = many("Room", below("rooms_by_tag"), "The rooms that have it.")
+    zones = many("Zone", below("zones_by_tag"), "The zones that have it.")
+    floors = many("Floor", below("floors_by_tag"), "The floors that have it.")
     is_type_of = staticmethod(_is(TagRecord))
 
 

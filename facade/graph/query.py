@@ -74,6 +74,7 @@ async def _sensors(
     mode: str | None = UNSET,
 ) -> Wrapped:
     assets = await info.context.loaders.assets()
+    assets.require("sensors")
     found: list[SensorRecord] = list(assets.sensors.values())
     for values, of in (
         (_given(ids), lambda sensor: sensor.id),
@@ -103,6 +104,7 @@ async def _sensor(info: Info, id: ID | None = UNSET, mac_address: str | None = U
     if not (id or mac_address):
         raise bad_input("sensor needs `id` or `mac_address`.")
     assets = await loaders.assets()
+    assets.require("sensors")
     sensor = assets.sensors.get(id) if id else assets.sensor_by_mac.get(normal_mac(mac_address or ""))
     if sensor and id and mac_address and normal_mac(sensor.mac_address or "") != normal_mac(mac_address):
         return None
@@ -116,6 +118,7 @@ async def _hives(
     returnPlaceholders: bool | None = UNSET,  # noqa: ARG001 -- no REST call knows placeholders
 ) -> Wrapped:
     assets = await info.context.loaders.assets()
+    assets.require("hives")
     wanted, serials = _given(ids), _lowered(serial_numbers)
     return Wrapped(
         [
@@ -132,14 +135,16 @@ async def _hive(info: Info, id: ID | None = UNSET, serial_number: str | None = U
     if not (id or serial_number):
         raise bad_input("hive needs `id` or `serial_number`.")
     assets = await loaders.assets()
+    assets.require("hives")
     return assets.hives.get(id) if id else assets.hive_by_serial.get((serial_number or "").lower())
 
 
 def _listed(table: str) -> Callable[..., Any]:
     async def resolve(info: Info, ids: list[str] | None = UNSET) -> Wrapped:
-        records: dict[str, Record] = getattr(await info.context.loaders.assets(), table)
-        if not info.context.knows(table):
+        assets = await info.context.loaders.assets()
+        if not info.context.knows(table, assets):
             return Wrapped(None)
+        records: dict[str, Record] = getattr(assets, table)
         wanted = _given(ids)
         return Wrapped([record for record in records.values() if wanted is None or record.id in wanted])
 
@@ -149,7 +154,7 @@ def _listed(table: str) -> Callable[..., Any]:
 def _all(table: str) -> Callable[..., Any]:
     async def resolve(info: Info) -> Wrapped:
         assets = await info.context.loaders.assets()
-        return Wrapped(list(getattr(assets, table).values()) if info.context.knows(table) else None)
+        return Wrapped(list(getattr(assets, table).values()) if info.context.knows(table, assets) else None)
 
     return resolve
 
@@ -159,9 +164,10 @@ def _single(table: str, noun: str) -> Callable[..., Any]:
         loaders = info.context.loaders
         if not (id or customID):
             raise bad_input(f"{noun} needs `id` or `customID`.")
-        records = getattr(await loaders.assets(), table)
-        if not info.context.knows(table):
+        assets = await loaders.assets()
+        if not info.context.knows(table, assets):
             return None
+        records = getattr(assets, table)
         if id:
             return records.get(id)
         return next((record for record in records.values() if record.customID == customID), None)
@@ -175,7 +181,7 @@ async def _node(info: Info, id: ID) -> Any:
     if table is None:
         return None
     assets = await loaders.assets()
-    return getattr(assets, table).get(id) if info.context.knows(table) else None
+    return getattr(assets, table).get(id) if info.context.knows(table, assets) else None
 
 
 async def _report(
@@ -227,11 +233,11 @@ async def _webhooks(info: Info) -> list[WebhookRecord] | None:
 
 
 async def _tags(info: Info, ids: list[str] | None = UNSET) -> list[TagRecord] | None:
-    tags = (await info.context.loaders.assets()).tags
-    if not info.context.knows("tags"):
+    assets = await info.context.loaders.assets()
+    if not info.context.knows("tags", assets):
         return None
     wanted = _given(ids)
-    return [tag for tag in tags.values() if wanted is None or tag.id in wanted]
+    return [tag for tag in assets.tags.values() if wanted is None or tag.id in wanted]
 
 
 def _by_tag(table: str) -> Callable[..., Any]:
@@ -240,9 +246,11 @@ def _by_tag(table: str) -> Callable[..., Any]:
         tagIDs: list[str] | None = UNSET,
         useOR: bool | None = UNSET,
     ) -> Wrapped:
-        records: dict[str, Any] = getattr(await info.context.loaders.assets(), table)
-        if not info.context.knows("tags"):
+        assets = await info.context.loaders.assets()
+        if not info.context.knows("tags", assets):
             return Wrapped(None)
+        assets.require(table)
+        records: dict[str, Any] = getattr(assets, table)
         wanted = _given(tagIDs) or set()
         fits = wanted.intersection if useOR else wanted.issubset
         found = (record for record in records.values() if wanted and fits(record.tag_ids or ()))

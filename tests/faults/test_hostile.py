@@ -15,7 +15,7 @@ import pytest
 pytestmark = pytest.mark.slow
 
 # How many hostile operations; 10,000 by hand.
-HOSTILE = int(os.environ.get("FAULTS_HOSTILE", "400"))
+HOSTILE = int(os.environ.get("FAULTS_HOSTILE", "100"))
 
 REFUSALS = {"GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED", "QUERY_TOO_COMPLEX", "BAD_USER_INPUT"}
 HONEST = '{ sensors(mode: "presence") { data { id mode } } }'
@@ -64,29 +64,34 @@ def besieged(launch, sandbox_process):
 
 @pytest.fixture
 async def honest(asker, besieged, sandbox):
-    """Runs an attack while an honest caller asks on; gives how long each of the caller's answers took, sorted."""
+    """Runs an attack while an honest caller asks on, twenty times at least.
+
+    Gives what `progress` came to during each of the caller's answers, sorted: how many others went first.
+    """
     token = sandbox.login()
     ask = asker(besieged)
     status, expected, _ = await ask.ask(token, HONEST)
     assert (status, "errors" in expected) == (200, False)
 
-    async def during(attack: Awaitable[object]) -> list[float]:
+    async def during(attack: Awaitable[object], progress: Callable[[], int]) -> list[int]:
         over = asyncio.Event()
-        seconds = []
+        ahead = []
 
         async def ask_on() -> None:
-            while not over.is_set() or len(seconds) < 20:
-                status, answer, took = await ask.ask(token, HONEST)
+            while not over.is_set() or len(ahead) < 20:
+                before = progress()
+                status, answer, _ = await ask.ask(token, HONEST)
                 assert (status, answer) == (200, expected)
-                seconds.append(took)
+                ahead.append(progress() - before)
                 await asyncio.sleep(0.02)
 
         async with asyncio.TaskGroup() as group:
             group.create_task(ask_on())
             await attack
             over.set()
-        assert len(sandbox.calls(token)) == 1
-        return sorted(seconds)
+        # As many as discovery needs, and kept.
+        assert len(sandbox.calls(token)) <= 2
+        return sorted(ahead)
 
     return during
 
@@ -141,10 +146,17 @@ async def test_bombs_are_refused_cheaply_without_a_call_upstream(honest, bounded
 
         await attack(list(bodies))  # what a first time loads is no leak
         used = bounded()
+        for at in range(10):
+            body = {"query": f"#{at}\n{INTROSPECTION}"}
+            async with session.post(f"{besieged.url}/graphql", json=body, headers=headers) as answer:
+                assert answer.status == 200
+        _, introspected = used()
+        used = bounded()
         names = list(bodies) * (HOSTILE // len(bodies) + 1)
-        seconds = await honest(attack(names))
+        ahead = await honest(attack(names), outcomes.total)
     memory, processor = used()
-    print(f"{len(names)} bombs: {memory >> 20} MiB, {processor:.1f} s; honest: median {seconds[len(seconds) // 2]:.3f}")
+    print(f"{len(names)} bombs: {memory >> 20} MiB, {processor:.1f} s; before an honest answer: {ahead}")
+    print(f"ten introspections: {introspected:.2f} s")
     print(*sorted(outcomes.items()), sep="\n")
     # Opened once each, they come to one field.
     assert outcomes.pop(("doubling fragments", 200, "answered")) > 0
@@ -153,9 +165,10 @@ async def test_bombs_are_refused_cheaply_without_a_call_upstream(honest, bounded
     assert {name for name, _, _ in outcomes} >= set(bodies) - {"3 MB", "3 MB of document", "doubling fragments"}
     assert sandbox.calls(token) == []
     assert memory < 100 << 20
-    assert processor / len(names) < 0.05
-    # Eight come at a time, and so often the honest caller waits for eight.
-    assert seconds[len(seconds) // 2] < 2, seconds
+    # Of one bomb no more than of two questions that anyone may ask.
+    assert processor / len(names) < 2 * introspected / 10
+    # Eight come at a time: an honest caller waits for those, and for as many that came as they went.
+    assert ahead[len(ahead) // 2] <= 16, ahead
 
 
 async def test_half_open_requests_and_slow_readers_keep_nobody_waiting(honest, bounded, besieged, sandbox, token):
@@ -186,18 +199,17 @@ async def test_half_open_requests_and_slow_readers_keep_nobody_waiting(honest, b
                 with suppress(BlockingIOError):
                     connection.send(whole)
             await asyncio.sleep(0.005)
-        await asyncio.sleep(1)
 
     try:
-        seconds = await honest(attack())
+        # Twenty answers come while all of those are open.
+        await honest(attack(), lambda: 0)
         memory, processor = used()
     finally:
         for connection in held:
             connection.close()
-    print(f"half-open and slow: {memory >> 20} MiB, {processor:.1f} s; median {seconds[len(seconds) // 2]:.3f} s")
+    print(f"half-open and slow: {memory >> 20} MiB, {processor:.1f} s")
     assert sandbox.calls(token) == []
     assert memory < 150 << 20
-    assert seconds[len(seconds) // 2] < 1, seconds
     assert besieged.request("GET", "/readyz").status_code == 200
 
 

@@ -52,7 +52,7 @@ def cache_of(facade):
 
 async def used_again(facade, load, sandbox, token):
     """Wait until the cache saves calls: after a failure the facade leaves Redis, or what it refused, for a moment."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         cold = await load(5, count=10)
         calls = len(sandbox.calls(token))
@@ -77,13 +77,12 @@ async def test_connections_to_redis_that_break_fail_no_operation(cached, before_
     true = await load(0)
     before_redis.befall("cut", share=0.2, cut=(0, 40))
     before_redis.befall("reset", share=0.1, reset=True)
-    # The facade leaves Redis alone for a second after each break, so some seconds of it are many breaks.
-    began = time.monotonic()
+    # The facade leaves Redis alone for a second after each break.
     days = 0
-    while time.monotonic() - began < 4 or before_redis.befell.total() < 3:
+    while before_redis.befell.total() < 4:
         assert await load(0) == true
         await load(days := days + 1, count=40)
-        assert time.monotonic() - began < 20, before_redis.befell
+        assert days < 300, before_redis.befell
     before_redis.heal()
     await used_again(cached, load, sandbox, token)
 
@@ -94,11 +93,10 @@ async def test_a_redis_that_swallows_everything_fails_no_operation_and_slows_few
     true = await load(0)
     before_redis.befall("hang", hang=True)
     before_redis.reset_all()
-    began = time.monotonic()
     for _ in range(3):
         assert await load(0) == true
-    # 300 operations that each waited half a second for Redis, 8 at once, would take 19.
-    assert time.monotonic() - began < 15
+    # Of 300 operations few waited for Redis: after each that did it is left alone for a second.
+    assert before_redis.befell["hang"] < 150
     assert cache_of(cached) != "ok"
     before_redis.heal()
     before_redis.reset_all()

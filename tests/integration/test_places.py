@@ -172,9 +172,13 @@ def test_a_heat_map_of_a_week_is_as_the_upstream_gives_it(facade, sandbox, token
 def test_rows_are_paged_upstream_as_the_client_pages(facade, sandbox, token, at_work):
     span = at_work(minutes=60)
     document = """
-      query Pages($filter: ReportFilter!, $window: ReportWindow, $first: Int, $after: String) {
-        report(filter: $filter, window: $window) { rows_connection(first: $first, after: $after) {
-          total_count edges { cursor node { sensor_id time value } } pageInfo { hasNextPage endCursor }
+      query Pages(
+        $filter: ReportFilter!, $window: ReportWindow, $first: Int, $after: String, $last: Int, $before: String
+      ) {
+        report(filter: $filter, window: $window) {
+        rows_connection(first: $first, after: $after, last: $last, before: $before) {
+          total_count edges { cursor node { sensor_id time value } }
+          pageInfo { hasNextPage endCursor hasPreviousPage startCursor }
         } }
       }
     """
@@ -195,6 +199,18 @@ def test_rows_are_paged_upstream_as_the_client_pages(facade, sandbox, token, at_
     expected = sandbox.ask("/api/v3/reporting", body, token)["data"]
     assert total == len(expected) == len(rows)
     assert rows == [(row["sensor_id"], row["time"], row["value"]) for row in expected]
+
+    # And back from the last page.
+    backwards = [tuple(edge["node"].values()) for edge in page["edges"]]
+    while page["pageInfo"]["hasPreviousPage"]:
+        asked = {**variables, "first": None, "last": 300, "before": page["pageInfo"]["startCursor"]}
+        page = facade.data(document, asked, token=token)["report"]["rows_connection"]
+        backwards = [tuple(edge["node"].values()) for edge in page["edges"]] + backwards
+    assert backwards == rows
+    for asked in ({"first": None, "last": 5}, {"before": page["pageInfo"]["startCursor"]}, {"first": 1, "last": 1}):
+        error = facade.error(document, {**variables, **asked}, token=token)
+        assert error["extensions"]["code"] == "BAD_USER_INPUT"
+        assert "last and before go together" in error["message"]
 
 
 def test_a_subgraph_says_what_it_is_and_gives_entities_by_key(whole, sandbox, token):

@@ -52,3 +52,35 @@ def test_a_source_that_knows_needs_no_note(knowing, token):
     assert answer["data"]["sites"]["data"]
     assert answer["data"]["tags"] is not None
     assert "extensions" not in answer
+
+
+NATIVE = "/api/v3/graphql"
+LISTS = ("sites", "buildings", "floors", "rooms", "zones", "sensors", "hives")
+
+
+@pytest.fixture(scope="module")
+def native_alone(launch, stand_in_server):
+    return launch.facade(stand_in_server.url, FACADE_ASSETS="native")
+
+
+def test_lists_that_the_native_api_failed_to_give_are_errors_and_not_empty(native_alone, stand_in, any_token):
+    floor = {"id": "space_1", "name": "Ground"}
+    data = {**{name: {"data": []} for name in LISTS}, "tags": [], "floors": {"data": [floor]}, "rooms": None}
+    stand_in.answers(NATIVE, {"data": data, "errors": [{"message": "boom", "path": ["rooms"]}]})
+
+    answer = native_alone.ask(
+        """{ floors { data { id rooms { id } zones { id } } } rooms { data { id } } room(id: "room_1") { id }
+             hives { data { id } } }""",
+        token=any_token,
+    )
+
+    assert answer["data"] == {
+        "floors": {"data": [{"id": "space_1", "rooms": None, "zones": []}]},
+        "rooms": None,
+        "room": None,
+        "hives": {"data": []},
+    }
+    paths = [".".join(map(str, error["path"])) for error in answer["errors"]]
+    assert sorted(paths) == ["floors.data.0.rooms", "room", "rooms"]
+    assert {error["extensions"]["code"] for error in answer["errors"]} == {"UPSTREAM_UNAVAILABLE"}
+    assert all("did not list the rooms" in error["message"] for error in answer["errors"])

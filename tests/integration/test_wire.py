@@ -17,7 +17,7 @@ def wired(launch, sandbox_process):
 
 @pytest.fixture(scope="module")
 def impatient(launch, sandbox_process):
-    return launch.facade(sandbox_process.url, FACADE_REQUEST_TIMEOUT="0.3")
+    return launch.facade(sandbox_process.url, FACADE_REQUEST_TIMEOUT="1")
 
 
 class Connection:
@@ -168,30 +168,38 @@ class TestHeads:
         assert connection.answer() is None
 
 
+HALF = {
+    "a line": b"POST /gr",
+    "a head": post()[:40],
+    "a body": post()[:-3],
+    "a chunk": post("Transfer-Encoding: chunked", body=b"", length=False) + b"5\r\n{",
+    "a chunk's size": post("Transfer-Encoding: chunked", body=b"", length=False) + b"5",
+}
+NOTHING = {"no byte": b"", "a blank line": b"\r\n"}
+
+
+@pytest.fixture(scope="module")
+def left(impatient):
+    """A connection for each, on which no more comes: they wait for their deadline together."""
+    asked = {**HALF, **NOTHING, "an answer": post() + post()[:-3]}
+    connections = {name: Connection(impatient).send(part) for name, part in asked.items()}
+    yield connections
+    for connection in connections.values():
+        connection.close()
+
+
 class TestDeadlines:
-    @pytest.mark.parametrize(
-        "part",
-        [
-            b"POST /gr",
-            post()[:40],
-            post()[:-3],
-            post("Transfer-Encoding: chunked", body=b"", length=False) + b"5\r\n{",
-            post("Transfer-Encoding: chunked", body=b"", length=False) + b"5",
-        ],
-        ids=["half a line", "half a head", "half a body", "half a chunk", "half a chunk's size"],
-    )
-    def test_a_request_that_does_not_arrive_is_ended(self, impatient, connect, part):
-        connection = connect(impatient).send(part)
-        assert connection.answer()[0] == 408
-        assert connection.answer() is None
+    @pytest.mark.parametrize("name", HALF)
+    def test_a_request_that_does_not_arrive_is_ended(self, left, name):
+        assert left[name].answer()[0] == 408
+        assert left[name].answer() is None
 
-    @pytest.mark.parametrize("part", [b"", b"\r\n"])
-    def test_a_connection_on_which_nothing_comes_is_closed(self, impatient, connect, part):
-        assert connect(impatient).send(part).answer() is None
+    @pytest.mark.parametrize("name", NOTHING)
+    def test_a_connection_on_which_nothing_comes_is_closed(self, left, name):
+        assert left[name].answer() is None
 
-    def test_what_is_half_there_after_an_answer_is_ended_too(self, impatient, connect):
-        connection = connect(impatient).send(post() + post()[:-3])
-        assert [connection.answer()[0], connection.answer()[0]] == [200, 408]
+    def test_what_is_half_there_after_an_answer_is_ended_too(self, left):
+        assert [left["an answer"].answer()[0], left["an answer"].answer()[0]] == [200, 408]
 
 
 def test_an_answer_without_length_is_not_chunked_for_http_1_0(wired, connect):

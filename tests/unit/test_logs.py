@@ -90,6 +90,13 @@ def test_an_operation_without_a_name_is_shown_by_its_documents_hash():
     assert line.split()[-2:] == ["BAD_USER_INPUT", "0123456789ab"]
 
 
+@given(st.text())
+def test_no_text_colours_a_line_of_json_or_turns_it(text):
+    line = logs._json({**REQUEST, "operation": text})
+    assert json.loads(line)["operation"] == text
+    assert not set(line) & {*map(chr, range(32)), *map(chr, range(127, 160)), *"\u2028\u2029\u202e\u2066"}
+
+
 def test_json_keeps_every_field():
     assert json.loads(logs._json(REQUEST)) == REQUEST
 

@@ -66,6 +66,12 @@ def test_an_env_file_in_another_encoding_is_one_line(encoding, tmp_path):
     assert refusal().startswith(".env: not text in UTF-8")
 
 
+def test_an_env_file_that_cannot_be_read_is_one_line(tmp_path):
+    # Of any user: this memory has no first page.
+    (tmp_path / ".env").symlink_to("/proc/self/mem")
+    assert refusal() == ".env: Input/output error; let this user read it, or remove it"
+
+
 def test_an_env_file_with_a_mark_is_read(tmp_path):
     (tmp_path / ".env").write_bytes("FACADE_PORT=8123\n".encode("utf-8-sig"))
     assert load().port == 8123

@@ -11,7 +11,16 @@ import orjson
 import structlog
 
 from ...auth import Caller
-from ...butlr import NATIVE_PATH, BadInput, Forbidden, InvalidResponse, Reply, Unauthenticated, UpstreamUnavailable
+from ...butlr import (
+    NATIVE_PATH,
+    BadInput,
+    ButlrError,
+    Forbidden,
+    InvalidResponse,
+    Reply,
+    Unauthenticated,
+    UpstreamUnavailable,
+)
 from ...butlr.errors import upstream_message
 from ...upstream import About, Call, ReadLog, Upstream
 from ..graph import Assets
@@ -148,7 +157,13 @@ def decode(body: bytes) -> Assets:
             errors=len(errors) if isinstance(errors, list) else 0,
             missing=sorted(RECORD_TYPES.keys() - found.keys()),
         )
-    return _assets(found)
+    failed: dict[str, ButlrError] = {
+        kind: UpstreamUnavailable(
+            f"Butlr did not list the {kind} this time (on {NATIVE_PATH}). Try again in a moment.", path=NATIVE_PATH
+        )
+        for kind in RECORD_TYPES.keys() - found.keys()
+    }
+    return _assets(found, failed)
 
 
 def _lists(data: Any) -> dict[str, list[Any]]:
@@ -157,7 +172,7 @@ def _lists(data: Any) -> dict[str, list[Any]]:
     return {kind: records for kind in RECORD_TYPES if (records := records_in(data, kind)) is not None}
 
 
-def _assets(found: dict[str, list[Any]]) -> Assets:
+def _assets(found: dict[str, list[Any]], failed: dict[str, ButlrError]) -> Assets:
     tags = found.setdefault("tags", [])
     for kind in ("floors", "rooms", "zones"):
         for place in found.get(kind, ()):
@@ -172,7 +187,7 @@ def _assets(found: dict[str, list[Any]]) -> Assets:
             log.warning("values of another type left out", list=kind, fields=sorted(unfit))
         # Of two records of one tag the list's own says more, and comes first.
         records[kind] = {record.id: record for record in reversed(read)}
-    return Assets(**{kind: dict(reversed(by_id.items())) for kind, by_id in records.items()})
+    return Assets(**{kind: dict(reversed(by_id.items())) for kind, by_id in records.items()}, failed=failed)
 
 
 def _object(body: bytes) -> dict[str, Any]:

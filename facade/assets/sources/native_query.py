@@ -14,11 +14,11 @@ FieldOf = tuple[str, str]
 _TYPES = {kind: kind.removesuffix("s").capitalize() for kind in RECORD_TYPES}
 # The types of the fields that are made of fields.
 _PARTS: dict[str, tuple[str, type[msgspec.Struct]]] = {
-    "metadata": ("MetaDataRecord", MetaDataRecord),
-    "capacity": ("CapacityRecord", CapacityRecord),
-    "area": ("AreaRecord", AreaRecord),
-    "address": ("AddressRecord", AddressRecord),
-    "floor_plans": ("FloorPlanRecord", FloorPlanRecord),
+    "metadata": ("MetaData", MetaDataRecord),
+    "capacity": ("Capacity", CapacityRecord),
+    "area": ("Area", AreaRecord),
+    "address": ("Address", AddressRecord),
+    "floor_plans": ("FloorPlan", FloorPlanRecord),
 }
 # `tags` has its records unwrapped; every other list has them in `data`.
 _UNWRAPPED = ("tags",)

@@ -94,6 +94,20 @@ async def test_a_source_that_a_token_may_not_read_is_done_without(good, read_log
     assert (await Composed(sources).assets(good, read_log)).rooms.keys() == {"r"}
 
 
+async def test_what_only_a_failed_source_knows_is_unknown_and_not_none(good, read_log):
+    native, discovery = Source("native", Forbidden("no")), Source("discovery", rooms(r="x"))
+    native.knows, discovery.knows = frozenset({"sites", "rooms"}), frozenset({"rooms"})
+    composed = Composed([native, discovery])
+    assets = await composed.assets(good, read_log)
+    assert assets.failed.keys() == {"sites"}
+    assert discovery.said.failed == {}
+    assets.require("rooms")
+    with pytest.raises(Forbidden):
+        assets.require("sites")
+    native.said = Assets()
+    assert (await composed.assets(good, read_log)).failed == {}
+
+
 async def test_when_all_fail_it_is_the_first_ones_error(good, read_log):
     with pytest.raises(UpstreamUnavailable):
         await Composed([Source("a", UpstreamUnavailable("x")), Source("b", RateLimited("y"))]).assets(good, read_log)

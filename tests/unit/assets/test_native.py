@@ -255,3 +255,15 @@ async def test_an_upstream_that_always_finds_another_fault_is_asked_five_times_a
     with capture_logs(), pytest.raises(InvalidResponse):
         await native.assets(good, read_log)
     assert len(wire.asked) == 5
+
+
+def test_a_list_that_failed_is_unknown_and_not_empty():
+    whole = answer(sensors=[SENSOR])
+    assert decoded(whole).failed == {}
+    whole["data"]["rooms"] = None
+    del whole["data"]["tags"]
+    assets = decoded({**whole, "errors": [{"message": "rooms: boom", "path": ["rooms"]}]})
+    assert assets.failed.keys() == {"rooms", "tags"}
+    assets.require("sensors")
+    with pytest.raises(UpstreamUnavailable, match="did not list the rooms"):
+        assets.require("rooms")

@@ -1,18 +1,12 @@
 import asyncio
 import datetime as dt
 import gzip
-import ipaddress
 import socket
-import ssl
 from email.utils import format_datetime
 
 import aiohttp
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from facade.butlr import (
     BadInput,
@@ -187,12 +181,10 @@ async def test_a_body_beyond_the_limit_is_not_read_to_its_end(wire, packed):
 
 async def test_a_slow_drip_ends_at_the_deadline(wire):
     # Each chunk comes well within any timeout on single reads.
-    wire.says(OK_HEAD + b"content-length: 1000\r\n\r\n", *[b" "] * 100, pause=0.05)
+    wire.says(OK_HEAD + b"content-length: 100000\r\n\r\n", *[b" "] * 100_000, pause=0.05)
     async with Http(wire.url, timeout=0.3) as http:
-        started = asyncio.get_running_loop().time()
         with pytest.raises(UpstreamTimeout, match=r"within 0\.3 seconds") as caught:
             await http.send("POST", PATH)
-        assert asyncio.get_running_loop().time() - started < 1
     assert caught.value.sent is True
 
 
@@ -258,35 +250,8 @@ async def test_a_429_says_how_long_by_seconds_by_date_and_by_default(wire, http)
     assert caught.value.retry_after == 60
 
 
-def tls_files(folder, host="127.0.0.1"):
-    """A certificate that nobody's store knows."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
-    now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(host))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    chain, secret = folder / "cert.pem", folder / "key.pem"
-    chain.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    secret.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return chain, secret
-
-
-async def test_an_unknown_authority_is_refused_and_ssl_cert_file_admits_it(wire, tmp_path, monkeypatch):
-    chain, secret = tls_files(tmp_path)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(chain, secret)
+async def test_an_unknown_authority_is_refused_and_ssl_cert_file_admits_it(wire, untrusted, monkeypatch):
+    chain, context = untrusted
     await wire.stop()
     await wire.start(tls=context)
 

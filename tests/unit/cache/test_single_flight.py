@@ -244,7 +244,7 @@ steps = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=settings.default.max_examples * 3 // 2)
 @given(steps)
 def test_whoever_is_not_cancelled_gets_an_outcome_and_nothing_is_left_over(script):
     async def play() -> None:

@@ -336,10 +336,10 @@ async def test_a_redis_that_is_full_forgets_what_ends_first_and_no_index(replica
 
 
 async def test_a_connection_that_hangs_is_found_out(redis_server, until):
-    store = RedisStore(redis_server.url, timeout=0.2)
+    store = RedisStore(redis_server.url, timeout=0.6)
     changes = []
     invalidations = Invalidations(
-        store.link, "c", hear=lambda *_: None, changed=lambda: changes.append(invalidations.on_air), silence=0.1
+        store.link, "c", hear=lambda *_: None, changed=lambda: changes.append(invalidations.on_air), silence=0.2
     )
     invalidations.start()
     await until(lambda: invalidations.on_air)

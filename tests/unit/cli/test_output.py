@@ -1,10 +1,11 @@
 import csv
 import io
+import json
 
 import pytest
 
 from facade.cli.failures import WrongUsage
-from facade.cli.output import choose, write_csv, write_tables
+from facade.cli.output import choose, json_text, write_csv, write_tables
 from facade.cli.tables import tables
 
 
@@ -96,3 +97,16 @@ def test_wide_spaces_and_joiners_are_text_and_controls_are_not(capsys):
 def test_csv_quotes_what_a_spreadsheet_would_run(capfdbinary):
     write_csv(tables({"rooms": [{"name": "=HYPERLINK(1)", "area": -5}, {"name": "-12", "area": -0.5}]}))
     assert capfdbinary.readouterr().out == b"name,area\r\n'=HYPERLINK(1),-5\r\n-12,-0.5\r\n"
+
+
+def test_a_terminal_obeys_neither_the_names_of_columns_nor_json(terminal, capsys):
+    red = "\x1b[31m\x9b5m\u202e"
+    write_tables(tables({"a": {"data": [{"id": 1, "pairs": [{"name": f"n{red}", "value": 2}]}]}}))
+    shown = capsys.readouterr().out
+    assert "n" in shown
+    assert not set(shown) & set("\x1b\x9b\u202e")
+
+    written = json_text({f"é{red}": f"ü{red}"})
+    assert not set(written) & set("\x1b\x9b\u202e")
+    assert "é" in written
+    assert json.loads(written) == {f"é{red}": f"ü{red}"}

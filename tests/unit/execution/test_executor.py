@@ -348,7 +348,7 @@ RECORDS: dict[str, list[type]] = {
     "ReportRow": [Row, FULL_ROW],
     "ReportRowEdge": [EdgeRecord],
     "Series": [SeriesRecord],
-    "ReplyStatistics": [ReplyStatistics],
+    "Statistics": [ReplyStatistics],
     "StatsValue": [StatsValueRecord],
 }
 

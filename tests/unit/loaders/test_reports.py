@@ -52,7 +52,11 @@ orders = st.one_of(
     rooms=st.lists(st.sampled_from(ROOMS), min_size=1, unique=True),
     bears=st.sampled_from([None, 1, 2, 3]),
 )
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=settings.default.max_examples * 3 // 2,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 async def test_a_batch_deals_to_each_room_what_it_would_be_answered_alone(make_bench, rows, order, raw, rooms, bears):
     body: dict[str, Any] = {"filter": FILTER}
     if order is not None:
