@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator, Container, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from datetime import timedelta
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from . import logs, tracing
-from .assets import AssetSource, build_source, part_of
+from .assets import AssetSource, build_source, part_of, read_orgs
 from .auth import Service
 from .auth.jwks import Keys
 from .auth.jwt_verifier import Verifier
@@ -170,6 +171,7 @@ class Components:
                 most=settings.live_max,
                 recheck=settings.token_recheck,
                 wall=upstream.clock,
+                orgs=partial(read_orgs, upstream) if settings.webhook_secret else None,
             )
             self.live = await stack.enter_async_context(live.running())
             try:
@@ -443,6 +445,7 @@ def create_app(settings: Settings | None = None) -> Starlette:  # noqa: PLR0915 
         admission,
         max_body_bytes=settings.max_body_bytes,
         documents=documents,
+        explain=settings.explain,
         cors_origins=origins,
         draining=draining,
         audit=audit,

@@ -23,6 +23,8 @@ import httpx
 import pytest
 from hypothesis import settings
 
+from .redis_servers import RedisCluster, RedisWithSentinel
+
 # Hypothesis' own number is 100: for a change of what a property is about, and by night.
 EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "40"))
 # A busy machine is slow, and no example is wrong for that.
@@ -298,6 +300,27 @@ def http() -> Iterator[httpx.Client]:
     limits = httpx.Limits(max_connections=200, max_keepalive_connections=100)
     with httpx.Client(timeout=PATIENCE, limits=limits, trust_env=False) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def redis_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisCluster]:
+    """Three masters. Whoever kills one starts it again."""
+    cluster = RedisCluster(tmp_path_factory.mktemp("cluster"))
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.kill()
+
+
+@pytest.fixture
+def redis_with_sentinel(tmp_path: Path) -> Iterator[RedisWithSentinel]:
+    servers = RedisWithSentinel(tmp_path)
+    try:
+        servers.start()
+        yield servers
+    finally:
+        servers.kill()
 
 
 @pytest.fixture(scope="session")

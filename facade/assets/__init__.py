@@ -5,6 +5,7 @@ from .files.inventory_file import dump_inventory, dump_yaml, load_inventory
 from .files.located import InventoryError
 from .graph import Assets
 from .macs import normal_mac
+from .organizations import read_orgs
 from .source import AssetSource
 from .sources.discovery import Discovery
 from .sources.inventory import Inventory
@@ -28,5 +29,6 @@ __all__ = [
     "load_inventory",
     "normal_mac",
     "part_of",
+    "read_orgs",
     "sources_of",
 ]

@@ -5,10 +5,11 @@ from .keys import canonical, key, scope_prefix, token_scope
 from .policy import DEFAULT_RULES, Lifetime, Rules, Span, asset_lifetime, lifetime
 from .single_flight import FlightCancelled, SingleFlight
 from .status import CacheStatus
-from .stores import MemoryStore, Store, Stream, open_store
+from .stores import REDIS_SCHEMES, MemoryStore, Store, Stream, open_store
 
 __all__ = [
     "DEFAULT_RULES",
+    "REDIS_SCHEMES",
     "CacheStatus",
     "Entry",
     "FlightCancelled",

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from .redis.lock import Locks
 
 _MIB = 1 << 20
+REDIS_SCHEMES = ("redis", "rediss", "redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel")
 
 
 class Stream(Protocol):
@@ -26,15 +26,15 @@ class Stream(Protocol):
 
     @property
     def failures(self) -> tuple[type[BaseException], ...]:
-        """What a reader raises where the store is away."""
+        """What `read` raises where the store is away."""
         ...
 
     async def append(self, body: bytes) -> bool:
         """Whether the store has it."""
         ...
 
-    def reader(self) -> AbstractAsyncContextManager[Callable[[str], Awaitable[list[tuple[str, bytes]]]]]:
-        """Give what reads the entries after an id, with their ids; none after a while without any."""
+    async def read(self, last: str) -> list[tuple[str, bytes]]:
+        """Return the entries after an id, with their ids; none after a while without any."""
         ...
 
 
@@ -102,14 +102,14 @@ class Store(Protocol):
 
 
 def open_store(url: str, max_bytes: int = 256 * _MIB) -> Store:
-    """A store by its URL: `memory://`, `redis://…` or `rediss://…`; `max_bytes` bounds what is in memory.
+    """A store by its URL: `memory://`, or one of Redis; `max_bytes` bounds what is in memory.
 
     Raises ValueError with what to do about it; never with the URL, which may hold a password.
     """
     scheme, mark, _ = url.partition("://")
     if mark and scheme == "memory":
         return MemoryStore(max_bytes)
-    if mark and scheme in ("redis", "rediss"):
+    if mark and scheme in REDIS_SCHEMES:
         try:
             # redis is an extra.
             from .redis.store import RedisStore  # noqa: PLC0415
@@ -117,7 +117,10 @@ def open_store(url: str, max_bytes: int = 256 * _MIB) -> Store:
         except ImportError:
             raise ValueError("a Redis cache needs: pip install 'butlr-graphql-facade[redis]'") from None
         return TieredStore(RedisStore(url), max_bytes)
-    raise ValueError("a cache URL starts with memory://, redis:// or rediss://")
+    raise ValueError(
+        "a cache URL starts with memory://, redis:// or rediss://, for a cluster with redis+cluster://, for a server"
+        " that sentinels name with redis+sentinel://"
+    )
 
 
 class _Slot(NamedTuple):

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import orjson
@@ -22,7 +23,7 @@ from ..graph.context import Context
 from ..graph.large import Large
 from ..graph.subscription import Pushed
 from ..loaders import Budget
-from .cost import excess, is_costly
+from .cost import excess, is_costly, operation_cost
 from .documents import Documents, ParsedDocument
 from .errors import formatted
 from .executor import BulkExecutor, WritingExecutor
@@ -51,6 +52,8 @@ class Outcome:
     # Of an event of a subscription: what the subscription can be resumed by, and whether it was.
     cursor: str | None = None
     resumed: bool | None = None
+    # Points, and how many an operation may cost: over a transport without headers.
+    cost: tuple[int, int] | None = None
 
     def chunks(self) -> list[bytes]:
         """The response map as JSON, in one chunk but for what is large."""
@@ -71,6 +74,8 @@ class Outcome:
             extensions["id"] = self.cursor
         if self.resumed is not None:
             extensions["resumed"] = self.resumed
+        if self.cost is not None:
+            extensions["cost"] = dict(zip(("points", "limit"), self.cost, strict=True))
         if extensions:
             answer["extensions"] = extensions
         if self.later:
@@ -129,6 +134,13 @@ class Engine:
         if not document.puts_off or document.ast is None or chosen is None:
             return False
         return comes_in_parts(document.ast, chosen, variables)
+
+    def told_cost(self, document: ParsedDocument, variables: Mapping[str, Any] | None, operation: str | None) -> int:
+        """Return what an operation costs as far as its document tells: of a subscription, each of its polls."""
+        chosen = document.operation(operation) if document.ast and document.costly else None
+        if document.ast is None or chosen is None:
+            return 0
+        return operation_cost(document.ast, chosen, variables, datetime.now(UTC))
 
     async def run(
         self,

@@ -1,6 +1,7 @@
 """What subscriptions have polled for them, read through the loaders as any operation reads."""
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ..assets import Assets
@@ -10,13 +11,14 @@ from ..butlr import DetectionEntry as DetectionRecord
 from ..butlr import Forbidden
 from ..cache import canonical
 from ..loaders import Loaders, Points, ReadOptions, Services
-from ..series import Body, epoch_of
+from ..series import Body, epoch_of, windows_of
 from ..upstream import ReadLog
 from .occupancy import OccupancyRecord, occupancies
 
 PLACES = ("rooms", "zones", "floors")
 # How far back the newest detections are looked for.
 DETECTIONS_SINCE = "-10m"
+_DAY = 24 * 3600
 
 
 def places_among(assets: Assets, ids: Iterable[str]) -> dict[str, RoomRecord | ZoneRecord | FloorRecord]:
@@ -61,6 +63,13 @@ class OccupancyQuestion:
         at, before = epoch_of(value.time), epoch_of(known.time)
         return at is not None and (before is None or at > before or (at == before and value.value != known.value))
 
+    def told(self, value: OccupancyRecord) -> str:
+        return f"{value.time} {value.value}"
+
+    def quiet_until(self, now: float) -> float:
+        # There is a new minute in each minute.
+        return now
+
     def is_over(self, _key: str, _values: Mapping[str, Any]) -> bool:
         return False
 
@@ -84,6 +93,23 @@ class ReportQuestion:
 
     def is_newer(self, value: Any, known: Any) -> bool:
         return bool(value.value != known.value)
+
+    def told(self, value: Any) -> str:
+        # A number may have been read with its fraction or without.
+        return str(value.value if value.value is None else float(value.value))
+
+    def quiet_until(self, now: float) -> float:
+        """Windows land from their end on, sensor by sensor; then there is nothing new until the next one ends."""
+        windows = windows_of(self._body)
+        if windows is None or self._read.include_open:
+            return now
+        moment = datetime.fromtimestamp(now, UTC)
+        edge = windows.floor(moment)
+        landed = edge + timedelta(seconds=self._services.upstream.rules.landing_of(windows.seconds))
+        if moment < landed:
+            return now
+        # Of windows longer than a day no source says where they end: at some midnight.
+        return (edge + timedelta(days=1) if windows.seconds > _DAY else windows.after(edge)).timestamp()
 
     def is_over(self, _key: str, _values: Mapping[str, Any]) -> bool:
         # The span has moved on.
@@ -125,6 +151,12 @@ class DetectionsQuestion:
     def is_newer(self, value: DetectionRecord, known: DetectionRecord) -> bool:
         at, before = _moment(value), _moment(known)
         return at > before or (at == before and value.value != known.value)
+
+    def told(self, value: DetectionRecord) -> str:
+        return f"{value.start_time} {value.value}"
+
+    def quiet_until(self, now: float) -> float:
+        return now
 
     def is_over(self, _key: str, _values: Mapping[str, Any]) -> bool:
         return False

@@ -15,7 +15,7 @@ from ..butlr import Reporting, Row, parse_duration, to_rfc3339
 from ..live import Subscriber
 from ..live import WebhookEvent as EventRecord
 from ..live.hub import merged
-from ..live.log import Change, Topic
+from ..live.log import Change, Topic, read_cursor
 from ..loaders import Points, ReadOptions
 from ..series import epoch_of
 from .context import Context, Info
@@ -89,7 +89,9 @@ def _first_of(subscriber: Subscriber, topics: Iterable[Topic], resume: str | Non
     """Return the changes to begin with, oldest first, and whether they are what came after the cursor."""
     topics = list(topics)
     if resume is not None:
-        missed = [subscriber.live.missed(topic, resume) for topic in topics]
+        # What is polled has its ids by the replicas' clocks, what comes by webhooks by that of Redis.
+        by_one_clock = len(topics) == 1
+        missed = [subscriber.live.missed(topic, resume, by_one_clock=by_one_clock) for topic in topics]
         if all(found is not None for found in missed):
             changes = [change for found in missed for change in found or ()]
             return sorted(changes, key=_position), True
@@ -159,20 +161,13 @@ class _Told:
         """Return the place where the change is of one of them, and is the newest."""
         event: EventRecord = change.value[0]
         told = event.occupancy
-        if told is None or told[0] not in self.items or not _may_see(self._subscriber, event):
+        if told is None or told[0] not in self.items or not self._subscriber.rights.may_see(event):
             return None
         known = self.newest.get(told[0])
         if known is not None and known.value[0].timestamp > event.timestamp:
             return None
         self.newest[told[0]] = change
         return told[0]
-
-
-def _may_see(subscriber: Subscriber, event: EventRecord) -> bool:
-    assets = subscriber.rights.seen
-    if assets is None or not event.is_seen_by(assets):
-        return False
-    return not subscriber.live.is_ambiguous(event) or any(site.org_id for site in assets.sites.values())
 
 
 def _occupancies(
@@ -219,16 +214,23 @@ async def _report(
         await subscriber.rights.assets()
         question = ReportQuestion(info.context.services, body, ReadOptions(include_open=bool(include_open)))
         poller = await subscriber.poll(question, frozenset(), _every(info, None))
-        first = True
-        async for changes, resumed in _batches(subscriber, [poller.topic], 0.0, info.context.resume):
-            if not changes and (not first or resumed):
-                first = False
+        live, resume = subscriber.live, info.context.resume
+        cursor = read_cursor(resume) if resume else None
+        landed, is_shared, said = (cursor.milliseconds, cursor.number is not None, None) if cursor else (0, True, None)
+        async for changes, resumed in _batches(subscriber, [poller.topic], 0.0, resume):
+            said = resumed if said is None else said
+            if not changes and resumed:
                 continue
-            first = False
             asked: Any = poller.question
             rows = [change.value for change in changes]
-            cursor = subscriber.live.cursor(changes[-1]) if changes else subscriber.live.cursor_now()
-            yield Pushed(ReportRecord(_points_of(asked.points, rows), body), cursor, resumed)
+            if said is False:
+                landed, is_shared = 0, True
+            for moment, shared in [(poller.topic.floor[0], True), *((each.id[0], each.is_shared) for each in changes)]:
+                if moment >= landed:
+                    landed, is_shared = moment, shared
+            id_ = live.cursor_after(landed, is_shared=is_shared)
+            yield Pushed(ReportRecord(_points_of(asked.points, rows), body), id_, said)
+            said = None
 
 
 def _points_of(points: Points, rows: list[Any]) -> Points:
@@ -258,7 +260,7 @@ async def _detections(info: Info, filter: LiveFilter, every: Duration | None = U
                 (not macs or mac in macs)
                 and given.get("space_id") in (None, event.place("floor_id"))
                 and given.get("room_id") in (None, event.place("room_id"))
-                and _may_see(subscriber, event)
+                and subscriber.rights.may_see(event)
             )
 
         live = subscriber.live
@@ -328,7 +330,7 @@ async def _events(info: Info, types: list[EventType] | None = UNSET) -> Stream:
         while True:
             position, passed, changed = live.log.position, live.events.changed - changed, live.events.changed
             fitting = [change for change in changes if wanted is None or change.value.type in wanted]
-            seen = {change.value.id: change for change in fitting if _may_see(subscriber, change.value)}
+            seen = {change.value.id: change for change in fitting if subscriber.rights.may_see(change.value)}
             for event in merged([change.value for change in seen.values()]):
                 yield Pushed(_event_of(event), live.cursor(seen[event.id]), resumed)
                 resumed = None

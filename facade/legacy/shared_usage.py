@@ -12,9 +12,9 @@ from typing import Any
 
 import orjson
 import structlog
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from ..cache.redis_address import RedisAddress
 from .usage import (
     KEPT_DAYS,
     MOST_ROWS,
@@ -33,6 +33,7 @@ log = structlog.get_logger(__name__)
 PREFIX = "facade:usage:"
 WRITTEN_EVERY = 5.0
 ANSWERS_WITHIN = 1.0
+MOST_CONNECTIONS = 10
 _KEPT = timedelta(days=KEPT_DAYS + 1)
 
 # Refused and reset connections, and what takes too long, are OSErrors.
@@ -51,7 +52,9 @@ class SharedUsage(Usage):
         super().__init__(clock)
         self._every = every
         # The types of redis-py's commands are those of both its clients, the one that waits and the one that does not.
-        self._redis: Any = Redis.from_url(url, socket_timeout=ANSWERS_WITHIN, socket_connect_timeout=ANSWERS_WITHIN)
+        self._redis: Any = RedisAddress.parse(url).client(
+            timeout=ANSWERS_WITHIN, max_connections=MOST_CONNECTIONS, answers_within=ANSWERS_WITHIN
+        )
         self._down = False
 
     async def counted(self, days: int) -> list[Counted]:

@@ -15,17 +15,13 @@ from ..auth import Caller
 from ..butlr import RateLimited
 from ..cache import Store
 from .events import KNOWN_TYPES, WebhookEvent
-from .log import FIRST, Change, Cursor, Id, Log, Topic, read_cursor
+from .log import FIRST, SKEW, Change, Cursor, Id, Log, Topic, read_cursor
 from .poller import Poller, Question, Watching
-from .rights import Rights
+from .rights import ReadOrgs, Rights
 from .shared import SharedEvents
 
 # Events kept for those who come back, and about how many bytes of them may wait for one subscriber unmerged.
 EVENTS_KEPT, WAITING_MOST = 10_000, 64 * 1024
-# Assets whose organisation is kept in mind.
-_MOST_ASSETS = 200_000
-# Milliseconds that clocks of two processes may differ by.
-SKEW = 2000
 
 
 @dataclass
@@ -58,7 +54,9 @@ class Live:
         most: int,
         recheck: float,
         wall: Callable[[], float],
+        orgs: ReadOrgs | None = None,
     ) -> None:
+        self._read_orgs = orgs
         self.every = every
         self.log = Log(wall=wall)
         self.events = self.log.topic("events", most=EVENTS_KEPT)
@@ -71,7 +69,6 @@ class Live:
         self._most, self._recheck, self._wall = most, recheck, wall
         self._pollers: dict[str, Poller] = {}
         self._rights: dict[str, Rights] = {}
-        self._orgs: dict[str, set[str]] = {}
         stream = store.stream("live")
         self._shared = SharedEvents(stream, self._take) if stream else None
         for topic in (self.events, self.occupancy, self.detections):
@@ -104,7 +101,6 @@ class Live:
             return
         self.log.put(self.events, event.id, event, id_)
         self.counts.events[event.type if event.type in KNOWN_TYPES else "other"] += 1
-        self._note_org(event)
         if (told := event.occupancy) is not None:
             place, value = told
             self._newest(self.occupancy, f"{event.org} {place}", event, value)
@@ -116,21 +112,13 @@ class Live:
         if known is None or event.timestamp > known.value[0].timestamp:
             self.log.put(topic, key, (event, value))
 
-    def _note_org(self, event: WebhookEvent) -> None:
-        about, org = event.about, event.org
-        if about and org and len(self._orgs) < _MOST_ASSETS:
-            self._orgs.setdefault(about[1], set()).add(org)
-
-    def is_ambiguous(self, event: WebhookEvent) -> bool:
-        """Whether two organisations have told of assets of this id: whose it is, only a source of assets can say."""
-        about = event.about
-        return about is not None and len(self._orgs.get(about[1], ())) > 1
-
     def rights_of(self, caller: Caller) -> Rights:
         # A token that shares its scope with others is asked by itself.
         rights = self._rights.get(caller.flight)
         if rights is None:
-            rights = self._rights[caller.flight] = Rights(self._source, caller, recheck=self._recheck, clock=self._wall)
+            rights = self._rights[caller.flight] = Rights(
+                self._source, caller, orgs=self._read_orgs, recheck=self._recheck, clock=self._wall
+            )
         return rights
 
     def poller_of(self, question: Question, caller: Caller) -> Poller:
@@ -175,20 +163,27 @@ class Live:
         return self._wall()
 
     def cursor(self, change: Change) -> str:
-        return str(Cursor(change.id[0], change.position, self.process))
+        number = change.id[1] if change.is_shared else None
+        return str(Cursor(change.id[0], number, change.position, self.process))
 
-    def cursor_now(self) -> str:
-        return str(Cursor(self.log.last[0], self.log.position, self.process))
+    def cursor_after(self, landed: int, *, is_shared: bool) -> str:
+        """Return the cursor of whoever has all that there is by now, and that was first read until that moment."""
+        return str(Cursor(landed, 0 if is_shared else None, self.log.position, self.process))
 
-    def missed(self, topic: Topic, text: str) -> list[Change] | None:
-        """Return what a topic has that came after a cursor; None where some of it may be gone, or it is no cursor."""
+    def missed(self, topic: Topic, text: str, *, by_one_clock: bool = True) -> list[Change] | None:
+        """Return what a topic has that came after a cursor; None where some of it may be gone, or it is no cursor.
+
+        `by_one_clock`: what the cursor may be of has its ids by the clock that the topic's are by.
+        """
         cursor = read_cursor(text)
         if cursor is None:
             return None
         if cursor.process == self.process:
             return None if cursor.position < topic.floor_position else topic.since(cursor.position)
-        # The other process's clock may be ahead.
-        id_ = (max(cursor.milliseconds - SKEW, 0), 0)
+        id_ = (cursor.milliseconds, cursor.number or 0)
+        if cursor.number is None or not by_one_clock:
+            # The other clock may be ahead: a little more than was missed, rather than less.
+            id_ = (max(cursor.milliseconds - SKEW, 0), 0)
         return None if id_ < topic.floor else topic.after(id_)
 
 

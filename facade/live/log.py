@@ -6,6 +6,7 @@ memory.
 """
 
 import asyncio
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -15,15 +16,21 @@ from typing import Any, NamedTuple
 Id = tuple[int, int]
 FIRST: Id = (0, 0)
 MOST_TOPICS = 1000
+# Milliseconds that clocks of two processes may differ by.
+SKEW = 2000
 
 
 class Change(NamedTuple):
-    """`position` orders the changes of this process, `id` names one to clients and to other processes."""
+    """`position` orders the changes of this process, `id` names one to clients and to other processes.
+
+    `is_shared`: other processes know it by the same id.
+    """
 
     position: int
     id: Id
     key: str
     value: Any
+    is_shared: bool = False
 
 
 class Topic:
@@ -72,8 +79,12 @@ class Topic:
         return found
 
     def after(self, id_: Id) -> list[Change]:
-        """Return the changes whose id is greater, oldest first."""
-        return [change for change in self._changes.values() if change.id > id_]
+        """Return the changes whose id is greater, oldest first.
+
+        Of what other processes know by another id, what may be: rather once more than not at all.
+        """
+        sooner = (id_[0] - SKEW, id_[1])
+        return [change for change in self._changes.values() if change.id > (id_ if change.is_shared else sooner)]
 
 
 class Log:
@@ -99,14 +110,17 @@ class Log:
         self.last = (now, 0) if now > self.last[0] else (self.last[0], self.last[1] + 1)
         return self.last
 
-    def put(self, topic: Topic, key: str, value: Any, id_: Id | None = None) -> Change:
-        """Note a change. `id_` is given for one that another process has noted first."""
+    def put(
+        self, topic: Topic, key: str, value: Any, id_: Id | None = None, *, is_shared: bool | None = None
+    ) -> Change:
+        """Note a change. `id_` is given for one that has it already; other processes then know it by that one too."""
+        is_shared = id_ is not None if is_shared is None else is_shared
         if id_ is None:
             id_ = self.next_id()
         else:
             self.last = max(self.last, id_)
         self.position += 1
-        change = Change(self.position, id_, key, value)
+        change = Change(self.position, id_, key, value, is_shared)
         topic.put(change)
         return change
 
@@ -118,19 +132,28 @@ class Log:
 
 
 class Cursor(NamedTuple):
-    """Where a client stands: a position in the log of one process, and its time for all others."""
+    """Where a client stands: a position in the log of one process, and for all others a moment.
+
+    `number`, within the millisecond, where other processes know what came then by the same id. Else the moment is one
+    of that process's own clock.
+    """
 
     milliseconds: int
+    number: int | None
     position: int
     process: str
 
     def __str__(self) -> str:
-        return f"{self.milliseconds}-{self.position}-{self.process}"
+        number = "" if self.number is None else f".{self.number}"
+        return f"{self.milliseconds}{number}-{self.position}-{self.process}"
+
+
+_CURSOR = re.compile(r"([0-9]{1,16})(?:\.([0-9]{1,16}))?-([0-9]{1,16})-([^-]+)")
 
 
 def read_cursor(text: str) -> Cursor | None:
     """Return the cursor that a text is; None for any other text."""
-    parts = text.split("-")
-    if len(parts) != 3 or not all(part.isascii() and part.isdigit() and len(part) < 17 for part in parts[:2]):
+    match = _CURSOR.fullmatch(text)
+    if match is None:
         return None
-    return Cursor(int(parts[0]), int(parts[1]), parts[2])
+    return Cursor(int(match[1]), None if match[2] is None else int(match[2]), int(match[3]), match[4])

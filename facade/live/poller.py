@@ -10,6 +10,7 @@ from graphql import GraphQLError
 from ..auth import Caller
 from ..butlr import ButlrError, Forbidden, RateLimited, Unauthenticated, UpstreamTimeout, UpstreamUnavailable
 from ..cache import Store
+from .landed import Landings, Record, mark_of
 from .log import Log, Topic
 
 log = structlog.get_logger(__name__)
@@ -35,6 +36,14 @@ class Question(Protocol):
 
     def is_newer(self, value: Any, known: Any) -> bool:
         """Whether a value takes the place of one that is known."""
+        ...
+
+    def told(self, value: Any) -> str:
+        """Return what makes a value another one of its key."""
+        ...
+
+    def quiet_until(self, now: float) -> float:
+        """Return the moment before which nothing new is to be had; `now` where something may be at any time."""
         ...
 
     def is_over(self, key: str, values: Mapping[str, Any]) -> bool:
@@ -69,15 +78,13 @@ class Poller:
         *,
         wall: Callable[[], float],
         polled: Callable[[bool], None],
-        landing: float = 0.0,
     ) -> None:
-        """`polled` is told of each poll whether it was answered. `landing`: seconds after an edge at which what ended
-        there can be had.
-        """
+        """`polled` is told of each poll whether it was answered."""
         self.topic = topic
         self.watching: set[Watching] = set()
         self.question, self._log, self._store, self._wall = question, log_, store, wall
-        self._landing, self._polled = landing, polled
+        self._polled = polled
+        self._landings = Landings(store, topic.name)
         self._task: asyncio.Task[None] | None = None
         self._asked = asyncio.Event()
         # What has been read at least once, and whether all has.
@@ -124,7 +131,7 @@ class Poller:
         while self.watching:
             pause = await self._poll() if self._asked.is_set() or self._failures else await self._take_turn()
             if pause is None:
-                pause = self._until_edge()
+                pause = self.until_next()
             # What asks to be read at once does not end a pause after a failure.
             if self._failures:
                 await asyncio.sleep(pause)
@@ -135,15 +142,17 @@ class Poller:
             except TimeoutError:
                 pass
 
-    def _until_edge(self) -> float:
-        every = self.every
-        return every - (self._wall() - self._landing) % every
+    def until_next(self) -> float:
+        """Return the seconds to the next edge of the interval at which there may be something new."""
+        now, every = self._wall(), self.every
+        quiet = max(self.question.quiet_until(now), now)
+        return quiet - now + (every - quiet % every)
 
     async def _take_turn(self) -> float | None:
         """Poll, or read what another replica has polled."""
         every = self.every
-        turn = int((self._wall() - self._landing) // every)
-        first = await self._store.add_text(f"live:turn:{self.question.name}:{every}:{turn}", "1", ttl=2 * every)
+        turn = int(self._wall() // every)
+        first = await self._store.add_text(f"live:turn:{self._landings.name}:{every}:{turn}", "1", ttl=2 * every)
         if first is False:
             await asyncio.sleep(min(BEHIND, every / 2))
         return await self._poll(fresh=first is not False)
@@ -153,25 +162,66 @@ class Poller:
         self._asked.clear()
         watching = next(iter(self.watching))
         keys = frozenset().union(*(each.keys for each in self.watching))
+        began = self._wall()
         try:
             values = await self.question.read(watching.caller, set(keys), fresh=fresh)
+            changed, record = self._changed(values), None
+            is_due = self._landings.is_due(began)
+            if changed or is_due:
+                record = await self._landings.known(began)
+            if record and not (fresh or keys or record.read.keys() >= set(changed.values())):
+                # The cache may have less than another replica has told its subscribers.
+                values = await self.question.read(watching.caller, set(), fresh=True)
+                changed = self._changed(values)
         except ButlrError as error:
             self._polled(False)
             return self._failed(error, watching)
         self._polled(True)
         self._failures = 0
-        self._put(values)
+        if changed or is_due:
+            await self._put(values, changed, record, began)
+        self._forget(values)
         self._read |= keys
         self._was_read = True
         for each in self.watching:
             each.wake.set()
         return None
 
-    def _put(self, values: Mapping[str, Any]) -> None:
+    def _changed(self, values: Mapping[str, Any]) -> dict[str, str]:
+        """Return the keys whose value takes the place of what is known, and by what the new one is known."""
+        changed = {}
         for key, value in values.items():
             known = self.topic.get(key)
             if known is None or self.question.is_newer(value, known.value):
-                self._log.put(self.topic, key, value)
+                changed[key] = mark_of(key, self.question.told(value))
+        return changed
+
+    async def _put(
+        self, values: Mapping[str, Any], changed: Mapping[str, str], record: Record | None, began: float
+    ) -> None:
+        """`began`: when the values were asked for."""
+        moment, can_tell = int(began * 1000), await self._landings.can_tell()
+        if not self._was_read and not len(self.topic):
+            # Another replica may have followed the question for longer.
+            self.topic.floor = (record.since if record else moment, 0)
+        for key, mark in changed.items():
+            known = record.read.get(mark) if record else None
+            landed = moment if known is None else known
+            self._log.put(self.topic, key, values[key], (landed, 0), is_shared=known is not None or can_tell)
+        if record is None or self._landings.is_due(began) or not record.read.keys() >= set(changed.values()):
+            self._forget(values)
+            await self._note(record, began)
+
+    async def _note(self, record: Record | None, now: float) -> None:
+        known = record.read if record else {}
+        read = {}
+        for change in self.topic.since(0):
+            mark = mark_of(change.key, self.question.told(change.value))
+            read[mark] = known.get(mark, change.id[0])
+        since = self.topic.floor[0]
+        await self._landings.write(min(since, record.since) if record else since, read, now)
+
+    def _forget(self, values: Mapping[str, Any]) -> None:
         for key in self.topic.known_keys():
             if key not in values and self.question.is_over(key, values):
                 self.topic.drop(key)

@@ -1,7 +1,7 @@
 """What a subscriber's own token sees, asked again for as long as they stay."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -9,6 +9,9 @@ from ..assets import Assets, AssetSource
 from ..auth import Caller
 from ..butlr import ButlrError, Unauthenticated
 from ..upstream import ReadLog
+from .events import WebhookEvent
+
+ReadOrgs = Callable[[Caller, ReadLog], Awaitable[frozenset[str]]]
 
 log = structlog.get_logger(__name__)
 
@@ -23,9 +26,19 @@ class Rights:
     `refused` becomes the error that ends them all: the token was refused, or has expired.
     """
 
-    def __init__(self, source: AssetSource, caller: Caller, *, recheck: float, clock: Callable[[], float]) -> None:
-        """`clock` is epoch seconds."""
+    def __init__(
+        self,
+        source: AssetSource,
+        caller: Caller,
+        *,
+        orgs: ReadOrgs | None,
+        recheck: float,
+        clock: Callable[[], float],
+    ) -> None:
+        """`clock` is epoch seconds. `orgs` reads whose a token is where the source of assets does not know it."""
         self.caller = caller
+        self._orgs: frozenset[str] = frozenset()
+        self._read_orgs = orgs
         self.refused: ButlrError | None = None
         self.watchers: set[asyncio.Event] = set()
         self._source, self._recheck, self._clock = source, recheck, clock
@@ -37,15 +50,30 @@ class Rights:
         """Return what the caller may see. Raises `ButlrError`."""
         if self._assets is None:
             if self._first is None or self._first.done():
-                self._first = asyncio.create_task(self._source.assets(self.caller, ReadLog()))
+                self._first = asyncio.create_task(self._read(ReadLog()))
             self._assets = await asyncio.shield(self._first)
             if self._task is None:
                 self._task = asyncio.create_task(self._keep())
         return self._assets
 
-    @property
-    def seen(self) -> Assets | None:
-        return self._assets
+    def may_see(self, event: WebhookEvent) -> bool:
+        """Whether the asset is among the caller's, and the event of the caller's organisation.
+
+        Where nobody knows that one, an event that names its own is withheld: an id alone does not say whose it is.
+        """
+        if self._assets is None or not event.is_about_one_of(self._assets):
+            return False
+        return event.org is None or event.org in self._orgs
+
+    async def _read(self, read_log: ReadLog) -> Assets:
+        assets = await self._source.assets(self.caller, read_log)
+        self._orgs = frozenset(site.org_id for site in assets.sites.values() if site.org_id)
+        if not self._orgs and self._read_orgs is not None:
+            try:
+                self._orgs = await self._read_orgs(self.caller, read_log)
+            except ButlrError as error:
+                log.warning("live.organization_unknown", code=error.code)
+        return assets
 
     def refuse(self, error: ButlrError) -> None:
         self.refused = error
@@ -68,7 +96,7 @@ class Rights:
                 continue
             try:
                 # Fresh: an answer from the cache would prove nothing of the token.
-                self._assets = await self._source.assets(self.caller, ReadLog(fresh=True))
+                self._assets = await self._read(ReadLog(fresh=True))
             except Unauthenticated as error:
                 self.refuse(error)
             except ButlrError as error:

@@ -43,15 +43,14 @@ class SharedEvents:
         pause = _FIRST_PAUSE
         while True:
             with contextlib.suppress(*self._stream.failures):
-                async with self._stream.reader() as read:
-                    while True:
-                        entries = await read(self._last)
-                        pause = _FIRST_PAUSE
-                        for id_, body in entries:
-                            self._last = id_
-                            self._tell(id_, body)
-                        if not entries:
-                            self.has_read.set()
+                while True:
+                    entries = await self._stream.read(self._last)
+                    pause = _FIRST_PAUSE
+                    for id_, body in entries:
+                        self._last = id_
+                        self._tell(id_, body)
+                    if not entries:
+                        self.has_read.set()
             # Whoever waits for the events of before does not wait for a Redis that is away.
             self.has_read.set()
             await asyncio.sleep(pause)

@@ -13,7 +13,7 @@ from .labels import Label, Labels, epoch_of, window_of
 from .open_windows import minutes_of, with_open
 from .partial_answers import PartialAnswer, oldest
 from .points import FULL_ROW, WINDOW_FIELDS, Points, WindowTimes, with_windows
-from .query import KEY_OF_FILTER, Body, ReportQuery, resolve_report, resolve_span
+from .query import KEY_OF_FILTER, Body, ReportQuery, resolve_report, resolve_span, windows_of
 from .segments import why_whole
 from .stats import Stats, read_stats
 from .stream import RowStream
@@ -57,6 +57,7 @@ __all__ = [
     "why_apart",
     "why_whole",
     "window_of",
+    "windows_of",
     "with_open",
     "with_windows",
 ]

@@ -52,6 +52,7 @@ NAMES_A_DOCUMENT = {"extensions", *DOCUMENT_NAMES}
 UPSTREAM_CALLS = "X-Upstream-Calls"
 # Where what an operation cost is noted.
 _BUDGET = "facade.budget"
+_TOLD_COST = "facade.told_cost"
 VARY = "Authorization, X-API-Key, Accept, Accept-Encoding"
 
 
@@ -105,7 +106,7 @@ class GraphQLEndpoint:
         response.headers.setdefault("Vary", VARY)
         if not response.headers.get("content-type", "").startswith(HTML_TYPE):
             budget: Budget | None = scope.get(_BUDGET)
-            response.headers["X-Cost"] = str(budget.cost if budget else 0)
+            response.headers["X-Cost"] = str(budget.cost if budget else scope.get(_TOLD_COST, 0))
             response.headers["X-Cost-Limit"] = str(self._engine.cost_limit)
         await response(scope, receive, send)
 
@@ -181,7 +182,16 @@ class GraphQLEndpoint:
                 note(request.scope, outcome="refused", codes=["BAD_USER_INPUT"])
                 return _refusal(BadRequest(406, NEEDS_STREAM), media)
             resume = request.headers.get("last-event-id") or params.resume
-            asked = SubscribedOperation(document, params, caller, request.scope.get("request_id", ""), resume)
+            asked = SubscribedOperation(
+                document,
+                params,
+                caller,
+                request.scope.get("request_id", ""),
+                resume,
+                operation_attributes(operation, document.operation_name(params.operation_name), text),
+            )
+            # How far the budget is used up is known only once the headers are sent.
+            request.scope[_TOLD_COST] = self._engine.told_cost(document, params.variables, params.operation_name)
             return self._streamed(request, asked, framing, self._streams)
         needs_parts = explain is None and self._engine.comes_in_parts(document, params.variables, params.operation_name)
         dialect = dialect_of(request.headers.get("accept")) if needs_parts else None
@@ -244,9 +254,9 @@ class GraphQLEndpoint:
         self, request: Request, asked: SubscribedOperation, framing: Framing, streams: Streams
     ) -> StreamResponse:
         def ended(how: str, errors: Sequence[GraphQLError]) -> None:
-            note(request.scope, outcome=how)
+            note(request.scope, outcome=how, cost=asked.spent.cost)
             note_errors(request.scope, errors)
-            streams.ended(asked, how)
+            streams.ended(asked, how, errors)
 
         note(request.scope, outcome="left")
         return StreamResponse(streams, asked, framing, ended)

@@ -15,6 +15,7 @@ from starlette.requests import Request
 
 from ..auth import Caller, Service, Verified
 from ..butlr import RateLimited
+from ..cache import REDIS_SCHEMES
 
 log = structlog.get_logger(__name__)
 
@@ -22,6 +23,7 @@ log = structlog.get_logger(__name__)
 DOWN_FOR = 5.0
 # Seconds. A storage that is slower than that is as good as down.
 ANSWERS_WITHIN = 0.5
+MOST_CONNECTIONS = 1000
 MOST_CALLERS = 100_000
 
 
@@ -76,13 +78,29 @@ class RateWindows:
         return number, 0, counted if last == number - 1 else 0
 
 
+class _Storage(RedisStorage):
+    """Counts in Redis by a client of ours, for the library has none for all that a cache URL may say.
+
+    The two keys of a count are of one slot by its own tags.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+        super().__init__("async+redis://", wrap_exceptions=True, implementation="redispy")
+
+    def configure_bridge(self) -> None:
+        self.bridge: Any
+        self.bridge.storage = self.client
+        self.bridge.connection_getter = lambda _readonly: self.client
+
+
 class RateLimit:
     """Counts requests by caller, in this process or, with a Redis, in all replicas together.
 
     While Redis is down each process counts for itself: that is lenient, and no request fails for it.
     """
 
-    def __init__(self, rates: str, shared: RedisStorage | None = None) -> None:
+    def __init__(self, rates: str, shared: _Storage | None = None) -> None:
         """`rates` is such as "600/minute" or "10/second;600/minute"."""
         self._items: list[RateLimitItem] = parse_many(rates)
         self._storage = shared
@@ -92,22 +110,19 @@ class RateLimit:
 
     @classmethod
     def create(cls, rates: str, cache_url: str) -> "RateLimit":
-        if not cache_url.startswith(("redis://", "rediss://")):
+        if cache_url.partition("://")[0] not in REDIS_SCHEMES:
             return cls(rates)
-        storage = RedisStorage(
-            f"async+{cache_url}",
-            wrap_exceptions=True,
-            implementation="redispy",
-            socket_timeout=ANSWERS_WITHIN,
-            socket_connect_timeout=ANSWERS_WITHIN,
+        # redis is an extra.
+        from ..cache.redis_address import RedisAddress  # noqa: PLC0415
+
+        client = RedisAddress.parse(cache_url).client(
+            timeout=ANSWERS_WITHIN, max_connections=MOST_CONNECTIONS, answers_within=ANSWERS_WITHIN
         )
-        return cls(rates, storage)
+        return cls(rates, _Storage(client))
 
     async def aclose(self) -> None:
         if self._storage:
-            # The library has no way of its own to its client.
-            bridge: Any = self._storage.bridge
-            await bridge.storage.aclose()
+            await self._storage.client.aclose()
 
     async def check(self, caller: str) -> None:
         """Count a request. Raises `RateLimited` where it is one too many."""

@@ -16,14 +16,12 @@ from typing import Any, Literal, TypeVar
 import structlog
 from aiocache.backends.redis import RedisCache
 from aiocache.serializers import NullSerializer
-from redis.asyncio import BlockingConnectionPool, ConnectionPool
+from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.client import PubSub
-from redis.asyncio.connection import parse_url
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
-from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from ..redis_address import RedisAddress
 
 T = TypeVar("T")
 Kind = Literal["get", "set", "delete", "lease", "news", "stream"]
@@ -88,9 +86,15 @@ class RedisClient:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.timeout = timeout
-        self.cache, self._where = _open(url, timeout, max_connections)
-        self.client = self.cache.client
+        self._address = RedisAddress.parse(url)
+        self._where = str(self._address)
+        # Those that are under way wait for each other below, so that the pool never refuses one for want of a
+        # connection; readers of streams have some beside.
+        self.client: Any = self._address.client(timeout=timeout, max_connections=2 * max_connections)
+        self.cache = _cache_of(self.client)
+        self.is_cluster = self._address.kind == "cluster"
         self.closed = False
+        self._free = asyncio.Semaphore(max_connections)
         self._pause, self._clock = pause, clock
         self._connection = self._outage("connection")
         # Redis may refuse one kind of command and serve the others: out of memory, a replica, an ACL.
@@ -107,7 +111,7 @@ class RedisClient:
         cancelled = task.cancelling() if task else 0
         try:
             # Not aiocache's own timeout, which makes a task of every call.
-            async with asyncio.timeout(self.timeout):
+            async with asyncio.timeout(self.timeout), self._free:
                 result = await work()
         except FAILURES as exc:
             if isinstance(exc, ResponseError):
@@ -129,11 +133,9 @@ class RedisClient:
             outage = self._refused[kind] = self._outage(kind)
         return outage
 
-    def listener(self) -> PubSub:
+    async def listener(self) -> PubSub:
         """One connection of its own, which breaks where it breaks: one that mended itself would hide what it missed."""
-        pool = self.client.connection_pool
-        options = {**pool.connection_kwargs, "retry": Retry(NoBackoff(), 0, ())}
-        return PubSub(ConnectionPool(connection_class=pool.connection_class, **options))
+        return PubSub(await self._address.single(self.client, within=self.timeout))
 
     async def ping(self) -> str:
         """Asks even while calls are held back, so that what it says is true now."""
@@ -165,44 +167,20 @@ class RedisClient:
             outage.ends()
 
 
-def _open(url: str, timeout: float, max_connections: int) -> tuple[RedisCache, str]:
-    """The cache, not yet connected, and where it is, in words without credentials."""
-    try:
-        options: dict[str, Any] = dict(parse_url(url))
-        host, port, db = (
-            options.pop("host", "127.0.0.1"),
-            options.pop("port", 6379),
-            int(options.pop("db", 0)),
-        )
-        password = options.pop("password", None)
-        cache = RedisCache(
-            endpoint=host,
-            port=port,
-            db=db,
-            password=password,
-            pool_max_size=max_connections,
-            create_connection_timeout=timeout,
-            # The default pool raises when all its connections are in use.
-            connection_pool_class=BlockingConnectionPool,
-            connection_pool_kwargs={
-                # Once more at once: Redis and what is in between close connections that idle.
-                "retry": Retry(NoBackoff(), 1, (RedisConnectionError, RedisTimeoutError, RuntimeError)),  # type: ignore[arg-type]
-                "timeout": timeout,
-                **options,
-            },
-            # Without an encoding the bytes stay bytes.
-            serializer=NullSerializer(encoding=None),
-            timeout=0,
-        )
-        # Makes an object only, and so finds options that no connection knows.
-        cache.client.connection_pool.make_connection()
-    except (ValueError, TypeError):
-        # Not chained: a password that was not percent-encoded ends up as a port, and in the message.
-        raise ValueError(
-            "the Redis URL cannot be used: write rediss://user:password@host:port/0 with reserved characters"
-            " percent-encoded, and only options that redis-py knows"
-        ) from None
-    return cache, f"{host}:{port}/{db}"
+class _ClusterCache(RedisCache):  # type: ignore[misc]
+    """aiocache reads many keys by one command, which a cluster refuses where they are of several nodes."""
+
+    async def _multi_get(self, keys: list[str], encoding: str | None = None, _conn: Any = None) -> list[Any]:  # noqa: ARG002
+        found: list[Any] = await self.client.mget_nonatomic(keys)
+        return found
+
+
+def _cache_of(client: Redis | RedisCluster) -> RedisCache:
+    kind = _ClusterCache if isinstance(client, RedisCluster) else RedisCache
+    # Without an encoding the bytes stay bytes; with a timeout, aiocache makes a task of every call.
+    cache = kind(serializer=NullSerializer(encoding=None), timeout=0)
+    cache.client = client
+    return cache
 
 
 def reason(exc: Exception) -> str:

@@ -85,7 +85,8 @@ class Invalidations:
 
     async def _listen(self) -> None:
         """Until the connection breaks; raises what broke it."""
-        listener = self._client.listener()
+        async with asyncio.timeout(self._client.timeout):
+            listener = await self._client.listener()
         own = secrets.token_hex(8)
         try:
             async with asyncio.timeout(self._client.timeout):

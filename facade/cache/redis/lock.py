@@ -48,12 +48,12 @@ class RedisLocks:
         store: RedisStore,
         *,
         read: Callable[[str], Awaitable[Entry | None]],
-        lock: float = LEASE,
+        held_for: float = LEASE,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._store, self._client = store, store.client
         self._read = read
-        self._lock = lock
+        self._held_for = held_for
         self._wall = wall
         self._releases: set[asyncio.Task[None]] = set()
 
@@ -61,7 +61,9 @@ class RedisLocks:
     async def turn(
         self, name: str, key: str, *, readable: Callable[[Entry], bool], since: float | None = None
     ) -> AsyncIterator[Entry | None]:
-        lock = Lock(self._client.client, f"{self._store.prefix}lease:{name}", timeout=self._lock, thread_local=False)
+        lock = Lock(
+            self._client.client, f"{self._store.prefix}lease:{name}", timeout=self._held_for, thread_local=False
+        )
         lock.local.token = secrets.token_hex(8).encode()
         given: bool | None = None
         try:
@@ -113,10 +115,10 @@ class RedisLocks:
 
         async def look() -> tuple[bool | None, Entry | None]:
             async with self._client.client.pipeline(transaction=False) as pipe:
-                pipe.set(lock.name, lock.local.token, nx=True, px=math.ceil(self._lock * 1000))
+                pipe.set(lock.name, lock.local.token, nx=True, px=math.ceil(self._held_for * 1000))
                 # Not what SET says: a connection that broke may have had it done, and then done again.
                 pipe.get(lock.name)
-                pipe.getrange(self._store.prefix + key, 0, HEAD - 1)
+                pipe.getrange(self._store.name_of(key), 0, HEAD - 1)
                 _, holder, head = await pipe.execute()
             return holder == lock.local.token, Entry.decode_head(head)
 
@@ -131,7 +133,7 @@ class RedisLocks:
                 await lock.reacquire()
 
         while True:
-            await asyncio.sleep(self._lock / 3)
+            await asyncio.sleep(self._held_for / 3)
             await self._client.attempt("lease", renew, None)
 
     def _release(self, lock: Lock) -> None:

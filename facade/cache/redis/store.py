@@ -6,10 +6,14 @@ Needs the extra `redis`; `open_store` says so where it is missing.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import time
+import zlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
+
+from redis.exceptions import ResponseError
 
 from ..entry import Entry
 from ..keys import check_prefix, prefix_of
@@ -25,6 +29,8 @@ _SKEW = 3600.0
 _OWED_MOST = 10_000
 # Keys and bytes of one write.
 _MOST_AT_ONCE, _LARGEST_AT_ONCE = 500, 4 << 20
+# Slots that a cluster has the keys of one scope in: one alone would put all of a busy tenant on one node.
+_PARTS = 16
 
 
 class RedisStore:
@@ -65,7 +71,7 @@ class RedisStore:
     async def get_many(self, keys: Sequence[str]) -> list[Entry | None]:
         if not keys:
             return []
-        names = [self.prefix + key for key in keys]
+        names = [self.name_of(key) for key in keys]
         nothing: list[bytes | None] = []
         found = await self._attempt("get", lambda: self._cache.multi_get(names), nothing)
         if not found:  # also what aiocache answers when AIOCACHE_DISABLE switches it off
@@ -103,7 +109,7 @@ class RedisStore:
 
     async def add_text(self, key: str, value: str, ttl: float) -> bool | None:
         """`key` is of no scope: what is kept by this call no drop finds."""
-        name, milliseconds = self.prefix + key, math.ceil(ttl * 1000)
+        name, milliseconds = self.name_of(key), math.ceil(ttl * 1000)
         unknown: bool | None = None
 
         async def add() -> bool | None:
@@ -112,7 +118,7 @@ class RedisStore:
         return await self._attempt("set", add, unknown)
 
     async def delete(self, key: str) -> None:
-        await self._attempt("delete", lambda: self._cache.delete(self.prefix + key), 0)
+        await self._attempt("delete", lambda: self._cache.delete(self.name_of(key)), 0)
 
     async def drop(self, prefix: str) -> int:
         check_prefix(prefix)
@@ -126,14 +132,15 @@ class RedisStore:
 
         Walks over all keys of Redis. Raises ConnectionError, unlike all else here, where Redis does not answer.
         """
-        indexes = self._index("")
-        forgotten = 0
+        opening = f"{self.prefix}index:{'{' if self.client.is_cluster else ''}"
+        scopes: set[str] = set()
         try:
             # A walk takes as long as it takes, so that one that hangs is told from one that is long beforehand.
             async with asyncio.timeout(self.client.timeout):
                 await self._client.ping()
-            async for name in self._client.scan_iter(match=f"{_literal(indexes)}*:{_literal(start)}*:", count=1000):
-                forgotten += await self._drop_scope(name.decode().removeprefix(indexes))
+            async for name in self._client.scan_iter(match=f"{_literal(opening)}*:{_literal(start)}*:*", count=1000):
+                scopes.add(prefix_of(name.decode().removeprefix(opening)))
+            forgotten = sum([await self._drop_scope(scope) for scope in scopes])
             # A memory may hold what Redis no longer does.
             await self._client.publish(self.channel, f"scopes {start}")
         except FAILURES as exc:
@@ -154,37 +161,56 @@ class RedisStore:
         return bool(self._owed) and prefix_of(key) in self._owed
 
     async def _read(self, key: str) -> bytes | None:
-        data: bytes | None = await self._attempt("get", lambda: self._cache.get(self.prefix + key), None)
+        data: bytes | None = await self._attempt("get", lambda: self._cache.get(self.name_of(key)), None)
         return None if self.owes(key) else data
 
     async def _write(self, items: Sequence[tuple[str, bytes, float]]) -> None:
         kept = [(key, value, min(ttl, _LONGEST)) for key, value, ttl in items if ttl > 0]
         emptied = [key for key, _, ttl in items if not ttl > 0]
         if emptied:
-            await self._attempt("delete", lambda: self._client.unlink(*(self.prefix + key for key in emptied)), 0)
+            await self._attempt("delete", lambda: self._client.unlink(*map(self.name_of, emptied)), 0)
         if kept:
             await self._attempt("set", lambda: self._put(kept), None)
 
     async def _put(self, items: Sequence[tuple[str, bytes, float]]) -> None:
-        now = time.time()
-        # Names by scope, scored by their expiry: a drop must not walk over all keys of Redis, since anyone with a
+        # Names by index, scored by their expiry: a drop must not walk over all keys of Redis, since anyone with a
         # made-up token can bring one about.
-        scopes: dict[str, dict[str, float]] = {}
-        async with self._client.pipeline(transaction=True) as pipe:
-            for key, value, ttl in items:
-                name = self.prefix + key
-                pipe.set(name, value, px=math.ceil(ttl * 1000))
-                if scope := prefix_of(key):
-                    scopes.setdefault(scope, {})[name] = now + ttl
-            for scope, names in scopes.items():
-                index = self._index(scope)
-                pipe.zadd(index, names)
-                pipe.zremrangebyscore(index, "-inf", now - _SKEW)
-                pipe.expire(index, math.ceil(_LONGEST + _SKEW))
-            await pipe.execute()
+        now = time.time()
+        # What is written in one go: on a cluster, the keys of one slot.
+        parts: dict[str, list[tuple[str, str, bytes, float]]] = {}
+        for key, value, ttl in items:
+            index = self._index_of(key)
+            parts.setdefault(index if self.client.is_cluster else "", []).append((index, self.name_of(key), value, ttl))
+        for part in parts.values():
+            indexes: dict[str, dict[str, float]] = {}
+            async with self._client.pipeline(transaction=True) as pipe:
+                for index, name, value, ttl in part:
+                    pipe.set(name, value, px=math.ceil(ttl * 1000))
+                    if index:
+                        indexes.setdefault(index, {})[name] = now + ttl
+                for index, names in indexes.items():
+                    pipe.zadd(index, names)
+                    pipe.zremrangebyscore(index, "-inf", now - _SKEW)
+                    pipe.expire(index, math.ceil(_LONGEST + _SKEW))
+                await pipe.execute()
 
-    def _index(self, scope: str) -> str:
-        return f"{self.prefix}index:{scope}"
+    def name_of(self, key: str) -> str:
+        """Return what Redis knows a key by."""
+        scope = prefix_of(key)
+        if not (self.client.is_cluster and scope):
+            return self.prefix + key
+        return f"{self.prefix}{_tag(scope, _part_of(key))}{key.removeprefix(scope)}"
+
+    def _index_of(self, key: str) -> str:
+        """Return the index that a key is in: in the slot of its name. Empty for a key of no scope."""
+        scope = prefix_of(key)
+        return self._indexes(scope)[_part_of(key) if self.client.is_cluster else 0] if scope else ""
+
+    def _indexes(self, scope: str) -> list[str]:
+        start = f"{self.prefix}index:"
+        if not self.client.is_cluster:
+            return [f"{start}{scope}"]
+        return [f"{start}{_tag(scope, part)}" for part in range(_PARTS)]
 
     async def _settle_debts(self) -> int:
         return await self.client.attempt("delete", self._drop_owed, 0)
@@ -197,20 +223,31 @@ class RedisStore:
         return dropped
 
     async def _drop_scope(self, scope: str) -> int:
+        indexes = self._indexes(scope)
         async with self._client.pipeline(transaction=False) as pipe:
-            pipe.zrange(self._index(scope), 0, -1)
-            pipe.publish(self.channel, f"scope {scope}")
+            for index in indexes:
+                pipe.zrange(index, 0, -1)
+            if not self.client.is_cluster:
+                pipe.publish(self.channel, f"scope {scope}")
             # That Redis will not pass the word on must not keep it from dropping: who does not hear, knows.
             found: list[Any] = await pipe.execute(raise_on_error=False)
-        names = found[0]
-        if isinstance(names, Exception):
-            raise names
-        if not names:
-            return 0
+        if self.client.is_cluster:
+            with contextlib.suppress(ResponseError):
+                await self._client.publish(self.channel, f"scope {scope}")
+        dropped = 0
+        for index, names in zip(indexes, found, strict=False):
+            if isinstance(names, Exception):
+                raise names
+            if names:
+                dropped += await self._drop_names(index, names)
+        return dropped
+
+    async def _drop_names(self, index: str, names: list[bytes]) -> int:
         async with self._client.pipeline(transaction=True) as pipe:
-            pipe.unlink(*names)
+            # Not `pipe.unlink`, which on a cluster sends each key by itself.
+            pipe.execute_command("UNLINK", *names)
             # Not the whole index: what was stored meanwhile must stay in it.
-            pipe.zrem(self._index(scope), *names)
+            pipe.zrem(index, *names)
             dropped: int = (await pipe.execute())[0]
         return dropped
 
@@ -218,6 +255,15 @@ class RedisStore:
         if self._owed and kind != "delete":
             await self._settle_debts()
         return await self.client.attempt(kind, work, otherwise)
+
+
+def _part_of(key: str) -> int:
+    return zlib.crc32(key.encode()) % _PARTS
+
+
+def _tag(scope: str, part: int) -> str:
+    """Return the beginning of a name that decides its slot."""
+    return f"{{{scope}{part}}}"
 
 
 def _literal(text: str) -> str:

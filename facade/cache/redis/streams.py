@@ -3,12 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-
-from redis.asyncio import ConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 from .client import FAILURES, RedisClient
 
@@ -20,7 +14,7 @@ FIELD = b"event"
 
 
 class RedisStream:
-    """The entries are bytes. Raises none of `failures` but from a reader, which its user opens again."""
+    """The entries are bytes. Raises none of `failures` but where it is read."""
 
     failures = FAILURES
 
@@ -34,27 +28,16 @@ class RedisStream:
 
         return await self._client.attempt("stream", add, False)
 
-    @asynccontextmanager
-    async def reader(self) -> AsyncIterator[Callable[[str], Awaitable[list[tuple[str, bytes]]]]]:
-        """Give what reads the entries after an id, or none after `HELD`. It has a connection of its own."""
-        pool = self._client.client.connection_pool
-        options = {**pool.connection_kwargs, "retry": Retry(NoBackoff(), 0, ())}
-        client: Redis = Redis.from_pool(ConnectionPool(connection_class=pool.connection_class, **options))
-
-        async def read(last: str) -> list[tuple[str, bytes]]:
-            async with asyncio.timeout(HELD / 1000 + self._client.timeout):
-                found = await client.xread({self._name: last}, count=AT_ONCE, block=HELD)
-            return [
-                (_text(id_), fields[FIELD])
-                for _, entries in _pairs(found)
-                for id_, fields in entries
-                if fields and FIELD in fields
-            ]
-
-        try:
-            yield read
-        finally:
-            await client.aclose()
+    async def read(self, last: str) -> list[tuple[str, bytes]]:
+        """Return the entries after an id, or none after `HELD`. Raises one of `failures`."""
+        async with asyncio.timeout(HELD / 1000 + self._client.timeout):
+            found = await self._client.client.xread({self._name: last}, count=AT_ONCE, block=HELD)
+        return [
+            (_text(id_), fields[FIELD])
+            for _, entries in _pairs(found)
+            for id_, fields in entries
+            if fields and FIELD in fields
+        ]
 
 
 def _pairs(found: object) -> list[tuple[object, list[tuple[bytes, dict[bytes, bytes]]]]]:

@@ -50,7 +50,8 @@ class ServerSentEvents:
         return b"event: complete\ndata: \n\n"
 
     def restart(self) -> bytes:
-        return b"event: restart\nretry: %d\ndata: \n\n" % RETRY
+        # Without an event, for clients take one that they do not know for an error that no retry mends.
+        return b"retry: %d\n\n" % RETRY
 
 
 class Multipart:

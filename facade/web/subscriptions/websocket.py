@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Container
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -13,15 +14,17 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from ...auth import Caller
 from ...butlr import RateLimited, Unauthenticated
-from ...execution import Engine
+from ...execution import Engine, why_unexplained
+from ...execution.documents import ParsedDocument
 from ..admission import Admission
-from ..graphql_request import BadRequest, read_json, request_of
+from ..graphql import NOT_EXPLAINED, operation_attributes
+from ..graphql_request import BadRequest, GraphQLRequest, read_json, request_of
 from ..middleware.access_log import id_of
 from ..middleware.audit import NOTED, AuditLog, note, note_caller, note_document, note_errors, noted, record
 from ..middleware.draining import Draining
 from ..rest.usage import SELECTED, CountsUsage
 from ..trusted_documents import DocumentNotFound, Persisted, Trusted
-from .stream import SEND_WITHIN, Ending, Streams, SubscribedOperation, body_of
+from .stream import SEND_WITHIN, Ending, Streams, SubscribedOperation, Whole, body_of
 
 PROTOCOL = "graphql-transport-ws"
 # Seconds within which a client is to say `connection_init`.
@@ -51,6 +54,7 @@ class SocketEndpoint:
         *,
         max_body_bytes: int,
         documents: Trusted | Persisted,
+        explain: bool = True,
         cors_origins: Container[str] = (),
         draining: Draining | None = None,
         audit: AuditLog | None = None,
@@ -62,6 +66,7 @@ class SocketEndpoint:
         self.draining, self.audit = draining, audit
         self.usage = usage
         self.init_within = init_within
+        self._explains = explain
         self._cors_origins = cors_origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -81,6 +86,10 @@ class SocketEndpoint:
         finally:
             if self.draining:
                 self.draining.left()
+
+    def require_explaining(self, params: GraphQLRequest) -> None:
+        if params.explain and not self._explains:
+            raise BadRequest(400, NOT_EXPLAINED)
 
     def _is_allowed(self, headers: Headers) -> bool:
         """A browser says which page connects; no other client does."""
@@ -222,8 +231,9 @@ class Connection:
             # Nobody reads, or has gone.
             self._close(Closed(1013, "What was sent is not read."))
         finally:
-            if self._endpoint.audit:
-                self._endpoint.audit.write(record(noted(scope), request_id, status=101, calls=0))
+            if self._endpoint.audit and noted(scope):
+                calls = noted(scope).pop("calls", 0)
+                self._endpoint.audit.write(record(noted(scope), request_id, status=101, calls=calls))
             if self._endpoint.usage:
                 self._endpoint.usage.count(scope, 101)
 
@@ -234,19 +244,31 @@ class Connection:
         try:
             await endpoint.admission.count(self._caller, self._address)
             params = request_of(payload)
+            endpoint.require_explaining(params)
             text = endpoint.documents.text(params)
+            document = endpoint.engine.document(text)
+            require_explained(document, params)
         except (BadRequest, DocumentNotFound, RateLimited) as error:
             code = getattr(error, "code", "BAD_USER_INPUT")
             note(scope, outcome="refused", codes=[code])
             refusal = GraphQLError(str(error), extensions=getattr(error, "extensions", {"code": code}))
             await self._send({"id": id_, "type": "error", "payload": [refusal.formatted]})
             return
-        document = endpoint.engine.document(text)
+        name = document.operation_name(params.operation_name)
+        attributes = operation_attributes(document.operation_type(params.operation_name), name, text)
         scope[SELECTED] = endpoint.engine.selected(document, text, params.operation_name)
-        operation = SubscribedOperation(document, params, self._caller, request_id, params.resume)
-        note_document(scope, text, document.operation_name(params.operation_name))
+        operation = SubscribedOperation(document, params, self._caller, request_id, params.resume, attributes)
+        note_document(scope, text, name)
         note(scope, type=operation.type.value if operation.type else "graphql")
+        try:
+            await self._send_all(id_, operation, scope)
+        finally:
+            note(scope, cost=operation.spent.cost, calls=operation.spent.calls)
+
+    async def _send_all(self, id_: str, operation: SubscribedOperation, scope: Scope) -> None:
+        endpoint = self._endpoint
         errors: list[GraphQLError] = []
+        is_told = False
         async with aclosing(endpoint.streams.outcomes(operation)) as outcomes:
             async for outcome in outcomes:
                 if outcome is None:
@@ -256,14 +278,19 @@ class Connection:
                 if not outcome.executed:
                     note(scope, outcome="refused")
                     note_errors(scope, errors)
-                    endpoint.streams.ended(operation, "refused")
+                    endpoint.streams.ended(operation, "refused", errors)
                     await self._send({"id": id_, "type": "error", "payload": [each.formatted for each in errors]})
                     return
-                await self._send_text(b'{"id":%b,"type":"next","payload":%b}' % (orjson.dumps(id_), body_of(outcome)))
+                said = outcome
+                if not is_told and not isinstance(outcome, Whole):
+                    # What HTTP says in a header.
+                    said = replace(outcome, cost=(operation.spent.cost, endpoint.engine.cost_limit))
+                is_told = True
+                await self._send_text(b'{"id":%b,"type":"next","payload":%b}' % (orjson.dumps(id_), body_of(said)))
         how = "partial" if errors else "ok"
         note(scope, outcome=how)
         note_errors(scope, errors)
-        endpoint.streams.ended(operation, how)
+        endpoint.streams.ended(operation, how, errors)
         await self._send({"id": id_, "type": "complete"})
 
     async def _send(self, message: dict[str, Any]) -> None:
@@ -273,6 +300,11 @@ class Connection:
         """Raises TimeoutError where the client does not read."""
         async with asyncio.timeout(SEND_WITHIN):
             await self._socket.send_text(text.decode())
+
+
+def require_explained(document: ParsedDocument, params: GraphQLRequest) -> None:
+    if params.explain and (why := why_unexplained(document, params.operation_name)):
+        raise BadRequest(400, why)
 
 
 def _why(reading: asyncio.Task[None]) -> Closed | None:

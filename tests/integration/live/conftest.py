@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 from uuid import uuid4
 
@@ -14,7 +14,7 @@ from websockets.sync.client import ClientConnection, connect
 SECRET = "a-webhook-secret"
 KEY = {"X-API-Key": SECRET}
 # Seconds that a test waits for what it knows to come.
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 def until(reached: Callable[[], bool]) -> None:
@@ -22,6 +22,18 @@ def until(reached: Callable[[], bool]) -> None:
     while not reached():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def until_up(*servers: Any) -> None:
+    """Wait until they serve: on a busy machine a process takes long to start."""
+
+    def is_up(server: Any) -> bool:
+        with suppress(httpx.TimeoutException):
+            return bool(server.request("GET", "/healthz").status_code == 200)
+        return False
+
+    for server in servers:
+        until(lambda server=server: is_up(server))  # type: ignore[misc]
 
 
 def counted(server: Any, metric: str) -> float:

@@ -1,5 +1,6 @@
 """How subscriptions end, and how they live on through what fails."""
 
+import json
 import signal
 import time
 from itertools import count
@@ -69,6 +70,47 @@ def test_a_report_is_resumed_without_what_the_client_has(
     with subscribe(live_of_stand_in, REPORT, token=any_token, headers={"Last-Event-ID": last}) as stream:
         answer = stream.next()
         assert values(answer) == {"2026-01-05T02:00:00Z": 2}
+
+
+def test_a_report_is_resumed_at_another_replica_with_what_was_missed_and_nothing_else(
+    launch: Any, stand_in: Any, subscribe: Any, new_redis: Any, any_token: str
+) -> None:
+    redis = new_redis()
+    redis.start()
+    try:
+        more = settings(FACADE_CACHE_URL=redis.url)
+        rows = [row(1, 1), row(2, 2)]
+        stand_in.answers_by(REPORTING, lambda _body: {"data": list(rows)})
+        one = launch.facade(stand_in.url, **more)
+        with subscribe(one, REPORT, token=any_token) as first:
+            last = first.event()["id"]
+            with subscribe(one, REPORT, token=any_token) as stays:
+                stays.next()
+                rows[1] = row(2, 5)
+                rows.append(row(3, 3))
+                seen: dict[str, float] = {}
+                while len(seen) < 2:
+                    event = stays.event()
+                    seen |= values(json.loads(event["data"]))
+        one.process.kill()
+        # It was not there, and has what it knows from the store.
+        other = launch.facade(stand_in.url, **more)
+        for cursor, missed in ((last, {"2026-01-05T02:00:00Z": 5, "2026-01-05T03:00:00Z": 3}), (event["id"], {})):
+            with subscribe(other, REPORT, token=any_token, headers={"Last-Event-ID": cursor}) as stream:
+                got: dict[str, float] = {}
+                while got != missed:
+                    answer = stream.next()
+                    assert not got.keys() & values(answer).keys()
+                    got |= values(answer)
+                    assert answer["extensions"].get("resumed") in (True, None)
+                rows[0] = row(1, rows[0]["value"] + 1)
+                assert values(stream.next()) == {"2026-01-05T01:00:00Z": rows[0]["value"]}
+        with subscribe(other, REPORT, token=any_token, headers={"Last-Event-ID": "1-0-ancient"}) as stream:
+            answer = stream.next()
+            assert answer["extensions"]["resumed"] is False
+            assert len(values(answer)) == 3
+    finally:
+        redis.kill()
 
 
 def test_an_upstream_that_fails_costs_time_alone(

@@ -59,7 +59,7 @@ async def open_replica(redis_server, wall, make_entry):
         shared = RedisStore(redis_server.url, timeout=timeout)
         replica = Replica(TieredStore(shared, 1 << 20, wall=wall), make_entry, wall)
         if lease is not None:
-            replica.locks = RedisLocks(shared, read=replica.store.get, lease=lease, wall=wall)
+            replica.locks = RedisLocks(shared, read=replica.store.get, held_for=lease, wall=wall)
         opened.append(replica)
         return replica
 

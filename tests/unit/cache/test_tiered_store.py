@@ -293,7 +293,7 @@ async def test_a_redis_that_will_not_pass_news_on_is_a_cache_all_the_same(
     first, second = open_replica(), open_replica()
     await first.set(A, make_entry(), 60)
     assert await second.get(A) == make_entry()
-    await until(lambda: first._shared.link.refused("news").lasts)
+    await until(lambda: first._shared.client.refused("news").lasts)
     assert not first.hears
     assert await first.drop(scope_prefix("t-a")) == 1
     assert second.peek(A) == make_entry()
@@ -339,7 +339,7 @@ async def test_a_connection_that_hangs_is_found_out(redis_server, until):
     store = RedisStore(redis_server.url, timeout=0.6)
     changes = []
     invalidations = Invalidations(
-        store.link, "c", hear=lambda *_: None, changed=lambda: changes.append(invalidations.on_air), silence=0.2
+        store.client, "c", hear=lambda *_: None, changed=lambda: changes.append(invalidations.on_air), silence=0.2
     )
     invalidations.start()
     await until(lambda: invalidations.on_air)

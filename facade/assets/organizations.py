@@ -1,0 +1,43 @@
+"""Whose a token is: its organisations, which of all sources Butlr's own GraphQL API alone knows."""
+
+import msgspec
+import orjson
+
+from ..auth import Caller
+from ..butlr import NATIVE_PATH, InvalidResponse, UpstreamUnavailable
+from ..upstream import Call, ReadLog, Upstream
+
+QUERY = "{ sites { data { org_id } } }"
+KEPT_FOR = 600.0
+
+
+class _Site(msgspec.Struct):
+    org_id: str | None = None
+
+
+async def read_orgs(upstream: Upstream, caller: Caller, read_log: ReadLog) -> frozenset[str]:
+    """Return the organisations of the sites that a caller sees. Raises `ButlrError`."""
+    answer = await upstream.read(
+        Call(
+            name="organizations",
+            send=upstream.butlr.native,
+            asked={"query": QUERY},
+            decode=decode,
+            kept_for=KEPT_FOR,
+        ),
+        caller,
+        read_log,
+    )
+    return answer.value
+
+
+def decode(body: bytes) -> frozenset[str]:
+    """Raises `ButlrError` where the answer has no sites."""
+    try:
+        answer = orjson.loads(body)
+        sites = msgspec.convert(answer["data"]["sites"]["data"], list[_Site])
+    except (msgspec.ValidationError, ValueError) as exc:
+        raise InvalidResponse("Butlr's GraphQL API gave sites of another shape.", path=NATIVE_PATH) from exc
+    except (LookupError, TypeError) as exc:
+        raise UpstreamUnavailable("Butlr's GraphQL API could not list sites.", path=NATIVE_PATH) from exc
+    return frozenset(site.org_id for site in sites if site.org_id)
