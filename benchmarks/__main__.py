@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from . import million, polling
+from . import exports, frames, million, polling
 from .contenders import SERVERS, Server, install_peers
 from .growth import CURVES, Curve
 from .processes import CORES, RunError
@@ -22,8 +22,8 @@ from .report import QUIET, Found, as_json, curve_table, goals_table, keep, table
 from .rounds import Measured, run
 from .workloads import WORKLOADS, Workload
 
-POLLED, MILLION = "polled", "1M rows"
-NAMES = [*(workload.name for workload in WORKLOADS), POLLED, MILLION]
+POLLED, MILLION, EXPORTED, FRAMES = "polled", "1M rows", "exported", "frames"
+NAMES = [*(workload.name for workload in WORKLOADS), POLLED, MILLION, EXPORTED, FRAMES]
 
 
 def _arguments(given: Sequence[str]) -> argparse.Namespace:
@@ -132,6 +132,26 @@ class Run:
             highlight=False,
         )
 
+    def exported(self) -> None:
+        if self._wanted(EXPORTED, by_default=False):
+            days = 1 if self._arguments.quick else exports.DAYS
+            self.found.exported = found = exports.measure(self._folder, latency=self._latency, days=days)
+            self._console.print(
+                f"exported: {found['rows']:,} rows to Parquet in {found['ratio']:.2f} of the time by hand "
+                f"({found['cpu_ratio']:.2f} of its CPU), at most {found['peak_bytes'] / 1e6:,.0f} MB held",
+                highlight=False,
+            )
+
+    def frames(self) -> None:
+        if self._wanted(FRAMES, by_default=False):
+            rows = 20_000 if self._arguments.quick else frames.ROWS
+            self.found.frames = found = frames.measure(self._folder, latency=self._latency, rows=rows)
+            self._console.print(
+                f"frames: {found['rows']:,} rows by Arrow in {found['time_ratio']:.2f} of the time of JSON and "
+                f"{found['csv_ratio']:.2f} of that of CSV, in {found['bytes_ratio']:.3f} of the bytes",
+                highlight=False,
+            )
+
 
 def main(given: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if given is None else given
@@ -157,6 +177,8 @@ def main(given: Sequence[str] | None = None) -> int:
             run_.polled()
             run_.growth()
             run_.million()
+            run_.exported()
+            run_.frames()
         except RunError as error:
             console.print(f"Stopped: {error}", style="red", markup=False)
             return 1

@@ -143,7 +143,7 @@ def install_peers() -> str | None:
 
 
 @contextmanager
-def upstream(folder: Path, sensors: int, latency: float) -> Iterator[str]:
+def upstream(folder: Path, sensors: int, latency: float, **settings: int) -> Iterator[str]:
     """Run the stub, `latency` in seconds; yields its address."""
     port = free_port()
     process = Process(
@@ -151,7 +151,11 @@ def upstream(folder: Path, sensors: int, latency: float) -> Iterator[str]:
         cores=LOAD_CORES,
         folder=folder,
         name="upstream",
-        environment={"STUB_SENSORS": str(sensors), "STUB_LATENCY": str(latency)},
+        environment={
+            "STUB_SENSORS": str(sensors),
+            "STUB_LATENCY": str(latency),
+            **{f"STUB_{name.upper()}": str(value) for name, value in settings.items()},
+        },
     )
     with process:
         process.wait_for(f"http://127.0.0.1:{port}/calls")

@@ -55,6 +55,13 @@ def goals(run: dict[str, Any]) -> Iterator[Goal]:
         yield Goal("polled by -24h", "the same, asked relative to now", relative["ratio"], 1.1)
     if million := run["million"]:
         yield Goal("1M rows", "peak memory by the answer's size", million["ratio"], 3)
+    if exported := run.get("exported"):
+        yield Goal("exported", "time by that by hand", exported["ratio"], 1.3)
+        yield Goal("exported", "MB held at most", exported["peak_bytes"] / 1e6, 250)
+    if frames := run.get("frames"):
+        yield Goal("frames", "time by that of GraphQL's JSON", frames["time_ratio"], 0.5)
+        yield Goal("frames", "bytes by those of GraphQL's JSON", frames["bytes_ratio"], 0.33)
+        yield Goal("frames", "time by that of CSV", frames["csv_ratio"], 1)
 
 
 def _ratio(results: Results, what: str, other: str) -> float | None:

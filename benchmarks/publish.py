@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .chart import figure, svg
+from .contenders import BY_HAND, FACADE
 from .goals import goals
 from .processes import ROOT
 from .report import QUIET, RESULTS
@@ -73,6 +74,20 @@ def markdown(run: dict[str, Any]) -> Iterator[str]:
             f"{million['seconds']:.1f} s, {million['peak_bytes'] / 1e6:,.0f} MB of memory at most, "
             f"{million['ratio']:.2f} times the answer."
         )
+        yield ""
+    if exported := run.get("exported"):
+        by_hand, facade = (exported["of"][name] for name in (BY_HAND, FACADE))
+        yield (
+            f"`facade export` of {exported['rows']:,} rows to Parquet: {facade['seconds']:.1f} s and "
+            f"{facade['peak_bytes'] / 1e6:,.0f} MB; by hand {by_hand['seconds']:.1f} s and "
+            f"{by_hand['peak_bytes'] / 1e6:,.0f} MB, of the same {facade['calls']} calls."
+        )
+        yield ""
+    if frames := run.get("frames"):
+        ways = "; ".join(
+            f"{name} {one['seconds']:.1f} s, {one['bytes'] / 1e6:,.1f} MB" for name, one in frames["of"].items()
+        )
+        yield f"{frames['rows']:,} rows into a pandas frame: {ways}."
         yield ""
     machine = run["machine"]
     peers = ", ".join(f"{name} {version}" for name, version in machine.pop("peers").items())

@@ -34,6 +34,8 @@ class Found:
     polled: dict[str, Any] | None = None
     polled_relative: dict[str, Any] | None = None
     million: dict[str, Any] | None = None
+    exported: dict[str, Any] | None = None
+    frames: dict[str, Any] | None = None
 
 
 def table(measured: Measured) -> Table:
@@ -125,6 +127,8 @@ def as_json(found: Found, **run: Any) -> dict[str, Any]:
         "polled": found.polled,
         "polled_relative": found.polled_relative,
         "million": found.million,
+        "exported": found.exported,
+        "frames": found.frames,
     }
 
 

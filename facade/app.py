@@ -5,7 +5,7 @@ import os
 from collections.abc import AsyncIterator, Container, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, nullcontext
 from datetime import timedelta
-from functools import partial
+from functools import cached_property, partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from .auth import Service
 from .auth.jwks import Keys
 from .auth.jwt_verifier import Verifier
 from .auth.token_store import SharedTokenStore
-from .butlr import Butlr, Http, ServiceTokens
+from .butlr import PACKED_FROM, Butlr, Http, ServiceTokens
 from .cache import Store, open_store
 from .execution import Engine, Limits
 from .export import Spool
@@ -96,10 +96,22 @@ stamina.instrumentation.set_on_retry_hooks(())
 class Components:
     """All parts of one process, opened and closed together."""
 
-    def __init__(self, settings: Settings, metrics: Metrics | None = None) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics | None = None, *, packed_from: int = PACKED_FROM) -> None:
+        """`packed_from`: bytes from which on an answer of the upstream is held packed, and not cached as it came."""
         self.settings = settings
+        self._packed_from = packed_from
         self.metrics = metrics
-        self.engine = Engine(
+        self.spool = Spool(settings.export_spool_bytes)
+        self.services: Services | None = None
+        self.live: Live | None = None
+        self.service: Service | None = None
+        self.verifier: Verifier | None = None
+
+    @cached_property
+    def engine(self) -> Engine:
+        """Made when it is first asked for: a command that runs no operation does without."""
+        settings = self.settings
+        return Engine(
             build_schema(settings.extra_measurements, incremental=settings.incremental),
             limits=Limits(
                 depth=settings.max_depth,
@@ -109,11 +121,6 @@ class Components:
             ),
             introspection=settings.introspection,
         )
-        self.spool = Spool(settings.export_spool_bytes)
-        self.services: Services | None = None
-        self.live: Live | None = None
-        self.service: Service | None = None
-        self.verifier: Verifier | None = None
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator["Components"]:
@@ -123,6 +130,7 @@ class Components:
                 http = Http(
                     settings.base_url,
                     timeout=settings.upstream_timeout,
+                    packed_from=self._packed_from,
                     own_headers=tracing.outgoing if settings.otel_upstream else dict,
                 )
             stack.push_async_callback(http.aclose)
@@ -493,6 +501,7 @@ def create_app(settings: Settings | None = None) -> Starlette:  # noqa: PLR0915 
             facade.spool,
             max_points=settings.export_max_points,
             max_body_bytes=settings.max_body_bytes,
+            exported=metrics.exported,
             piece_timeout=settings.operation_timeout,
         ).routes(),
         *Reference(refresh_path=settings.refresh_path).routes(),

@@ -15,17 +15,16 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Iterable, Mapping
-from types import TracebackType
-from typing import Any, Self
+from collections.abc import Coroutine, Iterable, Mapping
+from typing import Any, Generic, Self, TypeVar
 
 import httpx
 
 __all__ = ["AsyncFacade", "Facade", "FacadeError", "Rows"]
 
 ARROW = "application/vnd.apache.arrow.stream"
-# How often a request that came too early is made again.
-_ATTEMPTS = 5
+# Seconds before a request that came too early is made again, where the answer does not say.
+_PAUSES = (1.0, 2.0, 4.0, 8.0)
 
 
 class FacadeError(Exception):
@@ -66,26 +65,6 @@ class Rows:
         return int(self.to_arrow().num_rows)
 
 
-class _Asks:
-    """What both clients send."""
-
-    def __init__(self, url: str, token: str | None = None, *, api_key: str | None = None) -> None:
-        self._url = url.rstrip("/")
-        self._headers = {"Accept": ARROW}
-        if token is not None:
-            self._headers["Authorization"] = f"Bearer {token}"
-        if api_key is not None:
-            self._headers["X-API-Key"] = api_key
-
-    def _request(self, http: httpx.Client | httpx.AsyncClient, table: str, asked: Mapping[str, Any]) -> httpx.Request:
-        params = {
-            name: value if isinstance(value, str) else ",".join(value)
-            for name, value in asked.items()
-            if value is not None
-        }
-        return http.build_request("GET", f"{self._url}/export/{table}.arrow", params=params, headers=self._headers)
-
-
 def _rows(answer: httpx.Response) -> Rows:
     if answer.status_code != 200:
         try:
@@ -96,15 +75,15 @@ def _rows(answer: httpx.Response) -> Rows:
     return Rows(answer.content, answer.headers.get("X-Resolved-Span"))
 
 
-def _pause(answer: httpx.Response, attempt: int) -> float | None:
-    """Seconds until the request is worth making again; None where it is not."""
-    if answer.status_code not in (429, 503) or attempt + 1 >= _ATTEMPTS:
+def _wait(answer: httpx.Response, otherwise: float | None) -> float | None:
+    """Seconds until the request is worth making again, `otherwise` where nobody says; None where it is not."""
+    if answer.status_code not in (429, 503) or otherwise is None:
         return None
     try:
-        pause = float(answer.headers["Retry-After"])
+        wait = float(answer.headers["Retry-After"])
     except (KeyError, ValueError):
-        return 2.0**attempt
-    return pause if math.isfinite(pause) and pause >= 0 else None
+        return otherwise
+    return wait if math.isfinite(wait) and wait >= 0 else None
 
 
 def _cut(error: httpx.TransportError) -> FacadeError:
@@ -112,16 +91,20 @@ def _cut(error: httpx.TransportError) -> FacadeError:
 
 
 Listed = str | Iterable[str] | None
+Answered = TypeVar("Answered")
 
 
-class Facade(_Asks):
-    """Exports of one facade, for one token."""
+class _Exports(Generic[Answered]):
+    """What both clients ask; each sends it in its own way."""
 
-    def __init__(
-        self, url: str, token: str | None = None, *, api_key: str | None = None, timeout: float = 300.0
-    ) -> None:
-        super().__init__(url, token, api_key=api_key)
-        self._http = httpx.Client(timeout=timeout)
+    def __init__(self, url: str, token: str | None = None, *, api_key: str | None = None) -> None:
+        self._url = url.rstrip("/")
+        # What every request to the facade needs, of its graph too.
+        self.headers: dict[str, str] = {}
+        if token is not None:
+            self.headers["Authorization"] = f"Bearer {token}"
+        if api_key is not None:
+            self.headers["X-API-Key"] = api_key
 
     def report(
         self,
@@ -133,25 +116,47 @@ class Facade(_Asks):
         timezone: str | None = None,
         measurements: Listed = None,
         **assets: Listed,
-    ) -> Rows:
+    ) -> Answered:
         """The rows of a report; `assets` are `rooms`, `sensors`, `floors` and so on. Raises `FacadeError`."""
         asked = {"start": start, "stop": stop, "every": every, "function": function, "timezone": timezone}
         return self._get("report", {**asked, "measurements": measurements, **assets})
 
-    def detections(self, *, start: str, stop: str = "now", **asked: Listed) -> Rows:
+    def detections(self, *, start: str, stop: str = "now", **asked: Listed) -> Answered:
         """The points of detections; `asked` are `data_types`, `room_id`, `every` and so on. Raises `FacadeError`."""
         return self._get("detections", {"start": start, "stop": stop, **asked})
 
-    def _get(self, table: str, asked: Mapping[str, Any]) -> Rows:
-        for attempt in range(_ATTEMPTS):
+    def _get(self, table: str, asked: Mapping[str, Listed]) -> Answered:
+        raise NotImplementedError
+
+    def _request(self, table: str, asked: Mapping[str, Listed]) -> dict[str, Any]:
+        params = {
+            name: value if isinstance(value, str) else ",".join(value)
+            for name, value in asked.items()
+            if value is not None
+        }
+        url = f"{self._url}/export/{table}.arrow"
+        return {"method": "GET", "url": url, "params": params, "headers": {**self.headers, "Accept": ARROW}}
+
+
+class Facade(_Exports[Rows]):
+    """Exports of one facade, for one token."""
+
+    def __init__(
+        self, url: str, token: str | None = None, *, api_key: str | None = None, timeout: float = 300.0
+    ) -> None:
+        super().__init__(url, token, api_key=api_key)
+        self._http = httpx.Client(timeout=timeout)
+
+    def _get(self, table: str, asked: Mapping[str, Listed]) -> Rows:
+        for pause in (*_PAUSES, None):
             try:
-                answer = self._http.send(self._request(self._http, table, asked))
+                answer = self._http.request(**self._request(table, asked))
             except httpx.TransportError as error:
                 raise _cut(error) from error
-            pause = _pause(answer, attempt)
-            if pause is None:
+            wait = _wait(answer, pause)
+            if wait is None:
                 break
-            time.sleep(pause)
+            time.sleep(wait)
         return _rows(answer)
 
     def close(self) -> None:
@@ -160,13 +165,11 @@ class Facade(_Asks):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
-class AsyncFacade(_Asks):
+class AsyncFacade(_Exports[Coroutine[Any, Any, Rows]]):
     """As `Facade`, for asyncio."""
 
     def __init__(
@@ -175,35 +178,16 @@ class AsyncFacade(_Asks):
         super().__init__(url, token, api_key=api_key)
         self._http = httpx.AsyncClient(timeout=timeout)
 
-    async def report(
-        self,
-        *,
-        start: str,
-        stop: str = "now",
-        every: str | None = None,
-        function: str | None = None,
-        timezone: str | None = None,
-        measurements: Listed = None,
-        **assets: Listed,
-    ) -> Rows:
-        """As `Facade.report`."""
-        asked = {"start": start, "stop": stop, "every": every, "function": function, "timezone": timezone}
-        return await self._get("report", {**asked, "measurements": measurements, **assets})
-
-    async def detections(self, *, start: str, stop: str = "now", **asked: Listed) -> Rows:
-        """As `Facade.detections`."""
-        return await self._get("detections", {"start": start, "stop": stop, **asked})
-
-    async def _get(self, table: str, asked: Mapping[str, Any]) -> Rows:
-        for attempt in range(_ATTEMPTS):
+    async def _get(self, table: str, asked: Mapping[str, Listed]) -> Rows:
+        for pause in (*_PAUSES, None):
             try:
-                answer = await self._http.send(self._request(self._http, table, asked))
+                answer = await self._http.request(**self._request(table, asked))
             except httpx.TransportError as error:
                 raise _cut(error) from error
-            pause = _pause(answer, attempt)
-            if pause is None:
+            wait = _wait(answer, pause)
+            if wait is None:
                 break
-            await asyncio.sleep(pause)
+            await asyncio.sleep(wait)
         return _rows(answer)
 
     async def aclose(self) -> None:
@@ -212,7 +196,5 @@ class AsyncFacade(_Asks):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.aclose()

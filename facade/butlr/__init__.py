@@ -27,9 +27,10 @@ from .errors import (
 )
 from .http import Http, Reply, error_for
 from .nesting import MOST_LEVELS, nests_too_deep
-from .packed import Packed, arrays
+from .packed import PACKED_FROM, Packed, arrays
 from .reporting import Leaf, ReplyStatistics, Reporting, Row, flatten, name_levels, unflatten
 from .reporting import decode as decode_reporting
+from .row_series import RowSeries
 from .splitting import Splitter, split_rows
 from .stats import decode as decode_stats
 from .times import (
@@ -57,6 +58,7 @@ __all__ = [
     "LOGIN_PATH",
     "MOST_LEVELS",
     "NATIVE_PATH",
+    "PACKED_FROM",
     "REFRESH_PATH",
     "REPORTING_PATH",
     "STATS_PATH",
@@ -79,6 +81,7 @@ __all__ = [
     "ReplyStatistics",
     "Reporting",
     "Row",
+    "RowSeries",
     "ServiceTokens",
     "Splitter",
     "TokenSet",

@@ -16,6 +16,7 @@ from .errors import InvalidResponse, undecodable
 from .http import MAX_BODY_BYTES, too_large
 from .levels import name_levels
 from .packed import Packed, arrays, is_array
+from .row_series import RowSeries, in_series
 from .rows import Row, decode_fields, decode_rows, rows_from
 
 __all__ = ["Leaf", "ReplyStatistics", "Reporting", "Row", "decode", "flatten", "name_levels", "unflatten"]
@@ -138,6 +139,23 @@ class Reporting:
             for array in _arrays(self._packed):
                 yield from decode_rows(array)
         except ValueError as exc:
+            raise InvalidResponse("Butlr's answer is no report that can be read row by row.", path=self._path) from exc
+
+    def in_series(self) -> Iterator[list[RowSeries]]:
+        """The points by series, some at a time, of a packed answer too. Raises InvalidResponse."""
+        if not self.is_flat:
+            yield list(map(RowSeries.of, self.rows))
+            return
+        try:
+            if self._packed is not None and self.is_packed:
+                arrays: Iterable[bytes | memoryview] = _arrays(self._packed)
+            elif self._raw is None:
+                arrays = [orjson.dumps(self._data or [])]
+            else:
+                arrays = [self._raw]
+            for array in arrays:
+                yield from in_series(array)
+        except (TypeError, ValueError) as exc:
             raise InvalidResponse("Butlr's answer is no report that can be read row by row.", path=self._path) from exc
 
     def _in_parts(self, fields: frozenset[str]) -> Iterator[list[Any]]:

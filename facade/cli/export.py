@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, ExitStack, aclosing
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,10 +24,19 @@ if TYPE_CHECKING:
 
 
 CACHE_BYTES = 8 * 1024**2
+# Several answers are there at a time, each of some megabytes.
+PACKED_FROM = 2 * 1024**2
+
+
+class Kind(StrEnum):
+    """The tables; the package that has them is imported where it is used."""
+
+    report = "report"
+    detections = "detections"
 
 
 class ExportFormat(StrEnum):
-    """Those of exports; the package is imported where it is used."""
+    """As the tables."""
 
     parquet = "parquet"
     arrow = "arrow"
@@ -35,21 +44,12 @@ class ExportFormat(StrEnum):
     ndjson = "ndjson"
 
 
-app = typer.Typer(no_args_is_help=True, help="Write a long span to files: a report's rows, or detections.")
+Text = str | None
+Listed = list[str] | None
 
-Start = Annotated[str, typer.Option(metavar="TIME", help="RFC 3339, or relative to now: -30d.")]
-Stop = Annotated[str, typer.Option(metavar="TIME", help="The same; now.")]
-Every = Annotated[str | None, typer.Option(metavar="DURATION", help="The length of the windows: 5m.")]
-Function = Annotated[str | None, typer.Option(metavar="NAME", help="What a window's value is of its readings: max.")]
-Listed = Annotated[list[str] | None, typer.Option(metavar="A,B", help="Only of these.")]
-FormatOption = Annotated[
-    ExportFormat | None, typer.Option("--format", help="Where the ending of FILE does not say it.")
-]
-Out = Annotated[str, typer.Option(metavar="FILE|FOLDER|-", help="A FOLDER is one file a day; - is stdout.")]
-Refresh = Annotated[bool, typer.Option("--refresh", help="Replace files of what had not settled.")]
-AssetsOption = Annotated[bool, typer.Option("--assets", help="Write the assets beside: rooms, sensors and so on.")]
-Token = Annotated[str | None, typer.Option(envvar="BUTLR_TOKEN", metavar="TOKEN", help="Ask with this token.")]
-SandboxOption = Annotated[bool, typer.Option("--sandbox", help="Ask a simulated upstream.")]
+
+def option(help_: str, *names: str, metavar: str = "A,B") -> Any:
+    return typer.Option(*names, metavar=metavar, help=help_)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,62 +67,54 @@ class Target:
         return Written(self.named.value)
 
 
-@app.command("report")
-def report(
-    start: Start,
-    out: Out,
-    stop: Stop = "now",
-    every: Every = None,
-    function: Function = None,
-    timezone: Annotated[str | None, typer.Option(metavar="ZONE", help="On whose clock windows and days lie.")] = None,
-    measurements: Annotated[list[str] | None, typer.Option(metavar="A,B", help="What was measured.")] = None,
-    rooms: Listed = None,
-    sensors: Listed = None,
-    floors: Listed = None,
-    buildings: Listed = None,
-    zones: Listed = None,
-    format_: FormatOption = None,
-    refresh: Refresh = False,
-    assets: AssetsOption = False,
-    token: Token = None,
-    sandbox: SandboxOption = False,
+def export(
+    kind: Annotated[Kind, typer.Argument(metavar="report|detections", help="A report's rows, or points detected.")],
+    start: Annotated[str, option("RFC 3339, or relative to now: -30d.", metavar="TIME")],
+    out: Annotated[str, option("A FOLDER is one file a day; - is stdout.", metavar="FILE|FOLDER|-")],
+    stop: Annotated[str, option("As the start.", metavar="TIME")] = "now",
+    every: Annotated[Text, option("The length of the windows: 5m.", metavar="DURATION")] = None,
+    function: Annotated[Text, option("What a window's value is of its readings: max.", metavar="NAME")] = None,
+    timezone: Annotated[Text, option("On whose clock windows and days lie.", metavar="ZONE")] = None,
+    measurements: Annotated[Listed, option("What was measured.")] = None,
+    rooms: Annotated[Listed, option("Only of these.")] = None,
+    sensors: Annotated[Listed, option("Only of these.")] = None,
+    floors: Annotated[Listed, option("Only of these.")] = None,
+    buildings: Annotated[Listed, option("Only of these.")] = None,
+    zones: Annotated[Listed, option("Only of these.")] = None,
+    data_types: Annotated[Listed, option("Of detections: detections_world (the default), detections_local.")] = None,
+    room_id: Annotated[Text, option("Of detections: only of this room.", "--room", metavar="ID")] = None,
+    space_id: Annotated[Text, option("Of detections: only of this floor.", "--floor", metavar="ID")] = None,
+    mac_addresses: Annotated[Listed, option("Only of these sensors.")] = None,
+    format_: Annotated[
+        ExportFormat | None, typer.Option("--format", help="Where FILE's ending does not say it.")
+    ] = None,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Replace files of what had not settled.")] = False,
+    assets: Annotated[bool, typer.Option("--assets", help="Write rooms, sensors and so on beside the days.")] = False,
+    token: Annotated[Text, typer.Option(envvar="BUTLR_TOKEN", metavar="TOKEN", help="Ask with this token.")] = None,
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Ask a simulated upstream.")] = False,
 ) -> None:
-    """Write the rows of a report."""
-    single = {"start": start, "stop": stop, "every": every, "function": function, "timezone": timezone}
-    lists = {
+    """Write a long span to files: a report's rows, or detections."""
+    given: dict[str, str | list[str] | None] = {
+        "start": start,
+        "stop": stop,
+        "every": every,
+        "function": function,
+        "timezone": timezone,
         "measurements": measurements,
         "rooms": rooms,
         "sensors": sensors,
         "floors": floors,
         "buildings": buildings,
         "zones": zones,
+        "data_types": data_types,
+        "room_id": room_id,
+        "space_id": space_id,
+        "mac_addresses": mac_addresses,
     }
-    _export("report", single, lists, _target(out, format_, refresh=refresh, assets=assets), token, sandbox=sandbox)
-
-
-@app.command("detections")
-def detections(
-    start: Start,
-    out: Out,
-    stop: Stop = "now",
-    every: Every = None,
-    function: Function = None,
-    data_types: Annotated[
-        list[str] | None, typer.Option(metavar="A,B", help="detections_world (the default) and detections_local.")
-    ] = None,
-    room: Annotated[str | None, typer.Option(metavar="ID", help="Only of this room.")] = None,
-    floor: Annotated[str | None, typer.Option(metavar="ID", help="Only of this floor.")] = None,
-    mac_addresses: Listed = None,
-    format_: FormatOption = None,
-    refresh: Refresh = False,
-    assets: AssetsOption = False,
-    token: Token = None,
-    sandbox: SandboxOption = False,
-) -> None:
-    """Write the points of detections, one row a point."""
-    single = {"start": start, "stop": stop, "every": every, "function": function, "room_id": room, "space_id": floor}
-    lists = {"data_types": data_types, "mac_addresses": mac_addresses}
-    _export("detections", single, lists, _target(out, format_, refresh=refresh, assets=assets), token, sandbox=sandbox)
+    asked = [
+        (name, value) for name, said in given.items() for value in ([said] if isinstance(said, str) else said or ())
+    ]
+    _export(kind.value, asked, _target(out, format_, refresh=refresh, assets=assets), token, sandbox=sandbox)
 
 
 def _target(out: str, format_: ExportFormat | None, *, refresh: bool, assets: bool) -> Target:
@@ -149,8 +141,7 @@ def _target(out: str, format_: ExportFormat | None, *, refresh: bool, assets: bo
 
 def _export(
     name: str,
-    single: dict[str, str | None],
-    lists: dict[str, list[str] | None],
+    given: list[tuple[str, str]],
     target: Target,
     token: str | None,
     *,
@@ -162,20 +153,16 @@ def _export(
     from ..web.rest.export_request import asked_by_query
 
     table = TABLES[name]
-    given = [(key, value) for key, value in single.items() if value is not None]
-    given += [(key, value) for key, values in lists.items() for value in values or ()]
     try:
         body = asked_by_query(table, given)
         with ExitStack() as stack:
             if sandbox:
                 stack.enter_context(sandbox_upstream())
             asyncio.run(_run(configured(), table, body, target, token))
-    except BadRequest as error:
-        raise WrongUsage(str(error)) from error
-    except NeedsPyarrow as error:
+    except (BadRequest, NeedsPyarrow) as error:
         raise WrongUsage(str(error)) from error
     except ButlrError as error:
-        again = " Run it again to go on." if target.is_folder else ""
+        again = "" if target.out == "-" else " Run it again to go on."
         raise Failure(f"{error}{again}") from error
     except OSError as error:
         raise Failure(f"{error.filename or target.out}: {error.strerror}.") from error
@@ -200,7 +187,7 @@ async def _run(
         settings = settings.model_copy(update={"cache_max_bytes": CACHE_BYTES})
     async with AsyncExitStack() as stack:
         with settings_put_to_use():
-            facade = await stack.enter_async_context(Components(settings).opened())
+            facade = await stack.enter_async_context(Components(settings, packed_from=PACKED_FROM).opened())
         caller = Passthrough(token) if token else facade.service
         if caller is None:
             raise WrongUsage(
@@ -230,21 +217,35 @@ async def _run(
 
 
 async def _to_file(export: "Export", target: Target, shown: "Progress") -> None:
-    from ..export import writer_for
+    from ..export import rows_in, writer_for
     from .export_files import replaced
+    from .export_journal import Journal
 
     writer = writer_for(target.format, export.table)
     pieces = export.pieces
     shown.expect(len(pieces))
     with ExitStack() as stack:
-        file = sys.stdout.buffer if target.out == "-" else stack.enter_context(replaced(Path(target.out)))
+        if target.out == "-":
+            file, journal = sys.stdout.buffer, None
+        else:
+            file = stack.enter_context(replaced(Path(target.out)))
+            journal = stack.enter_context(Journal.of(Path(target.out)))
+        missing = [piece for piece in pieces if journal is None or not journal.has(piece)]
         file.write(writer.begin())
-        async with aclosing(export.parts(pieces, patient=True)) as parts:
-            async for part in parts:
-                file.write(writer.write(part.runs))
-                shown.came(part.rows)
+        async with aclosing(export.parts(missing, patient=True)) as parts:
+            for piece in pieces:
+                runs = journal.runs(piece) if journal else None
+                if runs is None:
+                    part = await anext(parts)
+                    runs = part.runs
+                    if journal and part.is_settled:
+                        journal.keep(piece, runs)
+                file.write(writer.write(runs))
+                shown.came(rows_in(runs))
         file.write(writer.end())
         file.flush()
+    if journal:
+        journal.remove()
 
 
 async def _to_folder(

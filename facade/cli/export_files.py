@@ -37,8 +37,20 @@ def replaced(path: Path) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
+        _sync_folder(path.parent)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the names of its files on disk: what the manifest names is then there after a power cut too."""
+    if os.name != "posix":
+        return
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 @dataclass(slots=True)
@@ -95,7 +107,9 @@ class Manifest:
             return cls(folder, {**head, "files": {}})
         except ValueError as exc:
             raise WrongUsage(f"{path} is not JSON: move it away, or give another folder.") from exc
-        if not isinstance(said, dict) or {name: said.get(name) for name in head} != head:
+        if not isinstance(said, dict) or not isinstance(said.get("files"), dict):
+            raise WrongUsage(f"{path} is no manifest of an export: move it away, or give another folder.")
+        if {name: said.get(name) for name in head} != head:
             raise WrongUsage(f"{folder} holds another export; {MANIFEST} says which. Give another folder.")
         return cls(folder, said)
 
@@ -112,8 +126,11 @@ class Manifest:
         if not path.is_file() or path.stat().st_size != entry.get("bytes"):
             return False
         within = day.query.within
-        covers = entry["start"] <= within["start"] and entry["stop"] >= within["stop"]
-        return covers and bool(entry["settled"] or not refresh)
+        start, stop = entry.get("start"), entry.get("stop")
+        if not isinstance(start, str) or not isinstance(stop, str):
+            return False
+        covers = start <= within["start"] and stop >= within["stop"]
+        return covers and bool(entry.get("settled") or not refresh)
 
     def add(self, day: Day) -> None:
         within = day.query.within

@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 import typer.core
-from typer.main import get_command, get_command_from_info
+from typer.main import get_command_from_info
 from typer.models import CommandInfo
 
 # By name: the first line of the help of each command, which `facade --help` lists. A test compares them.
@@ -27,11 +27,6 @@ COMMANDS: Mapping[str, str] = {
 }
 
 
-def named(command: Any, name: str) -> Any:
-    command.name = name
-    return command
-
-
 class LazyGroup(typer.core.TyperGroup):
     """Commands live in the module of their name in this package, under that name."""
 
@@ -42,8 +37,6 @@ class LazyGroup(typer.core.TyperGroup):
         if cmd_name not in COMMANDS:
             return super().get_command(ctx, cmd_name)
         module = import_module(f".{cmd_name}", __package__)
-        if isinstance(group := getattr(module, "app", None), typer.Typer):
-            return named(get_command(group), cmd_name)
         function = getattr(module, cmd_name)
         return get_command_from_info(
             CommandInfo(name=cmd_name, callback=function), pretty_exceptions_short=False, rich_markup_mode=None

@@ -6,7 +6,7 @@ them, `spool.py` keeps Parquet that is read in ranges.
 
 from .pieces import Export, ExportPart
 from .plan import Days
-from .schema import DETECTIONS, REPORT, TABLES, ExportTable, Kind, RowRun
+from .schema import DETECTIONS, REPORT, TABLES, ExportTable, Kind, RowRun, rows_in
 from .spool import Spool, Spooled, SpoolFull
 from .writers import MEDIA_TYPES, Format, NeedsPyarrow, Writer, writer_for
 
@@ -27,5 +27,6 @@ __all__ = [
     "SpoolFull",
     "Spooled",
     "Writer",
+    "rows_in",
     "writer_for",
 ]

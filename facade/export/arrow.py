@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from .schema import NO_TIME, ExportTable, Kind, RowRun
@@ -64,58 +65,50 @@ class Batches:
         for at, name in enumerate(self.table.texts):
             arrays[name] = self._texts(name, [run.texts[at] for run in runs], lengths)
         for at, name in enumerate(self.table.times):
-            arrays[name] = _times([run.times[at] for run in runs])
+            arrays[name] = _numbers(Kind.TIME, [run.times[at] for run in runs])
         for at, name in enumerate(self.table.numbers):
-            arrays[name] = _numbers([run.numbers[at] for run in runs])
+            arrays[name] = _numbers(Kind.NUMBER, [run.numbers[at] for run in runs])
         return pa.record_batch([arrays[field.name] for field in self.table.fields], schema=self.schema)
 
     def _texts(self, name: str, texts: Sequence[str | None], lengths: Sequence[int]) -> Any:
         dictionary = self._dictionaries[name]
-        if not any(text is not None for text in texts):
-            nothing = pa.nulls(sum(lengths), pa.int32())
-            return pa.DictionaryArray.from_arrays(nothing, pa.array(list(dictionary), pa.string()))
         indices = array("i")
-        null = False
         for text, length in zip(texts, lengths, strict=True):
-            if text is None:
-                null = null or length > 0
-                index = -1
-            else:
-                index = dictionary.setdefault(text, len(dictionary))
+            index = -1 if text is None else dictionary.setdefault(text, len(dictionary))
             indices.extend(array("i", [index]) * length)
-        made: Any
-        if null:
-            made = pa.array([None if index < 0 else index for index in indices], pa.int32())
-        else:
-            made = pa.Array.from_buffers(pa.int32(), len(indices), [None, pa.py_buffer(indices)])
+        made = pa.Array.from_buffers(pa.int32(), len(indices), [None, pa.py_buffer(indices)])
+        if None in texts:
+            # Where there is none, 0: readers check the indices of nulls too.
+            made = _where(pc.greater_equal(made, 0), pc.max_element_wise(made, 0))
         return pa.DictionaryArray.from_arrays(made, pa.array(list(dictionary), pa.string()))
 
 
-def _times(columns: Sequence[array[int]]) -> Any:
-    joined = array("q")
+def _numbers(kind: Kind, columns: Sequence[array[Any]]) -> Any:
+    """Times or numbers of several runs as one array; what stands for none is null."""
+    joined: array[Any] = array("q" if kind is Kind.TIME else "d")
     for column in columns:
         joined.extend(column)
-    if NO_TIME in joined:
-        return pa.array([None if time == NO_TIME else time for time in joined], _TYPES[Kind.TIME])
-    return pa.Array.from_buffers(_TYPES[Kind.TIME], len(joined), [None, pa.py_buffer(joined)])
+    made = pa.Array.from_buffers(_TYPES[kind], len(joined), [None, pa.py_buffer(joined)])
+    if kind is Kind.TIME:
+        return _where(pc.not_equal(made.cast(pa.int64()), NO_TIME), made) if NO_TIME in joined else made
+    return _where(pc.invert(pc.is_nan(made)), made) if math.isnan(sum(joined)) else made
 
 
-def _numbers(columns: Sequence[array[float]]) -> Any:
-    joined = array("d")
-    for column in columns:
-        joined.extend(column)
-    if joined and math.isnan(sum(joined)):
-        return pa.array([None if math.isnan(value) else value for value in joined], pa.float64())
-    return pa.Array.from_buffers(pa.float64(), len(joined), [None, pa.py_buffer(joined)])
+def _where(valid: Any, values: Any) -> Any:
+    """The values, null where they are not valid. Of nulls too the bytes are told: equal rows are equal files."""
+    return pa.Array.from_buffers(values.type, len(values), [valid.buffers()[1], values.buffers()[1]])
 
 
-class ArrowWriter:
-    """Arrow's IPC stream."""
+class _BatchWriter:
+    """A file of record batches, one a part."""
 
     def __init__(self, table: ExportTable) -> None:
         self._batches = Batches(table)
         self._sink = _Sink()
-        self._writer = pa.ipc.new_stream(self._sink, self._batches.schema)
+        self._writer = self._opened(self._sink, self._batches.schema)
+
+    def _opened(self, sink: _Sink, schema: Any) -> Any:
+        raise NotImplementedError
 
     def begin(self) -> bytes:
         return self._sink.take()
@@ -128,31 +121,24 @@ class ArrowWriter:
     def end(self) -> bytes:
         self._writer.close()
         return self._sink.take()
+
+
+class ArrowWriter(_BatchWriter):
+    """Arrow's IPC stream; compressed with zstd, since ids are the same over and over."""
+
+    def _opened(self, sink: _Sink, schema: Any) -> Any:
+        return pa.ipc.new_stream(sink, schema, options=pa.ipc.IpcWriteOptions(compression="zstd"))
 
     def fail(self, code: str, message: str) -> bytes:  # noqa: ARG002 -- a stream has no place for it
         # A message that is announced and does not come: a stream that merely stops between two is taken for whole.
         return struct.pack("<Ii", 0xFFFFFFFF, 4096)
 
 
-class ParquetWriter:
+class ParquetWriter(_BatchWriter):
     """Parquet, a row group a part; compressed with zstd. The footer comes with `end`."""
 
-    def __init__(self, table: ExportTable) -> None:
-        self._batches = Batches(table)
-        self._sink = _Sink()
-        self._writer = pq.ParquetWriter(self._sink, self._batches.schema, compression="zstd")
-
-    def begin(self) -> bytes:
-        return self._sink.take()
-
-    def write(self, runs: Sequence[RowRun]) -> bytes:
-        if any(map(len, runs)):
-            self._writer.write_batch(self._batches.batch(runs))
-        return self._sink.take()
-
-    def end(self) -> bytes:
-        self._writer.close()
-        return self._sink.take()
+    def _opened(self, sink: _Sink, schema: Any) -> Any:
+        return pq.ParquetWriter(sink, schema, compression="zstd")
 
     def fail(self, code: str, message: str) -> bytes:  # noqa: ARG002 -- without a footer nobody reads it
         return b""

@@ -154,9 +154,12 @@ class Export:
     async def _read_once(self, piece: ReportQuery, read_log: ReadLog) -> ExportPart:
         if self.table is DETECTIONS:
             answer = await self._services.detections.whole(piece, self._caller, read_log)
-            return ExportPart(piece, runs_of_detections(answer.value, piece), (answer.entry,))
-        points = await self._points(piece, read_log)
-        return ExportPart(piece, runs_of_report(points), (points.entry,))
+            runs, entry = runs_of_detections(answer.value, piece), answer.entry
+        else:
+            points = await self._points(piece, read_log)
+            runs, entry = await runs_of_report(points, self._services.reports.labels), points.entry
+        # How old it is will be asked; its bytes are not held until its turn.
+        return ExportPart(piece, runs, (replace(entry, body=b""),))
 
     async def _points(self, piece: ReportQuery, read_log: ReadLog) -> Points:
         reports = self._services.reports

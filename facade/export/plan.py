@@ -11,7 +11,7 @@ from ..butlr import Duration, Windows
 from ..series import ReportQuery, why_whole
 
 # Points of one piece: some seconds of the upstream's time, some megabytes of ours.
-POINTS = 50_000
+POINTS = 25_000
 # So many assets are thought to match a body that names none.
 ASSETS = 250
 _DAY = 86_400

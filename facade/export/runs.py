@@ -2,66 +2,41 @@
 
 from __future__ import annotations
 
-import math
+import asyncio
 from array import array
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
-from operator import attrgetter
-from typing import Any
 
 from ..butlr import Detections
-from ..series import LABELS, ORDER, Label, Points, ReportQuery, epoch_of, window_of
+from ..series import LABELS, Builder, Column, Label, Labels, Points, ReportQuery, epoch_of, joined, window_of
 from .schema import DETECTIONS, NO_TIME, REPORT, RowRun
 
 _OF_ROWS = tuple(name for name in REPORT.texts if name != "timezone")
-_READ = frozenset({*_OF_ROWS, "time", "value"})
-_texts_of = attrgetter(*_OF_ROWS)
 _LABELS_AT = tuple(LABELS.index(name) for name in _OF_ROWS)
-_ORDER_AT = tuple(_OF_ROWS.index(name) for name in ORDER)
 
 Texts = tuple[str | None, ...]
 
 
-def runs_of_report(points: Points) -> list[RowRun]:
+async def runs_of_report(points: Points, labels: Labels) -> list[RowRun]:
     """The rows of a report, ordered by building, floor, room, zone, sensor, measurement, field and time."""
-    starts = _Starts(points.query, points.label)
+    columns, label = points.columns, points.label
+    if points.reporting is not None:
+        builder = Builder(None, no_time=NO_TIME)
+        for some in points.reporting.in_series():
+            builder.add(some)
+            await asyncio.sleep(0)
+        label = labels.learn(points.query, builder.times)
+        columns = builder.columns().get("", [])
+    starts = _Starts(points.query, label)
     zone = timezone_of(points.query)
-    if points.reporting is None:
-        series = [(tuple(column.labels[at] for at in _LABELS_AT), column) for column in points.columns]
-        return [_run(zone, texts, column.times, column.values, starts) for texts, column in series]
-    parts: Iterable[list[Any]] = points.parts(_READ) if points.parts else [points.reporting.rows_with(_READ)]
-    found: dict[Texts, tuple[array[int], array[float]]] = {}
-    for rows in parts:
-        _sort_in(rows, found)
-    ordered = sorted(found.items(), key=_order)
-    return [_run(zone, texts, *_by_time(times, values), starts) for texts, (times, values) in ordered]
-
-
-def _sort_in(rows: Iterable[Any], found: dict[Texts, tuple[array[int], array[float]]]) -> None:
-    for row in rows:
-        texts = _texts_of(row)
-        series = found.get(texts)
-        if series is None:
-            series = found[texts] = (array("q"), array("d"))
-        series[0].append(millis_of(row.time))
-        series[1].append(math.nan if row.value is None else row.value)
-
-
-def _order(item: tuple[Texts, object]) -> tuple[str, ...]:
-    texts = item[0]
-    return (*(texts[at] or "" for at in _ORDER_AT), *(str(text) for text in texts))
-
-
-def _by_time(times: array[int], values: array[float]) -> tuple[array[int], array[float]]:
-    if all(map(int.__le__, times, times[1:])):
-        return times, values
-    order = sorted(range(len(times)), key=times.__getitem__)
-    return array("q", [times[at] for at in order]), array("d", [values[at] for at in order])
-
-
-def _run(zone: str | None, texts: Any, times: array[int], values: array[float], starts: _Starts) -> RowRun:
-    return RowRun((zone, *texts), (times, starts.of(times)), (values,))
+    # Some labels are not exported: series that differ in those alone are one.
+    found: dict[Texts, list[Column]] = {}
+    for column in columns:
+        found.setdefault(tuple(column.labels[at] for at in _LABELS_AT), []).append(column)  # type: ignore[misc]
+    return [
+        RowRun((zone, *texts), (one.times, starts.of(one.times)), (one.values,))
+        for texts, one in zip(found, map(joined, found.values()), strict=True)
+    ]
 
 
 def timezone_of(query: ReportQuery) -> str | None:

@@ -5,7 +5,7 @@ Knows bodies, windows and rows; may not know GraphQL, assets, or who asks beyond
 
 from .about import detections_points, listed, report_points, why_apart
 from .calls import ReportCalls, Sizes, halves, read_csv
-from .columns import LABELS, ORDER, Column, order_of, texts_of
+from .columns import LABELS, ORDER, Builder, Column, joined, order_of, texts_of
 from .detections import MACS_A_CALL, DetectionsReader
 from .fetch import SeriesReader, Slice
 from .heatmaps import read_heatmap_v2
@@ -26,6 +26,7 @@ __all__ = [
     "ORDER",
     "WINDOW_FIELDS",
     "Body",
+    "Builder",
     "Column",
     "DetectionsReader",
     "Label",
@@ -43,6 +44,7 @@ __all__ = [
     "detections_points",
     "epoch_of",
     "halves",
+    "joined",
     "listed",
     "minutes_of",
     "oldest",

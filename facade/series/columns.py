@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from operator import attrgetter
 
-from ..butlr import Row, format_rfc3339, from_epoch
+from ..butlr import Row, RowSeries, format_rfc3339, from_epoch
 from .labels import epoch_of
 
 # All that a row says but its time, its value, and the span that it echoes.
@@ -72,41 +72,50 @@ class Column:
         return values
 
 
+class _Millis(dict[str | int | None, int]):
+    """Epoch milliseconds of the times of rows."""
+
+    def __init__(self, no_time: int | None) -> None:
+        super().__init__()
+        self._no_time = no_time
+
+    def __missing__(self, time: str | int | None) -> int:
+        seconds = None if time is None else epoch_of(time)
+        at = self._no_time if seconds is None else round(seconds * 1000)
+        if at is None:
+            raise Unplaceable("a row has no time")
+        self[time] = at
+        return at
+
+
 class Builder:
     """Sorts rows into columns by asset."""
 
-    def __init__(self, level: str | None) -> None:
-        """`level` is the row's field that names its asset; None: all rows are one asset's, whose id is empty."""
+    def __init__(self, level: str | None, *, no_time: int | None = None) -> None:
+        """`level` is the row's field that names its asset; None: all rows are one asset's, whose id is empty.
+
+        `no_time` stands for the time of a row that has none; without it there may be no such row.
+        """
         self._asset_at = None if level is None else LABELS.index(level)
         self._columns: dict[Labelled, tuple[array[int], array[float], bool]] = {}
-        self._millis: dict[str | int, int] = {}
+        self._millis = _Millis(no_time)
 
-    def add(self, rows: Iterable[Row]) -> None:
+    def add(self, series: Iterable[RowSeries]) -> None:
         """Raises `Unplaceable`."""
-        columns, millis = self._columns, self._millis
-        for row in rows:
-            time = row.time
-            at = millis.get(time) if time is not None else None
-            if at is None:
-                at = self._milli(time)
+        for one in series:
+            row = one.row
             labels = _labels_of(row)
-            column = columns.get(labels)
+            column = self._columns.get(labels)
             if column is None:
-                column = columns[labels] = (array("q"), array("d"), row.start is not None or row.stop is not None)
-            column[0].append(at)
-            column[1].append(math.nan if row.value is None else row.value)
-
-    def _milli(self, time: str | int | None) -> int:
-        seconds = None if time is None else epoch_of(time)
-        if time is None or seconds is None:
-            raise Unplaceable("a row has no time")
-        self._millis[time] = at = round(seconds * 1000)
-        return at
+                echoes = row.start is not None or row.stop is not None
+                column = self._columns[labels] = (array("q"), array("d"), echoes)
+            column[0].extend(map(self._millis.__getitem__, one.times))
+            column[1].extend(one.values)
 
     @property
     def times(self) -> Iterable[str | int]:
         """The different times of the rows, as they were written."""
-        return self._millis
+        return [time for time in self._millis if time is not None]
 
     def columns(self) -> dict[str, list[Column]]:
         """The columns of each asset, in order of measurement and field. Raises `Unplaceable`."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ..auth import Caller
-from ..butlr import ButlrError, Reporting, Row, Unauthenticated, UpstreamUnavailable
+from ..butlr import ButlrError, Reporting, Unauthenticated, UpstreamUnavailable
 from ..cache import Entry, SingleFlight
 from ..upstream import UPSTREAM_FAILED, Answer, ReadLog, Upstream, asked_part, explaining
 from ..upstream.reader import awaited
@@ -33,9 +33,6 @@ from .segments import (
     without,
 )
 
-ALL = frozenset(Row.__struct_fields__)
-# Rows that are sorted into columns before others get their turn.
-ROWS_AT_ONCE = 4096
 # Segments that are worth looking up for one question.
 MOST_SEGMENTS = 8192
 
@@ -289,12 +286,9 @@ class _Load:
     async def _sorted(self, value: Reporting) -> dict[str, list[Column]]:
         """The rows of an answer by asset. Raises `Unplaceable`."""
         builder = Builder(self._shape.level)
-        parts = value.parts
-        for rows in parts(ALL) if parts else (value.rows,):
-            for at in range(0, len(rows), ROWS_AT_ONCE):
-                builder.add(rows[at : at + ROWS_AT_ONCE])
-                if parts or len(rows) > ROWS_AT_ONCE:
-                    await asyncio.sleep(0)
+        for some in value.in_series():
+            builder.add(some)
+            await asyncio.sleep(0)
         if self._labels.learn(self._shape.query, builder.times) is not self._shape.label:
             raise Relabelled("the rows have another label than was thought")
         return builder.columns()

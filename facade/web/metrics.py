@@ -120,6 +120,21 @@ class Metrics:
             registry=self.registry,
         )
 
+        self._exports = Counter(
+            "facade_exports",
+            "Exports by format and by how they ended: ok, partial (cut by an error) or left (by the client).",
+            ("format", "outcome"),
+            registry=self.registry,
+        )
+        self._exported = {
+            name: Counter(f"facade_export_{name}", what, ("format",), registry=self.registry)
+            for name, what in (
+                ("rows", "Rows read for exports."),
+                ("calls", "Calls upstream made for exports."),
+                ("bytes", "Bytes of files sent, or parts of files."),
+            )
+        }
+
     def _child(self, metric: Labelled, *labels: str) -> Labelled:
         """`labels` of the library takes as long as the counting."""
         child: Labelled | None = self._children.get((metric, labels))
@@ -176,6 +191,12 @@ class Metrics:
         self._child(self._calls, path, outcome).inc()
         trace = tracing.sampled_id()
         self._child(self._call_seconds, path).observe(seconds, {"trace_id": trace} if trace else None)
+
+    def exported(self, format_: str, outcome: str, **counts: int) -> None:
+        """Note an export that has ended: its `rows`, `calls` and `bytes`."""
+        self._child(self._exports, format_, outcome).inc()
+        for name, count in counts.items():
+            self._child(self._exported[name], format_).inc(count)
 
     def legacy(self, path: str, operation: str, status: str) -> None:
         """Note a legacy call. `path` is a template, `status` a class such as 2xx."""

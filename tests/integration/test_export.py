@@ -3,29 +3,38 @@
 import importlib.metadata
 import io
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import duckdb
+import fsspec
 import httpx
 import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 
 from facade.client import AsyncFacade, Facade, FacadeError
+from facade.export import MEDIA_TYPES
 
 from .conftest import REPORTING, Reply
 
 ROWS = """
-query Rows($start: Time!, $stop: Time!, $rooms: [ID!]!, $window: ReportWindow) {
-  report(filter: {start: $start, stop: $stop, measurements: [room_occupancy], rooms: {eq: $rooms}}, window: $window) {
-    rows { time window_start measurement field value building_id space_id room_id room_name }
+query Rows($start: Time!, $stop: Time!, $rooms: [ID!]!, $window: ReportWindow, $measurements: [Measurement!]) {
+  report(filter: {start: $start, stop: $stop, measurements: $measurements, rooms: {eq: $rooms}}, window: $window) {
+    rows { time window_start measurement field value building_id space_id room_id room_name sensor_id mac_address }
   }
 }
 """
+NAMES = (
+    "measurement", "field", "value", "building_id", "space_id", "room_id", "room_name", "sensor_id", "mac_address",
+)  # fmt: skip
 
 
 def millis(text: str | None) -> int | None:
@@ -42,42 +51,54 @@ def get(facade: Any, path: str, token: str, **options: Any) -> httpx.Response:
     return answer
 
 
-@pytest.mark.parametrize(
-    ("every", "zone", "start", "stop"),
-    [
-        ("1h", "America/New_York", "2025-11-01T04:00:00Z", "2025-11-04T05:00:00Z"),
-        ("6h", "Europe/Berlin", "2026-03-27T23:00:00Z", "2026-03-30T22:00:00Z"),
-        ("1d", "Australia/Lord_Howe", "2026-04-02T13:00:00Z", "2026-04-06T13:30:00Z"),
-        ("5m", "Asia/Kolkata", "2026-05-03T18:30:00Z", "2026-05-04T18:30:00Z"),
-    ],
+# Days on which clocks change in some of the zones, and such on which they do not.
+DAYS = [datetime(2025, 11, 1), datetime(2026, 3, 28), datetime(2026, 4, 4), datetime(2026, 5, 4)]  # noqa: DTZ001
+ZONES = ["UTC", "America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Asia/Kolkata"]
+
+
+@settings(
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
+@given(
+    day=st.sampled_from(DAYS),
+    days=st.sampled_from([1, 3]),
+    zone=st.sampled_from(ZONES),
+    every=st.sampled_from(["15m", "1h", "6h", "1d"]),
+    function=st.sampled_from(["max", "mean", "first"]),
+    measurements=st.sampled_from([["room_occupancy"], ["presence", "traffic"]]),
+    # From within a window it is one call, and rows of parts of windows.
+    minutes=st.sampled_from([0, 0, 7]),
+)
+@example(DAYS[0], 3, "America/New_York", "1h", "max", ["room_occupancy"], 0)
+@example(DAYS[1], 3, "Europe/Berlin", "6h", "max", ["room_occupancy"], 0)
+@example(DAYS[2], 3, "Australia/Lord_Howe", "1d", "max", ["room_occupancy"], 0)
 def test_values_equal_the_rows_of_the_graph(
-    facade: Any, sandbox: Any, every: str, zone: str, start: str, stop: str
+    facade: Any,
+    sandbox: Any,
+    day: datetime,
+    days: int,
+    zone: str,
+    every: str,
+    function: str,
+    measurements: list[str],
+    minutes: int,
 ) -> None:
+    start = day.replace(tzinfo=ZoneInfo(zone)) + timedelta(minutes=minutes)
+    span = {"start": start.isoformat(), "stop": (day + timedelta(days=days)).replace(tzinfo=ZoneInfo(zone)).isoformat()}
     rooms = rooms_of(sandbox)
-    window = {"every": every, "function": "max", "timezone": zone}
-    variables = {"start": start, "stop": stop, "rooms": rooms, "window": window}
+    window = {"every": every, "function": function, "timezone": zone}
+    variables = {**span, "rooms": rooms, "window": window, "measurements": measurements}
     rows = facade.data(ROWS, variables, token=sandbox.login())["report"]["rows"]
-    params = {
-        "measurements": "room_occupancy",
-        "start": start,
-        "stop": stop,
-        "every": every,
-        "function": "max",
-        "timezone": zone,
-        "rooms": [",".join(rooms[:2]), *rooms[2:]],
-    }
+    params = {**span, **window, "measurements": measurements, "rooms": [",".join(rooms[:2]), *rooms[2:]]}
     answer = get(facade, "/export/report.arrow", sandbox.login(), params=params)
     assert answer.status_code == 200, answer.text
     table = pa.ipc.open_stream(answer.content).read_all()
     assert table.schema.field("time").type == pa.timestamp("ms", "UTC")
     assert table.schema.field("room_id").type == pa.dictionary(pa.int32(), pa.string())
-    assert set(table["timezone"].to_pylist()) == {zone}
-    names = ("measurement", "field", "value", "building_id", "space_id", "room_id", "room_name")
+    assert set(table["timezone"].to_pylist()) <= {zone}
     times = [table[name].cast(pa.int64()).to_pylist() for name in ("time", "window_start")]
-    exported = list(zip(*times, *(table[name].to_pylist() for name in names), strict=True))
-    expected = [(millis(row["time"]), millis(row["window_start"]), *(row[name] for name in names)) for row in rows]
-    assert rows
+    exported = list(zip(*times, *(table[name].to_pylist() for name in NAMES), strict=True))
+    expected = [(millis(row["time"]), millis(row["window_start"]), *(row[name] for name in NAMES)) for row in rows]
     assert sorted(exported, key=str) == sorted(expected, key=str)
 
 
@@ -110,6 +131,13 @@ def test_all_formats_hold_the_same(facade: Any, token: str, at_work: Callable[..
     frame = pd.read_csv(io.BytesIO(csv))
     assert frame["value"].tolist() == table["value"].to_pylist()
     assert frame["sensor_id"].tolist() == table["sensor_id"].to_pylist()
+    metrics = facade.request("GET", "/metrics").text
+    for format_, content in zip(("arrow", "parquet", "csv", "ndjson"), answers.values(), strict=True):
+        assert f'facade_exports_total{{format="{format_}",outcome="ok"}}' in metrics
+        counts = dict(re.findall(rf'facade_export_(\w+)_total{{format="{format_}"}} (\S+)', metrics))
+        assert float(counts["rows"]) >= table.num_rows
+        assert float(counts["bytes"]) >= len(content)
+        assert "calls" in counts
 
 
 @pytest.fixture
@@ -145,6 +173,13 @@ def test_the_tools_read_the_url(token: str, settled: Any) -> None:
     frame = pd.read_parquet(settled(), storage_options=headers)
     assert len(frame) > 100
     assert str(frame["time"].dtype) == "datetime64[ms, UTC]"
+    # By ranges of the file, with the token: polars and pyarrow send none by themselves.
+    files = fsspec.filesystem("http", client_kwargs={"headers": headers, "trust_env": False})
+    with files.open(settled(), block_size=4096) as file:
+        assert file.size == int(httpx.head(settled(), headers=headers, trust_env=False).headers["Content-Length"])
+        assert pq.read_table(file, columns=["value"])["value"].to_pylist() == frame["value"].tolist()
+    with files.open(settled(), block_size=4096) as file:
+        assert pl.read_parquet(file)["value"].to_list() == frame["value"].tolist()
     polars = pl.read_parquet(httpx.get(settled(), headers=headers, trust_env=False).content)
     assert polars["value"].to_list() == frame["value"].tolist()
     stream = httpx.get(settled().replace(".parquet", ".arrow"), headers=headers, trust_env=False).content
@@ -228,7 +263,7 @@ ASKED = {
 }
 
 
-@pytest.mark.parametrize("media", ["application/vnd.apache.arrow.stream", "application/vnd.apache.parquet", "text/csv"])
+@pytest.mark.parametrize("media", MEDIA_TYPES.values())
 def test_nobody_takes_a_file_that_broke_off_for_whole(
     facade_of_stand_in: Any, stand_in: Any, any_token: str, media: str
 ) -> None:
@@ -251,6 +286,8 @@ def test_nobody_takes_a_file_that_broke_off_for_whole(
 def read_whole(content: bytes, media: str) -> Any:
     if media == "text/csv":
         return pd.read_csv(io.BytesIO(content))
+    if media.endswith("ndjson"):
+        return pd.read_json(io.BytesIO(content), lines=True)
     if media.endswith("parquet"):
         return pq.read_table(io.BytesIO(content))
     return pa.ipc.open_stream(content).read_all()
@@ -290,6 +327,6 @@ def test_what_is_no_export_is_told(facade: Any, token: str, path: str, status: i
 def test_a_report_refused_for_its_cost_names_the_export(facade: Any, token: str) -> None:
     window = {"every": "1m", "function": "max", "timezone": "UTC"}
     asked = {"start": "2020-01-01T00:00:00Z", "stop": "2026-01-01T00:00:00Z", "rooms": ["room_1"], "window": window}
-    error = facade.error(ROWS, asked, token=token)
+    error = facade.error(ROWS, {**asked, "measurements": ["room_occupancy"]}, token=token)
     assert error["extensions"]["code"] == "QUERY_TOO_COMPLEX"
     assert "/export/report.parquet" in error["message"]

@@ -7,11 +7,9 @@ from contextlib import aclosing
 from hashlib import sha256
 
 import orjson
-import structlog
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import Receive, Scope, Send
 
 from ...auth import Caller
 from ...butlr import BadInput, ButlrError, Unauthenticated
@@ -19,12 +17,10 @@ from ...export import (
     MEDIA_TYPES,
     TABLES,
     Export,
-    ExportPart,
     ExportTable,
     Format,
     NeedsPyarrow,
     Spool,
-    Spooled,
     SpoolFull,
     Writer,
     writer_for,
@@ -38,10 +34,9 @@ from ..disconnect import CLIENT_GONE, Disconnect
 from ..graphql_request import BadRequest, read_body
 from ..json_responses import fleeting, message
 from ..middleware.audit import note
+from .export_answers import Counted, Exported, SpooledTable, StreamedTable, too_much
 from .export_request import asked_by_body, asked_by_query, format_of
 from .forwarding import failed
-
-log = structlog.get_logger(__name__)
 
 VARY = "Authorization, X-API-Key, Accept"
 
@@ -57,13 +52,16 @@ class Exports:
         *,
         max_points: int,
         max_body_bytes: int,
+        exported: Exported,
         piece_timeout: float | None = None,
     ) -> None:
+        """`exported` is told of each export that has ended."""
         self._services = services
         self._admission = admission
         self._spool = spool
         self._max_points = max_points
         self._max_body_bytes = max_body_bytes
+        self._exported = exported
         self._piece_timeout = piece_timeout
 
     def routes(self) -> list[BaseRoute]:
@@ -106,7 +104,7 @@ class Exports:
             "Vary": VARY,
             "Content-Disposition": f'attachment; filename="{table.name}.{format_.value}"',
         }
-        rows = _Counted(export, budget.count)
+        rows = Counted(export, budget.count, format_, self._exported)
         if format_ is Format.parquet and request.method != "POST":
             return await self._spooled(request, caller, export, rows, writer, headers)
         headers |= NEVER_KEPT
@@ -115,7 +113,7 @@ class Exports:
         return await self._streamed(request, rows, writer, headers, MEDIA_TYPES[format_])
 
     async def _streamed(
-        self, request: Request, rows: _Counted, writer: Writer, headers: dict[str, str], media_type: str
+        self, request: Request, rows: Counted, writer: Writer, headers: dict[str, str], media_type: str
     ) -> Response:
         """The file as it is made. What fails before the first part is an answer of its own."""
         parts = rows.parts()
@@ -126,8 +124,9 @@ class Exports:
             except BaseException:
                 await parts.aclose()
                 raise
-            return StreamedTable(parts, first, writer, headers, media_type)
+            return StreamedTable(rows, parts, first, writer, headers, media_type)
         await parts.aclose()
+        rows.ended("left")
         note(request.scope, outcome="left")
         return Response(status_code=CLIENT_GONE)
 
@@ -136,7 +135,7 @@ class Exports:
         request: Request,
         caller: Caller,
         export: Export,
-        rows: _Counted,
+        rows: Counted,
         writer: Writer,
         headers: dict[str, str],
     ) -> Response:
@@ -169,7 +168,8 @@ class Exports:
             if is_known(spooled.etag, request.headers.get("if-none-match", "")):
                 spooled.release()
                 return Response(status_code=304, headers=headers)
-            return SpooledTable(spooled, headers)
+            return SpooledTable(rows, spooled, headers)
+        rows.ended("left")
         note(request.scope, outcome="left")
         return Response(status_code=CLIENT_GONE)
 
@@ -187,88 +187,9 @@ def _refused(error: BadRequest | NeedsPyarrow | SpoolFull | BudgetSpent | ButlrE
             return message(413, str(error))
         case BudgetSpent():
             note(request.scope, outcome="refused", codes=[error.code])
-            return fleeting(400, {"message": _too_much(error), **error.extensions})
+            return fleeting(400, {"message": too_much(error), **error.extensions})
     note(request.scope, codes=[error.code])
     if isinstance(error, BadInput) and error.status is None:
         # Nobody asked the upstream.
         return message(400, str(error))
     return failed(error)
-
-
-def _too_much(error: BudgetSpent) -> str:
-    return (
-        f"This export costs {error.cost:,} points; the limit is {error.limit:,}. Ask for a shorter span, a wider "
-        "window or fewer assets, or use `facade export`, which has no limit."
-    )
-
-
-class _Counted:
-    """The parts of an export, their rows counted against its limit."""
-
-    def __init__(self, export: Export, count: Callable[[int], None]) -> None:
-        self._export = export
-        self._count = count
-
-    async def parts(self) -> AsyncGenerator[ExportPart]:
-        async with aclosing(self._export.parts()) as parts:
-            async for part in parts:
-                self._count(part.rows)
-                yield part
-
-
-class SpooledTable(FileResponse):
-    """A file with its length, its validator and its ranges."""
-
-    def __init__(self, spooled: Spooled, headers: dict[str, str]) -> None:
-        super().__init__(spooled.path, headers=headers, media_type=MEDIA_TYPES[Format.parquet])
-        self._spooled = spooled
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            self._spooled.release()
-
-
-class StreamedTable(Response):
-    """A file that leaves as it is made. Where it fails, its end does not come: the connection is cut."""
-
-    def __init__(
-        self,
-        parts: AsyncGenerator[ExportPart],
-        first: ExportPart | None,
-        writer: Writer,
-        headers: dict[str, str],
-        media_type: str,
-    ) -> None:
-        super().__init__(None, 200, headers, media_type)
-        del self.headers["Content-Length"]
-        self._parts = parts
-        self._first = first
-        self._writer = writer
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_part(body: bytes, *, more: bool = True) -> None:
-            if body or not more:
-                await send({"type": "http.response.body", "body": body, "more_body": more})
-
-        note(scope, outcome="left")
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        async with Disconnect(receive) as disconnect, aclosing(self._parts) as parts:
-            disconnect.watch()
-            try:
-                await send_part(self._writer.begin())
-                if self._first is not None:
-                    await send_part(self._writer.write(self._first.runs))
-                    self._first = None
-                async for part in parts:
-                    await send_part(self._writer.write(part.runs))
-            except (ButlrError, BudgetSpent) as error:
-                note(scope, outcome="partial", codes=[error.code])
-                reason = _too_much(error) if isinstance(error, BudgetSpent) else str(error)
-                log.warning("export.ended", code=error.code, reason=reason)
-                await send_part(self._writer.fail(error.code, reason))
-                # Without the last part the server closes the connection, and no client takes the answer for whole.
-                return
-            note(scope, outcome="ok")
-            await send_part(self._writer.end(), more=False)

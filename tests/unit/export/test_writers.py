@@ -9,6 +9,7 @@ from array import array
 from pathlib import Path
 
 import orjson
+import polars as pl
 import pyarrow as pa
 import pytest
 
@@ -71,3 +72,9 @@ def test_the_docs_name_every_column() -> None:
     text = (Path(__file__).parents[3] / "docs/exporting.md").read_text()
     for table in (REPORT, DETECTIONS):
         assert [field.name for field in table.fields if f"`{field.name}`" not in text] == []
+
+
+def test_nulls_of_arrow_are_what_strict_readers_take() -> None:
+    frame = pl.read_ipc_stream(io.BytesIO(file_of(Format.arrow)))
+    assert list(zip(frame["mac_address"], frame["x"], strict=True)) == ROWS
+    assert file_of(Format.arrow) == file_of(Format.arrow)

@@ -16,6 +16,7 @@ def serve(metrics: Metrics, number: int) -> None:
     metrics.repeated("/graphql", "POST", 200, 0.001, "query", number)
     metrics.operation("query", "ok", number)
     metrics.failed("UPSTREAM_TIMEOUT", 1)
+    metrics.exported("parquet", "ok", rows=number, calls=1, bytes=100)
     metrics.exchanged("/api/v3/reporting", "ok", 0.1)
     metrics.waited(0.0)
     metrics.retried("/api/v3/reporting")
