@@ -39,7 +39,8 @@ test: check clients ## Lint, types and every test; installs Redis and Chromium w
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 CLIENTS := tests/clients/node_modules/.package-lock.json tests/federation/node_modules/.package-lock.json \
-	tests/clients/live/node_modules/.package-lock.json tests/clients/newman/node_modules/.package-lock.json .make/clients/.installed
+	tests/clients/live/node_modules/.package-lock.json tests/clients/newman/node_modules/.package-lock.json \
+	tests/clients/inspector/node_modules/.package-lock.json .make/clients/.installed
 clients: $(CLIENTS) ## The client programs that the tests run
 
 check: install .venv/.dev ## Lint, format, security, types, import contracts, schema.graphql up to date

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from graphql import OperationType
@@ -38,9 +39,15 @@ class Asker:
     notes: list[str] = field(default_factory=list)
     cost: int = 0
     codes: set[str] = field(default_factory=set)
+    # What goes to the application that shows the answer, and not to the model.
+    meta: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.read_log = ReadLog(deadline=None if self.timeout is None else time.monotonic() + self.timeout)
+
+    @property
+    def now(self) -> datetime:
+        return self.services.upstream.now()
 
     async def ask(self, text: str, variables: Mapping[str, Any] | None = None, operation: str | None = None) -> Any:
         """Return the data of a query. Raises `Refused` for anything but a query, and where there is no data."""

@@ -1,11 +1,12 @@
 """The places and devices of one caller, with their path and zone, and which of them a question is about."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from typing import Any
 
 from .asking import Asker, Refused
+from .naming import ALIKE, score, suggestion
 from .texts import quoted
 
 # All of it is one call of the native source, and as many as discovery makes for anything.
@@ -25,7 +26,7 @@ DOORS = """query AgentDoors {
   rooms { data { id name customID roomType capacity { max } tags { name } floor { id } } }
   floors { data { id name customID timezone capacity { max } tags { name } building { id } } }
   buildings { data { id name customID capacity { max } site { id name timezone } } }
-  sensors(mode: "traffic") { data { id room_id floor_id } }
+  sensors(mode: "traffic") { data { id room_id floor_id is_entrance } }
 }"""
 DEVICES = """query AgentDevices {
   floors { data { id name timezone building { id } } }
@@ -38,7 +39,8 @@ DEVICES = """query AgentDevices {
   hives { data { id name serialNumber isOnline lastHeartbeat floor_id } }
 }"""
 
-ALIKE = 0.6
+# Of assets that fit a name equally well, the larger first.
+KINDS = ("building", "floor", "room", "zone", "sensor", "hive")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,8 @@ class Place:
     floor_id: str | None = None
     building_id: str | None = None
     capacity: int | None = None
-    tags: tuple[str, ...] = ()
+    # None where no source knows tags.
+    tags: tuple[str, ...] | None = None
     room_type: str | None = None
     custom_id: str | None = None
 
@@ -64,12 +67,13 @@ class Place:
             "zone": self.zone,
             "capacity": self.capacity,
             "room_type": self.room_type,
-            "tags": list(self.tags) or None,
+            "tags": list(self.tags or ()) or None,
         }
         return {name: value for name, value in fields.items() if value is not None}
 
     def brief(self) -> dict[str, Any]:
-        fields = {"id": self.id, "name": self.name, "floor": self.path[-1] if self.path else None}
+        # Floors of several buildings have the same names.
+        fields = {"id": self.id, "name": self.name, "path": " / ".join(self.path[-2:]) or None}
         return {name: value for name, value in fields.items() if value is not None}
 
 
@@ -118,27 +122,37 @@ class Campus:
     def matching(self, text: str, places: Iterable[Place] | None = None) -> list[tuple[float, Place]]:
         """Return what a text may mean, the best first: an id, a name, a part of one, a name much like it."""
         pool = self.places if places is None else list(places)
-        scored = [(_score(text, place), place) for place in pool]
-        found = [(score, place) for score, place in scored if score >= ALIKE]
-        return sorted(found, key=lambda each: (-each[0], each[1].path, each[1].name or ""))
+        scored = [(score(text, (place.id, place.custom_id), place.path, place.name), place) for place in pool]
+        found = [(found, place) for found, place in scored if found >= ALIKE]
+        return sorted(found, key=lambda each: (-each[0], KINDS.index(each[1].kind), each[1].path, each[1].name or ""))
 
     def named(self, text: str, kinds: Sequence[str]) -> list[Place]:
         """Return the places that a name means: those of the best match. Raises `Refused` where there are none."""
-        found = self.matching(text, [place for place in self.places if place.kind in kinds])
+        pool = [place for place in self.places if place.kind in kinds]
+        found = self.matching(text, pool)
         if not found:
-            raise Refused(f"No {' or '.join(kinds)} is called {quoted(text)} or much like it. Ask `search`.")
+            names = suggestion(text, (place.name for place in pool if place.name))
+            what = " or ".join(filter(None, [", ".join(kinds[:-1]), kinds[-1]]))
+            raise Refused(f"No {what} is called {quoted(text)} or much like it. {names}")
         best = found[0][0]
-        return [place for score, place in found if score == best]
+        return [place for score_, place in found if score_ == best]
 
 
 def zone_name(places: Sequence[Place]) -> tuple[str | None, str | None]:
-    """Return the zone of places, and what is to be said where there is more than one or none."""
-    zones = sorted({place.zone for place in places if place.zone})
-    if not zones:
-        return None, "No source of assets knows the time zone of these places: times are in UTC."
-    first = next(place.zone for place in places if place.zone)
-    if len(zones) > 1:
-        return first, f"These places are in {len(zones)} time zones ({', '.join(zones)}); times are in {first}."
+    """Return the zone that most of the places are in, and what is to be said where there is more than one or none."""
+    counts = Counter(place.zone for place in places if place.zone)
+    if not counts:
+        return None, (
+            "No source of assets knows the time zone of these places: days and times are in UTC, or in the zone that "
+            "`timezone` names, where a tool takes one."
+        )
+    first = counts.most_common(1)[0][0]
+    if len(counts) > 1:
+        others = f"{len(counts)} time zones ({', '.join(sorted(counts))})"
+        return first, (
+            f"These places are in {others}: days and times are those of {first}, but what is said of one place is in "
+            "its own zone. For the days of each, ask building by building."
+        )
     return first, None
 
 
@@ -152,8 +166,9 @@ def _capacity(record: Mapping[str, Any]) -> int | None:
     return (record.get("capacity") or {}).get("max") or None
 
 
-def _names(record: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(tag["name"] for tag in record.get("tags") or [] if tag and tag.get("name"))
+def _names(record: Mapping[str, Any]) -> tuple[str, ...] | None:
+    tags = record.get("tags")
+    return None if tags is None else tuple(tag["name"] for tag in tags if tag and tag.get("name"))
 
 
 def _building(record: Mapping[str, Any]) -> Place:
@@ -208,21 +223,3 @@ def _within(
         room_type=record.get("roomType"),
         custom_id=record.get("customID"),
     )
-
-
-def _score(text: str, place: Place) -> float:
-    asked, name = _folded(text), _folded(place.name or "")
-    if text in (place.id, place.custom_id) or (asked and asked == name):
-        return 1.0
-    if not asked or not name:
-        return 0.0
-    if asked in name:
-        return 0.9
-    whole = _folded(" ".join((*place.path, place.name or "")))
-    if all(word in whole for word in asked.split()):
-        return 0.8
-    return min(0.79, SequenceMatcher(None, asked, name).ratio())
-
-
-def _folded(text: str) -> str:
-    return " ".join(text.casefold().split())

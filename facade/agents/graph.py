@@ -116,14 +116,16 @@ def answer_of(data: Any, asker: Asker) -> dict[str, Any]:
     answer: dict[str, Any] = {"summary": "The whole answer.", "notes": asker.notes, "data": whole}
     if len(written(answer)) <= MOST_CHARACTERS:
         return answer
-    where = f"{asker.address or ''}/graphql"
+    more = "Select less, or fewer rows."
+    if asker.address is not None:
+        more = f"For all of it POST the same query to {asker.address}/graphql , or the report's filter and window to "
+        more += f"{asker.address}/export/report for a table. Or select less."
     for rows in (10, 3, 1, 0):
         answer = {
             "summary": f"A sample of {len(written(whole))} characters. Each list is cut; `of` is its length.",
             "notes": asker.notes,
             "data": sampled(whole, rows),
-            "more": f"POST the same query to {where} for all of it, or the report's filter to "
-            f"{asker.address or ''}/export/report for a table. Or select less.",
+            "more": more,
         }
         if len(written(answer)) <= MOST_CHARACTERS:
             return answer

@@ -1,33 +1,53 @@
 """Tools about a span: `series`, `busiest`."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from statistics import fmean
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
 from .asking import Asker
 from .campus import Campus, Place, zone_name
+from .chart import chart_of
 from .place_reports import OCCUPANCY, Points, every_of, export_of, occupancy
 from .selecting import Where
-from .times import WORDS, LocalSpan, freshness_in_words, local, span_of, zone_of
+from .texts import people, quoted
+from .times import WORDS, LocalSpan, freshness_in_words, known_zone, length_of, local, parsed, said, span_of, zone_of
 from .tool import ToolAnswer, tool
 
 MOST_POINTS = 60
+UNKNOWN = "unknown: nothing was measured in this span"
 # Places whose curves are shown; of more, statistics and the curve of all together.
 CURVES = 2
 
 
-class SpanArguments(Where):
+class TimesArguments(Where):
     start: str = Field("-7d", description=f"From when, in the building's zone: {WORDS}.")
     stop: str | None = Field(None, description="Until when; now, or the end of the day or week that `start` names.")
+    timezone: str | None = Field(None, description="An IANA zone for days and times; by default the building's.")
+
+    def span(self, asker: Asker, places: Sequence[Place]) -> LocalSpan:
+        """Return the span, with a note where its zone is not that of all places. Raises `Refused`."""
+        if self.timezone is not None:
+            return span_of(self.start, self.stop, known_zone(self.timezone), asker.now)
+        name, note = zone_name(places)
+        if note:
+            asker.notes.append(note)
+        return span_of(self.start, self.stop, zone_of(name), asker.now)
+
+
+class SpanArguments(TimesArguments):
     every: str | None = Field(None, pattern=r"^\d{1,4}[mhdw]$", description="The window: 5m, 1h, 1d.")
     function: Literal["max", "mean", "min", "median"] = Field("max", description="How a window becomes one value.")
 
 
 class SeriesArguments(SpanArguments):
-    compare: bool = Field(False, description="Also the span before, of the same length: this week against last.")
+    compare: bool = Field(
+        False, description="Also the same hours a week before; of more than a week, the span before it."
+    )
     limit: int = Field(50, ge=1, le=100)
 
 
@@ -37,57 +57,62 @@ class SeriesAnswer(ToolAnswer):
     every: str
     known: int
     unknown: int = Field(description="Places of which nothing was measured: not the same as empty.")
-    together: dict[str, Any] = Field(description="Statistics of all places together, window by window.")
-    before: dict[str, Any] | None = Field(None, description="The same of the span before.")
+    together: dict[str, Any] = Field(description="Statistics of all places added up, window by window.")
+    before: dict[str, Any] | None = Field(None, description="The same of the span that is compared.")
     places: list[dict[str, Any]] = Field(description="Statistics of each; the highest peak first.")
-    curve: list[list[Any]] = Field(description="[window's start, people], at most 60 points, of all together.")
+    curve: list[list[Any]] = Field(description="[window's start, people], at most 60 points, of all added up.")
     curves: dict[str, list[list[Any]]] = Field(
         default_factory=dict, description="The same of each, where they are few."
     )
 
 
 async def series(asker: Asker, given: SeriesArguments) -> SeriesAnswer:
-    places = given.chosen(await Campus.read(asker))
-    span, note = span_in(places, given.start, given.stop)
+    places = given.chosen(await Campus.read(asker), asker.notes)
+    span = given.span(asker, places)
     every = every_of(span, given.every)
-    asked = LocalSpan(span.before().start, span.stop, span.zone) if given.compare else span
-    both = await occupancy(asker, places, asked, every, given.function)
+    before = span.before() if given.compare else None
+    both = await occupancy(
+        asker, places, LocalSpan((before or span).start, span.stop, span.zone), every, given.function
+    )
     reading = both.within(span)
-    rows = [
-        {**place.brief(), **statistics(points, span)}
-        if (points := reading.points.get(place.id))
-        else {**place.brief(), "state": "unknown: nothing was measured in this span"}
-        for place in places
-    ]
+    rows = [_row(place, reading.points.get(place.id), span) for place in places]
     rows.sort(key=lambda row: -row.get("peak", -1.0))
     whole = summed(list(reading.points.values()))
-    together = statistics(whole, span) if whole else {"state": "unknown: nothing was measured in this span"}
-    before = None
-    if given.compare:
-        points = summed(list(both.within(span.before()).points.values()))
-        before = {"span": span.before().as_text()} | (
-            statistics(points, span) if points else {"state": "unknown: nothing was measured"}
-        )
-    known = len(reading.points)
+    together = statistics(whole, span.zone) if whole else {"state": UNKNOWN}
+    earlier = _as_far(summed(list(both.within(before).points.values())), before, whole, span) if before else []
+    known, measured = len(reading.points), OCCUPANCY[places[0].kind]
     few = {place.id: curve(reading.points[place.id], span) for place in places if place.id in reading.points}
+    if len(places) > 1 and given.function != "mean":
+        asker.notes.append(f"Added up are the {given.function} of each place: they need not be of one moment.")
+    shown: list[tuple[str, int | None, Points]] = []
+    if known > 1:
+        shown.append((f"All {known} added up", None, whole))
+    names = Counter(place.name for place in places)
+    order = {row["id"]: at for at, row in enumerate(rows)}
+    for place in sorted(places, key=lambda place: order[place.id]):
+        where = f"{place.path[-1]} · " if names[place.name] > 1 and place.path else ""
+        shown.append((f"{where}{place.name or place.id}", place.capacity, reading.points.get(place.id, [])))
+    if before:
+        shown.insert(1, (f"From {said(before.start, span.zone)}", None, earlier))
+    asker.meta["chart"] = chart_of(shown, span, every, shape="line" if given.function == "mean" else "steps")
     return SeriesAnswer(
-        summary=_summary(places, together, before, every),
-        unit=f"people, the {given.function} of each {every}",
+        summary=_summary(places, together, every, given.function, span)
+        + (_compared(whole, earlier, before) if before and whole else ""),
+        unit=unit_of(given.function, every),
         span=span.as_text(),
         zone=span.zone.key,
-        freshness=freshness_in_words(reading.freshness, span),
-        notes=[note] if note else [],
+        freshness=freshness_in_words(reading.freshness, span, landed_of(reading.points.values(), every)),
         every=every,
         known=known,
         unknown=len(places) - known,
         together=together,
-        before=before,
+        before={"span": before.as_text(), **(statistics(earlier, span.zone) if earlier else {"state": UNKNOWN})}
+        if before
+        else None,
         places=rows[: given.limit],
         curve=curve(whole, span),
         curves=few if 1 < len(few) <= CURVES else {},
-        more=export_of(
-            asker, places, OCCUPANCY[places[0].kind][:1], span, {"every": every, "function": given.function}
-        ),
+        more=export_of(asker, places, reading.read or measured, span, {"every": every, "function": given.function}),
     )
 
 
@@ -106,43 +131,50 @@ class Ranking(ToolAnswer):
 
 
 async def busiest(asker: Asker, given: BusiestArguments) -> Ranking:
-    places = given.chosen(await Campus.read(asker))
-    span, note = span_in(places, given.start, given.stop)
+    places = given.chosen(await Campus.read(asker), asker.notes)
+    span = given.span(asker, places)
     every = every_of(span, given.every)
     reading = await occupancy(asker, places, span, every, given.function)
     ranked = [
-        {**place.brief(), **({"capacity": place.capacity} if place.capacity else {}), **statistics(points, span)}
+        {**_row(place, points, span), **({"capacity": place.capacity} if place.capacity else {})}
         for place in places
         if (points := reading.points.get(place.id))
     ]
     ranked.sort(key=lambda row: row[given.by], reverse=given.order == "busiest")
+    kind, unknown = places[0].kind, len(places) - len(ranked)
+    best = f" First is {quoted(ranked[0]['name'])} with {ranked[0][given.by]:g}." if ranked else ""
     return Ranking(
-        summary=f"The {given.order} {min(given.limit, len(ranked))} of {len(ranked)} {places[0].kind}s by {given.by}; "
-        f"{len(places) - len(ranked)} are unknown: nothing was measured there.",
-        unit=f"people, the {given.function} of each {every}",
+        summary=f"The {given.order} {min(given.limit, len(ranked))} of {len(ranked)} {kind}s by {given.by}, {span}."
+        f"{best}{and_unknown(unknown, kind)}",
+        unit=unit_of(given.function, every),
         span=span.as_text(),
         zone=span.zone.key,
-        freshness=freshness_in_words(reading.freshness, span),
-        notes=[note] if note else [],
+        freshness=freshness_in_words(reading.freshness, span, landed_of(reading.points.values(), every)),
         known=len(ranked),
-        unknown=len(places) - len(ranked),
+        unknown=unknown,
         places=ranked[: given.limit],
     )
 
 
-def span_in(places: Sequence[Place], start: str, stop: str | None) -> tuple[LocalSpan, str | None]:
-    name, note = zone_name(places)
-    return span_of(start, stop, zone_of(name), datetime.now(UTC)), note
+def unit_of(function: str, every: str) -> str:
+    return f"people: the {function} of each window of {every}"
 
 
-def statistics(points: Points, span: LocalSpan) -> dict[str, Any]:
+def _row(place: Place, points: Points | None, span: LocalSpan) -> dict[str, Any]:
+    if not points:
+        return {**place.brief(), "state": UNKNOWN}
+    return {**place.brief(), **statistics(points, zone_of(place.zone) if place.zone else span.zone)}
+
+
+def statistics(points: Points, zone: ZoneInfo) -> dict[str, Any]:
+    """Return what is said of a curve. Somewhere that nobody was has no time of its peak."""
     values = [value for _, value in points]
     at, peak = max(points, key=lambda each: each[1])
     return {
-        "peak": peak,
-        "peak_at": local(at, span.zone),
+        "peak": round(peak, 2),
+        **({"peak_at": local(at, zone)} if peak > 0 else {}),
         "mean": round(fmean(values), 2),
-        "min": min(values),
+        "min": round(min(values), 2),
         "share_in_use": round(sum(value > 0 for value in values) / len(values), 3),
         "windows": len(values),
     }
@@ -162,19 +194,48 @@ def curve(points: Points, span: LocalSpan, together: Callable[[Iterable[float]],
     most = MOST_POINTS
     size = -(-len(points) // most) if points else 1
     parts = [points[begin : begin + size] for begin in range(0, len(points), size)]
-    return [[local(part[0][0], span.zone), together(value for _, value in part)] for part in parts]
+    return [[local(part[0][0], span.zone), round(together(value for _, value in part), 2)] for part in parts]
 
 
-def _summary(places: Sequence[Place], together: dict[str, Any], before: dict[str, Any] | None, every: str) -> str:
-    kinds = f"{len(places)} {places[0].kind}{'' if len(places) == 1 else 's'}"
+def _summary(places: Sequence[Place], together: dict[str, Any], every: str, function: str, span: LocalSpan) -> str:
+    kinds = f"{len(places)} {places[0].kind}s together" if len(places) > 1 else quoted(places[0].name)
     if "peak" not in together:
-        return f"Nothing was measured in {kinds} in this span: unknown, not empty."
-    said = f"{kinds}: {together['mean']:g} people on average by {every}, "
-    said += f"at most {together['peak']:g} at {together['peak_at']}."
-    if before and before.get("mean"):
-        change = (together["mean"] - before["mean"]) / before["mean"]
-        said += f" The span before had {before['mean']:g} on average: {change:+.0%}."
-    return said
+        return f"Nothing was measured in {kinds}, {span}: unknown, not empty."
+    if together["peak"] == 0:
+        return f"{kinds}: nobody was there, {span}."
+    return (
+        f"{kinds}, {span}: at most {people(together['peak'])}, in the window of {every} from "
+        f"{said(together['peak_at'], span.zone)}; the {function} of a window is {together['mean']:g} on average."
+    )
+
+
+def _as_far(earlier: Points, before: LocalSpan, now: Points, span: LocalSpan) -> Points:
+    """Return what is compared: the earlier windows as far as the later ones have landed."""
+    if not now:
+        return earlier
+    landed = parsed(now[-1][0]) - span.start
+    return [(at, value) for at, value in earlier if parsed(at) - before.start <= landed]
+
+
+def _compared(now: Points, earlier: Points, before: LocalSpan) -> str:
+    if not earlier:
+        return f" Of {before} nothing was measured: unknown, not empty."
+    mean, was = fmean(value for _, value in now), fmean(value for _, value in earlier)
+    change = f" That is {(mean - was) / was:+.0%}." if was else ""
+    return f" It was {round(was, 2):g} on average as far into {before}.{change}"
+
+
+def landed_of(series_: Iterable[Points], every: str) -> datetime | None:
+    """Return the end of the newest window that any place has."""
+    newest = max((parsed(points[-1][0]) for points in series_ if points), default=None)
+    return None if newest is None else newest + length_of(every)
+
+
+def and_unknown(count: int, kind: str) -> str:
+    """Say of how many places nothing was measured."""
+    if not count:
+        return ""
+    return f" Of {count} more {kind}{'' if count == 1 else 's'} nothing was measured: unknown, not empty."
 
 
 TOOLS = [
@@ -182,10 +243,11 @@ TOOLS = [
         "series",
         "Occupancy over time",
         "People in rooms, zones or floors over a span: statistics, peaks, a curve of at most 60 points; `compare` adds "
-        "the span before. Any number of places is one upstream call.",
+        "the same hours a week before. Any number of places is one upstream call.",
         SeriesArguments,
         SeriesAnswer,
         series,
+        draws=True,
     ),
     tool(
         "busiest",

@@ -1,6 +1,7 @@
 """Tools about this moment: `occupancy_now`, `free_rooms`."""
 
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from statistics import median
 from typing import Any
 
@@ -8,9 +9,11 @@ from pydantic import Field
 
 from .asking import Asker
 from .campus import Campus, Place, zone_name
-from .place_reports import PlaceReport, minutes
+from .history import and_unknown
+from .place_reports import Points, minutes
 from .selecting import Where
-from .times import LocalSpan, freshness_in_words, local, parsed, zone_of
+from .texts import people, quoted
+from .times import local, parsed, said, zone_of
 from .tool import ToolAnswer, tool
 
 # The value is the median of the last five minutes that have landed, as the graph's `occupancy` has it.
@@ -38,49 +41,71 @@ class Free(ToolAnswer):
     rooms: list[dict[str, Any]] = Field(description="Free rooms, the largest capacity first.")
 
 
-async def _read(asker: Asker, given: Where) -> tuple[list[Place], PlaceReport, dict[str, Any]]:
-    places = given.chosen(await Campus.read(asker))
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    places: list[Place]
+    # Of each place whose value is known: the people, and the newest minute.
+    values: dict[str, tuple[float, datetime]]
+    measurements: dict[str, str]
+    said: dict[str, Any]
+
+    @property
+    def unknown(self) -> int:
+        return len(self.places) - len(self.values)
+
+    def row(self, place: Place) -> dict[str, Any]:
+        row: dict[str, Any] = place.brief() | ({"capacity": place.capacity} if place.capacity else {})
+        if place.id not in self.values:
+            return row | {"state": UNKNOWN}
+        people, at = self.values[place.id]
+        row |= {"people": people, "at": local(at, zone_of(place.zone or self.said["zone"]))}
+        if self.measurements[place.id].startswith("traffic"):
+            row["by"] = "traffic through the doors"
+        return row
+
+
+async def _read(asker: Asker, given: Where) -> _Moment:
+    places = given.chosen(await Campus.read(asker), asker.notes)
     reading = await minutes(asker, places)
     name, note = zone_name(places)
+    if note:
+        asker.notes.append(note)
     zone = zone_of(name)
-    now = datetime.now(UTC)
-    words = freshness_in_words(reading.freshness, LocalSpan(now - timedelta(minutes=15), now, zone))
-    said = {"zone": zone.key, "freshness": f"{words} Minutes land some minutes late.", "notes": [note] if note else []}
-    return places, reading, said
+    values = {id_: newest(points) for id_, points in reading.points.items()}
+    freshness = "How fresh this is is not known."
+    if values:
+        oldest, latest = (f(at for _, at in values.values()) for f in (min, max))
+        freshness = f"Each value is of the five minutes up to {said(latest, zone)} ({zone.key})"
+        freshness += f", of some places up to {said(oldest, zone)}." if latest - oldest > LAST else "."
+        freshness += " Minutes land five to six minutes late."
+    elif reading.freshness:
+        freshness = f"Read at {said(str(reading.freshness['as_of']), zone)} ({zone.key})."
+    return _Moment(places, values, reading.measurements, {"zone": zone.key, "freshness": freshness})
 
 
-def newest(points: list[tuple[str, float]]) -> tuple[float, str]:
+def newest(points: Points) -> tuple[float, datetime]:
+    """Return the median of the last five minutes, and the end of the last one."""
     at = max(parsed(time) for time, _ in points)
     values = [value for time, value in points if parsed(time) > at - LAST]
-    return float(median(values)), at.isoformat()
+    return float(median(values)), at + timedelta(minutes=1)
 
 
 async def occupancy_now(asker: Asker, given: NowArguments) -> Now:
-    places, reading, said = await _read(asker, given)
-    zone = zone_of(said["zone"])
-    rows, total = [], 0.0
-    for place in places:
-        row: dict[str, Any] = place.brief() | ({"capacity": place.capacity} if place.capacity else {})
-        if points := reading.points.get(place.id):
-            value, at = newest(points)
-            total += value
-            row |= {"people": value, "at": local(at, zone)}
-            if reading.measurements[place.id].startswith("traffic"):
-                row["by"] = "traffic through the doors"
-        else:
-            row["state"] = UNKNOWN
-        rows.append(row)
-    known = len(reading.points)
-    rows.sort(key=lambda row: -row.get("people", -1.0))
-    kind = places[0].kind
+    now = await _read(asker, given)
+    rows = sorted((now.row(place) for place in now.places), key=lambda row: -row.get("people", -1.0))
+    known, kind = len(now.values), now.places[0].kind
+    total = sum(people for people, _ in now.values.values())
+    where = quoted(now.places[0].name) if len(now.places) == 1 else f"{known} {kind}s"
     return Now(
-        summary=f"{total:g} people in {known} of {len(places)} {kind}s; {len(places) - known} are unknown.",
+        summary=f"{people(total)} in {where} now.{and_unknown(now.unknown, kind)}"
+        if known
+        else f"Of {len(now.places)} {kind}s nothing was measured in the last 15 minutes: unknown, not empty.",
         total=total if known else None,
         known=known,
-        unknown=len(places) - known,
+        unknown=now.unknown,
         places=rows[: given.limit],
         more=f"{len(rows) - given.limit} more {kind}s: raise `limit`." if len(rows) > given.limit else None,
-        **said,
+        **now.said,
     )
 
 
@@ -89,31 +114,19 @@ class FreeArguments(Where):
 
 
 async def free_rooms(asker: Asker, given: FreeArguments) -> Free:
-    places, reading, said = await _read(asker, given.model_copy(update={"kind": "room"}))
-    zone = zone_of(said["zone"])
-    free, taken = [], 0
-    for place in places:
-        if not (points := reading.points.get(place.id)):
-            continue
-        value, at = newest(points)
-        if value > 0:
-            taken += 1
-            continue
-        free.append((place, at))
-    free.sort(key=lambda each: -(each[0].capacity or 0))
-    unknown = len(places) - len(reading.points)
-    rows = [
-        {**place.brief(), "capacity": place.capacity or "unknown", "empty_at": local(at, zone)}
-        for place, at in free[: given.limit]
-    ]
+    now = await _read(asker, given.model_copy(update={"kind": "room"}))
+    free = [place for place in now.places if place.id in now.values and now.values[place.id][0] == 0]
+    free.sort(key=lambda place: -(place.capacity or 0))
+    taken = len(now.values) - len(free)
+    rows = [{"capacity": "unknown", **now.row(place)} for place in free[: given.limit]]
     return Free(
-        summary=f"{len(free)} of {len(places)} rooms are empty now, {taken} are taken, {unknown} are unknown.",
+        summary=f"{len(free)} rooms are empty now, {taken} are taken.{and_unknown(now.unknown, 'room')}",
         free=len(free),
         taken=taken,
-        unknown=unknown,
+        unknown=now.unknown,
         rooms=rows,
         more=f"{len(free) - given.limit} more: raise `limit`." if len(free) > given.limit else None,
-        **said,
+        **now.said,
     )
 
 

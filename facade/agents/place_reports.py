@@ -39,6 +39,11 @@ class PlaceReport:
     measurements: dict[str, str] = field(default_factory=dict)
     freshness: dict[str, Any] | None = None
 
+    @property
+    def read(self) -> list[str]:
+        """The measurements that the points are of."""
+        return sorted({self.measurements[id_] for id_ in self.points})
+
     def within(self, span: LocalSpan) -> "PlaceReport":
         """Return what of it begins in a span."""
         parts = {
@@ -54,6 +59,9 @@ def every_of(span: LocalSpan, every: str | None) -> str:
         return every
     if span.length <= timedelta(hours=6):
         return "5m"
+    # Hours land up to an hour late.
+    if span.length <= timedelta(hours=26):
+        return "15m"
     return "1h" if span.length <= timedelta(days=31) else "1d"
 
 
@@ -110,14 +118,19 @@ def points_of(series: Mapping[str, Any]) -> Points:
 
 def export_of(
     asker: Asker, places: Sequence[Place], measurements: Sequence[str], span: LocalSpan, window: Mapping[str, str]
-) -> str:
-    """Say where all rows of a report are as a table."""
+) -> str | None:
+    """Return where all rows of a report are as a table; None where the facade has no address."""
+    if asker.address is None:
+        return None
     fields = {
         "measurements": ",".join(measurements),
         **span.variables,
         **window,
+        "timezone": span.zone.key,
+        # As the answer has them: windows of zero too.
+        "gte": 0,
     }
     # A link of many ids is longer than what it spares.
     if len(places) <= LINKED:
         fields[FILTERS[places[0].kind]] = ",".join(place.id for place in places)
-    return f"{asker.address or ''}/export/report.csv?{urlencode(fields, safe=',:')}"
+    return f"{asker.address}/export/report.csv?{urlencode(fields, safe=',:/')}"

@@ -43,9 +43,10 @@ class PlacesArguments(Where):
 
 async def find_places(asker: Asker, given: PlacesArguments) -> Found:
     campus = await Campus.read(asker)
-    places = given.chosen(campus)
+    places = given.chosen(campus, asker.notes)
     known = [place.capacity for place in places if place.capacity]
-    summary = f"{len(places)} {places[0].kind}s fit; {len(known)} have a capacity, {sum(known)} people together."
+    room = f"{len(known)} have a capacity, {sum(known)} people together" if known else "their capacity is not known"
+    summary = f"{len(places)} {places[0].kind}{'' if len(places) == 1 else 's'} fit; {room}."
     shown = [place.shown() for place in places[: given.limit]]
     return Found(summary=summary, places=shown, total=len(places), **_more(len(places), given.limit))
 

@@ -13,7 +13,7 @@ from mcp.shared.exceptions import MCPError
 from ..execution import Engine
 from ..graph import api_of
 from ..loaders import Services
-from . import devices, history, now, passing, places
+from . import chart, devices, history, now, passing, places
 from .asking import Asker, Refused
 from .campus import Campus
 from .document_tools import document_tools
@@ -54,7 +54,9 @@ class Agents:
         ]
         tools += document_tools(documents or (), engine.schema, [tool.name for tool in tools])
         self.tools = {tool.name: tool for tool in tools}
-        self._listed = [_listed(tool) for tool in tools]
+        # The page that draws is built by npm: an install without it has the tools alone.
+        self._draws = chart.is_built()
+        self._listed = [_listed(tool, draws=self._draws and tool.draws) for tool in tools]
         self._introspection = introspection
 
     @property
@@ -78,7 +80,11 @@ class Agents:
             try:
                 answer = await tool.call(asker, params.arguments or {})
                 outcome = "partial" if asker.codes else "ok"
-                return types.CallToolResult(content=[_text(written(answer))], structured_content=answer)
+                return types.CallToolResult(
+                    content=[_text(written(answer))],
+                    structured_content=answer,
+                    _meta={**(asker.meta if chart.may_show(context) else {}), **_spent(asker)},
+                )
             except Refused as refused:
                 outcome = "refused"
                 return types.CallToolResult(content=[_text(str(refused)[:2000])], is_error=True)
@@ -91,7 +97,8 @@ class Agents:
                     uri=SCHEMA_URI, name="schema", title="The schema", description="As SDL.", mime_type="text/plain"
                 )
             ]
-            return types.ListResourcesResult(resources=resources if self._introspection else [])
+            charts = [chart.resource()] if self._draws else []
+            return types.ListResourcesResult(resources=[*(resources if self._introspection else []), *charts])
 
         async def list_templates(_context: Any, _params: Any) -> types.ListResourceTemplatesResult:
             template = types.ResourceTemplate(
@@ -105,6 +112,8 @@ class Agents:
 
         async def read_resource(context: Any, params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
             uri = str(params.uri)
+            if uri == chart.URI and self._draws:
+                return types.ReadResourceResult(contents=[chart.contents()])
             if uri == SCHEMA_URI and self._introspection:
                 text, mime = print_schema(api_of(self._engine.schema)), "text/plain"
             elif uri.startswith(ASSET_URI):
@@ -141,6 +150,7 @@ class Agents:
             on_list_prompts=list_prompts,
             on_get_prompt=get_prompt,
         )
+        server.extensions.update(chart.EXTENSION if self._draws else {})
         # The facade has spans of its own.
         server.middleware.clear()
         return server
@@ -172,17 +182,23 @@ async def _page(asker: Asker, id_: str) -> dict[str, Any]:
     return page
 
 
-def _listed(tool: Tool) -> types.Tool:
+def _listed(tool: Tool, *, draws: bool) -> types.Tool:
     return types.Tool(
         name=tool.name,
         title=tool.title,
         description=tool.description,
         input_schema=dict(tool.input_schema),
         output_schema=dict(tool.output_schema),
+        _meta={"ui": {"resourceUri": chart.URI}} if draws else None,
         annotations=types.ToolAnnotations(
             title=tool.title, read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False
         ),
     )
+
+
+def _spent(asker: Asker) -> dict[str, Any]:
+    """Return what an answer cost, for who watches the assistant: no model is shown it."""
+    return {"upstreamCalls": asker.read_log.calls, "cost": asker.cost}
 
 
 def _text(text: str) -> types.TextContent:

@@ -27,16 +27,22 @@ def quoted(text: str | None) -> str:
 
 
 def cleaned(value: Any) -> Any:
-    """Return an answer with every text in it `plain`."""
+    """Return an answer with every text in it `plain`, and 8.0 people as 8."""
     match value:
         case str():
             return plain(value)
+        case float() if value.is_integer():
+            return int(value)
         case Mapping():
             return {key: cleaned(each) for key, each in value.items()}
         case list() | tuple():
             return [cleaned(each) for each in value]
         case _:
             return value
+
+
+def people(count: float) -> str:
+    return "1 person" if count == 1 else f"{round(count, 2):g} people"
 
 
 def written(value: Any) -> str:

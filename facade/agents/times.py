@@ -13,11 +13,34 @@ WORDS = "now, today, yesterday, tomorrow, this week, last week, -24h, -7d, 2026-
 UTC_ZONE = "UTC"
 
 
+def length_of(every: str) -> timedelta:
+    """Return the length of a window: 5m, 1h, 1d."""
+    return timedelta(**{_UNITS[every[-1]]: int(every[:-1])})
+
+
+def floor_of(moment: datetime, every: str, zone: ZoneInfo) -> datetime:
+    """Return when the window of at most a day that a time lies in begins, by the zone's clock."""
+    there = moment.astimezone(zone)
+    if every[-1] == "d":
+        return there.replace(hour=0, minute=0, second=0, microsecond=0)
+    ahead = there.utcoffset() or timedelta()
+    seconds = int((there.timestamp() + ahead.total_seconds()) // length_of(every).total_seconds())
+    return (datetime.fromtimestamp(seconds * length_of(every).total_seconds(), UTC) - ahead).astimezone(zone)
+
+
 def zone_of(name: str | None) -> ZoneInfo:
     try:
         return ZoneInfo(name or UTC_ZONE)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return ZoneInfo(UTC_ZONE)
+
+
+def known_zone(name: str) -> ZoneInfo:
+    """Return a zone that a caller names. Raises `Refused`."""
+    zone = zone_of(name)
+    if zone.key != name:
+        raise Refused("Not a time zone: write an IANA name, such as Europe/Berlin.")
+    return zone
 
 
 def parsed(moment: str | datetime) -> datetime:
@@ -26,6 +49,11 @@ def parsed(moment: str | datetime) -> datetime:
 
 def local(moment: str | datetime, zone: ZoneInfo) -> str:
     return parsed(moment).astimezone(zone).isoformat(timespec="minutes")
+
+
+def said(moment: str | datetime, zone: ZoneInfo) -> str:
+    """Return a time as a sentence has it, with its weekday."""
+    return parsed(moment).astimezone(zone).strftime("%a %-d %b %Y %H:%M")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,46 +71,64 @@ class LocalSpan:
         return {"start": _rest(self.start), "stop": _rest(self.stop)}
 
     def before(self) -> "LocalSpan":
-        """The span as long as this one that ends where this one begins; of a whole week, the same days."""
-        length = timedelta(days=7) if timedelta(days=1) < self.length <= timedelta(days=7) else self.length
-        return LocalSpan(self.start - length, self.stop - length, self.zone)
+        """The same hours a week before, so that weekdays are compared with weekdays; of more than a week, what ends
+        where this begins.
+        """
+        week = timedelta(days=7)
+        if self.length > week + timedelta(hours=1):
+            return LocalSpan(self.start - self.length, self.start, self.zone)
+        # By the calendar, so that 9 o'clock is compared with 9 o'clock where the clock was changed in between.
+        start, stop = (moment.astimezone(self.zone) - week for moment in (self.start, self.stop))
+        return LocalSpan(start, stop, self.zone)
+
+    def __str__(self) -> str:
+        start, stop = said(self.start, self.zone), said(self.stop, self.zone)
+        day, time = stop.rsplit(" ", 1)
+        return f"{start} to {time if start.startswith(day) else stop} ({self.zone.key})"
 
     def as_text(self) -> dict[str, str]:
         return {"start": local(self.start, self.zone), "stop": local(self.stop, self.zone), "zone": self.zone.key}
 
 
 def span_of(start: str, stop: str | None, zone: ZoneInfo, now: datetime) -> LocalSpan:
-    """Return what two texts say in a zone. Raises `Refused`. A day or a week alone is the whole of it, up to now."""
+    """Return what two texts say in a zone. Raises `Refused`. A day or a week alone is the whole of it.
+
+    No span goes beyond now.
+    """
     begins, ends = _said(start, zone, now)
     if stop is None:
         last = min(ends or now, now)
     else:
         first, after = _said(stop, zone, now)
         # Until a day is with the day, but for one that is only named to end there.
-        last = after or first
+        last = min(after or first, now)
+    if begins >= now:
+        raise Refused(
+            f"That is still to come: it starts {said(begins, zone)}, and now is {said(now, zone)} ({zone.key})."
+        )
     if last <= begins:
-        raise Refused(f"The span is empty: it starts {local(begins, zone)} and stops {local(last, zone)} ({zone.key}).")
+        raise Refused(f"The span is empty: it starts {said(begins, zone)} and stops {said(last, zone)} ({zone.key}).")
     return LocalSpan(begins, last, zone)
 
 
 def _said(text: str, zone: ZoneInfo, now: datetime) -> tuple[datetime, datetime | None]:
     """A moment, or the first and the end of a day or a week."""
-    said = " ".join(text.strip().lower().replace("_", " ").split())
+    asked = " ".join(text.strip().lower().replace("_", " ").split())
     midnight = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
     days = {"today": 0, "yesterday": -1, "tomorrow": 1}
-    if said in days:
-        return _day(midnight, days[said]), _day(midnight, days[said] + 1)
+    if asked in days:
+        return _day(midnight, days[asked]), _day(midnight, days[asked] + 1)
     weeks = {"this week": 0, "last week": -7}
-    if said in weeks:
-        first = weeks[said] - midnight.weekday()
+    if asked in weeks:
+        first = weeks[asked] - midnight.weekday()
         return _day(midnight, first), _day(midnight, first + 7)
-    if said == "now":
+    if asked == "now":
         return now, None
     try:
-        if relative := _RELATIVE.fullmatch(said):
+        if relative := _RELATIVE.fullmatch(asked):
             return now - timedelta(**{_UNITS[relative[2]]: int(relative[1])}), None
         moment = datetime.fromisoformat(text.strip())
-        if len(said) == len("2026-03-01"):
+        if len(asked) == len("2026-03-01"):
             first_ = moment.replace(tzinfo=zone)
             return first_, _day(first_, 1)
         return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC), None
@@ -99,16 +145,25 @@ def _rest(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def freshness_in_words(freshness: dict[str, str | bool | None] | None, span: LocalSpan) -> str:
-    """Say when an answer was read, up to where it is final, and what of it has not landed yet."""
+def freshness_in_words(
+    freshness: dict[str, str | bool | None] | None, span: LocalSpan, landed: datetime | None = None
+) -> str:
+    """Say when an answer was read, up to where it is final, and what of it has not landed yet.
+
+    `landed` is the end of the newest window.
+    """
     if not freshness or not freshness.get("as_of"):
         return "How fresh this is is not known."
-    words = [f"Read at {local(str(freshness['as_of']), span.zone)} ({span.zone.key})."]
+    words = [f"Read at {said(str(freshness['as_of']), span.zone)} ({span.zone.key})."]
     settled = freshness.get("settled_until")
     if settled is None:
         words.append("None of it is final yet.")
     elif parsed(str(settled)) < span.stop:
-        words.append(f"Final up to {local(str(settled), span.zone)}; what is later may still change.")
+        words.append(f"Final up to {said(str(settled), span.zone)}; what is later may still change.")
+        if landed and landed < span.stop:
+            words.append(f"What came after {said(landed, span.zone)} has not landed yet.")
+    else:
+        words.append("All of it is final.")
     if freshness.get("partial"):
-        words.append("The last window is unfinished: its hour has not landed yet, and its value is of minutes so far.")
+        words.append("The last window is not over or has not landed yet: its value is of the minutes so far.")
     return " ".join(words)

@@ -35,6 +35,8 @@ class Tool:
     input_schema: Mapping[str, Any]
     output_schema: Mapping[str, Any]
     call: Callable[[Asker, Mapping[str, Any]], Awaitable[dict[str, Any]]]
+    # Whether its answer has series for the chart.
+    draws: bool = False
 
 
 def tool(
@@ -44,6 +46,8 @@ def tool(
     arguments: type[Any],
     answer: type[ToolAnswer],
     function: Callable[[Asker, Any], Awaitable[ToolAnswer]],
+    *,
+    draws: bool = False,
 ) -> Tool:
     async def call(asker: Asker, given: Mapping[str, Any]) -> dict[str, Any]:
         try:
@@ -56,7 +60,7 @@ def tool(
         made.notes = list(dict.fromkeys([*made.notes, *asker.notes]))
         return bounded(cleaned_answer(made))
 
-    return Tool(name, title, description, schema_of(arguments), schema_of(answer), call)
+    return Tool(name, title, description, schema_of(arguments), schema_of(answer), call, draws)
 
 
 def schema_of(model: type[BaseModel]) -> dict[str, Any]:

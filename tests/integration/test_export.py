@@ -308,12 +308,21 @@ def test_spreadsheets_run_no_cell_of_csv(facade_of_stand_in: Any, stand_in: Any,
     assert ",=cmd()" not in text
 
 
+def test_bounds_of_the_value_go_up_as_numbers(facade_of_stand_in: Any, stand_in: Any, any_token: str) -> None:
+    stand_in.answers(REPORTING, {"data": []})
+    span = "start=2026-05-01T00:00:00Z&stop=2026-05-02T00:00:00Z&every=1h&measurements=room_occupancy"
+    assert get(facade_of_stand_in, f"/export/report.csv?{span}&gte=0&lt=2.5", any_token).status_code == 200
+    assert {json.dumps(asked.body["filter"]["value"]) for asked in stand_in.asked} == {'{"gte": 0, "lt": 2.5}'}
+
+
 @pytest.mark.parametrize(
     ("path", "status", "says"),
     [
         ("/export/report.xlsx?start=-1d", 404, "no format xlsx"),
         ("/export/report.csv?every=5m", 400, "needs a `start`"),
         ("/export/report.csv?start=-1d&start=-2d", 400, "start once"),
+        ("/export/report.csv?start=-1d&gte=none", 400, "gte is a number"),
+        ("/export/report.csv?start=-1d&lt=nan", 400, "lt is a number"),
         ("/export/report.csv?start=2000-01-01T00:00:00Z&every=1s", 400, "facade export"),
         ("/export/detections.csv?start=-1d&data_types=heatmap", 400, "data_types"),
     ],

@@ -1,6 +1,7 @@
 """What an export is asked: the REST body, or its fields as query parameters; and the format, by path or `Accept`."""
 
 from collections.abc import Iterable, Sequence
+from math import isfinite, nan
 from typing import Any
 
 from ...export import MEDIA_TYPES, REPORT, ExportTable, Format
@@ -15,7 +16,9 @@ _ID_LISTS = {
     "clients": "clients",
 }
 _WINDOW = ("every", "function", "timezone")
-_OF_REPORT = {"start", "stop", "measurements", *_ID_LISTS, *_WINDOW}
+# Bounds of the filter's `value`: without `gte=0` Butlr leaves windows of zero out.
+_BOUNDS = ("gte", "gt", "lte", "lt")
+_OF_REPORT = {"start", "stop", "measurements", *_ID_LISTS, *_WINDOW, *_BOUNDS}
 _OF_DETECTIONS = {"start", "stop", "data_types", "space_id", "room_id", "mac_addresses", "every", "function"}
 _FORMATS = {media: format_ for format_, media in MEDIA_TYPES.items()}
 
@@ -77,6 +80,8 @@ def _report(values: dict[str, list[str]]) -> dict[str, Any]:
     for name, dimension in _ID_LISTS.items():
         if name in values:
             filter_[dimension] = {"eq": _listed(values[name])}
+    if bounds := {name: _number(values, name) for name in _BOUNDS if name in values}:
+        filter_["value"] = bounds
     body: dict[str, Any] = {"filter": filter_}
     if window := {name: _one(values, name) for name in _WINDOW if name in values}:
         body["window"] = window
@@ -99,6 +104,17 @@ def _one(values: dict[str, list[str]], name: str) -> str:
         raise BadRequest(400, f"Give {name} once.")
     # A plus sign that was not encoded reads as a blank: of times, only an offset has one.
     return values[name][0].replace(" ", "+") if name in ("start", "stop") else values[name][0]
+
+
+def _number(values: dict[str, list[str]], name: str) -> int | float:
+    text = _one(values, name)
+    try:
+        number = float(text)
+    except ValueError:
+        number = nan
+    if not isfinite(number):
+        raise BadRequest(400, f"{name} is a number.")
+    return int(number) if number.is_integer() else number
 
 
 def _listed(values: Iterable[str]) -> list[str]:

@@ -170,6 +170,7 @@ def test_the_wheel_holds_the_page_and_the_examples(root: Path, tmp_path: Path, s
     [wheel] = tmp_path.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {"facade/py.typed", "facade/web/graphiql/index.html", "facade/web/graphiql/licenses.md"} <= names
+    assert "facade/web/graphiql/chart.html" in names
     assert {f"facade/web/examples/{path.name}" for path in (root / "facade/web/examples").iterdir()} <= names
     assert any(re.fullmatch(r"facade/web/graphiql/assets/.+\.js", name) for name in names)
     assert not any(name.startswith(("tests/", "web-ui/")) for name in names)
