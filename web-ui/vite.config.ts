@@ -30,16 +30,48 @@ function compressed(): Plugin {
   };
 }
 
-/** Completions come in the schema's order, the eleventh too: the language service sorts its numbers as texts. */
-function ordered(): Plugin {
-  const written = "sortText: String(index) + field.name";
+/** What libraries do wrong, and what stands in its place. */
+const MENDED = [
+  {
+    // Completions come in the schema's order, the eleventh too: numbers are sorted as texts.
+    file: /graphql-language-service.*getAutocompleteSuggestions\.js$/,
+    written: "sortText: String(index) + field.name",
+    instead: 'sortText: String(index).padStart(4, "0") + field.name',
+  },
+  {
+    // The Explorer knows no lists: it shows nothing of one, and the first letter typed takes its place.
+    file: /graphiql-explorer\/dist\/Explorer\.js$/,
+    written: "if (argValue.kind === 'Variable') {\n          input =",
+    instead: `if (argValue.kind === 'ListValue') {
+          var list = (0, _graphql.print)(argValue);
+          input = React.createElement('input', {
+            type: 'text',
+            'aria-label': arg.name,
+            style: { border: 'none', borderBottom: '1px solid #888', width: Math.min(30, list.length + 1) + 'ch', color: styleConfig.colors.string },
+            ref: function ref(field) {
+              if (field && field !== document.activeElement) field.value = list;
+            },
+            onChange: function onChange(event) {
+              try {
+                var typed = (0, _graphql.parseValue)(event.target.value, { noLocation: true });
+                if (typed.kind === 'ListValue') _this6.props.setArgValue(typed);
+              } catch (unfinished) {}
+            }
+          });
+        } else if (argValue.kind === 'Variable') {
+          input =`,
+  },
+];
+
+function mended(): Plugin {
   return {
-    name: "ordered-completions",
+    name: "mended",
     enforce: "pre",
     transform(code, id) {
-      if (!id.includes("graphql-language-service") || !id.endsWith("getAutocompleteSuggestions.js")) return null;
-      if (!code.includes(written)) this.error(`${id} no longer says ${written}`);
-      return { code: code.replace(written, 'sortText: String(index).padStart(4, "0") + field.name'), map: null };
+      const found = MENDED.find(({ file }) => file.test(id.split("?")[0]!));
+      if (!found) return null;
+      if (!code.includes(found.written)) this.error(`${id} no longer says ${found.written}`);
+      return { code: code.replace(found.written, () => found.instead), map: null };
     },
   };
 }
@@ -47,8 +79,8 @@ function ordered(): Plugin {
 export default defineConfig({
   // Relative: a proxy may put any prefix before the page and its files.
   base: "./",
-  plugins: [ordered(), compressed()],
-  worker: { plugins: () => [ordered()] },
+  plugins: [mended(), compressed()],
+  worker: { plugins: () => [mended()] },
   build: {
     outDir: "../facade/web/graphiql",
     emptyOutDir: true,

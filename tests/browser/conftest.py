@@ -15,8 +15,9 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-# The schema and the first layout of the editor take their time on two cores.
-PATIENCE = 20_000
+# The schema and the first layout of the editor take their time on two cores, and more beside other tests.
+PATIENCE = 60_000
+expect.set_options(timeout=PATIENCE)
 
 
 # Of a module: Playwright's event loop would else run on beside that of tests that come after.
@@ -54,7 +55,7 @@ class Visit:
 
     def open(self, path, shows="FirstLook"):
         response = self.page.goto(f"{self._own}{path}")
-        expect(self.page.locator(".graphiql-query-editor .view-lines")).to_contain_text(shows, timeout=PATIENCE)
+        expect(self.page.locator(".graphiql-query-editor .view-lines")).to_contain_text(shows)
         return response
 
     def example(self, question):
@@ -81,7 +82,7 @@ class Visit:
         self.page.locator("#facade-login-username").fill("demo@example.com")
         self.page.locator("#facade-login-password").fill("demo-password")
         self.page.locator("#facade-login-submit").click()
-        expect(self.page.locator("#facade-status")).to_contain_text("Logged in until", timeout=PATIENCE)
+        expect(self.page.locator("#facade-status")).to_contain_text("Logged in until")
         return self.page.locator("#facade-token").input_value()
 
     def run(self):

@@ -12,6 +12,7 @@ import { FromRest } from "./from-rest";
 import { Results, TABS } from "./results/results";
 import { onSystemTheme } from "./results/theme";
 import { sharedOf } from "./share";
+import { Shortcuts } from "./shortcuts";
 import { storage } from "./storage";
 
 const plugins = [HISTORY_PLUGIN, explorerPlugin()];
@@ -53,6 +54,7 @@ export function App() {
               {copy}
               <FromRest onStatus={setStatus} />
               <ExamplesMenu />
+              <Shortcuts />
               <FollowsSystem />
             </>
           )}

@@ -24,7 +24,8 @@ export function createFetcher(token: () => string): Fetcher {
       if (params.operationName === "IntrospectionQuery") {
         return await readSchema(params.query, authorized(token()), abort.signal);
       }
-      const body = JSON.stringify(params);
+      const isExplained = answers.isExplained && !isSubscription(params, options?.documentAST);
+      const body = JSON.stringify(isExplained ? { ...params, extensions: { explain: "analyze" } } : params);
       if (isSubscription(params, options?.documentAST)) {
         answers.begin(tab, operation);
         const onState = (state: Parameters<typeof answers.state>[1]) => answers.state(tab, state);

@@ -7,6 +7,9 @@ import { hasCredentials } from "./page";
 // carry credentials. Its separate notes of the current query and variables are copies of the active
 // tab, so they are read from there and never written: one place to keep clean.
 
+// Until a user has moved it: the result, with its charts, is the wider one.
+const DEFAULTS: Record<string, string> = { "graphiql:editorFlex": "0.85" };
+
 interface Operation {
   query?: string | null;
   variables?: string | null;
@@ -20,7 +23,7 @@ interface Tabs {
 
 export const storage: Storage = {
   getItem(key) {
-    if (key !== "graphiql:query" && key !== "graphiql:variables") return localStorage.getItem(key);
+    if (key !== "graphiql:query" && key !== "graphiql:variables") return localStorage.getItem(key) ?? DEFAULTS[key] ?? null;
     const stored = localStorage.getItem("graphiql:tabState");
     if (!stored) return null;
     const { activeTabIndex, tabs } = JSON.parse(stored) as Tabs;

@@ -34,6 +34,8 @@ const MOST_EVENTS = 500;
 class Answers {
   /** The tab that the editor is at: set while it is drawn, read when an operation is sent. */
   tab = "";
+  /** Whether an operation is sent to be explained: set by the tab that shows it. */
+  isExplained = false;
   private readonly answers = new Map<string, Answer>();
   private readonly streams = new Map<string, Stream>();
   private readonly listeners = new Set<() => void>();

@@ -7,6 +7,7 @@ import { Plot } from "./plot";
 import { csv, save } from "./save";
 import { findSeries, type Found, type Shape } from "./series";
 import { Strip } from "./strip";
+import { colours, useTheme } from "./theme";
 import { BROWSER, moment } from "./zones";
 
 type Clock = "building" | "browser" | "utc";
@@ -36,7 +37,9 @@ export default function Chart({ answer }: { answer: Answer }) {
     ? series.reduce((most, one) => one.values.reduce<number>((a, b) => Math.max(a, b ?? 0), most), 0)
     : null;
   const time = cursor && cursor.series.times[cursor.at]!;
-  const building = zones.length > 1 ? `each its own, ${zones.length} zones` : (zones[0] ?? "not in the answer: UTC");
+  const building = zones.length > 1 ? "each its own" : (zones[0] ?? "not in the answer: UTC");
+
+  const isStrip = series.length > 1 || byDay;
 
   function saveCsv() {
     const rows = series.flatMap((one) =>
@@ -77,7 +80,8 @@ export default function Chart({ answer }: { answer: Answer }) {
         <button type="button" onClick={saveCsv}>CSV</button>
         <button type="button" onClick={savePng}>PNG</button>
       </div>
-      <output className="facade-readout" id="facade-readout">
+      <div className="facade-readout">
+      <output id="facade-readout">
         {cursor && time !== null ? (
           <>
             <b>{cursor.series.name}</b> {moment(time, zoneOf(cursor.series))}: <b>{cursor.series.values[cursor.at] ?? "no value"}</b>
@@ -88,14 +92,16 @@ export default function Chart({ answer }: { answer: Answer }) {
           `${series.length} series, ${series.reduce((sum, one) => sum + one.times.length, 0).toLocaleString("en")} points. Point at one.`
         )}
       </output>
+      {isStrip && <Legend full={fullOf(filled)} />}
+      </div>
       <div className="facade-scroll" tabIndex={0} role="region" aria-label="Charts">
-        {(series.length > 1 || byDay) && (
+        {isStrip && (
           <Strip series={series} byDay={byDay} zone={zone} zoneOf={zoneOf} cursor={time} onPoint={pointed} />
         )}
         <div className={filled.length > 1 ? "facade-plots" : "facade-plots facade-single"}>
           {filled.map((one, index) => (
             <figure key={one.path}>
-              <figcaption>{title(one)}</figcaption>
+              <figcaption title={title(one)}>{title(one)}</figcaption>
               <Plot
                 series={one}
                 shape={shape === "auto" ? one.shape : shape}
@@ -112,6 +118,21 @@ export default function Chart({ answer }: { answer: Answer }) {
       </div>
     </div>
   );
+}
+
+/** What the strip's colours mean. */
+function Legend({ full }: { full: string }) {
+  const theme = colours(useTheme());
+  return (
+    <span className="facade-legend">
+      0 {theme.scale.map((colour) => <i key={colour} style={{ background: colour }} />)} {full}
+    </span>
+  );
+}
+
+function fullOf(series: Found[]): string {
+  const known = series.filter((one) => one.capacity !== null).length;
+  return known === series.length ? "capacity" : known ? "capacity or greatest value" : "greatest value";
 }
 
 function title(one: Found): string {

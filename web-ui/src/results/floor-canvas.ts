@@ -1,4 +1,5 @@
 import type { FloorPlan } from "./floor-data";
+import { shortened } from "./strip-canvas";
 import { shade, type colours } from "./theme";
 
 export type Shown = "both" | "heat" | "dots";
@@ -62,7 +63,7 @@ export function drawFloor(
       draw.fillRect(left(cell.x) - side / 2, top(cell.y) - side / 2, side, side);
     }
   }
-  draw.font = "12px system-ui, sans-serif";
+  draw.font = "11px system-ui, sans-serif";
   draw.textBaseline = "top";
   for (const outline of floor.outlines) {
     draw.beginPath();
@@ -71,10 +72,8 @@ export function drawFloor(
     draw.strokeStyle = theme.text;
     draw.lineWidth = 1.5;
     draw.stroke();
-    label(draw, outline.name, outline.points.map(([x, y]) => [left(x), top(y)]), theme);
   }
-  if (shown === "heat") return;
-  for (const dot of floor.dots) {
+  for (const dot of shown === "heat" ? [] : floor.dots) {
     draw.beginPath();
     draw.arc(left(dot.x), top(dot.y), 4, 0, 2 * Math.PI);
     draw.fillStyle = theme.dot;
@@ -82,6 +81,10 @@ export function drawFloor(
     draw.strokeStyle = theme.back;
     draw.lineWidth = 1;
     draw.stroke();
+  }
+  // Last, so that names can be read.
+  for (const { name, points } of floor.outlines) {
+    label(draw, name, points.map(([x, y]) => [left(x), top(y)]), theme);
   }
 }
 
@@ -91,12 +94,13 @@ function label(
   const xs = points.map(([x]) => x!);
   const [from, to] = [Math.min(...xs), Math.max(...xs)];
   const up = Math.min(...points.map(([, y]) => y!));
-  const width = draw.measureText(name).width;
-  if (width > to - from - 6) return;
+  const text = shortened(draw, name, to - from - 8);
+  if (text.length < 2) return;
+  const width = draw.measureText(text).width;
   draw.fillStyle = theme.back;
   draw.globalAlpha = 0.75;
-  draw.fillRect(from + 3, up + 3, width + 4, 15);
+  draw.fillRect(from + 3, up + 3, width + 4, 14);
   draw.globalAlpha = 1;
   draw.fillStyle = theme.text;
-  draw.fillText(name, from + 5, up + 4);
+  draw.fillText(text, from + 5, up + 4);
 }

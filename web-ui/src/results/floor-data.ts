@@ -1,6 +1,7 @@
 import type { ExecutionResult } from "graphql";
 
-import { seconds } from "./series";
+import { isObject, type Json } from "./json";
+import { seconds, zoneOf } from "./series";
 
 export type Pair = [number, number];
 
@@ -21,6 +22,7 @@ export interface Dot {
 /** What an answer says of one floor. */
 export interface FloorPlan {
   name: string;
+  zone: string | null;
   outlines: Outline[];
   cells: { x: number; y: number; value: number }[];
   /** The side of a cell in metres. */
@@ -28,8 +30,6 @@ export interface FloorPlan {
   dots: Dot[];
 }
 
-type Json = Record<string, unknown>;
-const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value);
 const isPair = (value: unknown): value is Pair =>
   Array.isArray(value) && value.length === 2 && value.every((one) => Number.isFinite(one));
 const isOutline = (value: unknown): value is Pair[] => Array.isArray(value) && value.length > 2 && value.every(isPair);
@@ -42,7 +42,7 @@ export function findFloors(result: ExecutionResult): FloorPlan[] {
     let floor = floors.get(holder);
     if (!floor) {
       const name = holder && typeof holder.name === "string" ? holder.name : "";
-      floors.set(holder, (floor = { name, outlines: [], cells: [], side: 1, dots: [] }));
+      floors.set(holder, (floor = { name, zone: zoneOf([holder]), outlines: [], cells: [], side: 1, dots: [] }));
     }
     return floor;
   }

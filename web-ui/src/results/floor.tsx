@@ -45,6 +45,7 @@ export default function Floor({ answer }: { answer: Answer }) {
 function View({ floor }: { floor: FloorPlan }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const theme = useTheme();
+  const zone = floor.zone ?? BROWSER;
   const [shown, setShown] = useState<Shown>("both");
   const times = useMemo(() => [...new Set(floor.dots.map((dot) => dot.time))].sort((a, b) => a - b), [floor]);
   const [at, setAt] = useState(0);
@@ -74,8 +75,8 @@ function View({ floor }: { floor: FloorPlan }) {
     const parts = [
       room ?? near?.room,
       `x ${x.toFixed(2)}, y ${y.toFixed(2)} m`,
-      cell && `${Number(cell.value.toFixed(1))} s`,
-      near && moment(near.time, BROWSER),
+      cell && `${Number(cell.value.toFixed(1))} min (${Math.round(60 * cell.value).toLocaleString("en")} s)`,
+      near && moment(near.time, zone),
     ];
     setUnder({ text: parts.filter(Boolean).join(" · "), left: Math.min(left + 12, width - 180), top: top + 14 });
   }
@@ -95,7 +96,7 @@ function View({ floor }: { floor: FloorPlan }) {
           <label className="facade-slider">
             Window{" "}
             <input type="range" min={0} max={times.length} value={at} onChange={(event) => setAt(Number(event.target.value))} />
-            <output>{at ? moment(times[at - 1]!, BROWSER) : `all ${times.length}`}</output>
+            <output>{at ? moment(times[at - 1]!, zone) : `all ${times.length}`}</output>
           </label>
         )}
         <button type="button" onClick={() => canvas.current!.toBlob((blob) => blob && save("floor.png", blob))}>PNG</button>
@@ -138,7 +139,7 @@ function Legend({ greatest }: { greatest: number }) {
           <i style={{ background: colour }} /> <span>{Math.round(greatest * (at / theme.scale.length) ** 2)}</span>
         </span>
       ))}
-      seconds and more
+      minutes and more
     </div>
   );
 }

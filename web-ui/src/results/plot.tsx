@@ -4,7 +4,7 @@ import uPlot from "uplot";
 import type { Found, Shape } from "./series";
 import { hatch, windowOf } from "./strip-canvas";
 import { colours, useTheme } from "./theme";
-import { midnight } from "./zones";
+import { axisStart } from "./zones";
 
 interface Props {
   series: Found;
@@ -21,7 +21,7 @@ interface Props {
 
 const RIGHT = -1;
 
-/** One series as steps, bars or a line, with its capacity, from midnight on. */
+/** One series as steps, bars or a line, with its capacity, from midnight or, if short, a full hour on. */
 export function Plot({ series, shape, zone, greatest, height, cursor, onPoint, sync }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
@@ -102,7 +102,7 @@ function options(
       drag: { x: true, y: false },
     },
     scales: {
-      x: { range: (_plot, low, high) => (low <= series.times[0]! && high >= last ? [midnight(first, zone), last] : [low, high]) },
+      x: { range: (_plot, low, high) => (low <= series.times[0]! && high >= last ? [axisStart(first, last, zone), last] : [low, high]) },
       y: { range: (_plot, _low, high) => [0, Math.max(1, most, high ?? 0) * 1.08] },
     },
     axes: [

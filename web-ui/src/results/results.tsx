@@ -48,6 +48,7 @@ export function Results({ token, first, onStatus }: Props) {
 
   useEffect(() => {
     document.body.dataset.tab = tab;
+    answers.isExplained = tab === "Explain";
     // Written only when it is looked at.
     if (tab === "JSON" && editor && answer && !answer.shown) editor.setValue(format(answer.result));
   }, [tab, editor, answer]);
@@ -83,14 +84,14 @@ interface ShownProps {
 function Shown({ tab, answer, stream, isFetching, headers }: ShownProps) {
   if (tab === "Live") {
     if (stream) return <Live stream={stream} />;
-    return <p className="facade-nothing">Run a subscription to see values as they change: Examples has one where the schema does.</p>;
+    return <p className="facade-nothing">Run a subscription to see values as they change: “People now” among the examples is one.</p>;
   }
   if (stream) return <p className="facade-nothing">A subscription is shown under Live.</p>;
   if (!answer) return <p className="facade-nothing">{isFetching ? "Waiting for the answer…" : "Run an operation to see its answer here."}</p>;
   if (tab === "Table") return <Table answer={answer} />;
   if (tab === "Chart") return <Chart answer={answer} />;
   if (tab === "Floor") return <Floor answer={answer} />;
-  return <Explain operation={answer.operation} headers={headers} />;
+  return <Explain answer={answer} headers={headers} />;
 }
 
 function Tabs({ tab, onChoose }: { tab: Tab; onChoose: (tab: Tab) => void }) {
@@ -126,11 +127,10 @@ function Causes({ errors }: { errors: NonNullable<ExecutionResult["errors"]> }) 
   const found = useMemo(() => causes(errors), [errors]);
   return (
     <ul className="facade-causes" aria-label="Errors by cause">
-      {found.map(({ places, path, message, code }) => (
+      {found.map(({ where, message, code }) => (
         <li key={`${code} ${message}`}>
           <b>
-            {places > 1 || path ? `${places} × ` : ""}
-            {path}
+            {where}
           </b>{" "}
           {message} {code && <code>{code}</code>}
         </li>

@@ -1,4 +1,6 @@
-import type { ExecutionResult } from "graphql";
+import type { Answer } from "./answers";
+import { isObject, type Json } from "./json";
+import { Selected } from "./selected";
 
 export type Cell = string | number | boolean | null;
 
@@ -8,12 +10,18 @@ export interface Table {
   rows: Cell[][];
 }
 
-type Json = Record<string, unknown>;
-const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value);
 const isList = (value: unknown): value is Json[] => Array.isArray(value) && value.some(isObject);
 
+/** A group's keys and the like: a column each. */
+const isPairs = (value: unknown): value is { name: string; value: unknown }[] =>
+  Array.isArray(value) &&
+  value.length > 0 &&
+  value.every((one) => isObject(one) && Object.keys(one).length === 2 && typeof one.name === "string" && "value" in one && typeof one.value !== "object");
+
 /** The lists of an answer as tables: what is above a list's rows is in each of them, and a series is a row a window. */
-export function tablesOf(result: ExecutionResult): Table[] {
+export function tablesOf({ result, operation }: Pick<Answer, "result" | "operation">): Table[] {
+  const selected = new Selected(operation);
+  const leaves = new Map<string, boolean>();
   const tables = new Map<string, Json[]>();
 
   function add(name: string, row: Json): void {
@@ -25,7 +33,7 @@ export function tablesOf(result: ExecutionResult): Table[] {
   function walk(value: Json, path: string, above: Json): void {
     const plain: Json = { ...above };
     const lists: [string, Json[]][] = [];
-    collect(value, "", plain, lists);
+    collect(value, "", plain, lists, path);
     if (Array.isArray(value.times) && Array.isArray(value.values)) {
       const columns = Object.entries(value).filter(([, item]) => Array.isArray(item)) as [string, unknown[]][];
       for (const [name] of columns) delete plain[name];
@@ -45,19 +53,27 @@ export function tablesOf(result: ExecutionResult): Table[] {
   }
 
   /** Objects become columns; lists of objects are tables of their own. */
-  function collect(value: Json, prefix: string, plain: Json, lists: [string, Json[]][]): void {
+  function collect(value: Json, prefix: string, plain: Json, lists: [string, Json[]][], path: string): void {
     for (const [key, item] of Object.entries(value)) {
       const name = prefix ? `${prefix}.${key}` : key;
-      if (isList(item)) lists.push([name, item]);
-      else if (isObject(item)) collect(item, name, plain, lists);
+      if (isLeaf(path ? `${path}.${name}` : name)) plain[name] = item;
+      else if (isPairs(item)) for (const pair of item) plain[`${name}.${pair.name}`] = pair.value;
+      else if (isList(item)) lists.push([name, item]);
+      else if (isObject(item)) collect(item, name, plain, lists, path);
       else plain[name] = item;
     }
+  }
+
+  function isLeaf(path: string): boolean {
+    let found = leaves.get(path);
+    if (found === undefined) leaves.set(path, (found = selected.isLeaf(path.split("."))));
+    return found;
   }
 
   if (isObject(result.data)) {
     walk(result.data, "", {});
     const whole: Json = {};
-    collect(result.data, "", whole, []);
+    collect(result.data, "", whole, [], "");
     if (!tables.size && Object.keys(whole).length) tables.set("data", [whole]);
   }
   return [...tables].map(([name, rows]) => {

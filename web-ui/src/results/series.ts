@@ -1,13 +1,8 @@
-import {
-  Kind,
-  parse,
-  type DocumentNode,
-  type FragmentDefinitionNode,
-  type SelectionSetNode,
-  type ValueNode,
-} from "graphql";
+import { Kind, type ValueNode } from "graphql";
 
 import type { Answer } from "./answers";
+import { isObject, type Json } from "./json";
+import { Selected } from "./selected";
 
 export type Shape = "steps" | "bars" | "line";
 
@@ -27,9 +22,6 @@ export interface Found {
   openFrom: number;
 }
 
-type Json = Record<string, unknown>;
-const isObject = (value: unknown): value is Json =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 const text = (value: unknown): string | null => (typeof value === "string" && value ? value : null);
 
 /** Every `{times, values}` of an answer, in its order. */
@@ -81,7 +73,7 @@ export function findSeries(answer: Pick<Answer, "result" | "operation" | "at">):
 export const seconds = (time: unknown): number => (typeof time === "number" ? time : Date.parse(String(time))) / 1000;
 
 /** The floor is said where names repeat; where that does not tell them apart, a number does. */
-function named(raw: { found: Found; floor: string | null }[]): Found[] {
+export function named(raw: { found: Found; floor: string | null }[]): Found[] {
   const count = counted(raw.map(({ found }) => found.name));
   for (const { found, floor } of raw) {
     if (count.get(found.name)! > 1 && floor && floor !== found.name) found.name = `${floor} · ${found.name}`;
@@ -119,7 +111,7 @@ function nameOf(value: Json, above: Json[]): string | null {
   return text(value.room_id) ?? text(value.zone_id) ?? text(value.sensor_id) ?? text(value.space_id);
 }
 
-function floorOf(assets: Json[]): string | null {
+export function floorOf(assets: Json[]): string | null {
   for (const asset of assets) {
     const room = isObject(asset.sensor) ? asset.sensor.room : null;
     for (const holder of [asset, asset.room, asset.sensor, room]) {
@@ -142,7 +134,8 @@ function capacityOf(assets: Json[]): number | null {
   return null;
 }
 
-function zoneOf(assets: Json[]): string | null {
+/** The time zone that assets, nearest first, or the places they are in are said to have. */
+export function zoneOf(assets: (Json | null)[]): string | null {
   const isZone = (zone: string | null): zone is string => {
     if (!zone) return false;
     try {
@@ -152,7 +145,7 @@ function zoneOf(assets: Json[]): string | null {
       return false;
     }
   };
-  for (const asset of assets) {
+  for (const asset of assets.filter(isObject)) {
     const held = ["room", "zone", "floor", "sensor", "building", "site"].map((key) => asset[key]);
     for (const holder of [asset, ...held]) {
       if (!isObject(holder)) continue;
@@ -186,22 +179,14 @@ function shapeOf(written: string | null, measurement: string): Shape {
 
 /** How the windows on the way to a field of the answer are counted: `window: { function: … }`. */
 class Functions {
-  private readonly document: DocumentNode | null;
+  private readonly selected: Selected;
   private readonly variables: Json;
   private readonly known = new Map<string, string | null>();
 
-  constructor({ query, variables, operationName }: Answer["operation"]) {
-    this.variables = variables ?? {};
-    this.name = operationName;
-    try {
-      this.document = parse(query);
-    } catch {
-      // The server has said what is wrong with it.
-      this.document = null;
-    }
+  constructor(operation: Answer["operation"]) {
+    this.selected = new Selected(operation);
+    this.variables = operation.variables ?? {};
   }
-
-  private readonly name: string | null | undefined;
 
   at(path: (string | number)[]): string | null {
     const keys = path.filter((key) => typeof key === "string");
@@ -211,31 +196,12 @@ class Functions {
   }
 
   private find(keys: string[]): string | null {
-    const operations = this.document?.definitions.filter((one) => one.kind === Kind.OPERATION_DEFINITION) ?? [];
-    const operation = operations.find((one) => one.name?.value === this.name) ?? operations[0];
-    let level = operation ? [operation.selectionSet] : [];
     let found: string | null = null;
-    for (const key of keys) {
-      const fields = level.flatMap((set) => this.fields(set, key));
-      for (const field of fields) {
-        const window = field.arguments?.find((argument) => argument.name.value === "window")?.value;
-        if (window) found = this.functionOf(window);
-      }
-      level = fields.flatMap((field) => field.selectionSet ?? []);
+    for (const field of this.selected.along(keys).flat()) {
+      const window = field.arguments?.find((argument) => argument.name.value === "window")?.value;
+      if (window) found = this.functionOf(window);
     }
     return found;
-  }
-
-  private fields(set: SelectionSetNode, key: string): import("graphql").FieldNode[] {
-    return set.selections.flatMap((one) => {
-      if (one.kind === Kind.FIELD) return (one.alias ?? one.name).value === key ? [one] : [];
-      if (one.kind === Kind.INLINE_FRAGMENT) return this.fields(one.selectionSet, key);
-      const fragment = this.document!.definitions.find(
-        (definition): definition is FragmentDefinitionNode =>
-          definition.kind === Kind.FRAGMENT_DEFINITION && definition.name.value === one.name.value,
-      );
-      return fragment ? this.fields(fragment.selectionSet, key) : [];
-    });
   }
 
   private functionOf(window: ValueNode): string | null {

@@ -53,15 +53,12 @@ export function Status({ answer, tab, onStatus }: Props) {
         {answer && said(answer)}
       </span>
       <span className="facade-take">
-        <label>
-          Copy as{" "}
-          <select value="" onChange={(event) => event.target.value && copy(event.target.value as Form)}>
-            <option value="">…</option>
+        <select aria-label="Copy as" value="" onChange={(event) => event.target.value && copy(event.target.value as Form)}>
+            <option value="">Copy as…</option>
             {FORMS.map((form) => (
               <option key={form}>{form}</option>
             ))}
-          </select>
-        </label>
+        </select>
         <button type="button" id="facade-share" onClick={share}>
           Share
         </button>

@@ -1,6 +1,6 @@
 import type { Found } from "./series";
 import { shade, type colours } from "./theme";
-import { clock, day, midnight, nextMidnight } from "./zones";
+import { axisStart, clock, day, midnight, nextMidnight } from "./zones";
 
 export const ROW = 18;
 export const AXIS = 20;
@@ -9,6 +9,7 @@ export const AXIS = 20;
 export interface Row {
   label: string;
   series: Found;
+  zone: string;
   /** The indexes of its windows. */
   from: number;
   to: number;
@@ -29,13 +30,14 @@ export function windowOf(series: Found, at: number): [number, number] {
 export function rowsOf(series: Found[], byDay: boolean, zone: (one: Found) => string): Row[] {
   return series.flatMap((one): Row[] => {
     const begins = one.times.length ? midnight(windowOf(one, 0)[0], zone(one)) : 0;
-    if (!byDay || !one.times.length) return [{ label: one.name, series: one, from: 0, to: one.times.length, begins }];
+    const whole = { label: one.name, series: one, zone: zone(one), from: 0, to: one.times.length, begins };
+    if (!byDay || !one.times.length) return [whole];
     const rows: Row[] = [];
     let from = 0;
     for (let at = 1; at <= one.times.length; at += 1) {
       const start = midnight(windowOf(one, from)[0], zone(one));
       if (at < one.times.length && midnight(windowOf(one, at)[0], zone(one)) === start) continue;
-      rows.push({ label: `${one.name} · ${day(start, zone(one))}`, series: one, from, to: at, begins: start });
+      rows.push({ ...whole, label: `${one.name} · ${day(start, zone(one))}`, from, to: at, begins: start });
       from = at;
     }
     return rows;
@@ -52,22 +54,18 @@ export interface Layout {
 /** One axis for all rows: from the first midnight to the last one; a day where each row is one. */
 export function layout(rows: Row[], byDay: boolean, zone: string, width: number, left: number): Layout {
   const filled = rows.filter((row) => row.to > row.from);
-  const begins = byDay ? 0 : Math.min(...filled.map((row) => row.begins));
+  const first = Math.min(...filled.map((row) => windowOf(row.series, row.from)[0]));
   const ends = Math.max(...filled.map((row) => windowOf(row.series, row.to - 1)[1] - (byDay ? row.begins : 0)));
-  const span = byDay ? Math.max(86_400, ends) : Math.max(ends, nextMidnight(begins, zone)) - begins;
+  if (byDay) return { left, width: width - left, begins: 0, span: Math.max(86_400, ends) };
+  const begins = Math.min(...filled.map((row) => axisStart(first, ends, row.zone)), axisStart(first, ends, zone));
+  // A day is shown whole.
+  const span = (begins === midnight(begins, zone) ? Math.max(ends, nextMidnight(begins, zone)) : ends) - begins;
   return { left, width: width - left, begins: Number.isFinite(begins) ? begins : 0, span: Number.isFinite(span) ? span : 86_400 };
 }
 
-export function drawStrip(
-  canvas: HTMLCanvasElement,
-  rows: Row[],
-  place: Layout,
-  byDay: boolean,
-  zone: string,
-  theme: ReturnType<typeof colours>,
-): void {
+/** A canvas of this size on the screen, emptied. */
+function prepared(canvas: HTMLCanvasElement, width: number, height: number): CanvasRenderingContext2D {
   const ratio = window.devicePixelRatio || 1;
-  const [width, height] = [place.left + place.width, rows.length * ROW + AXIS];
   canvas.width = Math.round(width * ratio);
   canvas.height = Math.round(height * ratio);
   canvas.style.height = `${height}px`;
@@ -75,6 +73,17 @@ export function drawStrip(
   draw.scale(ratio, ratio);
   draw.font = "12px system-ui, sans-serif";
   draw.textBaseline = "middle";
+  return draw;
+}
+
+export function drawStrip(
+  canvas: HTMLCanvasElement,
+  rows: Row[],
+  place: Layout,
+  byDay: boolean,
+  theme: ReturnType<typeof colours>,
+): void {
+  const draw = prepared(canvas, place.left + place.width, rows.length * ROW);
   // Without capacities the greatest value of all rows is full.
   const greatest = rows.reduce((most, { series }) => series.values.reduce<number>((a, b) => Math.max(a, b ?? 0), most), 0);
   rows.forEach((row, at) => {
@@ -85,7 +94,6 @@ export function drawStrip(
     draw.fillStyle = theme.text;
     draw.fillText(shortened(draw, row.label, place.left - 12), 4, top + ROW / 2);
   });
-  drawAxis(draw, rows.length * ROW, place, byDay, zone, theme);
 }
 
 function drawRow(
@@ -132,24 +140,33 @@ export function hatch(
   draw.restore();
 }
 
-function drawAxis(
-  draw: CanvasRenderingContext2D, top: number, place: Layout, byDay: boolean, zone: string, theme: ReturnType<typeof colours>,
+const STEPS = [300, 900, 1800, 3600, 3 * 3600, 6 * 3600, 12 * 3600];
+const LABEL_WIDTH = 52;
+const DAY_WIDTH = 84;
+
+/** The hours or days above the rows. */
+export function drawAxis(
+  canvas: HTMLCanvasElement, place: Layout, byDay: boolean, zone: string, theme: ReturnType<typeof colours>,
 ): void {
+  const draw = prepared(canvas, place.left + place.width, AXIS);
   draw.fillStyle = theme.quiet;
   const days = place.span / 86_400;
-  const step = days > 1.5 ? Math.ceil(days / Math.max(1, place.width / 90)) * 86_400 : place.width < 360 ? 6 * 3600 : 3 * 3600;
+  const isDays = days > 1.5;
+  const step = isDays
+    ? Math.ceil((days * DAY_WIDTH) / place.width) * 86_400
+    : (STEPS.find((one) => (one / place.span) * place.width >= LABEL_WIDTH) ?? 86_400);
   for (let at = 0; at < place.span; at += step) {
     const time = place.begins + at;
-    const isDay = days > 1.5;
     // A day of the zone may have 23 or 25 hours.
-    const tick = byDay ? at : (isDay ? midnight(time + 7_200, zone) : time) - place.begins;
-    const label = byDay ? clock(at, "UTC") : isDay ? day(place.begins + tick, zone) : clock(time, zone);
+    const tick = isDays ? midnight(time + 7_200, zone) - place.begins : at;
+    const label = byDay ? clock(at, "UTC") : isDays ? day(place.begins + tick, zone) : clock(time, zone);
     const x = place.left + (tick / place.span) * place.width;
-    if (x + draw.measureText(label).width <= place.left + place.width) draw.fillText(label, x, top + AXIS / 2);
+    draw.fillRect(x, AXIS - 4, 1, 4);
+    if (x + draw.measureText(label).width <= place.left + place.width) draw.fillText(label, x, AXIS / 2 - 1);
   }
 }
 
-function shortened(draw: CanvasRenderingContext2D, label: string, width: number): string {
+export function shortened(draw: CanvasRenderingContext2D, label: string, width: number): string {
   if (draw.measureText(label).width <= width) return label;
   let text = label;
   while (text.length > 1 && draw.measureText(`${text}…`).width > width) text = text.slice(0, -1);

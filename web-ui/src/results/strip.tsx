@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useRef, useState, type PointerEvent } from "react";
 
 import type { Found } from "./series";
-import { drawStrip, layout, ROW, rowsOf, windowOf } from "./strip-canvas";
+import { AXIS, drawAxis, drawStrip, layout, ROW, rowsOf, windowOf } from "./strip-canvas";
 import { colours, useTheme } from "./theme";
 
 interface Props {
@@ -15,6 +15,7 @@ interface Props {
 
 /** A row a series (and day), a cell a window. */
 export function Strip({ series, byDay, zone, zoneOf, cursor, onPoint }: Props) {
+  const axis = useRef<HTMLCanvasElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const theme = useTheme();
   const [width, setWidth] = useState(0);
@@ -29,7 +30,9 @@ export function Strip({ series, byDay, zone, zoneOf, cursor, onPoint }: Props) {
   }, []);
 
   useEffect(() => {
-    if (width) drawStrip(canvas.current!, rows, place, byDay, zone, colours(theme));
+    if (!width) return;
+    drawAxis(axis.current!, place, byDay, zone, colours(theme));
+    drawStrip(canvas.current!, rows, place, byDay, colours(theme));
   }, [rows, place, byDay, zone, theme, width]);
 
   function pointed(event: PointerEvent) {
@@ -44,6 +47,7 @@ export function Strip({ series, byDay, zone, zoneOf, cursor, onPoint }: Props) {
   const line = cursor !== null && !byDay ? place.left + ((cursor - place.begins) / place.span) * place.width : null;
   return (
     <div className="facade-strip">
+      <canvas ref={axis} className="facade-axis" aria-hidden="true" />
       <canvas
         ref={canvas}
         id="facade-strip"
@@ -55,7 +59,7 @@ export function Strip({ series, byDay, zone, zoneOf, cursor, onPoint }: Props) {
         data-span={place.span}
         onPointerMove={pointed}
       />
-      {line !== null && line >= place.left && <i className="facade-cursor" style={{ left: line }} />}
+      {line !== null && line >= place.left && <i className="facade-cursor" style={{ left: line, top: AXIS }} />}
     </div>
   );
 }

@@ -7,7 +7,7 @@ import { csv, save } from "./save";
 const PAGE = 200;
 
 export default function Table({ answer }: { answer: Answer }) {
-  const tables = useMemo(() => tablesOf(answer.result), [answer]);
+  const tables = useMemo(() => tablesOf(answer), [answer]);
   const [chosen, setChosen] = useState(0);
   const table = tables[Math.min(chosen, tables.length - 1)];
   if (!table) return <p className="facade-nothing">No rows in this answer.</p>;

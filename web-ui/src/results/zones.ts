@@ -11,6 +11,8 @@ function format(zone: string, options: Intl.DateTimeFormatOptions, kind: string)
   return made;
 }
 
+const FEW_HOURS = 6 * 3600;
+
 const PARTS = {
   year: "numeric",
   month: "2-digit",
@@ -40,10 +42,21 @@ export function midnight(time: number, zone: string): number {
   return start - offset(guess, zone);
 }
 
+/** Where a time axis begins: at midnight, for a few hours alone at a full hour. */
+export function axisStart(first: number, last: number, zone: string): number {
+  if (last - first > FEW_HOURS) return midnight(first, zone);
+  const ahead = offset(first, zone);
+  return Math.floor((first + ahead) / 3600) * 3600 - ahead;
+}
+
 export const nextMidnight = (time: number, zone: string): number => midnight(midnight(time, zone) + 86_400 + 7_200, zone);
 
-export const clock = (time: number, zone: string): string =>
-  format(zone, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }, "clock").format(time * 1000);
+export const clock = (time: number, zone: string, withSeconds = false): string =>
+  format(
+    zone,
+    { hour: "2-digit", minute: "2-digit", second: withSeconds ? "2-digit" : undefined, hourCycle: "h23" },
+    withSeconds ? "seconds" : "clock",
+  ).format(time * 1000);
 
 export const day = (time: number, zone: string): string =>
   format(zone, { weekday: "short", day: "2-digit", month: "short" }, "day").format(time * 1000);
