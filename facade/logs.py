@@ -8,6 +8,7 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, TextIO, cast
 
@@ -84,7 +85,7 @@ class AccessLog:
     def prepared(self, said: Fields) -> str:
         """The end of the line of each request that is answered again, as `again` takes it."""
         if self._line is _json:
-            return f",{_json(dict(said))[1:-1]}" if said else ""
+            return f",{_json(said)[1:-1]}" if said else ""
         return f" {logfmt(said)}" if said else ""
 
     def again(
@@ -113,16 +114,18 @@ class _Stderr:
     """stderr for logs: a disk that is full, or a reader that has gone, costs lines and nothing else."""
 
     def write(self, text: str) -> int:
-        try:
-            return sys.stderr.write(text)
-        except (OSError, ValueError):
-            return 0
+        # Python has none where the process was started without it.
+        with suppress(OSError, ValueError):
+            return sys.stderr.write(text) if sys.stderr else 0
+        return 0
 
     def flush(self) -> None:
-        try:
-            sys.stderr.flush()
-        except (OSError, ValueError):
-            return
+        with suppress(OSError, ValueError):
+            if sys.stderr:
+                sys.stderr.flush()
+
+    def isatty(self) -> bool:
+        return sys.stderr is not None and sys.stderr.isatty()
 
 
 STDERR = _Stderr()
@@ -141,7 +144,7 @@ def _traced(_logger: object, _method: str, fields: structlog.typing.EventDict) -
 def _line_of(log_format: str) -> Line:
     if log_format == "json":
         return _json
-    return columns if sys.stderr.isatty() else logfmt
+    return columns if STDERR.isatty() else logfmt
 
 
 def logfmt(fields: Fields) -> str:
@@ -210,10 +213,18 @@ def _plain(value: object) -> str:
     return "".join(char if char.isascii() and char.isprintable() else "?" for char in str(value))
 
 
-def _json(fields: dict[str, Any]) -> str:
-    line = orjson.dumps(fields, default=str).decode()
+def _json(fields: Fields) -> str:
+    line = as_json(fields).decode()
     # DEL and the second controls too, which JSON lets stand and terminals obey.
     return line if line.isascii() and "\x7f" not in line else _CONTROLS.sub(lambda one: f"\\u{ord(one[0]):04x}", line)
+
+
+def as_json(fields: Fields) -> bytes:
+    """JSON in one line. Never raises: orjson does for integers of more than 64 bits and for half a surrogate pair."""
+    try:
+        return orjson.dumps(fields, default=str)
+    except TypeError:
+        return json.dumps(fields, default=str, skipkeys=True).encode()
 
 
 # Lines of answers given again, but for what is different each time.

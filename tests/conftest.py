@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import httpx
 import pytest
@@ -230,15 +230,25 @@ class Launcher:
         """Start a sandbox; of one site and the era `DEFAULT_ERA` unless the configuration says otherwise."""
         return self._start(Sandbox, "sandbox", {}, json.dumps({"sites": 1, "era": DEFAULT_ERA, **config}))
 
-    def facade(self, upstream: str, *, elsewhere: bool = False, **settings: str) -> Facade:
+    def facade(
+        self, upstream: str, *, elsewhere: bool = False, stderr: int | IO[bytes] | None = None, **settings: str
+    ) -> Facade:
         """A facade in front of `upstream`, with settings by their names in the environment.
 
-        `elsewhere`: under a server that is not the facade's own.
+        `elsewhere`: under a server that is not the facade's own. `stderr`: where its log goes, if not to its file.
         """
         name = "facade-elsewhere" if elsewhere else "facade"
-        return self._start(Facade, name, {"BUTLR_BASE_URL": upstream, "FACADE_LOG_FORMAT": "json", **settings})
+        settings = {"BUTLR_BASE_URL": upstream, "FACADE_LOG_FORMAT": "json", **settings}
+        return self._start(Facade, name, settings, stderr=stderr)
 
-    def _start(self, kind: type[Any], name: str, settings: dict[str, str], *arguments: str) -> Any:
+    def _start(
+        self,
+        kind: type[Any],
+        name: str,
+        settings: dict[str, str],
+        *arguments: str,
+        stderr: int | IO[bytes] | None = None,
+    ) -> Any:
         inherited = {
             key: value
             for key, value in os.environ.items()
@@ -251,11 +261,12 @@ class Launcher:
         with socket.create_server(("127.0.0.1", 0), backlog=512) as listening, log.open("wb") as output:
             # Listening already: a request made while the child still starts waits for it.
             url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-            if settings.get("FACADE_CACHE_URL", "").startswith("redis"):
+            if stderr is not None or settings.get("FACADE_CACHE_URL", "").startswith("redis"):
                 # Replicas hash with a seed each, as programs do and forks of one process do not.
                 command = [sys.executable, str(CHILD), str(listening.fileno()), name, *arguments]
+                errors = output if stderr is None else stderr
                 process = subprocess.Popen(
-                    command, pass_fds=[listening.fileno()], stdout=output, stderr=output, **where
+                    command, pass_fds=[listening.fileno()], stdout=output, stderr=errors, **where
                 )
             else:
                 process = Forked(listening, str(log), str(self._folder), environment, name, *arguments)

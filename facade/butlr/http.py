@@ -25,6 +25,7 @@ from .errors import (
     error_for_status,
 )
 from .gzipped import decoded
+from .interim import BoundedResponse
 from .packed import PACKED_AT_ONCE, PACKED_FROM, Packed
 from .proxies import proxy_for
 
@@ -327,6 +328,7 @@ def _session_factory(context: object, connections: int) -> Callable[[], aiohttp.
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=connections, ssl=context),  # type: ignore[arg-type]
             cookie_jar=aiohttp.DummyCookieJar(),
+            response_class=BoundedResponse,
             # Larger reads for answers of megabytes; the default stops and restarts the socket each 128 KiB.
             read_bufsize=1024 * 1024,
         )

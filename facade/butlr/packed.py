@@ -55,6 +55,17 @@ class Packed:
         return zstandard.ZstdDecompressor().read_to_iter(reader, write_size=self.piece)
 
 
+class Unpacked:
+    """The bytes of a body as they came, to be read piece by piece."""
+
+    def __init__(self, body: bytes, piece: int = PIECE // 4) -> None:
+        self.piece = piece
+        self._body = body
+
+    def pieces(self) -> Iterator[bytes]:
+        return (self._body[at : at + self.piece] for at in range(0, len(self._body), self.piece))
+
+
 class _Parts:
     """Compressed parts, read one after another as a file is.
 
@@ -77,12 +88,12 @@ class _Parts:
         return bytes(read)
 
 
-def is_array(body: Packed) -> bool:
+def is_array(body: Packed | Unpacked) -> bool:
     """Whether the first that a body holds is an array as `data`."""
     return _HEAD.match(next(body.pieces(), b"")) is not None
 
 
-def arrays(body: Packed) -> Iterator[bytes]:
+def arrays(body: Packed | Unpacked) -> Iterator[bytes]:
     """The `data` of a body for which `is_array` is true, cut between items into arrays of about a piece each.
 
     Last of all comes the body with only the remaining items in it: what follows the data, and that it ends at all, is

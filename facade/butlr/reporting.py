@@ -15,11 +15,15 @@ from .client import REPORTING_PATH
 from .errors import InvalidResponse, undecodable
 from .http import MAX_BODY_BYTES, too_large
 from .levels import name_levels
-from .packed import Packed, arrays, is_array
+from .packed import Packed, Unpacked, arrays, is_array
 from .row_series import RowSeries, in_series
 from .rows import Row, decode_fields, decode_rows, rows_from
 
 __all__ = ["Leaf", "ReplyStatistics", "Reporting", "Row", "decode", "flatten", "name_levels", "unflatten"]
+
+
+# Bytes of a flat answer whose rows are decoded some at a time: the decoder lets nothing else run.
+SLICED_FROM = 1024 * 1024
 
 
 class ReplyStatistics(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -147,8 +151,8 @@ class Reporting:
             yield list(map(RowSeries.of, self.rows))
             return
         try:
-            if self._packed is not None and self.is_packed:
-                arrays: Iterable[bytes | memoryview] = _arrays(self._packed)
+            if (body := self._in_pieces()) is not None:
+                arrays: Iterable[bytes | memoryview] = _arrays(body)
             elif self._raw is None:
                 arrays = [orjson.dumps(self._data or [])]
             else:
@@ -157,6 +161,13 @@ class Reporting:
                 yield from in_series(array)
         except (TypeError, ValueError) as exc:
             raise InvalidResponse("Butlr's answer is no report that can be read row by row.", path=self._path) from exc
+
+    def _in_pieces(self) -> Packed | Unpacked | None:
+        """The body, where its rows are many and come as one array: it is read piece by piece then."""
+        body: Packed | Unpacked | None = self._packed if self.is_packed else None
+        if body is None and self._body is not None and len(self._body) > SLICED_FROM and self._rows is None:
+            body = Unpacked(self._body)
+        return body if body is not None and is_array(body) else None
 
     def _in_parts(self, fields: frozenset[str]) -> Iterator[list[Any]]:
         assert self._packed is not None  # noqa: S101 -- see `parts`
@@ -290,7 +301,7 @@ def _opened(body: bytes, path: str) -> tuple[memoryview, dict[str, Any] | None]:
     return raw, envelope.page_info if isinstance(envelope.page_info, dict) else None
 
 
-def _arrays(body: Packed) -> Iterator[bytes | memoryview]:
+def _arrays(body: Packed | Unpacked) -> Iterator[bytes | memoryview]:
     """The rows of a packed body, in arrays. Raises ValueError where they cannot be cut so."""
     for array in arrays(body):
         if not array.startswith(b"{"):

@@ -53,7 +53,8 @@ class Windows:
         if seconds <= _HOUR or _DAY % seconds:
             # Offsets change by no more than an hour, so these edges run through such a change.
             offset = _offset(moment, self.zone)
-            since = (moment - _EPOCH).total_seconds() + offset
+            # Whole numbers: as a float the last moment of the calendar is the one after it.
+            since = (moment - _EPOCH) // timedelta(seconds=1) + offset
             return _EPOCH + timedelta(seconds=since // seconds * seconds - offset)
         return self._local_floor(moment, seconds)
 
@@ -100,11 +101,11 @@ class Windows:
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def _offset(moment: datetime, zone: tzinfo) -> float:
+def _offset(moment: datetime, zone: tzinfo) -> int:
     if zone is UTC:
-        return 0.0
+        return 0
     offset = moment.astimezone(zone).utcoffset()
-    return offset.total_seconds() if offset else 0.0
+    return offset // timedelta(seconds=1) if offset else 0
 
 
 @lru_cache(maxsize=1024)

@@ -1,5 +1,6 @@
 """What may be kept, for how long and for whom: policy, keys, stores. The one door to aiocache."""
 
+from .bounded import Bounded
 from .entry import Entry
 from .keys import canonical, key, scope_prefix, token_scope
 from .policy import DEFAULT_RULES, Lifetime, Rules, Span, asset_lifetime, lifetime
@@ -10,6 +11,7 @@ from .stores import REDIS_SCHEMES, MemoryStore, Store, Stream, open_store
 __all__ = [
     "DEFAULT_RULES",
     "REDIS_SCHEMES",
+    "Bounded",
     "CacheStatus",
     "Entry",
     "FlightCancelled",

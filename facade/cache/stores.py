@@ -123,6 +123,10 @@ def open_store(url: str, max_bytes: int = 256 * _MIB) -> Store:
     )
 
 
+# Seconds: what two clocks read one after the other may differ by on a busy machine.
+_STEP = 1.0
+
+
 class _Slot(NamedTuple):
     value: Entry | str
     expires_at: float
@@ -138,13 +142,14 @@ class _LeastRecentlyUsed(BaseCache):
 
     NAME = "least-recently-used"
 
-    def __init__(self, max_bytes: int, clock: Callable[[], float]) -> None:
+    def __init__(self, max_bytes: int, clock: Callable[[], float], wall: Callable[[], float]) -> None:
         # Nothing here ever waits, and aiocache's timeout would make a task of each call.
         super().__init__(serializer=NullSerializer(), timeout=0)
         self._slots: OrderedDict[str, _Slot] = OrderedDict()
         # Keys by scope: an upstream 401 drops a scope, and must not cost a walk over all keys.
         self._scopes: dict[str, set[str]] = {}
-        self._clock = clock
+        self._clock, self._wall = clock, wall
+        self._ahead = wall() - clock()
         self.max_bytes = max_bytes
         # One huge answer must not sweep out everything else.
         self.max_cost = max_bytes // 8
@@ -155,6 +160,9 @@ class _LeastRecentlyUsed(BaseCache):
 
     def peek(self, key: str) -> Entry | str | None:
         slot = self._slots.get(key)
+        if slot is not None and self._is_set_back():
+            self._empty()
+            return None
         if slot is None:
             return None
         if slot.expires_at <= self._clock():
@@ -198,6 +206,18 @@ class _LeastRecentlyUsed(BaseCache):
         for prefix in [prefix for prefix in self._scopes if scope_of(prefix).startswith(start)]:
             self.drop(prefix)
 
+    def _is_set_back(self) -> bool:
+        """Whether the machine's clock, by which entries are fresh, was set back: all would be fresh for longer."""
+        ahead = self._wall() - self._clock()
+        is_set_back = ahead < self._ahead - _STEP
+        self._ahead = ahead if is_set_back else max(ahead, self._ahead)
+        return is_set_back
+
+    def _empty(self) -> None:
+        self._slots.clear()
+        self._scopes.clear()
+        self.used = 0
+
     # What aiocache calls; it hands over more than memory needs.
 
     async def _get(self, key: str, **_: Any) -> Entry | str | None:
@@ -213,9 +233,7 @@ class _LeastRecentlyUsed(BaseCache):
         return int(self.remove(key))
 
     async def _clear(self, *_: Any, **__: Any) -> bool:
-        self._slots.clear()
-        self._scopes.clear()
-        self.used = 0
+        self._empty()
         return True
 
 
@@ -236,10 +254,17 @@ class MemoryStore:
 
     locks = None
 
-    def __init__(self, max_bytes: int = 256 * _MIB, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        max_bytes: int = 256 * _MIB,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] | None = None,
+    ) -> None:
+        """`wall` is the clock of entries: the machine's, beside the one that is never set."""
         if max_bytes < 0:
             raise ValueError("max_bytes is a number of bytes from 0 up")
-        self._cache = _LeastRecentlyUsed(max_bytes, clock)
+        wall = wall or (time.time if clock is time.monotonic else clock)
+        self._cache = _LeastRecentlyUsed(max_bytes, clock, wall)
         self._lookups: Counter[tuple[str, bool]] = Counter()
 
     def __len__(self) -> int:

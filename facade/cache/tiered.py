@@ -20,6 +20,8 @@ from .stores import MemoryStore, StoreUsage, Stream
 # Seconds that memory may keep an entry before Redis is asked again: while what others drop is heard, and while not.
 HEARING, DEAF = 60.0, 5.0
 _DROPPED_MOST = 10_000
+# Seconds by which another replica's clock may be ahead.
+_AHEAD = 60.0
 
 
 class TieredStore:
@@ -147,7 +149,8 @@ class TieredStore:
         return self._taken(key, await self._shared.get(key), epoch)
 
     def _taken(self, key: str, entry: Entry | None, epoch: int) -> Entry | None:
-        if entry is None or not self._still_holds(key, entry):
+        if entry is None or not self._still_holds(key, entry) or entry.as_of > self._wall() + _AHEAD:
+            # One of the future is fresh for longer than it should be: the clock has been set back since.
             return None
         near = self._near.peek(key)
         if near is not None and near.as_of > entry.as_of:

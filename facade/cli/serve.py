@@ -1,7 +1,7 @@
 """`facade serve`: the facade itself."""
 
 import asyncio
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -89,4 +89,6 @@ def _greet(settings: "Settings", url: str, *, sandbox: bool) -> None:
     if sandbox:
         lines.add_row("[bold]user[/]", f"{DEMO_USER} / {DEMO_PASSWORD}")
         lines.add_row("[bold]client[/]", f"{DEMO_CLIENT} / {DEMO_SECRET}")
-    Console(stderr=True, highlight=False, soft_wrap=True).print(lines)
+    # Who cannot be told where it listens is served all the same.
+    with suppress(OSError):
+        Console(stderr=True, highlight=False, soft_wrap=True).print(lines)

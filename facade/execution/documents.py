@@ -1,14 +1,15 @@
 """Documents kept parsed, by their text, within a bound of memory."""
 
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, OperationType, get_operation_ast
 
-# Bytes. A hundred documents as large as they may be, or some thousands as they are.
-KEPT = 128 * 1024**2
+from ..cache import Bounded
+
+# Bytes. A dozen documents as large as they may be, or some hundreds as they are.
+KEPT = 24 * 1024**2
 # What a token's nodes and positions take.
 BYTES_A_TOKEN = 600
 BYTES_A_DOCUMENT = 4096
@@ -49,20 +50,18 @@ class Documents:
 
     def __init__(self, parse: Callable[[str], ParsedDocument], *, kept: int = KEPT) -> None:
         self._parse = parse
-        self._left = kept
-        self._known: OrderedDict[str, tuple[ParsedDocument, int]] = OrderedDict()
+        self._known: Bounded[str, ParsedDocument] = Bounded(kept)
 
     def __call__(self, text: str) -> ParsedDocument:
-        known = self._known.get(text)
-        if known is not None:
-            self._known.move_to_end(text)
-            return known[0]
-        document = self._parse(text)
-        tokens = (document.ast.token_count or 0) if document.ast else 0
-        size = 4 * len(text) + tokens * BYTES_A_TOKEN * (2 if document.whole else 1) + BYTES_A_DOCUMENT
-        self._known[text] = document, size
-        self._left -= size
-        while self._left < 0:
-            _, (_, freed) = self._known.popitem(last=False)
-            self._left += freed
+        document = self._known.get(text)
+        if document is None:
+            document = self._parse(text)
+            tokens = (document.ast.token_count or 0) if document.ast else 0
+            size = 4 * len(text) + tokens * BYTES_A_TOKEN * (2 if document.whole else 1) + BYTES_A_DOCUMENT
+            self._known.put(text, document, size)
         return document
+
+    @property
+    def used(self) -> int:
+        """Bytes that the kept documents take, as reckoned."""
+        return self._known.used

@@ -10,6 +10,8 @@ from ..loaders import BudgetSpent
 log = structlog.get_logger(__name__)
 
 _READS_ARGUMENTS = values.__name__
+# Characters of a message: graphql-core's quote the whole of a value that does not fit.
+MOST = 1000
 
 
 def formatted(error: GraphQLError, *, request_id: str, default: str = "INTERNAL_SERVER_ERROR") -> GraphQLError:
@@ -22,9 +24,9 @@ def formatted(error: GraphQLError, *, request_id: str, default: str = "INTERNAL_
     if error.extensions and "code" in error.extensions:
         return error
     if isinstance(cause, GraphQLError) and cause.extensions and "code" in cause.extensions:
-        return _with(error, error.message, dict(cause.extensions))
+        return _with(error, _shortened(error.message), dict(cause.extensions))
     if default != "INTERNAL_SERVER_ERROR":
-        return _with(error, error.message, {"code": default})
+        return _with(error, _shortened(error.message), {"code": default})
     log.error("unexpected error", request_id=request_id, path=error.path, exc_info=cause or error)
     return _with(
         error,
@@ -46,6 +48,12 @@ def _is_of_arguments(error: BaseException) -> bool:
         traceback = traceback.tb_next
     cause = error.original_error if isinstance(error, GraphQLError) else None
     return cause is not None and _is_of_arguments(cause)
+
+
+def _shortened(message: str) -> str:
+    """Return a message with its middle left out where it is very long: what is wrong stands at its ends."""
+    half = MOST // 2
+    return message if len(message) <= MOST else f"{message[:half]} … {message[-half:]}"
 
 
 def _with(error: GraphQLError, message: str, extensions: dict[str, object]) -> GraphQLError:

@@ -20,14 +20,18 @@ from graphql.execution.values import get_argument_values
 from graphql.pyutils import AwaitableOrValue, Path, Undefined
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
+from ..butlr import InvalidResponse
 from ..graph.batch_resolver import ParentBatch
 from ..graph.record_fields import RecordShape, Unread
 from ..graph.selection import ResolveInfo
 from ..loaders import Budget, BudgetSpent
 from .plan import Many, Plan, Plans, streamed
-from .projection import Times, Unproven
+from .projection import Projection, Times, Unproven
 from .record_types import PLAIN
 
+# Records that are projected, and bytes that are written, before others get their turn: some milliseconds each.
+ROWS_AT_ONCE = 3000
+BYTES_AT_ONCE = 512 * 1024
 # How much dearer a row is that graphql-core completes field by field.
 PUT_OFF = 10
 
@@ -85,9 +89,17 @@ class BulkExecutor(StrawberryGraphQLCoreExecutionContext):
         return super().complete_list_value(return_type, field_details_list, info, path, result, position_context)
 
     def complete_leaf_value(self, return_type: GraphQLLeafType, result: Any) -> Any:  # type: ignore[override]
-        if return_type.name == "JSON" and isinstance(result, list | dict) and (budget := self._budget):
-            budget.count(_points_in(result))
-        return super().complete_leaf_value(return_type, result)
+        value = super().complete_leaf_value(return_type, result)
+        if return_type.name != "JSON" or not isinstance(value, list | dict | str):
+            return value
+        if (budget := self._budget) and not isinstance(value, str):
+            budget.count(_points_in(value))
+        try:
+            json = self._written(orjson.dumps(value))
+        except TypeError as exc:
+            # orjson reads 1,024 levels and writes 254.
+            raise InvalidResponse("What Butlr has for this nests too deep for JSON to be made of it.") from exc
+        return json if self.writes[0] else value
 
     @property
     def _budget(self) -> Budget | None:
@@ -217,7 +229,7 @@ class BulkExecutor(StrawberryGraphQLCoreExecutionContext):
             attempt = Attempt(written)
             try:
                 made = await self._made(plan, records, [1] * len(records), attempt)
-                return self._written(msgspec.json.encode(made)) if written else made
+                return self._written(await _encoded(made)) if written else made
             except BudgetSpent:
                 raise
             except Exception:  # noqa: BLE001 -- of whatever kind: what is left to graphql-core it judges
@@ -249,7 +261,22 @@ class BulkExecutor(StrawberryGraphQLCoreExecutionContext):
             cells = [each for each in found if not isinstance(each, BaseException)]
             if len(cells) < len(found):
                 raise Unproven
-        return (plan.structs if attempt.written else plan.maps)(records, self._times, *cells)
+        return await self._in_steps(plan, records, cells, plan.structs if attempt.written else plan.maps)
+
+    async def _in_steps(
+        self, plan: Plan, records: Sequence[Any], cells: Sequence[list[Any]], project: Projection
+    ) -> list[Any]:
+        """Project records, `ROWS_AT_ONCE` at a time with those in their lists: others wait for their turn."""
+        size = 1 if plan.holds_lists else ROWS_AT_ONCE
+        made: list[Any] = []
+        rows = 0
+        for at in range(0, len(records), size):
+            made += project(records[at : at + size], self._times, *(cell[at : at + size] for cell in cells))
+            rows += _rows_in(made[-1]) if plan.holds_lists else size
+            if rows >= ROWS_AT_ONCE:
+                rows = 0
+                await asyncio.sleep(0)
+        return made
 
     async def _cells(
         self, many: Many, plan: Plan, records: Sequence[Any], counts: Sequence[int], attempt: Attempt
@@ -355,6 +382,25 @@ class WritingExecutor(BulkExecutor):
         except Exception:  # noqa: BLE001 -- as above; and of what it may not write, the maps may do
             return self._projected(plan, records)
         return self._written(json)
+
+
+def _rows_in(made: Any) -> int:
+    """How many records there are in the lists of one that was projected, and itself."""
+    values = made.values() if isinstance(made, dict) else () if made is None else msgspec.structs.astuple(made)
+    return 1 + sum(len(value) for value in values if type(value) is list)
+
+
+async def _encoded(made: list[Any]) -> bytes:
+    """The records as JSON, some of it at a time."""
+    parts: list[bytes] = []
+    size = 0
+    for record in made:
+        parts.append(msgspec.json.encode(record))
+        size += len(parts[-1])
+        if size >= BYTES_AT_ONCE:
+            size = 0
+            await asyncio.sleep(0)
+    return b"[%b]" % b",".join(parts)
 
 
 def _points_of(item: Any) -> int:

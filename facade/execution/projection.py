@@ -1,7 +1,7 @@
 """Selections over records, compiled: one function a selection, from records to what stands in the answer for them."""
 
+import gc
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -18,11 +18,14 @@ from graphql import (
     Undefined,
 )
 
+from ..cache import Bounded
 from ..graph.record_fields import RecordShape, Unread
 from ..graph.scalars import serialize_time
 
-# Compiled selections kept. One has at most `MOST_FIELDS`, so this bounds them.
-PROJECTIONS = 512
+# Bytes of compiled selections kept, and what one takes.
+KEPT = 8 * 1024**2
+BYTES_A_FIELD = 1024
+BYTES_A_SELECTION = 2048
 MOST_FIELDS = 100
 # Times remembered at once: a day by the second.
 MOST_TIMES = 86_400
@@ -104,16 +107,41 @@ def projects(type_: object) -> bool:
     return type_ in _SOUND or is_time(type_)
 
 
-@lru_cache(maxsize=PROJECTIONS)
+class Compiled:
+    """Selections compiled once, and kept within a bound of bytes."""
+
+    def __init__(self, kept: int = KEPT) -> None:
+        self._kept = kept
+        self._known: Bounded[tuple[Selection, bool], Projection] = Bounded(kept)
+        self._collected = 0
+
+    def __call__(self, selection: Selection, *, written: bool = False) -> Projection:
+        key = selection, written
+        known = self._known.get(key)
+        if known is None:
+            known = _Source(selection, written=written).compile()
+            self._known.put(key, known, selection.size() * BYTES_A_FIELD + BYTES_A_SELECTION)
+            self._collect()
+        return known
+
+    def _collect(self) -> None:
+        """Have classes freed that went: each is a cycle, and a server collects cycles seldom."""
+        if self._known.evicted - self._collected > self._kept:
+            self._collected = self._known.evicted
+            gc.collect()
+
+
+_compiled = Compiled()
+
+
 def maps(selection: Selection) -> Projection:
     """To the maps of the answer."""
-    return _Source(selection).compile()
+    return _compiled(selection)
 
 
-@lru_cache(maxsize=PROJECTIONS)
 def structs(selection: Selection) -> Projection:
     """To structs, which msgspec writes as orjson writes the maps: made and written in half the time."""
-    return _Source(selection, written=True).compile()
+    return _compiled(selection, written=True)
 
 
 class _Source:
@@ -140,7 +168,8 @@ class _Source:
 
     def compile(self) -> Projection:
         exec("\n".join(self._lines), self._bound)  # noqa: S102 -- see above: nothing of a query but quoted names
-        projection: Projection = self._bound["project"]
+        # Taken out, so that the function and what it is bound to are no cycle.
+        projection: Projection = self._bound.pop("project")
         return projection
 
     def _add(self, depth: int, line: str) -> None:

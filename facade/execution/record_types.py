@@ -38,7 +38,7 @@ PLAIN = {
     "Sensor": RecordShape((records.SensorRecord,), is_type=True),
     "Series": RecordShape((SeriesRecord,)),
     "Site": RecordShape((records.SiteRecord,), is_type=True),
-    "ReplyStatistics": RecordShape((ReplyStatistics,)),
+    "Statistics": RecordShape((ReplyStatistics,)),
     "StatsValue": RecordShape((StatsValueRecord,)),
     "Tag": RecordShape((records.TagRecord,), is_type=True),
     "Zone": RecordShape((records.ZoneRecord,), is_type=True),

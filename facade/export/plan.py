@@ -22,10 +22,14 @@ _READING = 60
 def pieces_of_report(query: ReportQuery, *, most: int = POINTS) -> list[ReportQuery]:
     """The parts of a report, in order of time; the report itself where to cut it would change its rows."""
     windows, start, stop = query.windows, query.start, query.stop
-    if windows is None or start is None or stop is None or not _is_separable(query, windows, start, stop):
+    try:
+        if windows is None or start is None or stop is None or not _is_separable(query, windows, start, stop):
+            return [query]
+        step = max(1, most // _series(query)) * windows.seconds
+        return _cut(query, windows, start, stop, step)
+    except OverflowError:
+        # At the ends of the calendar there is no edge to cut at.
         return [query]
-    step = max(1, most // _series(query)) * windows.seconds
-    return _cut(query, windows, start, stop, step)
 
 
 def pieces_of_detections(query: ReportQuery, *, most: int = POINTS) -> list[ReportQuery]:
@@ -33,11 +37,15 @@ def pieces_of_detections(query: ReportQuery, *, most: int = POINTS) -> list[Repo
     start, stop = query.start, query.stop
     window = query.body.get("window")
     windows = query.windows or (None if window else Windows(Duration(seconds=_READING)))
-    if windows is None or start is None or stop is None or not windows.on_clock or not windows.is_edge(start):
-        return [query]
     sensors = len(query.body["filter"].get("mac_addresses") or ()) or ASSETS
     kinds = len(query.body.get("data_types") or ()) or 1
-    return _cut(query, windows, start, stop, max(1, most // (sensors * kinds)) * windows.seconds)
+    try:
+        if windows is None or start is None or stop is None or not windows.on_clock or not windows.is_edge(start):
+            return [query]
+        return _cut(query, windows, start, stop, max(1, most // (sensors * kinds)) * windows.seconds)
+    except OverflowError:
+        # As above.
+        return [query]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from array import array
 from datetime import UTC, datetime
 from functools import lru_cache
 
 from ..butlr import Detections
-from ..series import LABELS, Builder, Column, Label, Labels, Points, ReportQuery, epoch_of, joined, window_of
+from ..series import LABELS, Builder, Column, Label, Labels, Points, ReportQuery, Turn, epoch_of, joined, window_of
 from .schema import DETECTIONS, NO_TIME, REPORT, RowRun
 
 _OF_ROWS = tuple(name for name in REPORT.texts if name != "timezone")
@@ -21,12 +20,12 @@ async def runs_of_report(points: Points, labels: Labels) -> list[RowRun]:
     """The rows of a report, ordered by building, floor, room, zone, sensor, measurement, field and time."""
     columns, label = points.columns, points.label
     if points.reporting is not None:
-        builder = Builder(None, no_time=NO_TIME)
+        builder, turn = Builder(None, no_time=NO_TIME), Turn()
         for some in points.reporting.in_series():
             builder.add(some)
-            await asyncio.sleep(0)
+            await turn.done(sum(len(one.times) for one in some))
         label = labels.learn(points.query, builder.times)
-        columns = builder.columns().get("", [])
+        columns = (await builder.columns(turn)).get("", [])
     starts = _Starts(points.query, label)
     zone = timezone_of(points.query)
     # Some labels are not exported: series that differ in those alone are one.

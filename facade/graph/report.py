@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from itertools import chain, pairwise
+from itertools import chain
 from typing import Annotated, Any
 
 import strawberry
@@ -26,7 +26,7 @@ from ..butlr import Leaf, Reporting, Row, format_rfc3339, name_levels, to_rfc333
 from ..butlr import ReplyStatistics as StatisticsRecord
 from ..cache import Entry
 from ..loaders import Points, ReadOptions, ReportOf
-from ..series import LABELS, WINDOW_FIELDS, Body, Column, WindowTimes, texts_of
+from ..series import LABELS, WINDOW_FIELDS, Body, Column, WindowTimes, texts_of, time_order
 from ..upstream import NotAsked
 from .batch_resolver import ParentBatch, resolves_many
 from .context import Info
@@ -335,9 +335,8 @@ def columns(rows: Iterable[Row], windows: WindowTimes) -> list[SeriesRecord]:
         entry.times.append(row.time if isinstance(row.time, str) else to_rfc3339(row.time) or "")
         entry.values.append(row.value)
     for entry in series.values():
-        # Times of one answer are written alike, so they sort as they stand.
-        if any(later < earlier for earlier, later in pairwise(entry.times)):
-            order = sorted(range(len(entry.times)), key=lambda at, times=entry.times: times[at])  # type: ignore[misc]
+        order = time_order(entry.times)
+        if order is not None:
             entry.times = [entry.times[at] for at in order]
             entry.values = [entry.values[at] for at in order]
     return list(series.values())

@@ -99,6 +99,22 @@ class Budget:
     def report(self, body: Body, assets: int, *, calls: int = 1) -> None:
         self.spend(report_cost(body, self.now(), assets=assets, calls=calls), f"a report of {_count(assets)}", "report")
 
+    def report_again(self, body: Body, groups: int) -> None:
+        """Spend for the rest of a report that was priced as one asset's and turned out to have so many groups.
+
+        A statistic stands for the readings that it was made of; rows are counted as they go into the answer.
+        """
+        group, filter_ = body.get("group_by") or {}, body["filter"]
+        is_counted = not group.get("order") or group.get("raw") or "time" in group["order"]
+        if (
+            groups > 1
+            and not is_counted
+            and not any(isinstance(value, dict) and listed(value.get("eq")) for value in filter_.values())
+        ):
+            now = self.now()
+            more = report_cost(body, now, assets=groups) - report_cost(body, now)
+            self.spend(more, f"a report of {groups:,} groups", "report")
+
     def detections(self, body: Body, sensors: int) -> None:
         cost = detections_cost(body, self.now(), types=len(body.get("data_types") or ()), sensors=sensors)
         self.spend(cost, f"detections of {_count(sensors)}", "detections")

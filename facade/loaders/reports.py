@@ -115,7 +115,10 @@ class ReportLoader:
         self._budget.report(query.body, 1)
         if read.verbatim or why_whole(query) is not None:
             _say_verbatim(read)
-            return self._points(await self._reports.calls.whole(query, body, self._caller, self._read_log), query)
+            answer = await self._reports.calls.whole(query, body, self._caller, self._read_log)
+            if not answer.value.is_flat:
+                self._budget.report_again(query.body, len(answer.value.leaves))
+            return self._points(answer, query)
         dimension, ids = query.widest(at_least=1)
         ids = sorted(set(ids)) if dimension else [""]
         series = self._reports.series

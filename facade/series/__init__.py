@@ -12,11 +12,12 @@ from .heatmaps import read_heatmap_v2
 from .labels import Label, Labels, epoch_of, window_of
 from .open_windows import minutes_of, with_open
 from .partial_answers import PartialAnswer, oldest
-from .points import FULL_ROW, WINDOW_FIELDS, Points, WindowTimes, with_windows
+from .points import FULL_ROW, WINDOW_FIELDS, Points, WindowTimes, time_order, with_windows
 from .query import KEY_OF_FILTER, Body, ReportQuery, resolve_report, resolve_span, windows_of
 from .segments import why_whole
 from .stats import Stats, read_stats
 from .stream import RowStream
+from .turn import Turn
 
 __all__ = [
     "FULL_ROW",
@@ -40,6 +41,7 @@ __all__ = [
     "Sizes",
     "Slice",
     "Stats",
+    "Turn",
     "WindowTimes",
     "detections_points",
     "epoch_of",
@@ -56,6 +58,7 @@ __all__ = [
     "resolve_report",
     "resolve_span",
     "texts_of",
+    "time_order",
     "why_apart",
     "why_whole",
     "window_of",

@@ -12,6 +12,7 @@ from operator import attrgetter
 
 from ..butlr import Row, RowSeries, format_rfc3339, from_epoch
 from .labels import epoch_of
+from .turn import Turn
 
 # All that a row says but its time, its value, and the span that it echoes.
 LABELS = tuple(name for name in Row.__struct_fields__ if name not in ("time", "value", "start", "stop"))
@@ -117,7 +118,7 @@ class Builder:
         """The different times of the rows, as they were written."""
         return [time for time in self._millis if time is not None]
 
-    def columns(self) -> dict[str, list[Column]]:
+    async def columns(self, turn: Turn) -> dict[str, list[Column]]:
         """The columns of each asset, in order of measurement and field. Raises `Unplaceable`."""
         found: dict[str, list[Column]] = {}
         for labels, (times, values, echoes) in self._columns.items():
@@ -125,6 +126,7 @@ class Builder:
             if not isinstance(asset, str):
                 raise Unplaceable("a row does not say whose it is")
             found.setdefault(asset, []).append(Column(labels, *_in_order(times, values), echoes))
+            await turn.done(len(times))
         for columns in found.values():
             columns.sort(key=order_of)
         return found

@@ -32,6 +32,7 @@ from .segments import (
     shape_of,
     without,
 )
+from .turn import Turn
 
 # Segments that are worth looking up for one question.
 MOST_SEGMENTS = 8192
@@ -207,7 +208,12 @@ class _Load:
         await self._store()
         if failed:
             return self._without(failed)
-        return {id_: self._slice(id_, self._stop) for id_ in self._ids}
+        slices: Slices = {}
+        turn = Turn()
+        for id_ in self._ids:
+            slices[id_] = made = self._slice(id_, self._stop)
+            await turn.done(1 + sum(len(column.times) for column in made.columns))
+        return slices
 
     async def _with_tail(self, asked: list[Rectangle]) -> list[Rectangle]:
         """The calls for what is missing, and the one for the window that the span ends within."""
@@ -285,13 +291,13 @@ class _Load:
 
     async def _sorted(self, value: Reporting) -> dict[str, list[Column]]:
         """The rows of an answer by asset. Raises `Unplaceable`."""
-        builder = Builder(self._shape.level)
+        builder, turn = Builder(self._shape.level), Turn()
         for some in value.in_series():
             builder.add(some)
-            await asyncio.sleep(0)
+            await turn.done(sum(len(one.times) for one in some))
         if self._labels.learn(self._shape.query, builder.times) is not self._shape.label:
             raise Relabelled("the rows have another label than was thought")
-        return builder.columns()
+        return await builder.columns(turn)
 
     async def _keep(
         self, columns: Mapping[str, list[Column]], span: tuple[int, int], ids: Sequence[str], entry: Entry
@@ -303,7 +309,12 @@ class _Load:
         if not columns.keys() <= set(ids):
             raise Unplaceable("a row is of an asset that was not asked for")
         after, until = shape.rows_between(*span)
-        times = {time for some in columns.values() for column in some for time in column.times}
+        times: set[int] = set()
+        turn = Turn()
+        for some in columns.values():
+            for column in some:
+                times.update(column.times)
+                await turn.done(len(column.times))
         if not all(after <= time < until and shape.edge(time / 1000) * 1000 == time for time in times):
             raise Unplaceable("a row is of no window that was asked for")
         newest = (
@@ -311,7 +322,7 @@ class _Load:
             if (times)
             else span[0]
         )
-        for done, id_ in enumerate(ids):
+        for id_ in ids:
             for number in shape.segments(*span):
                 first, last = shape.span_of(number)
                 run = WindowRun(max(span[0], first), min(span[1], last), entry.as_of, newest)
@@ -320,8 +331,7 @@ class _Load:
                 place = (id_, number)
                 segment = merged(self._segments.get(place), run, columns.get(id_, ()), shape, self._rules)
                 self._segments[place] = self._changed[place] = segment
-            if done % 64 == 63:
-                await asyncio.sleep(0)
+            await turn.done(sum(len(column.times) for column in columns.get(id_, ())))
 
     async def _store(self) -> None:
         entries = [

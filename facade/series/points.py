@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from itertools import chain, groupby, pairwise
-from operator import attrgetter
+from itertools import chain, groupby, islice, pairwise
+from operator import attrgetter, le
 from typing import Any
 
 import msgspec
@@ -124,22 +124,27 @@ def in_order(rows: list[Any]) -> list[Any]:
         for key, some in runs:
             series.setdefault(key, []).extend(some)
         runs = sorted(series.items(), key=lambda item: item[0])
-    elif all(_is_by_time(some) for _, some in runs):
-        return rows
-    return list(chain.from_iterable(some if _is_by_time(some) else sorted(some, key=_moment) for _, some in runs))
+    orders = [time_order([row.time for row in some]) for _, some in runs]
+    return list(
+        chain.from_iterable(
+            some if order is None else [some[at] for at in order] for (_, some), order in zip(runs, orders, strict=True)
+        )
+    )
 
 
-def _is_by_time(rows: list[Any]) -> bool:
-    times = [row.time for row in rows]
+def time_order(times: Sequence[str | int | None]) -> list[int] | None:
+    """The places of times in the order of their instants; None where they are in it."""
+    keys: Sequence[Any] = times
     # Times that are written alike sort as they stand; a text that does not end in Z has an offset of its own.
-    if all(type(time) is str and time.endswith("Z") and len(time) == len(times[0]) for time in times):
-        return all(map(str.__le__, times, times[1:]))
-    moments = list(map(_moment, rows))
-    return all(before <= after for before, after in pairwise(moments))
+    if not all(type(time) is str and time.endswith("Z") and len(time) == len(times[0]) for time in times):  # type: ignore[arg-type]
+        keys = list(map(_moment, times))
+    if all(map(le, keys, islice(keys, 1, None))):
+        return None
+    return sorted(range(len(times)), key=keys.__getitem__)
 
 
-def _moment(row: Any) -> float:
-    seconds = None if row.time is None else epoch_of(row.time)
+def _moment(time: str | int | None) -> float:
+    seconds = None if time is None else epoch_of(time)
     return 0.0 if seconds is None else seconds
 
 

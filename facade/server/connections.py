@@ -111,9 +111,10 @@ class CachingConnection(PatientConnection):
         kept = response_cache.find(asked)
         if kept is None or not response_cache.is_counted_at_once(asked, kept, self.client[0] if self.client else None):
             return False
-        answer = response_cache.repeat(asked, kept, began)
+        answer = response_cache.repeat(asked, kept)
         self._unset_keepalive_if_required()
         self._write(answer, is_last=is_last)
+        response_cache.note(asked, answer, began)
         self.server_state.total_requests += 1
         if is_last:
             self.transport.close()

@@ -6,10 +6,13 @@ from http import HTTPStatus
 from typing import Any
 
 import httptools
+import structlog
 from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from ..web.arrival import Arrival
+
+log = structlog.get_logger(__name__)
 
 _DEFAULTS = Arrival()
 # Seconds in which a client that is refused may read why.
@@ -87,6 +90,13 @@ class StrictConnection(HttpToolsProtocol):
                     self.handle_websocket_upgrade()
                     return False
                 data = self._without_upgrade() + data[exc.args[0] :]
+            except httptools.HttpParserCallbackError:
+                if self._refusal is None and not self.transport.is_closing():
+                    # Not the request is wrong.
+                    log.exception("connection.failed")
+                    self._refusal = HTTPStatus.INTERNAL_SERVER_ERROR, "The request could not be read."
+                    self._send_refusal()
+                return False
             except httptools.HttpParserError:
                 if self._refusal is None and not self.transport.is_closing():
                     self._refuse(HTTPStatus.BAD_REQUEST, "Invalid HTTP request received.")

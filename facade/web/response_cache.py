@@ -13,6 +13,7 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 import orjson
+import structlog
 
 from .. import tracing
 from ..auth import Caller
@@ -31,6 +32,8 @@ from .middleware.audit import AuditLog, record
 from .middleware.csrf import PREFLIGHTED
 from .rate_limit import RateLimit, counted_as
 from .rest.usage import CountsUsage
+
+log = structlog.get_logger(__name__)
 
 # Bytes. What asks for more is rare, and not worth reading twice.
 LONGEST = 64 * 1024
@@ -116,6 +119,11 @@ class Repeated(NamedTuple):
     kept: Repeatable
     is_unchanged: bool
     own: tuple[tuple[bytes, bytes], ...]
+    request_id: str
+
+    @property
+    def status(self) -> int:
+        return 304 if self.is_unchanged else 200
 
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:
@@ -212,13 +220,12 @@ class ResponseCache:
             return False
         return True
 
-    def repeat(self, asked: Asked, kept: Repeatable, began: float) -> Repeated:
-        """Return what to send for a request that came at `began` (`time.perf_counter`), and note that it was."""
+    def repeat(self, asked: Asked, kept: Repeatable) -> Repeated:
+        """Return what to send for a request; `note` is called once it has been sent."""
         later = asked.later
         request_id = id_of(later[b"x-request-id"].decode("latin-1") if b"x-request-id" in later else "")
         asks = later.get(b"if-none-match", b"").decode("latin-1")
         is_unchanged = bool(asks) and kept.etag is not None and is_known(kept.etag, asks)
-        status = 304 if is_unchanged else 200
         age, most = ages(kept.as_of, kept.fresh_until, self._clock())
         own = (
             (b"cache-control", b"private, max-age=%d" % most),
@@ -227,7 +234,20 @@ class ResponseCache:
             (b"x-upstream-calls", b"0"),
             (b"x-request-id", request_id.encode()),
         )
-        seconds = time.perf_counter() - began
+        return Repeated(kept, is_unchanged, own, request_id)
+
+    def note(self, asked: Asked, sent: Repeated, began: float) -> None:
+        """Log and count an answer to a request that came at `began` (`time.perf_counter`).
+
+        Never raises: it has been sent, and is neither to be followed by an error nor to end its connection.
+        """
+        try:
+            self._note(asked, sent, time.perf_counter() - began)
+        except Exception:
+            log.exception("hot.unnoted")
+
+    def _note(self, asked: Asked, sent: Repeated, seconds: float) -> None:
+        kept, status, request_id = sent.kept, sent.status, sent.request_id
         tracer = tracing.tracer()
         trace = _traced(tracer, asked, kept, status, seconds) if tracer else None
         said, prepared = kept.said, kept.prepared
@@ -238,10 +258,9 @@ class ResponseCache:
         if self._metrics:
             self._metrics.repeated(asked.path, asked.method, status, seconds, kept.type, kept.cost, trace)
         if self._usage:
-            self._usage.again(kept.selected, later)
+            self._usage.again(kept.selected, asked.later)
         if self._audit and kept.noted:
             self._audit.write(record(kept.noted, request_id, status=status, calls=0))
-        return Repeated(kept, is_unchanged, own)
 
     def keep(self, asked: Asked, offer: CacheOffer, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
         """Keep an answer that has just been given."""

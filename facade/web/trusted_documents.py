@@ -1,6 +1,5 @@
 """Documents that clients name instead of sending: a manifest of trusted ones, and automatic persisted queries."""
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -8,10 +7,11 @@ from typing import Any
 
 import orjson
 
+from ..cache import Bounded
 from .graphql_request import BadRequest, GraphQLRequest
 
 # Bytes of text of automatic persisted queries: what anyone may store must not grow.
-KEPT = 16 * 1024**2
+KEPT = 8 * 1024**2
 NOT_FOUND = "PERSISTED_QUERY_NOT_FOUND"
 
 
@@ -25,8 +25,7 @@ class Persisted:
     """Automatic persisted queries: a client sends a document's hash, and its text when the hash is not known yet."""
 
     def __init__(self, *, kept: int = KEPT) -> None:
-        self._left = kept
-        self._texts: OrderedDict[str, str] = OrderedDict()
+        self._texts: Bounded[str, str] = Bounded(kept)
 
     def text(self, params: GraphQLRequest) -> str:
         """Return the text of what was asked. Raises `DocumentNotFound` and `BadRequest`."""
@@ -38,7 +37,8 @@ class Persisted:
             return self._known(params.hash.lower())
         if _hash(params.query) != params.hash.lower():
             raise BadRequest(400, "extensions.persistedQuery.sha256Hash is not the SHA-256 of `query`.")
-        self._keep(params.hash.lower(), params.query)
+        if self._texts.get(params.hash.lower()) is None:
+            self._texts.put(params.hash.lower(), params.query, 4 * len(params.query) + 256)
         return params.query
 
     def _known(self, hash_: str) -> str:
@@ -46,16 +46,7 @@ class Persisted:
         if text is None:
             # Clients know this by its very words, and send the text next.
             raise DocumentNotFound("PersistedQueryNotFound")
-        self._texts.move_to_end(hash_)
         return text
-
-    def _keep(self, hash_: str, text: str) -> None:
-        if hash_ in self._texts:
-            return
-        self._texts[hash_] = text
-        self._left -= _size(text)
-        while self._left < 0:
-            self._left += _size(self._texts.popitem(last=False)[1])
 
 
 class Trusted:
@@ -118,7 +109,3 @@ def _operations(manifest: dict[str, Any]) -> dict[str, Any]:
 
 def _hash(text: str) -> str:
     return sha256(text.encode()).hexdigest()
-
-
-def _size(text: str) -> int:
-    return 4 * len(text) + 256

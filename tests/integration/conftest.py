@@ -47,6 +47,8 @@ class StandIn:
     def __init__(self) -> None:
         self.asked: list[Asked] = []
         self._replies: dict[str, Reply | Callable[[Any], Reply]] = {}
+        # The body and the status of every login.
+        self.logins: tuple[str, int] | None = None
         self.url = ""
 
     def answers(self, path: str, body: Any, status: int = 200, **options: Any) -> None:
@@ -59,12 +61,15 @@ class StandIn:
     def forget(self) -> None:
         self.asked.clear()
         self._replies.clear()
+        self.logins = None
 
     @property
     def app(self) -> Starlette:
         return Starlette(routes=[Route("/{path:path}", self._answer, methods=["GET", "POST"])])
 
     async def _answer(self, request: Request) -> Response:
+        if self.logins and "login" in request.url.path:
+            return Reply(*self.logins).response()
         if not request.headers.get("authorization", "").startswith("Bearer "):
             return JSONResponse({"message": "Unauthorized"}, 401)
         if request.headers.get("content-type") != "application/json":

@@ -112,3 +112,15 @@ async def test_the_line_of_an_answer_given_again_is_as_that_of_any_other(log_for
     await asyncio.sleep(0)
     made_anew, given_again = capsys.readouterr().err.splitlines()
     assert given_again == made_anew
+
+
+def test_what_json_cannot_hold_costs_no_line():
+    text = logs._json({**REQUEST, "operation": "\ud800", "cost": 2**70})
+    assert json.loads(text)["cost"] == 2**70
+
+
+def test_a_process_without_stderr_logs_nothing(monkeypatch):
+    monkeypatch.setattr("sys.stderr", None)
+    logs.configure("text")
+    logs.write_line("a line")
+    assert logs.STDERR.isatty() is False

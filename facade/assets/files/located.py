@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import structlog
 
+from ...butlr import MOST_LEVELS, nests_too_deep
 from ..raw_records import Steps
 from . import plain_yaml, record_table
 
@@ -55,6 +56,8 @@ def read_document(path: Path) -> LocatedDocument:
 
 
 def _json(path: Path, text: str) -> LocatedDocument:
+    if nests_too_deep(text.encode()):
+        raise InventoryError(f"{path}: it nests deeper than {MOST_LEVELS} levels, which no inventory does")
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as exc:

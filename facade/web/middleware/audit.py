@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-import orjson
 import structlog
 from graphql import GraphQLError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -15,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ...auth import Caller, Service, Verified
 from ...butlr import ButlrError
 from ...causes import Cause, grouped
-from ...logs import write_line
+from ...logs import as_json, write_line
 
 log = structlog.get_logger(__name__)
 
@@ -35,11 +34,13 @@ class AuditLog:
         """Raises OSError for a file that cannot be written."""
         self._path = None if target == STDERR else target
         self._failing = False
+        # Whether the file ends within a record, for the disk was full.
+        self._torn = False
         if self._path:
             os.close(self._open(self._path))
 
     def write(self, record: dict[str, Any]) -> None:
-        line = orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+        line = as_json(record) + b"\n"
         if self._path is None:
             write_line(line.decode())
             return
@@ -47,7 +48,8 @@ class AuditLog:
             file = self._open(self._path)
             try:
                 # One call, so that the lines of several processes do not mix.
-                os.write(file, line)
+                line = b"\n" + line if self._torn else line
+                self._torn = os.write(file, line) < len(line)
             finally:
                 os.close(file)
         except OSError as error:
@@ -59,7 +61,8 @@ class AuditLog:
 
     @staticmethod
     def _open(path: str) -> int:
-        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        # Not blocking: a pipe that nobody reads fails at once.
+        return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o600)
 
 
 class Audited:
@@ -149,7 +152,7 @@ def record(noted: Mapping[str, Any], request_id: str | None, *, status: int, cal
     return {
         "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "request_id": request_id,
-        "type": more.pop("type"),
+        "type": more.pop("type", None),
         "who": more.pop("who", None),
         "operation": more.pop("operation", None),
         "status": status,

@@ -35,7 +35,11 @@ class CachedResponses:
             return
         kept = self._response_cache.find(asked)
         if kept and await self._response_cache.is_counted(kept, scope["client"][0] if scope.get("client") else None):
-            await _send(self._response_cache.repeat(asked, kept, began), send)
+            answer = self._response_cache.repeat(asked, kept)
+            try:
+                await _send(answer, send)
+            finally:
+                self._response_cache.note(asked, answer, began)
             return
         await self._app(scope, receive, self._keeping(asked, scope, send))
 
@@ -79,10 +83,8 @@ def _again(first: Message, receive: Receive) -> Receive:
 
 
 async def _send(answer: Repeated, send: Send) -> None:
-    status, headers, body = 200, answer.headers, answer.kept.body
-    if answer.is_unchanged:
-        status, body = 304, b""
-    else:
+    headers, body = answer.headers, b"" if answer.is_unchanged else answer.kept.body
+    if not answer.is_unchanged:
         headers.append((b"content-length", b"%d" % len(body)))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -288,3 +288,14 @@ def test_ten_thousand_sensors_and_two_thousand_rooms_load_in_linear_time(write, 
     with steps() as of_many:
         load_inventory(many)
     assert of_many.lines < 8 * 1.5 * of_few.lines
+
+
+@pytest.mark.parametrize("levels", [63, 600, 1000, 1023, 5000])
+def test_json_that_nests_deep_is_one_line(write, levels):
+    for text in (
+        "[" * levels + "]" * levels,
+        '{"sensors":[{"id":"a","name":%s}]}' % ('{"a":' * levels + "1" + "}" * levels),
+    ):
+        with pytest.raises(InventoryError) as raised:
+            load_inventory(write("inventory.json", text))
+        assert "\n" not in str(raised.value)

@@ -241,3 +241,21 @@ def test_an_unknown_scheme_is_refused_with_the_known_ones_and_without_the_url(ur
 def test_a_bound_below_zero_is_refused():
     with pytest.raises(ValueError, match="max_bytes"):
         MemoryStore(-1)
+
+
+def test_a_clock_set_back_keeps_nothing_fresh_for_longer():
+    steady, wall = [1000.0], [5_000_000.0]
+    store = MemoryStore(1 << 20, lambda: steady[0], lambda: wall[0])
+    at_once(store.set(KEYS[0], entry(), 3600))
+    steady[0] += 10
+    wall[0] += 9.5
+    assert at_once(store.get(KEYS[0])) is not None
+    wall[0] -= 600
+    assert at_once(store.get(KEYS[0])) is None
+    assert store.used_bytes == 0
+    at_once(store.set(KEYS[0], entry(), 3600))
+    steady[0] += 10
+    wall[0] += 10
+    assert at_once(store.get(KEYS[0])) is not None
+    wall[0] += 86_400
+    assert at_once(store.get(KEYS[0])) is not None

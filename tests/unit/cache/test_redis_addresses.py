@@ -1,6 +1,7 @@
 """Clusters, and servers that sentinels name: the same store, over real servers."""
 
 import asyncio
+import time
 
 import pytest
 from redis.crc import key_slot
@@ -73,7 +74,7 @@ async def _uses_all_of(url, make_entry, until):
             assert made is None
             waiting = asyncio.create_task(_turn(other, one_key))
             await asyncio.sleep(0)
-            await one.set(one_key, make_entry(b"made", as_of=2e9, fresh_until=3e9), 60)
+            await one.set(one_key, make_entry(b"made", as_of=time.time(), fresh_until=3e9), 60)
         assert (await waiting).body == b"made"
         # Invalidation: a memory forgets what another replica drops.
         assert (await other.get(one_key)).body == b"made"

@@ -212,6 +212,27 @@ class TestWhatComes:
         with pytest.raises(BudgetSpent):
             budget.count(0)
 
+    @pytest.mark.parametrize(
+        ("group", "more"),
+        [
+            ({"order": ["room_id"]}, 199 * 14),
+            ({"order": ["room_id", "field"], "raw": False}, 199 * 14),
+            # Rows are counted as they come.
+            ({"order": ["room_id"], "raw": True}, 0),
+            ({"order": ["room_id", "time"]}, 0),
+            ({}, 0),
+        ],
+    )
+    def test_a_report_of_all_is_priced_again_by_its_groups(self, group, more):
+        body = {"filter": {**DAY, "measurements": ["presence"]}, "group_by": group}
+        budget = Budget(now=lambda: NOW)
+        budget.report_again(body, 200)
+        assert abs(budget.spent - more) <= 200
+        with_ids = {**body, "filter": {**body["filter"], "rooms": {"eq": ["room_1"]}}}
+        budget = Budget(now=lambda: NOW)
+        budget.report_again(with_ids, 200)
+        assert budget.spent == 0
+
     def test_so_do_bytes(self):
         budget = Budget(100)
         budget.wrote(100 * BYTES_A_POINT)

@@ -780,8 +780,8 @@ async def test_a_field_extension_has_its_say() -> None:
         text: str = strawberry.field(extensions=[Loud()])
         python_name: str
 
-    ReportQuery = strawberry.type(type("ReportQuery", (), {"__annotations__": {"voices": list[Voice]}}))
-    schema = strawberry.Schema(ReportQuery, config=StrawberryConfig(auto_camel_case=False))._schema
+    Query = strawberry.type(type("Query", (), {"__annotations__": {"voices": list[Voice]}}))
+    schema = strawberry.Schema(Query, config=StrawberryConfig(auto_camel_case=False))._schema
     root = SimpleNamespace(voices=[BranchRecord(**dict.fromkeys(BRANCH, "low"))])
     left = await stock_fields("{ voices { text python_name } }", root, schema, {"Voice": RecordShape((BranchRecord,))})
     assert left == {"Voice.text": 1}

@@ -374,3 +374,57 @@ async def test_what_grows_beyond_the_budget_ends_the_parts_that_are_to_come(worl
     assert completed["id"] == "0"
     assert [error["extensions"]["code"] for error in completed["errors"]] == ["QUERY_TOO_COMPLEX"]
     assert [error.extensions["code"] for error in outcome.later.errors if error.extensions] == ["QUERY_TOO_COMPLEX"]
+
+
+def rows_of(field: str, times: int, end: str = "") -> str:
+    """Many selections of rows, each with another name."""
+    return " ".join(f"{field.format(at)} {{ value }}{end}" for at in range(times))
+
+
+DAILY = f'report(filter: {{ {SPAN} }}, window: {{ every: "1d", function: max }})'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # A call and a point for each selection: the twelve rows of each show as they come.
+        f"{{ {DAILY} {{ rows {{ value }} ... @defer {{ {rows_of('a{}: rows', 60)} }} }} }}",
+        f"{{ {DAILY} {{ rows {{ value }} {rows_of('... @defer {{ a{}: rows', 60, ' }')} }} }}",
+        f"{{ {DAILY} {{ {rows_of('a{}: rows @stream', 99)} }} }}",
+    ],
+    ids=["in one part", "in many parts", "in streams"],
+)
+async def test_rows_that_are_put_off_are_counted_as_they_come(world: World, text: str) -> None:
+    engine = Engine(build_schema(incremental=True), limits=Limits(cost=1100))
+    context = world.context()
+    outcome = await world.run(text, context, engine)
+    codes = [error.extensions["code"] for error in outcome.errors if error.extensions]
+    if outcome.later:
+        _, errors = await added_up(outcome)
+        codes += [error["extensions"]["code"] for error in errors]
+    context.close()
+    assert set(codes) == {"QUERY_TOO_COMPLEX"}
+    assert context.budget.rows < 1100 + 10 * 12
+
+
+class Wide(World):
+    """Of rows with a lot in them that nobody knows."""
+
+    def row(self, id_: str, at: int) -> dict[str, Any]:
+        return {**super().row(id_, at), "note": "x" * 10_000}
+
+
+@pytest.mark.parametrize("text", ["{ %s { %s } }", "{ %s { ... @defer { %s } } }"])
+async def test_the_bytes_of_json_are_counted(text: str) -> None:
+    engine = Engine(build_schema(incremental=True), limits=Limits(cost=1100))
+    world = Wide()
+    context = world.context()
+    outcome = await world.run(text % (DAILY, " ".join(f"a{at}: data" for at in range(20))), context, engine)
+    errors = [error.formatted for error in outcome.errors]
+    if outcome.later:
+        errors += (await added_up(outcome))[1]
+    context.close()
+    await world.upstream.aclose()
+    assert {error["extensions"]["code"] for error in errors} == {"QUERY_TOO_COMPLEX"}
+    # It ends at the first that is too much.
+    assert context.budget.written < 1100 * 1024 + 2 * 12 * 10_200
