@@ -30,9 +30,10 @@ from facade.assets.records import FloorRecord, RoomRecord, SensorRecord
 from facade.auth import Passthrough
 from facade.butlr import DetectionEntry, Row, decode_reporting
 from facade.cache import Entry as Kept
-from facade.execution.executor import BulkExecutor, WritingExecutor
+from facade.execution.executor import BulkExecutor
+from facade.execution.writing_executor import WritingExecutor
 from facade.graph import Context, build_schema
-from facade.graph.report import ReportRecord, columns
+from facade.graph.report_records import ReportRecord, columns
 from facade.loaders import Points
 from facade.series import Label, ReportQuery
 from facade.upstream import ReadLog

@@ -35,7 +35,7 @@ class Proof:
 
         Raises `Unauthenticated` or `Forbidden`, and any other `ButlrError` that leaves the token unproven.
         """
-        if self._upstream.accepted(caller):
+        if self._upstream.rights.is_proven(caller):
             return
         if caller.expires is not None and caller.expires <= self._upstream.clock():
             raise Unauthenticated("The token has expired. Log in again for a fresh one.")

@@ -25,10 +25,11 @@ from .errors import (
     UpstreamTimeout,
     UpstreamUnavailable,
 )
+from .grouped import Leaf, ReplyStatistics, flatten, unflatten
 from .http import Http, Reply, error_for
 from .nesting import MOST_LEVELS, nests_too_deep
 from .packed import PACKED_FROM, Packed, arrays
-from .reporting import Leaf, ReplyStatistics, Reporting, Row, flatten, name_levels, unflatten
+from .reporting import Reporting, Row, name_levels
 from .reporting import decode as decode_reporting
 from .row_series import RowSeries
 from .splitting import Splitter, split_rows

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -13,31 +12,27 @@ from typing import Any, Self
 import aiohttp
 import httpx
 import yarl
-from httpx_aiohttp import AiohttpTransport
 
 from .errors import (
     BadInput,
     ButlrError,
     InvalidResponse,
-    Unauthenticated,
     UpstreamTimeout,
     UpstreamUnavailable,
     error_for_status,
 )
 from .gzipped import decoded
-from .interim import BoundedResponse
 from .packed import PACKED_AT_ONCE, PACKED_FROM, Packed
-from .proxies import proxy_for
+from .transport import checked_base, checked_token, transport_of
 
 MAX_BODY_BYTES = 256 * 1024 * 1024
 # Times as much may come where it is packed.
 MOST_PACKED = 4
-
 # Parsing a URL takes a fifth of the time of sending a request.
 MOST_URLS = 64
-
 # Is told of each chunk of an answer's body as it comes.
 Hear = Callable[[bytes], None]
+
 
 try:
     _VERSION = metadata.version("butlr-graphql-facade")
@@ -91,7 +86,7 @@ class Http:
         own_headers: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         """`timeout`: seconds for a whole call, from the wait for a connection to the body's last byte."""
-        self._base = _checked_base(base_url)
+        self._base = checked_base(base_url)
         self._host = self._base.netloc.decode("ascii")
         self._prefix = str(self._base).rstrip("/")
         self._timeout = timeout
@@ -103,7 +98,7 @@ class Http:
         # One client serves many callers: a cookie set for one must not go out with another's request.
         no_cookies = CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
         self._client = httpx.AsyncClient(
-            transport=transport or _transport(self._base, connections),
+            transport=transport or transport_of(self._base, connections),
             cookies=no_cookies,
             timeout=httpx.Timeout(timeout, connect=min(timeout, 10.0)),
             follow_redirects=False,
@@ -133,7 +128,7 @@ class Http:
             raise UpstreamUnavailable("The client of Butlr is closed.", path=path, sent=False)
         sent_headers = {} if body is None else {"Content-Type": "application/json"}
         if token is not None:
-            sent_headers["Authorization"] = f"Bearer {_checked_token(token, path)}"
+            sent_headers["Authorization"] = f"Bearer {checked_token(token, path)}"
         sent_headers.update(self._own_headers())
         if headers:
             sent_headers.update(headers)
@@ -290,54 +285,3 @@ def too_large(path: str, most: int, status: int = 200) -> InvalidResponse:
     return InvalidResponse(
         f"Butlr's answer on {path} is larger than {most:,} bytes. Ask for a shorter span.", path=path, status=status
     )
-
-
-def _checked_base(base_url: str) -> httpx.URL:
-    try:
-        url = httpx.URL(base_url)
-    except httpx.InvalidURL as exc:
-        raise ValueError(f"the base URL {base_url!r} is not a URL: {exc}") from exc
-    if url.scheme not in ("http", "https") or not url.host:
-        raise ValueError(f"the base URL {base_url!r} must begin with http:// or https:// and name a host")
-    if url.userinfo or url.query or url.fragment:
-        # A user in the URL would take the place of the bearer token.
-        raise ValueError("the base URL must hold no user, no password, no query and no fragment")
-    return url
-
-
-def _checked_token(token: str, path: str) -> str:
-    if token and token.isascii() and token.isprintable() and " " not in token:
-        return token
-    text = "The bearer token holds characters that no token has. Log in again for a fresh one."
-    raise Unauthenticated(text, path=path, sent=False)
-
-
-def _transport(base: httpx.URL, connections: int) -> AiohttpTransport:
-    # httpx's own transport is quadratic in its open connections.
-    try:
-        context = httpx.create_ssl_context()
-    except OSError as exc:
-        # Of a missing file httpx tells nothing, of one that holds no certificate OpenSSL tells in its own words.
-        named = os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")
-        raise OSError(exc.errno, "SSL_CERT_FILE names no file of certificates that can be read", named) from exc
-    return AiohttpTransport(verify=context, proxy=_proxy(base), client=_session_factory(context, connections))
-
-
-def _session_factory(context: object, connections: int) -> Callable[[], aiohttp.ClientSession]:
-    def session() -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=connections, ssl=context),  # type: ignore[arg-type]
-            cookie_jar=aiohttp.DummyCookieJar(),
-            response_class=BoundedResponse,
-            # Larger reads for answers of megabytes; the default stops and restarts the socket each 128 KiB.
-            read_bufsize=1024 * 1024,
-        )
-
-    return session
-
-
-def _proxy(base: httpx.URL) -> httpx.Proxy | None:
-    """The environment's proxy for the one host we call, or None."""
-    # httpx would look for itself only if it built its own transport.
-    address = proxy_for(str(base))
-    return httpx.Proxy(address) if address else None

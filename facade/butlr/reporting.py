@@ -4,53 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
 from typing import Any, Self
 
 import msgspec
 import orjson
 
-from ._loose import integer, is_empty, number
+from ._loose import is_empty
 from .client import REPORTING_PATH
 from .errors import InvalidResponse, undecodable
+from .grouped import Leaf, ReplyStatistics, flatten, rows_at, rows_below, unflatten
 from .http import MAX_BODY_BYTES, too_large
 from .levels import name_levels
 from .packed import Packed, Unpacked, arrays, is_array
 from .row_series import RowSeries, in_series
-from .rows import Row, decode_fields, decode_rows, rows_from
+from .rows import Row, decode_fields, decode_rows
 
 __all__ = ["Leaf", "ReplyStatistics", "Reporting", "Row", "decode", "flatten", "name_levels", "unflatten"]
-
-
 # Bytes of a flat answer whose rows are decoded some at a time: the decoder lets nothing else run.
 SLICED_FROM = 1024 * 1024
-
-
-class ReplyStatistics(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    sum: float | None = None
-    min: float | None = None
-    max: float | None = None
-    count: int | None = None
-    mean: float | None = None
-    median: float | None = None
-    stddev: float | None = None
-    first: float | None = None
-    last: float | None = None
-
-
-# v3 writes stddev, v4 types say stdev.
-_STATISTICS_KEYS = frozenset(ReplyStatistics.__struct_fields__) | {"stdev"}
 _EMPTY_OBJECT = re.compile(rb"\{\s*\}")
-
-
-class Leaf(msgspec.Struct, frozen=True):
-    """The end of one path of keys. At most one of `statistics`, `value` and `rows` is there."""
-
-    path: tuple[str, ...]
-    raw: Any
-    statistics: ReplyStatistics | None = None
-    value: float | None = None
-    rows: list[Row] | None = None
 
 
 class _Envelope(msgspec.Struct):
@@ -59,7 +31,6 @@ class _Envelope(msgspec.Struct):
 
 
 _items = msgspec.json.Decoder(list[msgspec.Raw] | None)
-_level = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _envelope = msgspec.json.Decoder(_Envelope)
 
 
@@ -260,13 +231,13 @@ class Reporting:
     def _grouped_rows(self, fields: frozenset[str]) -> list[Any]:
         assert self._raw is not None  # noqa: S101 -- see the caller
         try:
-            return decode_fields(_leaf_rows(self._raw), fields)
+            return decode_fields(rows_below(self._raw), fields)
         except (ValueError, RecursionError) as exc:
             raise undecodable(self.body, self._path, "a report") from exc
 
     def _flat_rows(self, fields: frozenset[str] | None = None) -> list[Any]:
         if self._raw is None:
-            return _rows(self._data) if self._data else []
+            return rows_at(self._data) if self._data else []
         if self._raw[0] != ord("["):
             return []
         try:
@@ -312,89 +283,3 @@ def _arrays(body: Packed | Unpacked) -> Iterator[bytes | memoryview]:
         if array.find(end, 0, len(end) + 8) != 8 or is_empty(end):
             raise ValueError("not one array as data")
         yield end
-
-
-def flatten(data: Any) -> list[Leaf]:
-    """The leaves of nested data, in order; `unflatten` puts them back.
-
-    A map with a known statistic in it, an array, a number, a null and an empty map are leaves; other maps are
-    levels. An empty map at the root has no leaf.
-    """
-    if isinstance(data, dict) and not data:
-        return []
-    ends = []
-    # No recursion: how deep it goes is the upstream's choice.
-    pending: list[tuple[tuple[str, ...], Any]] = [((), data)]
-    while pending:
-        path, node = pending.pop()
-        if isinstance(node, dict) and node and not _is_statistics(node):
-            pending.extend([((*path, key), child) for key, child in node.items()][::-1])
-        else:
-            ends.append((path, node))
-    # All at once: a raw answer may have a leaf for each row.
-    rows = iter(_rows([item for _, node in ends if isinstance(node, list) for item in node]))
-    return [_leaf(path, node, rows) for path, node in ends]
-
-
-def _leaf_rows(data: memoryview) -> bytes:
-    """What `flatten` finds rows in, as one array, without parsing it. Raises ValueError where it is no JSON."""
-    arrays: list[memoryview] = []
-    pending = [data]
-    while pending:
-        raw = pending.pop()
-        if raw[0] == ord("["):
-            if items := raw[1:-1].tobytes().strip():
-                arrays.append(memoryview(items))
-        elif raw[0] == ord("{"):
-            level = _level.decode(raw)
-            told = {key: orjson.loads(memoryview(child)) for key, child in level.items() if key in _STATISTICS_KEYS}
-            if not _is_statistics(told):
-                pending.extend([memoryview(child) for child in level.values()][::-1])
-    return b"[%b]" % b",".join(arrays)
-
-
-def unflatten(leaves: Iterable[Leaf]) -> Any:
-    root: dict[str, Any] = {}
-    for leaf in leaves:
-        if not leaf.path:
-            return leaf.raw
-        level = root
-        for key in leaf.path[:-1]:
-            level = level.setdefault(key, {})
-        level[leaf.path[-1]] = leaf.raw
-    return root
-
-
-def _is_statistics(node: dict[str, Any]) -> bool:
-    return any(key in _STATISTICS_KEYS and (value is None or number(value) is not None) for key, value in node.items())
-
-
-def _leaf(path: tuple[str, ...], node: Any, rows: Iterator[Row]) -> Leaf:
-    if isinstance(node, list):
-        return Leaf(path, node, rows=list(islice(rows, len(node))))
-    if isinstance(node, dict):
-        return Leaf(path, node, statistics=_statistics(node) if node else None)
-    return Leaf(path, node, value=number(node))
-
-
-def _rows(items: list[Any]) -> list[Row]:
-    try:
-        # Writing them out for the typed decoder takes half the time of reading each field here.
-        return decode_rows(orjson.dumps(items))
-    except (TypeError, ValueError):
-        return rows_from(items)
-
-
-def _statistics(node: dict[str, Any]) -> ReplyStatistics:
-    deviation = number(node.get("stddev"))
-    return ReplyStatistics(
-        sum=number(node.get("sum")),
-        min=number(node.get("min")),
-        max=number(node.get("max")),
-        count=integer(node.get("count")),
-        mean=number(node.get("mean")),
-        median=number(node.get("median")),
-        stddev=number(node.get("stdev")) if deviation is None else deviation,
-        first=number(node.get("first")),
-        last=number(node.get("last")),
-    )

@@ -12,10 +12,11 @@ from collections.abc import Callable, Sequence
 
 from .entry import Entry
 from .keys import check_prefix, prefix_of
+from .memory import MemoryStore
 from .redis.invalidation import Invalidations
 from .redis.lock import RedisLocks
 from .redis.store import RedisStore
-from .stores import MemoryStore, StoreUsage, Stream
+from .store import StoreUsage, Stream
 
 # Seconds that memory may keep an entry before Redis is asked again: while what others drop is heard, and while not.
 HEARING, DEAF = 60.0, 5.0

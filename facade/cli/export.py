@@ -172,8 +172,8 @@ async def _run(
     settings: "Settings", table: "ExportTable", body: dict[str, object], target: Target, token: str | None
 ) -> None:
     from .. import logs
-    from ..app import Components
     from ..auth import Passthrough
+    from ..components import Components
     from ..export import Export
     from ..upstream import ReadLog
     from .export_progress import progress

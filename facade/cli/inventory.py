@@ -37,10 +37,10 @@ def inventory(
 
 async def _assets(settings: "Settings", token: str | None) -> "Assets":
     from .. import logs
-    from ..app import Components
     from ..assets import InventoryError, load_inventory
     from ..auth import Passthrough
     from ..butlr import ButlrError
+    from ..components import Components
     from ..upstream import ReadLog
 
     logs.configure(settings.log_format)

@@ -29,8 +29,9 @@ def mcp(
 
 async def _serve(settings: "Settings", token: str | None) -> None:
     from .. import logs
-    from ..app import Components, agents_of
     from ..auth import Passthrough
+    from ..components import Components
+    from ..optional_parts import agents_of
 
     logs.configure(settings.log_format)
     if settings.client_id and settings.client_secret:

@@ -91,8 +91,8 @@ async def run_here(
     explain: str | None = None,
 ) -> GraphQLAnswer:
     from .. import logs
-    from ..app import Components
     from ..auth import Passthrough
+    from ..components import Components
     from ..graph import Context
     from ..upstream import ReadLog
 

@@ -55,7 +55,8 @@ def _check_host(settings: "Settings") -> None:
 
 def _checked_app(settings: "Settings") -> "Starlette":
     """Make the app and open its parts once: a fault here is one line, and in a worker would be a traceback."""
-    from ..app import Components, create_app
+    from ..app import create_app
+    from ..components import Components
     from ..settings import SettingsError
 
     _check_host(settings)

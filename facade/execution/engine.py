@@ -21,17 +21,18 @@ from graphql.execution import Executor, create_source_event_stream, execute_subs
 
 from ..graph.context import Context
 from ..graph.large import Large
-from ..graph.subscription import Pushed
+from ..graph.subscribers import Pushed
 from ..loaders import Budget
 from .cost import excess, is_costly, operation_cost
 from .documents import Documents, ParsedDocument
 from .errors import formatted
-from .executor import BulkExecutor, WritingExecutor
+from .executor import BulkExecutor
 from .field_names import Selected, selected_of
 from .incremental import Later, comes_in_parts, execute_in_parts, has_directives, undivided
 from .introspection import NoIntrospection
 from .limits import Limits, exceeded, too_long
 from .parts_executor import PartsExecutor
+from .writing_executor import WritingExecutor
 
 
 @dataclass(frozen=True, slots=True)

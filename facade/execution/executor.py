@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-import msgspec
 import orjson
 from graphql import GraphQLLeafType, GraphQLList, GraphQLNonNull, GraphQLObjectType, get_named_type
 from graphql.execution.collect_fields import DeferUsage, FieldDetailsList, GroupedFieldSet
@@ -28,13 +27,10 @@ from ..loaders import Budget, BudgetSpent
 from .plan import Many, Plan, Plans, streamed
 from .projection import Projection, Times, Unproven
 from .record_types import PLAIN
+from .writing import ROWS_AT_ONCE, encoded, rows_in
 
-# Records that are projected, and bytes that are written, before others get their turn: some milliseconds each.
-ROWS_AT_ONCE = 3000
-BYTES_AT_ONCE = 512 * 1024
 # How much dearer a row is that graphql-core completes field by field.
 PUT_OFF = 10
-
 # What a field of a record came to, by the identities of the field's details and of the record.
 Resolved = dict[tuple[int, int], Any]
 
@@ -229,7 +225,7 @@ class BulkExecutor(StrawberryGraphQLCoreExecutionContext):
             attempt = Attempt(written)
             try:
                 made = await self._made(plan, records, [1] * len(records), attempt)
-                return self._written(await _encoded(made)) if written else made
+                return self._written(await encoded(made)) if written else made
             except BudgetSpent:
                 raise
             except Exception:  # noqa: BLE001 -- of whatever kind: what is left to graphql-core it judges
@@ -272,7 +268,7 @@ class BulkExecutor(StrawberryGraphQLCoreExecutionContext):
         rows = 0
         for at in range(0, len(records), size):
             made += project(records[at : at + size], self._times, *(cell[at : at + size] for cell in cells))
-            rows += _rows_in(made[-1]) if plan.holds_lists else size
+            rows += rows_in(made[-1]) if plan.holds_lists else size
             if rows >= ROWS_AT_ONCE:
                 rows = 0
                 await asyncio.sleep(0)
@@ -324,83 +320,6 @@ class BulkExecutor(StrawberryGraphQLCoreExecutionContext):
         )
         assert many.field.resolve is not None  # noqa: S101 -- it is one of many
         return many.field.resolve(records, info, **arguments)
-
-
-class WritingExecutor(BulkExecutor):
-    """Leaves `orjson.Fragment`s in the data for lists of records: for who does nothing but write it out."""
-
-    writes = (True, False)
-
-    def complete_list_value(
-        self,
-        return_type: GraphQLList[Any],
-        field_details_list: FieldDetailsList,
-        info: ResolveInfo,
-        path: Path,
-        result: Any,
-        position_context: Any,
-    ) -> AwaitableOrValue[list[Any]]:
-        if type(result) is Unread and result.parts and position_context is None:
-            plan = self._plan_of_items(return_type, field_details_list)
-            if plan and not plan.rest:
-                return self._listed_in_parts(plan, result, return_type, field_details_list, info, path)
-        return super().complete_list_value(return_type, field_details_list, info, path, result, position_context)
-
-    async def _listed_in_parts(
-        self,
-        plan: Plan,
-        records: Unread,
-        return_type: GraphQLList[Any],
-        details: FieldDetailsList,
-        info: ResolveInfo,
-        path: Path,
-    ) -> Any:
-        """As `complete_list_value`, without all of the records at once."""
-        assert records.parts is not None  # noqa: S101 -- see the caller
-        chunks: list[bytes] = []
-        try:
-            for part in records.parts(plan.reads):
-                self._count(return_type, part, None)
-                made = await self._made(plan.of(type(part[0])), part, [1] * len(part), Attempt(written=True))
-                json = msgspec.json.encode(made)
-                if budget := self._budget:
-                    budget.wrote(len(json))
-                chunks.append(b"".join((b",", memoryview(json)[1:-1])))
-                # Others wait for their turn.
-                await asyncio.sleep(0)
-            return self.context_value.large.put(chunks)
-        except BudgetSpent:
-            raise
-        except Exception:  # noqa: BLE001 -- as above
-            chunks.clear()
-        completed = self.complete_list_value(return_type, details, info, path, list(records), None)
-        return await completed if self.is_awaitable(completed) else completed
-
-    def _listed(self, plan: Plan, records: list[Any]) -> Any:
-        try:
-            json = msgspec.json.encode(plan.structs(records, self._times))
-        except Exception:  # noqa: BLE001 -- as above; and of what it may not write, the maps may do
-            return self._projected(plan, records)
-        return self._written(json)
-
-
-def _rows_in(made: Any) -> int:
-    """How many records there are in the lists of one that was projected, and itself."""
-    values = made.values() if isinstance(made, dict) else () if made is None else msgspec.structs.astuple(made)
-    return 1 + sum(len(value) for value in values if type(value) is list)
-
-
-async def _encoded(made: list[Any]) -> bytes:
-    """The records as JSON, some of it at a time."""
-    parts: list[bytes] = []
-    size = 0
-    for record in made:
-        parts.append(msgspec.json.encode(record))
-        size += len(parts[-1])
-        if size >= BYTES_AT_ONCE:
-            size = 0
-            await asyncio.sleep(0)
-    return b"[%b]" % b",".join(parts)
 
 
 def _points_of(item: Any) -> int:

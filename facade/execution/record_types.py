@@ -4,11 +4,12 @@ for graphql-core too.
 
 from ..assets import records
 from ..butlr import DetectionEntry, ReplyStatistics, Row, WorldEntry
-from ..graph.detection import DetectionSetRecord, PointRecord
+from ..graph.detection import PointRecord
+from ..graph.detection_records import DetectionSetRecord
 from ..graph.occupancy import OccupancyRecord
 from ..graph.pages import EdgeRecord, PageInfoRecord
 from ..graph.record_fields import RecordShape
-from ..graph.report import FreshnessRecord, GroupKeyRecord, GroupRecord, ReportRecord, SeriesRecord
+from ..graph.report_records import FreshnessRecord, GroupKeyRecord, GroupRecord, ReportRecord, SeriesRecord
 from ..graph.stats import AssetStatsRecord, StatsValueRecord
 from ..series import FULL_ROW
 

@@ -1,12 +1,12 @@
 """Detections: where people stood, a point a person and window."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import Enum
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 import strawberry
 from strawberry import UNSET, enum_value, federation
@@ -14,23 +14,21 @@ from strawberry import UNSET, enum_value, federation
 from ..assets import Assets
 from ..assets.records import FloorRecord, HiveRecord, RoomRecord, SensorRecord
 from ..butlr import DetectionEntry as DetectionRecord
-from ..butlr import Detections, WorldEntry
-from ..loaders import DetectionsAnswer, DetectionsOf, Loaders
-from ..series import Body, oldest
+from ..butlr import WorldEntry
+from ..loaders import DetectionsAnswer, DetectionsOf
+from ..series import Body
 from ..upstream import NotAsked
 from .batch_resolver import ParentBatch, resolves_many
 from .context import Info
+from .detection_records import DetectionSetRecord, Source, heatmap, heatmap_v2, merged
 from .fields import described, one
 from .geometry import view_of
 from .inputs import DetectionWindow, with_times, without_unset
 from .lookups import floor_of, hive_of, looked_up, room_of, sensor_of, via_sensor
 from .record_fields import reads
-from .report import Freshness, FreshnessRecord, freshness_of
+from .report import Freshness
 from .scalars import JSON, Time
 from .selection import selected
-
-POINT_TYPES = frozenset({"detections_local", "detections_world"})
-DATA_TYPES = POINT_TYPES | {"heatmap"}
 
 
 @federation.type(shareable=True, description="A point.")
@@ -84,106 +82,6 @@ class Detection:
     floor = one("Floor", via_sensor(floor_of), "The floor that the sensor hangs on.")
 
 
-class Source(NamedTuple):
-    """Whose detections a `DetectionSet` holds.
-
-    Points are asked by sensor, so that all who ask alike share a call; heat maps by place, where there is one, for
-    what names no sensor cannot be dealt back.
-    """
-
-    body: Body
-    macs: tuple[str, ...] | None = None
-    place: Mapping[str, str] | None = None
-
-    def types(self, selected_: AbstractSet[str]) -> frozenset[str]:
-        """Return the `data_types` to ask for in the call for points."""
-        types = (DATA_TYPES if self.macs is None or len(self.macs) == 1 else POINT_TYPES) & selected_
-        if not types and "freshness" in selected_ and not selected_ & {"heatmap", "heatmap_v2"}:
-            return frozenset({"detections_local"})
-        return types
-
-    async def heatmap(self, loaders: Loaders) -> Any:
-        window = self.body.get("window")
-        answer = await loaders.detections.whole({"data_types": ["heatmap"], **self._at_place(window)})
-        return answer.detections.raw("heatmap")
-
-    async def heatmap_v2(self, loaders: Loaders, window: Body | None) -> Any:
-        answer = await loaders.detections.heatmap_v2(self._at_place(window))
-        return answer.detections.raw("heatmap_v2")
-
-    def _at_place(self, window: Body | None) -> Body:
-        filter_ = {**self.body["filter"], **(self.place or {})}
-        if self.place is None and self.macs is not None:
-            filter_["mac_addresses"] = list(self.macs)
-        return {"filter": filter_, **({"window": window} if window else {})}
-
-
-def merged(answers: Sequence[DetectionsAnswer], types: frozenset[str]) -> DetectionsAnswer:
-    """One answer of several sensors' own."""
-    if len(answers) == 1:
-        return answers[0]
-    entries: dict[str, list[DetectionRecord] | None] = {
-        type_: [entry for a in answers for entry in a.detections.entries(type_) or ()] for type_ in types
-    }
-    return DetectionsAnswer(Detections.from_entries(entries, {}), oldest([answer.entry for answer in answers]))
-
-
-class DetectionSetRecord:
-    """A `DetectionSet` over the answer to the types selected; null where none of them needs a call.
-
-    A plan has an error in its place: what needs no points is planned all the same.
-    """
-
-    def __init__(
-        self, source: Source, answer: DetectionsAnswer | NotAsked | None, types: AbstractSet[str] = frozenset()
-    ) -> None:
-        self.source = source
-        self._read = answer
-        self._types = types
-
-    @property
-    def _answer(self) -> DetectionsAnswer | None:
-        return None if isinstance(self._read, NotAsked) else self._read
-
-    def _entries(self, type_: str) -> list[DetectionRecord] | None:
-        return self._answer.detections.entries(type_) if self._answer else None
-
-    @property
-    def detections_local(self) -> list[DetectionRecord] | None:
-        return self._entries("detections_local")
-
-    @property
-    def detections_world(self) -> list[DetectionRecord] | None:
-        return self._entries("detections_world")
-
-    @property
-    def freshness(self) -> FreshnessRecord | None:
-        return freshness_of(self._answer.entry) if self._answer else None
-
-    async def heatmap(self, loaders: Loaders) -> Any:
-        if isinstance(self._read, NotAsked) and "heatmap" in self._types:
-            return None
-        if self._answer and "heatmap" in self._answer.detections.data_types:
-            return self._answer.detections.raw("heatmap")
-        return await self.source.heatmap(loaders)
-
-
-async def _heatmap(root: strawberry.Parent[DetectionSetRecord], info: Info) -> Any:
-    return await root.heatmap(info.context.loaders)
-
-
-async def _heatmap_v2(
-    root: strawberry.Parent[DetectionSetRecord],
-    info: Info,
-    grid_resolution: float | None = UNSET,
-    heatmap_type: str | None = UNSET,
-    normalize: bool | None = UNSET,
-) -> Any:
-    options = without_unset(grid_resolution=grid_resolution, heatmap_type=heatmap_type, normalize=normalize)
-    window = {"heatmap_v2_options": options} if options else root.source.body.get("window")
-    return await root.source.heatmap_v2(info.context.loaders, window)
-
-
 @strawberry.type(
     description="An answer of the detections call (POST /api/v3/detections). The fields selected decide `data_types`."
 )
@@ -191,11 +89,11 @@ class DetectionSet:
     detections_local: list[Detection] | None = described("Points in each sensor's own field of view, 0 to 1.")
     detections_world: list[Detection] | None = described("Points on the floor, in metres.")
     heatmap = strawberry.field(
-        resolver=_heatmap, graphql_type=JSON | None, description="The heat map, as the upstream gives it."
+        resolver=heatmap, graphql_type=JSON | None, description="The heat map, as the upstream gives it."
     )
     freshness: Freshness | None = described("How fresh the points are; null where only heat maps were asked.")
     heatmap_v2 = strawberry.field(
-        resolver=_heatmap_v2,
+        resolver=heatmap_v2,
         graphql_type=JSON | None,
         description="The heat map by cells, `[x, y, value]` in `array_cells`, as the upstream gives it; a call of its "
         "own, for its window differs. `grid_resolution` is 0.25, 0.5 or 1.0 metres. A span of more than 7 days is "

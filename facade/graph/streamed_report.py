@@ -5,7 +5,7 @@ from typing import Any
 
 from ..loaders import ReportLoader, RowStream
 from ..series import Body, ReportQuery, with_windows
-from .report import ReportRecord
+from .report_records import ReportRecord
 from .selection import ResolveInfo, is_on, nodes
 
 

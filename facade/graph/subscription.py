@@ -1,8 +1,6 @@
 """The roots that push: what there is first, and then each change."""
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -11,127 +9,41 @@ from strawberry import ID, UNSET
 
 from ..assets import normal_mac
 from ..butlr import DetectionEntry as DetectionRecord
-from ..butlr import Reporting, Row, parse_duration, to_rfc3339
+from ..butlr import Reporting, Row, to_rfc3339
 from ..live import Subscriber
 from ..live import WebhookEvent as EventRecord
 from ..live.hub import merged
 from ..live.log import Change, Topic, read_cursor
 from ..loaders import Points, ReadOptions
 from ..series import epoch_of
-from .context import Context, Info
+from .context import Info
 from .detection import Detection
-from .fields import described
-from .inputs import ReportFilter, ReportWindow, optional, with_times, without_unset
+from .inputs import ReportFilter, ReportWindow, with_times, without_unset
 from .occupancy import Occupancy, OccupancyRecord
 from .questions import DetectionsQuestion, OccupancyQuestion, ReportQuestion, places_among
-from .report import INCLUDE_OPEN, Report, ReportRecord
-from .scalars import JSON, Duration, Time, bad_input
+from .report import INCLUDE_OPEN, Report
+from .report_records import ReportRecord
+from .scalars import Duration, bad_input
+from .subscribers import (
+    MOST_ITEMS,
+    Event,
+    LiveFilter,
+    Pushed,
+    Stream,
+    batches_of,
+    interval_of,
+    pushed_root,
+    subscriber_of,
+)
 from .webhook import EventType
-
-MOST_ITEMS = 1000
-
-
-@strawberry.type(description="What a webhook of Butlr's told.")
-class Event:
-    id: ID = described("The event's own id.")
-    type: str = described("What it tells of: a value of EventType, or one that Butlr has added since.")
-    timestamp: Time = described("When it happened.")
-    version: str | None = described("The version of its form.")
-    metadata: JSON | None = described("Where it happened: ids and names, from the organisation down to the asset.")
-    data: JSON | None = described("What happened: a count, `in` and `out`, points; null for a motion.")
-
-
-@strawberry.input(description="Whose detections are watched.")
-class LiveFilter:
-    space_id: ID | None = optional("A floor.")
-    room_id: ID | None = optional("A room.")
-    mac_addresses: list[str] | None = optional("Sensors, by MAC address.")
-
-
-@dataclass(frozen=True, slots=True)
-class Pushed:
-    """One event of a subscription: `value` is its root field's, `cursor` what it can be resumed by.
-
-    `resumed` is said with the first: whether what was missed follows and nothing else, or all there is.
-    """
-
-    value: Any
-    cursor: str
-    resumed: bool | None = None
-
-
-Stream = AsyncGenerator[Pushed, None]
-
-
-@asynccontextmanager
-async def _subscriber(info: Info) -> AsyncIterator[Subscriber]:
-    context: Context = info.context
-    # Raises where there is no token.
-    context.loaders  # noqa: B018
-    if context.live is None or context.caller is None:
-        raise RuntimeError("subscriptions need what feeds them")
-    async with context.live.subscribed(context.caller) as subscriber:
-        yield subscriber
-
-
-def _every(info: Info, every: str | None) -> float:
-    live = info.context.live
-    least = live.every if live else 60.0
-    if not every:
-        return least
-    duration = parse_duration(every)
-    if duration.months or duration.seconds <= 0:
-        raise bad_input("`every` takes seconds, minutes, hours or days.")
-    return max(least, float(duration.seconds))
-
-
-def _first_of(subscriber: Subscriber, topics: Iterable[Topic], resume: str | None) -> tuple[list[Change], bool | None]:
-    """Return the changes to begin with, oldest first, and whether they are what came after the cursor."""
-    topics = list(topics)
-    if resume is not None:
-        # What is polled has its ids by the replicas' clocks, what comes by webhooks by that of Redis.
-        by_one_clock = len(topics) == 1
-        missed = [subscriber.live.missed(topic, resume, by_one_clock=by_one_clock) for topic in topics]
-        if all(found is not None for found in missed):
-            changes = [change for found in missed for change in found or ()]
-            return sorted(changes, key=_position), True
-    changes = [change for topic in topics for change in topic.since(0)]
-    return sorted(changes, key=_position), None if resume is None else False
-
-
-def _position(change: Change) -> int:
-    return change.position
-
-
-async def _batches(
-    subscriber: Subscriber, topics: list[Topic], pause: float, resume: str | None
-) -> AsyncIterator[tuple[list[Change], bool | None]]:
-    """Yield what there is, then again and again what has changed since, at most every `pause` seconds."""
-    position = subscriber.live.log.position
-    changes, resumed = _first_of(subscriber, topics, resume)
-    seen = {topic.name: topic.changed for topic in topics}
-    yield changes, resumed
-    while True:
-        await subscriber.woken()
-        if pause:
-            await asyncio.sleep(pause)
-            subscriber.check()
-        reached = subscriber.live.log.position
-        changes = sorted((change for topic in topics for change in topic.since(position)), key=_position)
-        passed = sum(topic.changed - seen[topic.name] for topic in topics)
-        seen = {topic.name: topic.changed for topic in topics}
-        position = reached
-        if changes:
-            subscriber.taken(len(changes), passed, changes[0])
-            yield changes, None
 
 
 async def _occupancy(info: Info, items: list[ID], every: Duration | None = UNSET) -> Stream:
     wanted = list(dict.fromkeys(items))
     if not wanted or len(wanted) > MOST_ITEMS:
         raise bad_input(f"`items` takes 1 to {MOST_ITEMS} rooms, zones and floors.")
-    seconds = _every(info, every or None)
-    async with _subscriber(info) as subscriber:
+    seconds = interval_of(info, every or None)
+    async with subscriber_of(info) as subscriber:
         known = places_among(await subscriber.rights.assets(), wanted)
         if unknown := [id_ for id_ in wanted if id_ not in known]:
             raise bad_input(f"`items`: {', '.join(unknown[:3])}: no room, zone or floor that this token sees.")
@@ -142,7 +54,7 @@ async def _occupancy(info: Info, items: list[ID], every: Duration | None = UNSET
         for change in live.occupancy.since(0):
             told.note(change)
         first = True
-        async for changes, resumed in _batches(
+        async for changes, resumed in batches_of(
             subscriber, [poller.topic, live.occupancy], 0.0 if not every else seconds, info.context.resume
         ):
             for pushed in _occupancies(subscriber, told, poller.topic, changes, resumed if first else None):
@@ -210,14 +122,14 @@ async def _report(
 ) -> Stream:
     body = without_unset(filter=filter, window=window)
     body["filter"] = with_times(body["filter"])
-    async with _subscriber(info) as subscriber:
+    async with subscriber_of(info) as subscriber:
         await subscriber.rights.assets()
         question = ReportQuestion(info.context.services, body, ReadOptions(include_open=bool(include_open)))
-        poller = await subscriber.poll(question, frozenset(), _every(info, None))
+        poller = await subscriber.poll(question, frozenset(), interval_of(info, None))
         live, resume = subscriber.live, info.context.resume
         cursor = read_cursor(resume) if resume else None
         landed, is_shared, said = (cursor.milliseconds, cursor.number is not None, None) if cursor else (0, True, None)
-        async for changes, resumed in _batches(subscriber, [poller.topic], 0.0, resume):
+        async for changes, resumed in batches_of(subscriber, [poller.topic], 0.0, resume):
             said = resumed if said is None else said
             if not changes and resumed:
                 continue
@@ -246,8 +158,8 @@ async def _detections(info: Info, filter: LiveFilter, every: Duration | None = U
     given = without_unset(filter=filter)["filter"]
     if not given:
         raise bad_input("`filter` takes `space_id`, `room_id` or `mac_addresses`.")
-    seconds = _every(info, every or None)
-    async with _subscriber(info) as subscriber:
+    seconds = interval_of(info, every or None)
+    async with subscriber_of(info) as subscriber:
         assets = await subscriber.rights.assets()
         macs = {normal_mac(mac) for mac in given.get("mac_addresses", ())}
         for name, kind in (("space_id", "floors"), ("room_id", "rooms")):
@@ -270,7 +182,7 @@ async def _detections(info: Info, filter: LiveFilter, every: Duration | None = U
         )
         newest: dict[str, float] = {}
         first = True
-        async for changes, resumed in _batches(
+        async for changes, resumed in batches_of(
             subscriber, [poller.topic, live.detections], 0.0 if not every else seconds, info.context.resume
         ):
             for change in changes:
@@ -317,7 +229,7 @@ class _EventRecord:
 
 async def _events(info: Info, types: list[EventType] | None = UNSET) -> Stream:
     wanted = {type_.value for type_ in types} if types else None
-    async with _subscriber(info) as subscriber:
+    async with subscriber_of(info) as subscriber:
         live = subscriber.live
         position, changed, resume = live.log.position, live.events.changed, info.context.resume
         subscriber.watch(live.events)
@@ -344,30 +256,26 @@ def _event_of(event: EventRecord) -> _EventRecord:
     return _EventRecord(event.id, event.type, to_rfc3339(event.timestamp), event.version, event.metadata, event.data)
 
 
-def _pushed(resolver: Callable[..., Stream], type_: Any, text: str) -> Any:
-    return strawberry.subscription(resolver=resolver, graphql_type=type_, description=text)
-
-
 @strawberry.type(
     description="What is pushed as it changes, over server-sent events, graphql-transport-ws or multipart. The "
     "`extensions.id` of an answer is what the subscription can be resumed by."
 )
 class Subscription:
-    occupancy = _pushed(
+    occupancy = pushed_root(
         _occupancy,
         Occupancy,
         "How many people are in these rooms, zones and floors: the newest value of each at once, then each change. "
         "`every`: how often at the most.",
     )
-    report = _pushed(
+    report = pushed_root(
         _report,
         Report,
         "A report: the span so far at once, then only the windows that are new or have changed, to be merged by series "
         "and window.",
     )
-    detections = _pushed(
+    detections = pushed_root(
         _detections,
         Detection,
         "Where people stand: the newest of each sensor, then each change. `every`: how often at the most.",
     )
-    events = _pushed(_events, Event, "The events of Butlr's webhooks, each id once, from now on.")
+    events = pushed_root(_events, Event, "The events of Butlr's webhooks, each id once, from now on.")

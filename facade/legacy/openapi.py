@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..butlr import CLIENT_LOGIN_PATH, DETECTIONS_PATH, LOGIN_PATH, REPORTING_PATH, STATS_PATH
-from .openapi_schemas import SCHEMAS, STRING, Schema, described, many, of, ref
+from .openapi_schemas import SCHEMAS
+from .openapi_terms import STRING, Schema, described, many, of, ref
 from .successors import living
 from .v2 import FIXTURES_ENDED, PREFIX, READS, V2_ENDED, WRITES, GoneRead, V2Read, refused_write
 

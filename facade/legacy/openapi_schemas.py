@@ -4,46 +4,11 @@ Butlr's docs leave much open: a schema names what is known and forbids nothing b
 this facade answers.
 """
 
-from typing import Any
-
-Schema = dict[str, Any]
-
-STRING: Schema = {"type": "string"}
-NUMBER: Schema = {"type": "number"}
-INTEGER: Schema = {"type": "integer"}
-BOOLEAN: Schema = {"type": "boolean"}
-
-
-def ref(name: str) -> Schema:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def many(items: Schema) -> Schema:
-    return {"type": "array", "items": items}
-
-
-def of(properties: dict[str, Schema], *required: str, **more: Any) -> Schema:
-    """An object that may have other fields."""
-    return {
-        "type": "object",
-        "properties": properties,
-        **({"required": list(required)} if required else {}),
-        **more,
-    }
-
-
-def maybe(schema: Schema) -> Schema:
-    return {"anyOf": [schema, {"type": "null"}]}
-
-
-def described(schema: Schema, description: str) -> Schema:
-    return {**schema, "description": description}
-
+from .openapi_terms import BOOLEAN, INTEGER, NUMBER, STRING, Schema, described, many, maybe, of, ref
 
 _TIME = described(STRING, "RFC 3339, or relative to now: -5m, -24h, -1d, -1w, -1M.")
 _HOURS = many(of({"start": described(STRING, "HH:MM"), "stop": described(STRING, "HH:MM")}))
 _IDS = of({"eq": many(STRING)}, "eq")
-
 _LOGINS = {
     "Login": of({"username": {**STRING, "format": "email"}, "password": STRING}, "username", "password"),
     "Refresh": of(
@@ -72,9 +37,7 @@ _LOGINS = {
         "token_type",
     ),
 }
-
 _PLACES = ("spaces", "rooms", "zones", "buildings", "clients", "tags", "sensors", "hives", "mac_addresses")
-
 _REPORTING = {
     "ReportRequest": of(
         {
@@ -154,7 +117,6 @@ _REPORTING = {
         description="Says something only where paginate was sent.",
     ),
 }
-
 _DETECTIONS = {
     "DetectionsRequest": of(
         {
@@ -200,7 +162,6 @@ _DETECTIONS = {
         description="A key for each of data_types, without a wrapper.",
     ),
 }
-
 _STATS = {
     "StatsRequest": of(
         {
@@ -229,14 +190,12 @@ _STATS = {
         "data",
     ),
 }
-
 _NAMED = of({"id": STRING, "name": maybe(STRING)}, "id", "name")
 _DEVICE = of({"id": STRING, "mac_address": STRING, "mode": maybe(STRING)}, "id")
 _SERIAL = of({"id": STRING, "serial_number": STRING}, "id")
 _HIVE_ROW: dict[str, Schema] = {"id": STRING, "serial_number": STRING, "num_sensors": INTEGER}
 # Of a room, sensors have these today.
 _OF_SENSORS = ("color", "height", "door_line", "in_direction", "parallel_to_door", "sensitivity")
-
 _V2 = {
     "Sensor": of(
         {
@@ -292,7 +251,6 @@ _V2 = {
         "id",
     ),
 }
-
 SCHEMAS: dict[str, Schema] = {
     "Error": of({"message": STRING}, "message", description="From here. Those of Butlr's come as Butlr wrote them."),
     **_LOGINS,

@@ -8,9 +8,10 @@ from ..assets.webhooks import WebhookRecord, read_webhooks
 from ..auth import Caller
 from ..series import DetectionsReader, Points, RowStream
 from ..upstream import NotAsked, ReadLog, Upstream, explaining, part_of
+from .asks import ReadOptions, ReportOf
 from .budget import Budget, BudgetSpent
 from .detections import DetectionsAnswer, DetectionsLoader, DetectionsOf
-from .reports import ReadOptions, ReportLoader, ReportOf, Reports
+from .reports import ReportLoader, Reports
 from .stats import StatsLoader, StatsOf
 
 __all__ = [

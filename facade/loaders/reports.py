@@ -5,14 +5,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 
-import msgspec
 import orjson
 
 from ..auth import Caller
-from ..butlr import ButlrError, Leaf, Reporting, name_levels, unflatten
-from ..cache import Entry, Rules, canonical
+from ..butlr import ButlrError, Reporting
+from ..cache import Entry, Rules
 from ..series import (
     KEY_OF_FILTER,
     Body,
@@ -34,8 +32,10 @@ from ..series import (
     with_open,
 )
 from ..upstream import Answer, ReadLog, Upstream, asked_part, part_of
+from .asks import ReadOptions, ReportOf
 from .batch import Batch
 from .budget import Budget, BudgetSpent
+from .dealing import is_dealable, leaves_by_id, rows_by_id, with_level
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,33 +57,6 @@ class Reports:
 
     async def aclose(self) -> None:
         await self.series.aclose()
-
-
-class ReadOptions(NamedTuple):
-    """How a report is read.
-
-    `verbatim` gives its `data` exactly as the upstream answers it, `include_open` the windows that are open or have not
-    landed, made from minutes where that is exact.
-    """
-
-    verbatim: bool = False
-    include_open: bool = False
-
-
-class ReportOf(NamedTuple):
-    """A report of one asset: `dimension` is the filter that names it, `body` all else of the REST body."""
-
-    dimension: str
-    id: str
-    body: bytes
-    read: ReadOptions
-
-    @classmethod
-    def make_many(
-        cls, dimension: str, ids: Iterable[str], body: Body, read: ReadOptions | None = None
-    ) -> list["ReportOf"]:
-        written = canonical(body)
-        return [cls(dimension, id_, written, read or ReadOptions()) for id_ in ids]
 
 
 Loaded = dict[str, Points | Exception]
@@ -223,7 +196,7 @@ class ReportLoader:
     async def _load_alike(self, dimension: str, body: Body, ids: Sequence[str], read: ReadOptions) -> Loaded:
         query = self._query(body)
         level = KEY_OF_FILTER.get(dimension)
-        together = len(ids) > 1 and level is not None and _is_dealable(dimension, body)
+        together = len(ids) > 1 and level is not None and is_dealable(dimension, body)
         try:
             self._budget.report(query.body, len(ids), calls=1 if together else len(ids))
             minutes = self._minutes(query, len(ids), read)
@@ -239,7 +212,7 @@ class ReportLoader:
                 return {id_: self._of_slice(each, query) for id_, each in slices.items()}
         assert level is not None  # noqa: S101 -- see `together`
         _say_verbatim(read)
-        asked = _with_level(query, level)
+        asked = with_level(query, level)
         pieces = await self._reports.calls.by_ids(asked, dimension, ids, self._caller, self._read_log)
         loaded: Loaded = {}
         for piece in pieces:
@@ -266,7 +239,7 @@ class ReportLoader:
             if not read.verbatim:
                 # Where rows do not say whose they are, all of an answer to an ask of one asset are its own.
                 of_one = query.with_ids(dimension, [id_])
-                named = dimension if dimension in KEY_OF_FILTER and _is_dealable(dimension, query.body) else None
+                named = dimension if dimension in KEY_OF_FILTER and is_dealable(dimension, query.body) else None
                 by_minute = minutes and minutes.with_ids(dimension, [id_])
                 slices = await self._slices(of_one, by_minute, named, [id_] if named else [""])
                 if slices is not None:
@@ -287,7 +260,7 @@ class ReportLoader:
         if piece.answer is None:
             return dict.fromkeys(piece.ids, piece.error or RuntimeError("a piece has an answer or an error"))
         whole = piece.answer.value
-        parts = _rows_by_id(whole, level) if whole.is_flat else _leaves_by_id(whole, level, asked.order, query.order)
+        parts = rows_by_id(whole, level) if whole.is_flat else leaves_by_id(whole, level, asked.order, query.order)
         if parts is None or not parts.keys() <= set(piece.ids):
             return None
         nothing = Reporting.from_data([] if whole.is_flat else {})
@@ -318,53 +291,3 @@ def _why_each(dimension: str) -> str:
     if dimension == "zones":
         return "a call each: a sensor's row names one of its zones only"
     return f"a call each: rows do not say which of the {dimension} they are of"
-
-
-def _is_dealable(dimension: str, body: Body) -> bool:
-    """A sensor's row names one of its zones only, so sensors' measurements are asked zone by zone."""
-    if dimension != "zones":
-        return True
-    measurements = body["filter"].get("measurements") or ()
-    return bool(measurements) and all(name.startswith("zone_") for name in measurements)
-
-
-def _with_level(query: ReportQuery, level: str) -> ReportQuery:
-    """Group by the asset too where the answer is grouped by something else, so that it can be dealt back."""
-    if query.is_flat or level in query.order:
-        return query
-    return query.with_body(group_by={**query.body["group_by"], "order": [level, *query.order]})
-
-
-def _rows_by_id(whole: Reporting, level: str) -> dict[str, Reporting] | None:
-    dealt: defaultdict[str, list[msgspec.Raw]] = defaultdict(list)
-    told: set[str | None] = set()
-    untold: set[str | None] = set()
-    for row, item in zip(whole.rows_with(frozenset({level, "measurement"})), whole.items, strict=True):
-        id_ = getattr(row, level)
-        if id_ is None:
-            untold.add(row.measurement)
-            continue
-        told.add(row.measurement)
-        dealt[id_].append(item)
-    if untold - told:
-        # A measurement none of whose rows says whose it is: one stray row among others is nobody's.
-        return None
-    return {id_: Reporting.of_items(items) for id_, items in dealt.items()}
-
-
-def _without_level(leaf: Leaf, at: int) -> Leaf:
-    return msgspec.structs.replace(leaf, path=(*leaf.path[:at], *leaf.path[at + 1 :]))
-
-
-def _leaves_by_id(
-    whole: Reporting, level: str, asked: Sequence[str], wanted: Sequence[str]
-) -> dict[str, Reporting] | None:
-    dealt: dict[str, list[Leaf]] = {}
-    for leaf in whole.leaves:
-        names = name_levels(leaf.path, asked)
-        if level not in names:
-            return None
-        at = names.index(level)
-        id_ = leaf.path[at]
-        dealt.setdefault(id_, []).append(leaf if level in wanted else _without_level(leaf, at))
-    return {id_: Reporting.from_data(unflatten(leaves)) for id_, leaves in dealt.items()}

@@ -4,18 +4,20 @@ Knows bodies, windows and rows; may not know GraphQL, assets, or who asks beyond
 """
 
 from .about import detections_points, listed, report_points, why_apart
-from .calls import ReportCalls, Sizes, halves, read_csv
+from .calls import ReportCalls, Sizes, read_csv
 from .columns import LABELS, ORDER, Builder, Column, joined, order_of, texts_of
 from .detections import MACS_A_CALL, DetectionsReader
-from .fetch import SeriesReader, Slice
+from .fetch import SeriesReader
 from .heatmaps import read_heatmap_v2
 from .labels import Label, Labels, epoch_of, window_of
 from .open_windows import minutes_of, with_open
 from .partial_answers import PartialAnswer, oldest
 from .points import FULL_ROW, WINDOW_FIELDS, Points, WindowTimes, time_order, with_windows
 from .query import KEY_OF_FILTER, Body, ReportQuery, resolve_report, resolve_span, windows_of
-from .segments import why_whole
+from .segmented_query import why_whole
+from .slices import Slice
 from .stats import Stats, read_stats
+from .stitching import halves
 from .stream import RowStream
 from .turn import Turn
 

@@ -8,7 +8,7 @@ from typing import Any
 from ..butlr import Duration, parse_duration
 from ..upstream import About
 from .query import Body, ReportQuery
-from .segments import why_whole
+from .segmented_query import why_whole
 
 # Measurements of a report that names none.
 _ALL_MEASUREMENTS = ("presence", "traffic")

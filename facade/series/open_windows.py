@@ -11,11 +11,11 @@ from statistics import fmean
 
 from ..cache import Rules
 from .columns import LABELS, ORDER, Column, joined, order_of
-from .fetch import Slice
 from .labels import Label
 from .partial_answers import oldest
 from .query import ReportQuery
-from .segments import why_whole
+from .segmented_query import why_whole
+from .slices import Slice
 
 _MINUTE = 60
 _DAY = 86_400

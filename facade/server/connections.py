@@ -6,7 +6,8 @@ import time
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from ..web.middleware.cached_responses import ASKED
-from ..web.response_cache import LONGEST, Asked, Repeated, ResponseCache
+from ..web.repeatable import Asked, Repeated
+from ..web.response_cache import LONGEST, ResponseCache
 from .strict import StrictConnection
 
 # Seconds in which a connection just taken may still send its request.

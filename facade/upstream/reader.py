@@ -1,19 +1,15 @@
 """`Upstream`: one read of one call, by way of cache and single flight."""
 
 import asyncio
-import math
 import time
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar
 
 import structlog
 
-from ..auth.callers import Caller, Service
-from ..auth.token_proofs import Proofs, remember
+from ..auth.callers import Caller
+from ..auth.reading_rights import ReadingRights
 from ..butlr import (
     DETECTIONS_PATH,
     NATIVE_PATH,
@@ -28,7 +24,6 @@ from ..butlr import (
     Unauthenticated,
     UpstreamTimeout,
     UpstreamUnavailable,
-    Windows,
 )
 from ..cache import (
     Entry,
@@ -36,57 +31,19 @@ from ..cache import (
     Lifetime,
     Rules,
     SingleFlight,
-    Span,
     Store,
-    canonical,
-    key,
     lifetime,
     scope_prefix,
 )
+from .call import Answer, Call, T, body_of, key_of, span_of, written_key_of
 from .dispatch import Dispatcher, Send
-from .explain import About, asked_call, explaining, looking, under_way
+from .explain import asked_call, explaining, looking, under_way
+from .patience import Patience, awaited
 from .read_log import ReadLog
 
 log = structlog.get_logger(__name__)
-
-T = TypeVar("T")
-
 # What an older answer may stand in for: the upstream failed, and did not refuse the caller.
 UPSTREAM_FAILED = (UpstreamTimeout, UpstreamUnavailable, RateLimited, InvalidResponse)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call(Generic[T]):
-    """One ask of the upstream.
-
-    `asked` is the body with its times resolved, and the cache's key; `body` makes the one to send from it. `written` is
-    the body as the caller wrote it, where its times are relative: by it an older answer is found that may stand in.
-    `decode` turns a 2xx body into a value, or raises `InvalidResponse`, which keeps the body out of the cache; `empty`
-    says whether a value is an answer without points, and `newest` the end of the newest window in it.
-    """
-
-    name: str
-    send: Send
-    asked: Mapping[str, Any]
-    decode: Callable[[bytes], T]
-    span: tuple[datetime, datetime | None] | None = None
-    windows: Windows | None = None
-    body: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
-    written: Mapping[str, Any] | None = None
-    empty: Callable[[T], bool] = lambda _: False
-    newest: Callable[[T], float | None] = lambda _: None
-    path: str | None = None
-    kept_for: float | None = None
-    refresh_after: float | None = None
-    # For an operation that is explained.
-    about: Callable[[], About] = About
-    rows: Callable[[T], int | None] = lambda _: None
-
-
-@dataclass(frozen=True, slots=True)
-class Answer(Generic[T]):
-    value: T
-    entry: Entry
 
 
 class Upstream:
@@ -105,7 +62,7 @@ class Upstream:
         clock: Callable[[], float] = time.time,
         steady: Callable[[], float] | None = None,
     ) -> None:
-        """`steady` is a clock that is never set: `time.monotonic` beside the clock of the machine.
+        """`steady` is as `ReadingRights` takes it.
 
         `stale_while_revalidate`: for so many seconds after its freshness an answer that reaches into now is still
         served, as stale, while it is read anew behind it. 0: never, for who asks about now means now.
@@ -113,7 +70,7 @@ class Upstream:
         self.butlr = butlr
         self.store = store
         self.clock = clock
-        self._proofs = Proofs(clock, steady or (time.monotonic if clock is time.time else clock), recheck=recheck)
+        self.rights = ReadingRights(clock, steady, recheck=recheck)
         self._stale_if_error = stale_if_error
         self._stale_while_revalidate = stale_while_revalidate
         self._rules = rules or Rules()
@@ -125,9 +82,6 @@ class Upstream:
             butlr.native: NATIVE_PATH,
         }
         self._flights = SingleFlight()
-        self._refused_at: OrderedDict[str, float] = OrderedDict()
-        # Tokens that were verified, and then refused by the upstream: by `flight`, until it takes them again.
-        self._distrusted: OrderedDict[str, float] = OrderedDict()
         self._patience: dict[str, Patience] = {}
         self._background: set[asyncio.Task[None]] = set()
         self._refreshing: set[str] = set()
@@ -170,14 +124,14 @@ class Upstream:
         noted = None
         if explain is not None:
             path = call.path or self._paths.get(call.send, "the API")
-            noted = explain.call(path, _body(call), call.about(), caller.unshared)
+            noted = explain.call(path, body_of(call), call.about(), caller.unshared)
             if explain.is_plan:
                 raise await explain.not_asked()
         read_log.called()
         began = time.perf_counter()
         try:
             with under_way(noted):
-                answer = await self._in_time(_key(call, caller), call, caller, read_log)
+                answer = await self._in_time(key_of(call, caller), call, caller, read_log)
         except UPSTREAM_FAILED as error:
             stale = await self._stale(call, caller, read_log, error)
             if stale is None:
@@ -192,14 +146,14 @@ class Upstream:
 
     async def is_kept(self, call: Call[T], caller: Caller) -> bool:
         """Whether the answer to just this call is kept and fresh."""
-        kept = await self._kept(_key(call, caller), caller)
+        kept = await self._kept(key_of(call, caller), caller)
         return kept is not None and kept.fresh_until > self.clock()
 
     async def _recall(self, call: Call[T], caller: Caller, read_log: ReadLog) -> Answer[T] | None:
         """Return the answer to just this call that is kept, where it may be served without asking."""
         if read_log.fresh:
             return None
-        entry_key = _key(call, caller)
+        entry_key = key_of(call, caller)
         kept = await self._kept(entry_key, caller)
         now = self.clock()
         if kept and kept.fresh_until > now:
@@ -219,7 +173,7 @@ class Upstream:
         """Return the older answer that may stand in for one that the upstream failed to give."""
         if read_log.fresh:
             return None
-        kept = await self._kept(_key(call, caller), caller) or await self._earlier(call, caller)
+        kept = await self._kept(key_of(call, caller), caller) or await self._earlier(call, caller)
         if kept is None or not self.may_stand_in(kept.fresh_until):
             return None
         log.warning("stale answer served", call=call.name, error=error.code)
@@ -234,21 +188,22 @@ class Upstream:
         """The entry of what the same relative times came to before."""
         if call.written is None:
             return None
-        pointer = await self._kept(_written_key(call, caller), caller)
+        pointer = await self._kept(written_key_of(call, caller), caller)
         return await self._kept(pointer.body.decode(), caller) if pointer else None
 
     async def kept_many(self, keys: Sequence[str], caller: Caller) -> list[Entry | None]:
         """The entries, fresh or not, that this caller may read now."""
-        if caller.expires is not None and caller.expires <= self.clock():
+        if self.rights.has_expired(caller):
             return [None] * len(keys)
         with looking():
             entries = await self.store.get_many(keys)
-        return [entry if entry is not None and self._may_read(caller, entry.as_of) else None for entry in entries]
+        return [entry if entry is not None and self.rights.may_read(caller, entry.as_of) else None for entry in entries]
 
     async def keep_many(self, entries: Sequence[tuple[str, Entry]], caller: Caller) -> None:
         """Store entries where the caller may still read them, for as long as they may stand in for newer ones."""
         ttl = self._rules.settled_for + self._stale_if_error
-        await self.store.set_many([(key, entry, ttl) for key, entry in entries if self._may_read(caller, entry.as_of)])
+        may_read = self.rights.may_read
+        await self.store.set_many([(key, entry, ttl) for key, entry in entries if may_read(caller, entry.as_of)])
 
     async def _in_time(self, entry_key: str, call: Call[T], caller: Caller, read_log: ReadLog) -> Answer[T]:
         """One flight, however many wait, and each only until its own operation's deadline."""
@@ -274,7 +229,7 @@ class Upstream:
             if locks is None or call.kept_for == 0:
                 return await self._fetch(entry_key, call, caller, patience)
             async with locks.turn(
-                flight, entry_key, readable=lambda entry: self._may_read(caller, entry.as_of), since=asked_at
+                flight, entry_key, readable=lambda entry: self.rights.may_read(caller, entry.as_of), since=asked_at
             ) as entry:
                 if entry is not None:
                     return Answer(call.decode(entry.body), entry)
@@ -287,7 +242,7 @@ class Upstream:
             if not patience and self._patience.get(flight) is patience:
                 del self._patience[flight]
 
-    async def dispatcher(
+    async def dispatch(
         self,
         send: Send,
         body: bytes,
@@ -312,17 +267,17 @@ class Upstream:
             raise
         if check:
             check(reply)
-        self._accept(caller, asked_at)
+        self.rights.note_taken(caller, asked_at)
         return reply
 
     async def _fetch(
         self, entry_key: str, call: Call[T], caller: Caller, deadline: Callable[[], float | None]
     ) -> Answer[T]:
         asked_at = self.clock()
-        body = _body(call)
+        body = body_of(call)
         values: list[T] = []
         try:
-            reply = await self.dispatcher(
+            reply = await self.dispatch(
                 call.send,
                 body,
                 caller,
@@ -346,18 +301,18 @@ class Upstream:
             settled_until=kept.settled_until,
             partial=kept.partial,
         )
-        if kept.fresh_for > 0 and reply.packed is None and self._may_read(caller, entry.as_of):
+        if kept.fresh_for > 0 and reply.packed is None and self.rights.may_read(caller, entry.as_of):
             ttl = kept.fresh_for + self._stale_if_error
             await self.store.set(entry_key, entry, ttl=ttl)
             if call.written is not None:
                 pointer = replace(entry, body=entry_key.encode(), content_type="text/plain")
-                await self.store.set(_written_key(call, caller), pointer, ttl=ttl)
+                await self.store.set(written_key_of(call, caller), pointer, ttl=ttl)
         return Answer(value, entry)
 
     def _lifetime(self, call: Call[T], value: T, now: float) -> Lifetime:
         if call.kept_for is not None:
             return Lifetime(fresh_for=call.kept_for, settled_until=None, partial=True)
-        span = _span(call)
+        span = span_of(call)
         window = float(call.windows.seconds) if call.windows else None
         newest = None
         if span and span.last and span.last <= now < self._rules.settled_at(span.last, window, None):
@@ -367,57 +322,19 @@ class Upstream:
 
     async def _kept(self, entry_key: str, caller: Caller) -> Entry | None:
         """The cached entry, fresh or not, that this caller may read now."""
-        if caller.expires is not None and caller.expires <= self.clock():
+        if self.rights.has_expired(caller):
             return None
         with looking():
             entry = await self.store.get(entry_key)
-        return entry if entry is not None and self._may_read(caller, entry.as_of) else None
-
-    def may_repeat(self, caller: Caller, as_of: float, proven: float | None) -> bool:
-        """Whether an answer made for the caller from parts no older than `as_of` may be given to them again.
-
-        `proven` is when the upstream took the caller's token for one of its parts; None where all of it is local.
-        """
-        if caller.expires is not None and caller.expires <= self.clock():
-            return False
-        return self._may_read(caller, as_of, 0.0 if proven is None else proven)
-
-    def _may_read(self, caller: Caller, as_of: float, proven: float | None = None) -> bool:
-        if as_of <= self._refused_at.get(caller.scope, 0.0):
-            # Asked for before the refusal, and answered or stored after it.
-            return False
-        if caller.verified:
-            return caller.flight not in self._distrusted
-        # An entry itself proves that the upstream took this token when it was read.
-        return self._proofs.holds(caller.scope) or self._proofs.is_recent(as_of if proven is None else proven)
-
-    def accepted(self, caller: Caller) -> bool:
-        """Whether the caller may read local data: verified, or taken by the upstream a short while ago."""
-        if caller.expires is not None and caller.expires <= self.clock():
-            return False
-        if caller.verified:
-            return caller.flight not in self._distrusted
-        return self._proofs.holds(caller.scope)
-
-    def _accept(self, caller: Caller, asked_at: float) -> None:
-        self._proofs.note(caller.scope)
-        if self._distrusted and asked_at > self._distrusted.get(caller.flight, math.inf):
-            del self._distrusted[caller.flight]
+        return entry if entry is not None and self.rights.may_read(caller, entry.as_of) else None
 
     async def _refused(self, caller: Caller) -> None:
         """Drop all that a refused token had cached, in every replica that shares the store.
 
         What the scope's other tokens have asked for goes as well, and is asked for anew: who asked is not kept.
         """
-        self._proofs.forget(caller.scope)
-        if isinstance(caller, Service):
-            # The facade's own login was refused, and none of its callers.
-            return
-        now = self.clock()
-        if caller.verified:
-            remember(self._distrusted, caller.flight, now)
-        remember(self._refused_at, caller.scope, now)
-        await self.store.drop(scope_prefix(caller.scope))
+        if self.rights.note_refused(caller):
+            await self.store.drop(scope_prefix(caller.scope))
 
     def _refresh(self, entry_key: str, call: Call[T], caller: Caller) -> None:
         if entry_key in self._refreshing or ((explain := explaining()) and explain.is_plan):
@@ -437,70 +354,3 @@ class Upstream:
         self._background.add(task)
         self._refreshing.add(entry_key)
         task.add_done_callback(done)
-
-
-class Patience:
-    """Until when anybody waits for a flight."""
-
-    def __init__(self) -> None:
-        self._deadlines: list[float | None] = []
-
-    def __bool__(self) -> bool:
-        return bool(self._deadlines)
-
-    def __call__(self) -> float | None:
-        """The latest deadline, of `time.monotonic`; None where somebody has none."""
-        deadlines = [deadline for deadline in self._deadlines if deadline is not None]
-        return max(deadlines) if deadlines and len(deadlines) == len(self._deadlines) else None
-
-    def add(self, deadline: float | None) -> None:
-        self._deadlines.append(deadline)
-
-    def remove(self, deadline: float | None) -> None:
-        self._deadlines.remove(deadline)
-
-
-def _body(call: Call[T]) -> bytes:
-    return canonical(call.body(call.asked) if call.body else call.asked)
-
-
-def _key(call: Call[T], caller: Caller) -> str:
-    return key(caller.scope, call.name, canonical(call.asked))
-
-
-def _written_key(call: Call[T], caller: Caller) -> str:
-    return key(caller.scope, f"{call.name}-written", canonical(call.written))
-
-
-def _span(call: Call[T]) -> Span | None:
-    if call.span is None:
-        return None
-    start, stop = call.span
-    # The least time that there is has no time zone before it.
-    last = call.windows.floor(stop).timestamp() if call.windows and stop and stop.year > 1 else None
-    return Span(start.timestamp(), stop.timestamp() if stop else None, last)
-
-
-@asynccontextmanager
-async def awaited(read_log: ReadLog) -> AsyncIterator[None]:
-    """Wait for a flight, for as long as the operation may. Raises `ButlrError` where it does not end in time."""
-    left = read_log.time_left()
-    if left is not None and left <= 0:
-        raise _out_of_time()
-    try:
-        async with asyncio.timeout(left) as limit:
-            yield
-    except TimeoutError:
-        if not limit.expired():
-            raise
-        raise _out_of_time() from None
-    except FlightCancelled:
-        raise UpstreamUnavailable("The facade is shutting down. Try again.", sent=False) from None
-
-
-def _out_of_time() -> UpstreamTimeout:
-    return UpstreamTimeout(
-        "The operation's time limit ended before Butlr had answered this part. Ask for less in one operation, or ask "
-        "again: what has been answered by now is kept.",
-        sent=False,
-    )

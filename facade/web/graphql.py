@@ -2,9 +2,7 @@
 
 import time
 from collections.abc import Callable, Container, Sequence
-from typing import Any
 
-import orjson
 from graphql import GraphQLError, OperationType
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,6 +21,18 @@ from .chunked import ChunkedResponse
 from .compression import IDENTITY, LEAST, coding_of, encoded
 from .disconnect import CLIENT_GONE, Disconnect
 from .graphiql import GraphiQL
+from .graphql_refusals import (
+    FORGED,
+    NEEDS_STREAM,
+    NOT_EXPLAINED,
+    close,
+    ended,
+    operation_attributes,
+    outcome_attributes,
+    refusal,
+    refused,
+    request_error,
+)
 from .graphql_request import (
     DOCUMENT_NAMES,
     HTML_TYPE,
@@ -36,12 +46,12 @@ from .graphql_request import (
     read_request,
 )
 from .metrics import Metrics
-from .middleware.audit import LONGEST_NAME, note, note_document, note_errors, noted
+from .middleware.audit import note, note_document, note_errors, noted
 from .middleware.cached_responses import OFFERED
 from .middleware.csrf import is_forged
 from .middleware.draining import Draining
 from .multipart import NEEDS_PARTS, PartsResponse
-from .response_cache import CacheOffer
+from .repeatable import CacheOffer
 from .rest.usage import SELECTED
 from .subscriptions.http import Framing, StreamResponse, framing_of
 from .subscriptions.stream import Streams, SubscribedOperation
@@ -54,18 +64,6 @@ UPSTREAM_CALLS = "X-Upstream-Calls"
 _BUDGET = "facade.budget"
 _TOLD_COST = "facade.told_cost"
 VARY = "Authorization, X-API-Key, Accept, Accept-Encoding"
-
-
-FORGED = (
-    "A page of another site made this request. Use POST, or send a header such as `Apollo-Require-Preflight: true`."
-)
-
-
-NEEDS_STREAM = (
-    "A subscription is answered as a stream: send `Accept: text/event-stream` or "
-    "`multipart/mixed;subscriptionSpec=1.0`, or use the WebSocket protocol graphql-transport-ws."
-)
-NOT_EXPLAINED = "Explaining is switched off here (FACADE_EXPLAIN=false). Send the operation without it."
 
 
 class GraphQLEndpoint:
@@ -129,7 +127,7 @@ class GraphQLEndpoint:
             text = self._documents.text(params)
         except (BadRequest, DocumentNotFound, RateLimited, Unauthenticated) as error:
             note(request.scope, outcome="refused", codes=[getattr(error, "code", "BAD_USER_INPUT")])
-            return _refused(error, media or JSON_TYPE)
+            return refused(error, media or JSON_TYPE)
         explain = Explain(params.explain, began) if params.explain else None
         return await self._execute(request, text, params, caller, media, framing, explain, streams_all=streams_all)
 
@@ -168,7 +166,7 @@ class GraphQLEndpoint:
         request.scope[SELECTED] = self._engine.selected(document, text, params.operation_name)
         note(request.scope, type=operation.value if operation else "graphql")
         if request.method == "GET" and operation is OperationType.MUTATION:
-            return _refusal(
+            return refusal(
                 BadRequest(
                     405, f"A {operation.value} needs POST; GET runs queries and subscriptions only.", {"Allow": "POST"}
                 ),
@@ -176,11 +174,11 @@ class GraphQLEndpoint:
             )
         if explain and (why := why_unexplained(document, params.operation_name)):
             note(request.scope, outcome="refused", codes=["BAD_USER_INPUT"])
-            return _refusal(BadRequest(400, why), media)
+            return refusal(BadRequest(400, why), media)
         if operation is OperationType.SUBSCRIPTION or streams_all:
             if framing is None or self._streams is None:
                 note(request.scope, outcome="refused", codes=["BAD_USER_INPUT"])
-                return _refusal(BadRequest(406, NEEDS_STREAM), media)
+                return refusal(BadRequest(406, NEEDS_STREAM), media)
             resume = request.headers.get("last-event-id") or params.resume
             asked = SubscribedOperation(
                 document,
@@ -197,7 +195,7 @@ class GraphQLEndpoint:
         dialect = dialect_of(request.headers.get("accept")) if needs_parts else None
         if needs_parts and dialect is None:
             note(request.scope, outcome="refused", codes=["BAD_USER_INPUT"])
-            return _refusal(BadRequest(406, NEEDS_PARTS), media)
+            return refusal(BadRequest(406, NEEDS_PARTS), media)
         deadline = None if self._operation_timeout is None else time.monotonic() + self._operation_timeout
         async with Disconnect(request.receive) as disconnect:
             read_log = ReadLog(
@@ -233,14 +231,14 @@ class GraphQLEndpoint:
                         )
                         outcome = told.outcome
                 finally:
-                    span.set(_outcome_attributes(read_log, context, outcome))
+                    span.set(outcome_attributes(read_log, context, outcome))
                     if outcome and outcome.errors:
                         span.failed(str((outcome.errors[0].extensions or {}).get("code")))
                     if outcome is None or outcome.later is None:
                         context.close()
         request.scope[_BUDGET] = context.budget
         if disconnect.gone or outcome is None:
-            await _close(outcome, context)
+            await close(outcome, context)
             note(request.scope, outcome="left", cost=context.budget.cost)
             return Response(status_code=CLIENT_GONE)
         request.scope["facade.read_log"] = read_log
@@ -265,13 +263,13 @@ class GraphQLEndpoint:
         self, request: Request, outcome: Outcome, context: Context, operation: OperationType | None, media: str
     ) -> Response:
         read_log, caller, kind = context.read_log, context.caller, operation.value if operation else "-"
-        note(request.scope, outcome=_ended(outcome), cost=context.budget.cost)
+        note(request.scope, outcome=ended(outcome), cost=context.budget.cost)
         causes = note_errors(request.scope, outcome.errors)
         if self._metrics:
-            self._metrics.operation(kind, _ended(outcome), context.budget.cost)
+            self._metrics.operation(kind, ended(outcome), context.budget.cost)
             for cause in causes:
                 self._metrics.failed(cause.code, cause.count)
-        status = 200 if outcome.executed else _request_error(media)
+        status = 200 if outcome.executed else request_error(media)
         media_type = f"{media}; charset=utf-8"
         cacheable = operation is OperationType.QUERY and outcome.executed
         headers = cache_headers(read_log, keep=not outcome.errors) if cacheable else dict(NEVER_KEPT)
@@ -297,14 +295,14 @@ class GraphQLEndpoint:
     def _explained(self, request: Request, told: Explained, context: Context, media: str) -> Response:
         """An answer of one moment: it is kept nowhere."""
         outcome = told.outcome
-        note(request.scope, outcome=_ended(outcome), cost=context.budget.cost)
+        note(request.scope, outcome=ended(outcome), cost=context.budget.cost)
         causes = note_errors(request.scope, outcome.errors)
         if self._metrics:
-            self._metrics.operation("query", _ended(outcome), context.budget.cost)
+            self._metrics.operation("query", ended(outcome), context.budget.cost)
             for cause in causes:
                 self._metrics.failed(cause.code, cause.count)
         headers = {**NEVER_KEPT, UPSTREAM_CALLS: str(context.read_log.calls)}
-        status = 200 if outcome.executed else _request_error(media)
+        status = 200 if outcome.executed else request_error(media)
         return ChunkedResponse(told.chunks, status, headers, media_type=f"{media}; charset=utf-8")
 
     def _in_parts(
@@ -320,68 +318,3 @@ class GraphQLEndpoint:
         # Until it has all been sent.
         note(request.scope, outcome="left")
         return PartsResponse(outcome, later, context, ended, draining=self._draining)
-
-
-def operation_attributes(operation: OperationType | None, name: str | None, text: str) -> dict[str, str]:
-    """By the semantic conventions for GraphQL."""
-    attributes = {"graphql.operation.type": operation.value if operation else "graphql"}
-    if name:
-        attributes["graphql.operation.name"] = name[:LONGEST_NAME]
-    tracer = tracing.tracer()
-    if tracer and tracer.documents:
-        attributes["graphql.document"] = text
-    return attributes
-
-
-def _outcome_attributes(read_log: ReadLog, context: Context, outcome: Outcome | None) -> tracing.Attributes:
-    return {
-        "facade.cache": str(read_log.status) if read_log.status else None,
-        "facade.calls": read_log.calls,
-        "facade.points": context.budget.cost,
-        "facade.outcome": _ended(outcome) if outcome else "left",
-    }
-
-
-async def _close(outcome: Outcome | None, context: Context) -> None:
-    context.close()
-    if outcome and outcome.later:
-        await outcome.later.aclose()
-
-
-def _request_error(media: str) -> int:
-    """The status of a GraphQL answer to a request of which nothing ran."""
-    return 200 if media == JSON_TYPE else 400
-
-
-def _ended(outcome: Outcome) -> str:
-    if not outcome.executed:
-        return "refused"
-    return "partial" if outcome.errors else "ok"
-
-
-def _refused(error: BadRequest | DocumentNotFound | RateLimited | Unauthenticated, media: str) -> Response:
-    match error:
-        case BadRequest():
-            return _refusal(error, media)
-        case DocumentNotFound():
-            return _refusal(BadRequest(_request_error(media), str(error)), media, code=error.code)
-        case RateLimited():
-            refused = BadRequest(429, str(error), {"Retry-After": f"{error.retry_after:.0f}"})
-            return _refusal(refused, media, **error.extensions)
-        case Unauthenticated():
-            headers = {"WWW-Authenticate": "Bearer"}
-            if error.retry_after is not None:
-                headers["Retry-After"] = f"{error.retry_after:.0f}"
-            return _refusal(BadRequest(401, str(error), headers), media, **error.extensions)
-
-
-def _refusal(refused: BadRequest, media: str, *, code: str = "BAD_USER_INPUT", **extensions: Any) -> Response:
-    """A request that is no GraphQL request: its status says so in either media type."""
-    error = GraphQLError(str(refused), extensions={"code": code, **extensions})
-    answer: dict[str, Any] = {"errors": [error.formatted]}
-    return Response(
-        orjson.dumps(answer),
-        refused.status,
-        {**refused.headers, **NEVER_KEPT},
-        media_type=f"{media}; charset=utf-8",
-    )

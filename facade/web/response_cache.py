@@ -7,10 +7,8 @@ the rates, a line in each log, the counts, an id of its own.
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from hashlib import sha256
-from typing import Any, NamedTuple
 
 import orjson
 import structlog
@@ -18,12 +16,10 @@ import structlog
 from .. import tracing
 from ..auth import Caller
 from ..butlr import RateLimited
-from ..cache import Entry, scope_prefix
-from ..execution.field_names import Selected
+from ..cache import scope_prefix
 from ..legacy.usage import CLIENT_HEADERS
 from ..loaders import Services
 from ..logs import AccessLog
-from ..upstream import ReadLog
 from .cache_headers import ages, is_fresh, is_known
 from .compression import coding_of
 from .metrics import Metrics
@@ -31,17 +27,16 @@ from .middleware.access_log import id_of, said_of
 from .middleware.audit import AuditLog, record
 from .middleware.csrf import PREFLIGHTED
 from .rate_limit import RateLimit, counted_as
+from .repeatable import Asked, CacheOffer, Repeatable, Repeated
 from .rest.usage import CountsUsage
 
 log = structlog.get_logger(__name__)
-
 # Bytes. What asks for more is rare, and not worth reading twice.
 LONGEST = 64 * 1024
 # Seconds that an answer is given again before it is made anew, from what is cached: whatever else there is to notice,
 # such as a key that its issuer has withdrawn, is noticed then.
 LONGEST_KEPT = 60.0
 MOST_CALLERS = 10_000
-
 # What of a request's headers the endpoint looks at; `Accept-Encoding` and those that ask for a fresh or an unchanged
 # answer are looked at by their meaning.
 DECIDING = frozenset(
@@ -54,7 +49,6 @@ _LATER = frozenset(
     {b"x-request-id", b"if-none-match", b"cache-control", b"x-forwarded-for", b"traceparent", b"tracestate"}
 ).union(CLIENT_HEADERS)
 _TRACED = ("traceparent", "tracestate")
-_OF_BODY = (b"content-type", b"content-encoding")
 # Of one request and its moment.
 _OWN = {
     b"x-request-id",
@@ -67,68 +61,6 @@ _OWN = {
     b"server",
     b"content-length",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class CacheOffer:
-    """What the endpoint says of an answer that may be given again while all its parts are fresh."""
-
-    caller: Caller
-    read_log: ReadLog
-    type: str
-    cost: int
-    noted: Mapping[str, Any]
-    selected: Selected
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Repeatable(Entry):
-    """An answer as it went out, and what is to be said of it each time."""
-
-    headers: tuple[tuple[bytes, bytes], ...]
-    lines: bytes
-    etag: str | None
-    caller: Caller
-    proven: float | None
-    type: str
-    cost: int
-    noted: Mapping[str, Any]
-    selected: Selected
-    # Of it, what the log of requests says.
-    said: Mapping[str, Any]
-    prepared: str
-
-    @property
-    def size(self) -> int:
-        return len(self.body) + 2 * len(self.lines) + 1024
-
-
-class Asked(NamedTuple):
-    """A request, as far as it decides its answer. `who` are the credentials as they came."""
-
-    method: str
-    path: str
-    who: tuple[bytes, bytes]
-    digest: str
-    later: Mapping[bytes, bytes]
-
-
-class Repeated(NamedTuple):
-    """What to send: `own` are the headers of this request and moment, beside those that were `kept`."""
-
-    kept: Repeatable
-    is_unchanged: bool
-    own: tuple[tuple[bytes, bytes], ...]
-    request_id: str
-
-    @property
-    def status(self) -> int:
-        return 304 if self.is_unchanged else 200
-
-    @property
-    def headers(self) -> list[tuple[bytes, bytes]]:
-        kept = self.kept.headers
-        return [*(pair for pair in kept if not self.is_unchanged or pair[0] not in _OF_BODY), *self.own]
 
 
 class ResponseCache:
@@ -198,7 +130,7 @@ class ResponseCache:
         kept = upstream.store.peek(prefix + asked.digest)
         if not isinstance(kept, Repeatable) or kept.fresh_until <= now:
             return None
-        return kept if upstream.may_repeat(caller, kept.as_of, kept.proven) else None
+        return kept if upstream.rights.may_repeat(caller, kept.as_of, kept.proven) else None
 
     def is_counted_at_once(self, asked: Asked, kept: Repeatable, host: str | None) -> bool:
         """Count a request without waiting; false where it is one too many, or that cannot be told so."""
@@ -301,7 +233,7 @@ class ResponseCache:
 
     def _counted_as(self, kept: Repeatable) -> str | None:
         services = self._services()
-        return counted_as(kept.caller, proven=services is not None and services.upstream.accepted(kept.caller))
+        return counted_as(kept.caller, proven=services is not None and services.upstream.rights.is_proven(kept.caller))
 
 
 def _traced(tracer: tracing.Tracer, asked: Asked, kept: Repeatable, status: int, seconds: float) -> str | None:

@@ -15,8 +15,8 @@ from collections import Counter
 import pytest
 import websockets
 
-from facade.app import Components as App
 from facade.auth import Passthrough
+from facade.components import Components as App
 from facade.legacy import RestRequest
 from facade.legacy.successors import LegacyCall
 from facade.legacy.usage import Usage

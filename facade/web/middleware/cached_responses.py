@@ -4,7 +4,8 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..response_cache import LONGEST, Asked, Repeated, ResponseCache
+from ..repeatable import Asked, Repeated
+from ..response_cache import LONGEST, ResponseCache
 
 # Where the endpoint says that its answer may be given again, and a server what it has found that a request asks.
 OFFERED = "facade.repeatable"

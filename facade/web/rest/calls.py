@@ -198,7 +198,7 @@ class LegacyRest:
         async def send(body: bytes, token: str) -> Reply:
             return await upstream.butlr.http.call("POST", path, body=body, token=token, headers=headers)
 
-        return await upstream.dispatcher(send, body, caller, path=path)
+        return await upstream.dispatch(send, body, caller, path=path)
 
 
 async def _reporting(services: Services, body: Body, caller: Caller, read_log: ReadLog) -> ReadAnswer:

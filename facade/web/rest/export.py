@@ -146,7 +146,7 @@ class Exports:
         key = f"{caller.scope} {asked}"
 
         def may_read(facts: Facts) -> bool:
-            return facts.as_of is not None and upstream.may_repeat(caller, facts.as_of, facts.proven)
+            return facts.as_of is not None and upstream.rights.may_repeat(caller, facts.as_of, facts.proven)
 
         async def build(facts: Facts) -> AsyncGenerator[bytes]:
             facts.span = export.query.span_header

@@ -17,30 +17,31 @@ from ...butlr import RateLimited, Unauthenticated
 from ...execution import Engine, why_unexplained
 from ...execution.documents import ParsedDocument
 from ..admission import Admission
-from ..graphql import NOT_EXPLAINED, operation_attributes
+from ..graphql_refusals import NOT_EXPLAINED, operation_attributes
 from ..graphql_request import BadRequest, GraphQLRequest, read_json, request_of
 from ..middleware.access_log import id_of
 from ..middleware.audit import NOTED, AuditLog, note, note_caller, note_document, note_errors, noted, record
 from ..middleware.draining import Draining
 from ..rest.usage import SELECTED, CountsUsage
 from ..trusted_documents import DocumentNotFound, Persisted, Trusted
+from .close_codes import (
+    BAD_MESSAGE,
+    FORBIDDEN,
+    ID_TAKEN,
+    INIT_AGAIN,
+    INIT_LATE,
+    RESTART,
+    TOO_LARGE,
+    UNAUTHORIZED,
+    WRONG_PROTOCOL,
+    Closed,
+)
 from .stream import SEND_WITHIN, Ending, Streams, SubscribedOperation, Whole, body_of
 
 PROTOCOL = "graphql-transport-ws"
 # Seconds within which a client is to say `connection_init`.
 INIT_WITHIN = 10.0
 MOST_OPERATIONS = 100
-BAD_MESSAGE, UNAUTHORIZED, FORBIDDEN, INIT_LATE, WRONG_PROTOCOL = 4400, 4401, 4403, 4408, 4406
-ID_TAKEN, INIT_AGAIN = 4409, 4429
-RESTART, TOO_LARGE = 1012, 1009
-
-
-class Closed(Exception):  # noqa: N818 -- named for what happens
-    """The connection is to be closed with a code and a reason."""
-
-    def __init__(self, code: int, reason: str) -> None:
-        super().__init__(reason)
-        self.code, self.reason = code, reason
 
 
 class SocketEndpoint:

@@ -153,7 +153,7 @@ async def test_the_past_is_asked_once_and_the_hours_since_again(overloaded):
     over.asked.clear()
     over.now += 601
     # Who asks shows that the token is still good, or nothing of it could be read from the cache.
-    await over.upstream.dispatcher(
+    await over.upstream.dispatch(
         over.upstream.butlr.reporting,
         json.dumps(
             {"filter": {"start": "2025-10-14T00:00:00Z", "stop": "2025-10-14T01:00:00Z", "measurements": ["presence"]}}

@@ -123,7 +123,7 @@ async def test_a_refused_token_is_no_token_though_the_status_is_200(native, wire
     wire.replies[NATIVE] = (200, answer())
     with pytest.raises(Unauthenticated):
         await native.assets(bad, read_log)
-    assert not upstream.accepted(bad)
+    assert not upstream.rights.is_proven(bad)
     with pytest.raises(Unauthenticated):
         await Proof(upstream).require(bad, read_log)
 
@@ -164,7 +164,7 @@ async def test_an_answer_without_data_is_an_error_that_proves_no_token(
     wire.replies[NATIVE] = (200, body)
     with pytest.raises(error):
         await native.assets(good, read_log)
-    assert not upstream.accepted(good)
+    assert not upstream.rights.is_proven(good)
 
 
 async def test_a_stale_answer_stands_in_while_the_upstream_fails(native, wire, good):

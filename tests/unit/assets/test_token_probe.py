@@ -93,7 +93,7 @@ async def test_a_web_page_proves_nothing(proof, wire, upstream, good, read_log):
     wire.replies[REPORTING] = (200, b"<html>Please log in to the network</html>")
     with pytest.raises(InvalidResponse):
         await proof.require(good, read_log)
-    assert not upstream.accepted(good)
+    assert not upstream.rights.is_proven(good)
 
 
 @pytest.mark.parametrize("status", [400, 422])

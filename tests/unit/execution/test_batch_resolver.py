@@ -29,7 +29,8 @@ from facade.assets.records import (
 from facade.auth import Passthrough
 from facade.butlr import Butlr, Http
 from facade.cache import open_store
-from facade.execution.executor import BulkExecutor, WritingExecutor
+from facade.execution.executor import BulkExecutor
+from facade.execution.writing_executor import WritingExecutor
 from facade.graph import Context, build_schema
 from facade.loaders import Reports, Services
 from facade.series import DetectionsReader

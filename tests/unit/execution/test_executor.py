@@ -50,7 +50,7 @@ from facade.butlr import DetectionEntry, ReplyStatistics, Row, WorldEntry, decod
 from facade.butlr.packed import Packed
 from facade.cache import Entry as Kept
 from facade.execution.engine import Outcome
-from facade.execution.executor import BulkExecutor, WritingExecutor
+from facade.execution.executor import BulkExecutor
 from facade.execution.projection import (
     MOST_FIELDS,
     MOST_TIMES,
@@ -63,10 +63,11 @@ from facade.execution.projection import (
     structs,
 )
 from facade.execution.record_types import PLAIN
+from facade.execution.writing_executor import WritingExecutor
 from facade.graph import Context, build_schema
 from facade.graph.pages import EdgeRecord
 from facade.graph.record_fields import RecordShape, reads
-from facade.graph.report import GroupKeyRecord, GroupRecord, ReportRecord, SeriesRecord
+from facade.graph.report_records import GroupKeyRecord, GroupRecord, ReportRecord, SeriesRecord
 from facade.graph.scalars import SCALARS, Time, serialize_time
 from facade.graph.stats import StatsValueRecord
 from facade.loaders import Budget, Points

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from facade.butlr import Reporting, Row
 from facade.cache import Entry
-from facade.graph.report import ReportRecord, columns
+from facade.graph.report_records import ReportRecord, columns
 from facade.loaders import Points
 from facade.series import Label, ReportQuery, WindowTimes
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from facade.series.calls import halves, stitched
 from facade.series.query import ReportQuery, resolve_report
+from facade.series.stitching import halves, stitched
 
 START = datetime(2025, 10, 14, tzinfo=UTC)
 

@@ -11,7 +11,8 @@ from facade.auth import Passthrough
 from facade.execution.field_names import Selected
 from facade.logs import AccessLog
 from facade.server.connections import CachingConnection
-from facade.web.response_cache import Repeatable, ResponseCache
+from facade.web.repeatable import Repeatable
+from facade.web.response_cache import ResponseCache
 
 REQUEST = b"GET /graphql?query={a} HTTP/1.1\r\nHost: a\r\n\r\n"
 KEPT = Repeatable(

@@ -99,7 +99,7 @@ class Setting:
             return error
 
     async def send(self, token: str = "t", deadline: Callable[[], float] | None = None) -> Reply:
-        return await self.upstream.dispatcher(self.wire.butlr.reporting, b"{}", Passthrough(token), deadline=deadline)
+        return await self.upstream.dispatch(self.wire.butlr.reporting, b"{}", Passthrough(token), deadline=deadline)
 
 
 @pytest.fixture

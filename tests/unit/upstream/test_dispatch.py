@@ -329,7 +329,7 @@ async def test_a_401_brings_one_new_token_and_no_retry_of_the_old(setting):
     login = Login()
     setting.wire.behave = lambda request: 401 if request.headers["authorization"].endswith("-0") else 200
     caller = Service(login, scope="service")
-    await setting.upstream.dispatcher(setting.wire.butlr.reporting, b"{}", caller)
+    await setting.upstream.dispatch(setting.wire.butlr.reporting, b"{}", caller)
     assert [request.headers["authorization"] for request in setting.wire.requests] == [
         "Bearer token-0",
         "Bearer token-1",
@@ -337,7 +337,7 @@ async def test_a_401_brings_one_new_token_and_no_retry_of_the_old(setting):
 
     setting.wire.says(401)
     with pytest.raises(Unauthenticated):
-        await setting.upstream.dispatcher(setting.wire.butlr.reporting, b"{}", caller)
+        await setting.upstream.dispatch(setting.wire.butlr.reporting, b"{}", caller)
     assert setting.wire.calls == 4
     assert login.renewals == 2
 
@@ -353,7 +353,7 @@ async def test_a_login_that_fails_is_not_repeated_and_counts_against_no_endpoint
     login = Down()
     for _ in range(50):
         with pytest.raises(UpstreamUnavailable, match="login"):
-            await setting.upstream.dispatcher(setting.wire.butlr.reporting, b"{}", Service(login, scope="s"))
+            await setting.upstream.dispatch(setting.wire.butlr.reporting, b"{}", Service(login, scope="s"))
     assert login.calls == 50
     assert isinstance(await setting.outcome(), bytes)
 

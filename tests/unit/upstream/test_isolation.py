@@ -203,11 +203,11 @@ async def test_a_refused_token_reads_nothing_though_another_of_its_scope_fills_t
     for ask in (2, 1):
         with pytest.raises(Unauthenticated):
             await read(refused, ask)
-        assert not setting.upstream.accepted(refused)
+        assert not setting.upstream.rights.is_proven(refused)
         setting.clock.now += 1
         assert await read(other, 1)
         assert await read(other, 2)
-    assert setting.upstream.accepted(other)
+    assert setting.upstream.rights.is_proven(other)
 
     setting.wire.behave = lambda _: 200
     setting.clock.now += 1

@@ -1,0 +1,29 @@
+"""Rows of large answers, written as JSON in steps."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+
+# Records that are projected, and bytes that are written, before others get their turn: some milliseconds each.
+ROWS_AT_ONCE = 3000
+BYTES_AT_ONCE = 512 * 1024
+
+
+def rows_in(made: Any) -> int:
+    """How many records there are in the lists of one that was projected, and itself."""
+    values = made.values() if isinstance(made, dict) else () if made is None else msgspec.structs.astuple(made)
+    return 1 + sum(len(value) for value in values if type(value) is list)
+
+
+async def encoded(made: list[Any]) -> bytes:
+    """The records as JSON, some of it at a time."""
+    parts: list[bytes] = []
+    size = 0
+    for record in made:
+        parts.append(msgspec.json.encode(record))
+        size += len(parts[-1])
+        if size >= BYTES_AT_ONCE:
+            size = 0
+            await asyncio.sleep(0)
+    return b"[%b]" % b",".join(parts)

@@ -1,0 +1,36 @@
+"""What a report is asked for: which assets, and how it is read."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from ..cache import canonical
+from ..series import (
+    Body,
+)
+
+
+class ReadOptions(NamedTuple):
+    """How a report is read.
+
+    `verbatim` gives its `data` exactly as the upstream answers it, `include_open` the windows that are open or have not
+    landed, made from minutes where that is exact.
+    """
+
+    verbatim: bool = False
+    include_open: bool = False
+
+
+class ReportOf(NamedTuple):
+    """A report of one asset: `dimension` is the filter that names it, `body` all else of the REST body."""
+
+    dimension: str
+    id: str
+    body: bytes
+    read: ReadOptions
+
+    @classmethod
+    def make_many(
+        cls, dimension: str, ids: Iterable[str], body: Body, read: ReadOptions | None = None
+    ) -> list["ReportOf"]:
+        written = canonical(body)
+        return [cls(dimension, id_, written, read or ReadOptions()) for id_ in ids]

@@ -1,0 +1,62 @@
+"""One answer about many assets, dealt out again: which part of it is about which."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import msgspec
+
+from ..butlr import Leaf, Reporting, name_levels, unflatten
+from ..series import (
+    Body,
+    ReportQuery,
+)
+
+
+def is_dealable(dimension: str, body: Body) -> bool:
+    """A sensor's row names one of its zones only, so sensors' measurements are asked zone by zone."""
+    if dimension != "zones":
+        return True
+    measurements = body["filter"].get("measurements") or ()
+    return bool(measurements) and all(name.startswith("zone_") for name in measurements)
+
+
+def with_level(query: ReportQuery, level: str) -> ReportQuery:
+    """Group by the asset too where the answer is grouped by something else, so that it can be dealt back."""
+    if query.is_flat or level in query.order:
+        return query
+    return query.with_body(group_by={**query.body["group_by"], "order": [level, *query.order]})
+
+
+def rows_by_id(whole: Reporting, level: str) -> dict[str, Reporting] | None:
+    dealt: defaultdict[str, list[msgspec.Raw]] = defaultdict(list)
+    told: set[str | None] = set()
+    untold: set[str | None] = set()
+    for row, item in zip(whole.rows_with(frozenset({level, "measurement"})), whole.items, strict=True):
+        id_ = getattr(row, level)
+        if id_ is None:
+            untold.add(row.measurement)
+            continue
+        told.add(row.measurement)
+        dealt[id_].append(item)
+    if untold - told:
+        # A measurement none of whose rows says whose it is: one stray row among others is nobody's.
+        return None
+    return {id_: Reporting.of_items(items) for id_, items in dealt.items()}
+
+
+def without_level(leaf: Leaf, at: int) -> Leaf:
+    return msgspec.structs.replace(leaf, path=(*leaf.path[:at], *leaf.path[at + 1 :]))
+
+
+def leaves_by_id(
+    whole: Reporting, level: str, asked: Sequence[str], wanted: Sequence[str]
+) -> dict[str, Reporting] | None:
+    dealt: dict[str, list[Leaf]] = {}
+    for leaf in whole.leaves:
+        names = name_levels(leaf.path, asked)
+        if level not in names:
+            return None
+        at = names.index(level)
+        id_ = leaf.path[at]
+        dealt.setdefault(id_, []).append(leaf if level in wanted else without_level(leaf, at))
+    return {id_: Reporting.from_data(unflatten(leaves)) for id_, leaves in dealt.items()}

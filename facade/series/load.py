@@ -1,0 +1,289 @@
+"""One read of a report by segments: what the store has, calls for the rest, and slices of both."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from ..auth import Caller
+from ..butlr import ButlrError, Reporting, Unauthenticated, UpstreamUnavailable
+from ..cache import Entry
+from ..upstream import UPSTREAM_FAILED, Answer, ReadLog, asked_part
+from .columns import Builder, Column, Unplaceable, laid_over, order_of
+from .labels import Label
+from .partial_answers import PartialAnswer, oldest
+from .plan import Rectangle, rectangles
+from .segmented_query import SegmentedQuery
+from .segments import Known, Segment, WindowRun, decode, entry_of, fresh_part, merged, without
+from .turn import Turn
+
+if TYPE_CHECKING:
+    from .fetch import SeriesReader
+from .slices import Relabelled, Slice, Slices
+
+# Segments that are worth looking up for one question.
+MOST_SEGMENTS = 8192
+
+
+class Load:
+    """One question being answered."""
+
+    def __init__(
+        self, reader: SeriesReader, shape: SegmentedQuery, ids: list[str], caller: Caller, read_log: ReadLog
+    ) -> None:
+        self._upstream = reader.upstream
+        self._calls = reader.calls
+        self._labels = reader.labels
+        self._shape = shape
+        self._ids = ids
+        self._caller = caller
+        self._read_log = read_log
+        self._rules = reader.upstream.rules
+        self._start, self._stop = shape.span
+        # By asset and number of a segment.
+        self._segments: dict[tuple[str, int], Segment] = {}
+        self._changed: dict[tuple[str, int], Segment] = {}
+        # Of a window that the span ends within: kept by nobody.
+        self._tails: dict[str, tuple[list[Column], Entry]] = {}
+        self._entries: dict[tuple[tuple[WindowRun, ...], int], Entry] = {}
+
+    async def run(self) -> Slices | None:
+        """None where an answer's rows do not say whose or when they are."""
+        now = self._upstream.clock()
+        await self._recall()
+        missing = self._missing(now)
+        asked = rectangles(missing, Rectangle(tuple(self._ids), self._start, self._stop))
+        if part := asked_part():
+            window = self._shape.windows.seconds
+            windows = len(self._ids) * ((self._stop - self._start) // window)
+            lacks = sum(stop - start for some in missing.values() for start, stop in some) // window
+            part.read(windows, windows - lacks, sum(one.size for one in asked) // window)
+        if self._shape.tail and not any(one.stop == self._stop and len(one.ids) == len(self._ids) for one in asked):
+            asked = await self._with_tail(asked)
+        failed: dict[str, ButlrError] = {}
+        answers = await asyncio.gather(*(self._ask(one) for one in asked))
+        try:
+            for one, pieces in zip(asked, answers, strict=True):
+                for piece in pieces:
+                    if piece.answer is None:
+                        error = piece.error or UpstreamUnavailable("Butlr gave no answer.")
+                        failed |= dict.fromkeys(piece.ids or self._ids, error)
+                    else:
+                        ids = piece.ids if self._shape.dimension else self._ids
+                        await self._take(piece.answer, (one.start, one.stop), ids)
+        except Relabelled:
+            raise
+        except Unplaceable:
+            return None
+        await self._store()
+        if failed:
+            return self._without(failed)
+        slices: Slices = {}
+        turn = Turn()
+        for id_ in self._ids:
+            slices[id_] = made = self._slice(id_, self._stop)
+            await turn.done(1 + sum(len(column.times) for column in made.columns))
+        return slices
+
+    async def _with_tail(self, asked: list[Rectangle]) -> list[Rectangle]:
+        """The calls for what is missing, and the one for the window that the span ends within."""
+        shape = self._shape
+        if not self._read_log.fresh and await self._calls.are_kept(
+            shape.query, shape.dimension, self._ids, self._caller
+        ):
+            return [Rectangle(tuple(self._ids), self._start, self._stop)]
+        return [*asked, Rectangle(tuple(self._ids), self._stop, self._stop)]
+
+    async def _recall(self) -> None:
+        places = [(id_, number) for id_ in self._ids for number in self._shape.segments(self._start, self._stop)]
+        keys = [self._shape.key(self._caller.scope, *place) for place in places]
+        for place, entry in zip(places, await self._upstream.kept_many(keys, self._caller), strict=True):
+            segment = decode(entry.body) if entry is not None else None
+            if segment is not None:
+                self._segments[place] = segment
+
+    def _missing(self, now: float) -> dict[str, list[tuple[int, int]]]:
+        if self._read_log.fresh:
+            # Nothing of the store is young enough; what comes is laid over it all the same.
+            return {id_: [(self._start, self._stop)] for id_ in self._ids}
+        numbers = self._shape.segments(self._start, self._stop)
+        # Assets that are read together have the same runs.
+        known: dict[tuple[tuple[WindowRun, ...], ...], list[tuple[int, int]]] = {}
+        missing: dict[str, list[tuple[int, int]]] = {}
+        for id_ in self._ids:
+            runs = tuple(segment.runs if (segment := self._segments.get((id_, n))) else () for n in numbers)
+            lacks = known.get(runs)
+            if lacks is None:
+                parts = (fresh_part(run, self._shape, self._rules, now) for some in runs for run in some)
+                lacks = known[runs] = without((self._start, self._stop), [part for part in parts if part])
+            if lacks:
+                missing[id_] = lacks
+        return missing
+
+    async def _ask(self, one: Rectangle) -> list[PartialAnswer[Reporting]]:
+        shape = self._shape
+        part = shape.query
+        if (one.start, one.stop) != (self._start, self._stop):
+            stop = shape.tail if one.stop == self._stop else None
+            part = part.between(_moment(one.start), stop or _moment(one.stop))
+        if shape.dimension is not None:
+            return await self._calls.by_ids(part, shape.dimension, one.ids, self._caller, self._read_log)
+        try:
+            answer = await self._calls.whole(part, part.body, self._caller, self._read_log)
+        except ButlrError as error:
+            return [PartialAnswer(one.ids, None, error)]
+        return [PartialAnswer(one.ids, answer)]
+
+    async def keep_whole(self, answer: Answer[Reporting]) -> None:
+        """Keep the answer to the whole question. Raises `Unplaceable`."""
+        await self._recall()
+        await self._take(answer, (self._start, self._stop), self._ids)
+        await self._store()
+
+    async def _take(self, answer: Answer[Reporting], span: tuple[int, int], ids: Sequence[str]) -> None:
+        columns = await self._sorted(answer.value)
+        if self._shape.tail and span[1] == self._stop:
+            columns = self._without_tail(columns, ids, answer.entry)
+        await self._keep(columns, span, ids, answer.entry)
+
+    def _without_tail(
+        self, columns: Mapping[str, list[Column]], ids: Sequence[str], entry: Entry
+    ) -> dict[str, list[Column]]:
+        """The rows of whole windows; those of the window that the span ends within are put aside."""
+        until = self._shape.rows_between(self._start, self._stop)[1]
+        whole: dict[str, list[Column]] = {}
+        for id_, some in columns.items():
+            whole[id_] = [part for column in some if (part := column.between(-(2**63), until)) is not None]
+        for id_ in ids:
+            of_tail = [column.between(until, 2**63 - 1) for column in columns.get(id_, ())]
+            self._tails[id_] = [part for part in of_tail if part is not None], entry
+        return whole
+
+    async def _sorted(self, value: Reporting) -> dict[str, list[Column]]:
+        """The rows of an answer by asset. Raises `Unplaceable`."""
+        builder, turn = Builder(self._shape.level), Turn()
+        for some in value.in_series():
+            builder.add(some)
+            await turn.done(sum(len(one.times) for one in some))
+        if self._labels.learn(self._shape.query, builder.times) is not self._shape.label:
+            raise Relabelled("the rows have another label than was thought")
+        return await builder.columns(turn)
+
+    async def _keep(
+        self, columns: Mapping[str, list[Column]], span: tuple[int, int], ids: Sequence[str], entry: Entry
+    ) -> None:
+        """Lay the rows of an answer over what is known. Raises `Unplaceable`, and changes nothing, where one lies
+        outside of its span, between the edges of windows, or belongs to no asset asked.
+        """
+        shape = self._shape
+        if not columns.keys() <= set(ids):
+            raise Unplaceable("a row is of an asset that was not asked for")
+        after, until = shape.rows_between(*span)
+        times: set[int] = set()
+        turn = Turn()
+        for some in columns.values():
+            for column in some:
+                times.update(column.times)
+                await turn.done(len(column.times))
+        if not all(after <= time < until and shape.edge(time / 1000) * 1000 == time for time in times):
+            raise Unplaceable("a row is of no window that was asked for")
+        newest = (
+            shape.edge((max(times) + (0 if shape.label is Label.STOP else shape.windows.seconds * 1000)) / 1000)
+            if (times)
+            else span[0]
+        )
+        for id_ in ids:
+            for number in shape.segments(*span):
+                first, last = shape.span_of(number)
+                run = WindowRun(max(span[0], first), min(span[1], last), entry.as_of, newest)
+                if run.start >= run.stop:
+                    continue
+                place = (id_, number)
+                segment = merged(self._segments.get(place), run, columns.get(id_, ()), shape, self._rules)
+                self._segments[place] = self._changed[place] = segment
+            await turn.done(sum(len(column.times) for column in columns.get(id_, ())))
+
+    async def _store(self) -> None:
+        entries = [
+            (self._shape.key(self._caller.scope, *place), entry_of(segment, self._shape, self._rules))
+            for place, segment in self._changed.items()
+        ]
+        if entries:
+            await self._upstream.keep_many(entries, self._caller)
+
+    def _slice(self, id_: str, stop: int, *, stale: bool = False) -> Slice:
+        shape = self._shape
+        numbers = shape.segments(self._start, stop)
+        segments = {n: segment for n in numbers if (segment := self._segments.get((id_, n))) is not None}
+        known = Known(tuple(run for segment in segments.values() for run in segment.runs), segments)
+        columns = sorted(known.columns(*shape.rows_between(self._start, stop)), key=order_of)
+        entry = self._entries.get((known.runs, stop))
+        if entry is None:
+            # Assets that are read together have the same runs.
+            entry = self._entries[known.runs, stop] = self._entry(known.runs, stop)
+        if id_ in self._tails:
+            tail, of_tail = self._tails[id_]
+            columns = laid_over(columns, tail, 2**63 - 2, 2**63 - 1)
+            entry = oldest([entry, of_tail])
+        self._read_log.read(entry, stale=stale)
+        return Slice(shape.query, shape.label, columns, entry)
+
+    def _entry(self, runs: Sequence[WindowRun], stop: int) -> Entry:
+        """The age of a slice: the oldest run's, fresh for as long as the shortest is, settled as far as all are."""
+        rules, window = self._rules, float(self._shape.windows.seconds)
+        parts = [
+            run._replace(start=max(run.start, self._start), stop=min(run.stop, stop))
+            for run in runs
+            if run.start < stop and run.stop > self._start
+        ]
+        settled = stop
+        for run in parts:
+            # As `fresh_up_to` for the oldest age at which anything is still fresh: what was settled when it was read.
+            up_to = rules.fresh_up_to(window, run.as_of, run.newest, run.as_of + rules.late_for)
+            if up_to < run.stop:
+                settled = min(settled, max(self._shape.edge(max(up_to, run.start)), run.start))
+        return Entry(
+            body=b"",
+            content_type="application/json",
+            as_of=min(run.as_of for run in parts),
+            fresh_until=min(run.as_of + rules.fresh_for(run.stop, window, run.as_of, run.newest) for run in parts),
+            settled_until=float(settled) if settled > self._start else None,
+            partial=any(run.stop > run.as_of for run in parts),
+        )
+
+    def _without(self, failed: Mapping[str, ButlrError]) -> Slices:
+        """The answer where calls failed: of each asset that lacks some, what is known of it, as stale, or the error."""
+        slices: Slices = {}
+        for id_ in self._ids:
+            error = failed.get(id_)
+            if isinstance(error, Unauthenticated):
+                # What was kept for a token that is refused now is not for it.
+                return dict.fromkeys(self._ids, error)
+            stop = self._stop if error is None else self._known_until(id_)
+            usable = error is None or (isinstance(error, UPSTREAM_FAILED) and stop > self._start)
+            slices[id_] = self._slice(id_, stop, stale=error is not None) if usable else failed[id_]
+        return slices
+
+    def _known_until(self, id_: str) -> int:
+        """Up to where an older answer may stand in: from the start on, without a gap, and not too old."""
+        at = self._start
+        runs = [
+            run
+            for number in self._shape.segments(self._start, self._stop)
+            if (segment := self._segments.get((id_, number))) is not None
+            for run in segment.runs
+        ]
+        window = float(self._shape.windows.seconds)
+        for run in sorted(runs):
+            fresh_until = run.as_of + self._rules.fresh_for(run.stop, window, run.as_of, run.newest)
+            if run.start <= at and self._upstream.may_stand_in(fresh_until):
+                at = max(at, run.stop)
+        at = min(at, self._stop)
+        # Of a span that lacks more than half an older answer is none.
+        return at if 2 * (at - self._start) > self._stop - self._start else self._start
+
+
+def _moment(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

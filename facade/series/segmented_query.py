@@ -1,0 +1,159 @@
+"""Which questions are read by segments, and where their windows lie."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from itertools import chain
+
+from ..butlr import Windows
+from ..cache import canonical, key
+from .labels import Label
+from .plan import Stretch
+from .query import KEY_OF_FILTER, ReportQuery
+
+# Of one segment.
+WINDOWS = 512
+# Assets times windows. A report of more is kept whole alone.
+MOST_CELLS = 500_000
+# What each window's rows are made of is known of these alone: run totals (traffic occupancy) may count from the start
+# of the span.
+BY_WINDOW = frozenset({"presence", "traffic", "room_occupancy", "floor_occupancy", "zone_occupancy"})
+_FUNCTIONS = frozenset({"max", "min", "sum", "mean", "median", "first", "last"})
+_PLAIN_OPTIONS = {"format": "json", "timestamp": "RFC3339", "includeCalibrationPoints": False}
+_FILTERS = frozenset({"start", "stop", "measurements", "value", "time_constraints", "tags", *KEY_OF_FILTER})
+
+
+@dataclass(frozen=True)
+class SegmentedQuery:
+    """A question that can be read by segments: its windows, and all of it but the assets and the span."""
+
+    query: ReportQuery
+    windows: Windows
+    dimension: str | None
+    """The filter that names the assets; None: all that match are one, whose id is empty."""
+    label: Label
+
+    @property
+    def level(self) -> str | None:
+        """The field of rows that names their asset."""
+        return KEY_OF_FILTER[self.dimension] if self.dimension else None
+
+    @cached_property
+    def span(self) -> Stretch:
+        """The whole windows that are asked for."""
+        query = self.query
+        assert query.start is not None and query.stop is not None  # noqa: S101, PT018 -- `shape_of` has seen to it
+        return int(query.start.timestamp()), self.edge(query.stop.timestamp())
+
+    @property
+    def tail(self) -> datetime | None:
+        """The stop of a span that ends within a window: of that window some backends give what there is."""
+        stop = self.query.stop
+        return None if stop is None or self.windows.is_edge(stop) else stop
+
+    @cached_property
+    def name(self) -> bytes:
+        """Equal for questions that may share segments."""
+        filter_ = {
+            name: value
+            for name, value in self.query.body["filter"].items()
+            if name not in ("start", "stop", self.dimension)
+        }
+        body = {**self.query.body, "filter": filter_}
+        return hashlib.sha256(canonical([self.dimension, self.label, body])).digest()
+
+    @property
+    def length(self) -> int:
+        """Of a segment, in seconds."""
+        return self.windows.seconds * WINDOWS
+
+    def span_of(self, number: int) -> Stretch:
+        """The edges that the windows of a segment lie between."""
+        return self._edge_from(number * self.length), self._edge_from((number + 1) * self.length)
+
+    def _edge_from(self, seconds: int) -> int:
+        """The first window's edge at or after a moment."""
+        moment = datetime.fromtimestamp(seconds, UTC)
+        edge = self.windows.floor(moment)
+        return int((edge if edge == moment else self.windows.after(edge)).timestamp())
+
+    def segments(self, start: int, stop: int) -> range:
+        """The numbers of the segments that hold windows from `start` up to `stop`."""
+        return range(start // self.length, (stop - 1) // self.length + 1)
+
+    def key(self, scope: str, asset: str, number: int) -> str:
+        return key(scope, "segment", b"%b %d %b" % (self.name, number, asset.encode()))
+
+    def edge(self, seconds: float) -> int:
+        """The last window's edge at or before a moment."""
+        return int(self.windows.floor(datetime.fromtimestamp(seconds, UTC)).timestamp())
+
+    def rows_between(self, start: int, stop: int) -> tuple[int, int]:
+        """From which time of a row up to which, in milliseconds, rows are of the windows between two edges."""
+        shift = 1 if self.label is Label.STOP else 0
+        return start * 1000 + shift, stop * 1000 + shift
+
+
+def why_whole(query: ReportQuery) -> str | None:
+    """Why a report cannot be read by segments; None where it can."""
+    return next(chain(_of_span(query), _of_window(query), _of_body(query)), None)
+
+
+def _of_span(query: ReportQuery) -> Iterator[str]:
+    windows, start, stop = query.windows, query.start, query.stop
+    if not query.is_flat:
+        yield "grouped: how an answer nests depends on all of it"
+    if windows is None:
+        yield "no window: raw readings have no edges to cut at"
+    elif not windows.on_clock:
+        yield "the windows do not divide a day: where they begin is not known"
+    elif start is None or stop is None:
+        yield "a time without an offset: the moment that it names is not known"
+    elif not windows.is_edge(start):
+        yield "the span does not begin at an edge of a window"
+    elif start >= windows.floor(stop):
+        yield "the span holds no whole window"
+
+
+def _of_window(query: ReportQuery) -> Iterator[str]:
+    window = query.body.get("window") or {}
+    if window.get("create_empty"):
+        yield "`create_empty` depends on the whole span"
+    for name in sorted(window.keys() - {"every", "function", "timezone", "create_empty"}):
+        yield f"`window.{name}` depends on the whole span"
+    function = window.get("function")
+    if function is not None and function not in _FUNCTIONS:
+        yield f"`{function}` is no function whose windows are known to stand alone"
+
+
+def _of_body(query: ReportQuery) -> Iterator[str]:
+    body, filter_, options = query.body, query.body["filter"], query.body.get("options")
+    for name in sorted(body.keys() - {"filter", "window", "options", "group_by"}):
+        yield f"`{name}` depends on the whole answer"
+    for name in sorted(filter_.keys() - _FILTERS):
+        yield f"`filter.{name}` may depend on the whole span"
+    measurements = filter_.get("measurements")
+    if measurements is not None and not (isinstance(measurements, list) and measurements):
+        yield "`measurements` is no list"
+    else:
+        for name in measurements or ():
+            if name not in BY_WINDOW:
+                yield f"`{name}` may count from the start of the span"
+    if isinstance(options, dict) and any(_PLAIN_OPTIONS.get(name) != value for name, value in options.items()):
+        yield "`options` change how rows are written"
+
+
+def shape_of(query: ReportQuery, dimension: str | None, label: Label) -> SegmentedQuery | None:
+    """How a report is read by segments; None where `why_whole` says why not."""
+    if why_whole(query) is not None or query.windows is None:
+        return None
+    if dimension == "zones":
+        measurements = query.body["filter"].get("measurements") or ("",)
+        if not all(name.startswith("zone_") for name in measurements):
+            # The one zone that a sensor's row names does not say all the zones it stands in.
+            dimension = None
+    return SegmentedQuery(query, query.windows, dimension, label)

@@ -1,0 +1,32 @@
+"""What a report of assets is read as: slices of series."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..butlr import ButlrError
+from ..cache import Entry
+from .columns import Column, Unplaceable
+from .labels import Label
+from .query import ReportQuery
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The rows of one asset in the span of a query, as columns, oldest first, in order of measurement and field."""
+
+    query: ReportQuery
+    label: Label
+    columns: list[Column]
+    entry: Entry
+
+
+Slices = dict[str, Slice | ButlrError]
+
+
+class Relabelled(Unplaceable):
+    """An answer has shown that its rows are labelled by the other end of their windows."""

@@ -1,0 +1,76 @@
+"""One ask of the upstream, its keys in the cache, and its answer."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from ..auth.callers import Caller
+from ..butlr import (
+    Windows,
+)
+from ..cache import (
+    Entry,
+    Span,
+    canonical,
+    key,
+)
+from .dispatch import Send
+from .explain import About
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call(Generic[T]):
+    """One ask of the upstream.
+
+    `asked` is the body with its times resolved, and the cache's key; `body` makes the one to send from it. `written` is
+    the body as the caller wrote it, where its times are relative: by it an older answer is found that may stand in.
+    `decode` turns a 2xx body into a value, or raises `InvalidResponse`, which keeps the body out of the cache; `empty`
+    says whether a value is an answer without points, and `newest` the end of the newest window in it.
+    """
+
+    name: str
+    send: Send
+    asked: Mapping[str, Any]
+    decode: Callable[[bytes], T]
+    span: tuple[datetime, datetime | None] | None = None
+    windows: Windows | None = None
+    body: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
+    written: Mapping[str, Any] | None = None
+    empty: Callable[[T], bool] = lambda _: False
+    newest: Callable[[T], float | None] = lambda _: None
+    path: str | None = None
+    kept_for: float | None = None
+    refresh_after: float | None = None
+    # For an operation that is explained.
+    about: Callable[[], About] = About
+    rows: Callable[[T], int | None] = lambda _: None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[T]):
+    value: T
+    entry: Entry
+
+
+def body_of(call: Call[T]) -> bytes:
+    return canonical(call.body(call.asked) if call.body else call.asked)
+
+
+def key_of(call: Call[T], caller: Caller) -> str:
+    return key(caller.scope, call.name, canonical(call.asked))
+
+
+def written_key_of(call: Call[T], caller: Caller) -> str:
+    return key(caller.scope, f"{call.name}-written", canonical(call.written))
+
+
+def span_of(call: Call[T]) -> Span | None:
+    if call.span is None:
+        return None
+    start, stop = call.span
+    # The least time that there is has no time zone before it.
+    last = call.windows.floor(stop).timestamp() if call.windows and stop and stop.year > 1 else None
+    return Span(start.timestamp(), stop.timestamp() if stop else None, last)

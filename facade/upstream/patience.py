@@ -1,0 +1,60 @@
+"""For how long those who wait for a flight wait."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from ..butlr import (
+    UpstreamTimeout,
+    UpstreamUnavailable,
+)
+from ..cache import (
+    FlightCancelled,
+)
+from .read_log import ReadLog
+
+
+class Patience:
+    """Until when anybody waits for a flight."""
+
+    def __init__(self) -> None:
+        self._deadlines: list[float | None] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._deadlines)
+
+    def __call__(self) -> float | None:
+        """The latest deadline, of `time.monotonic`; None where somebody has none."""
+        deadlines = [deadline for deadline in self._deadlines if deadline is not None]
+        return max(deadlines) if deadlines and len(deadlines) == len(self._deadlines) else None
+
+    def add(self, deadline: float | None) -> None:
+        self._deadlines.append(deadline)
+
+    def remove(self, deadline: float | None) -> None:
+        self._deadlines.remove(deadline)
+
+
+@asynccontextmanager
+async def awaited(read_log: ReadLog) -> AsyncIterator[None]:
+    """Wait for a flight, for as long as the operation may. Raises `ButlrError` where it does not end in time."""
+    left = read_log.time_left()
+    if left is not None and left <= 0:
+        raise _out_of_time()
+    try:
+        async with asyncio.timeout(left) as limit:
+            yield
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        raise _out_of_time() from None
+    except FlightCancelled:
+        raise UpstreamUnavailable("The facade is shutting down. Try again.", sent=False) from None
+
+
+def _out_of_time() -> UpstreamTimeout:
+    return UpstreamTimeout(
+        "The operation's time limit ended before Butlr had answered this part. Ask for less in one operation, or ask "
+        "again: what has been answered by now is kept.",
+        sent=False,
+    )

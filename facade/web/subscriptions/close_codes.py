@@ -1,0 +1,13 @@
+"""Why a connection of `graphql-transport-ws` is closed, as its protocol numbers it."""
+
+BAD_MESSAGE, UNAUTHORIZED, FORBIDDEN, INIT_LATE, WRONG_PROTOCOL = 4400, 4401, 4403, 4408, 4406
+ID_TAKEN, INIT_AGAIN = 4409, 4429
+RESTART, TOO_LARGE = 1012, 1009
+
+
+class Closed(Exception):  # noqa: N818 -- named for what happens
+    """The connection is to be closed with a code and a reason."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code, self.reason = code, reason
