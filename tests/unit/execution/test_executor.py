@@ -193,7 +193,7 @@ class Data:
         return None if self.rng.random() < 0.1 else points
 
 
-# What asks the upstream: compared in test_together.py.
+# What asks the upstream: compared in test_batch_resolver.py.
 LOADED = {"report", "detections", "stats", "occupancy"}
 
 
