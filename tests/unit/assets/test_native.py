@@ -59,7 +59,7 @@ async def test_it_is_renewed_in_the_background_after_five_minutes(native, wire, 
     wire.now += 299
     assert (await native.assets(good, ReadLog())).rooms.keys() == {"room_1"}
     wire.now += 2
-    wire.upstream._accept(good, 0.0)
+    wire.upstream.rights.note_taken(good, 0.0)
     assert (await native.assets(good, ReadLog())).rooms.keys() == {"room_1"}
     await asyncio.gather(*wire.upstream._background)
     assert (await native.assets(good, ReadLog())).rooms.keys() == {"room_2"}
@@ -172,7 +172,7 @@ async def test_a_stale_answer_stands_in_while_the_upstream_fails(native, wire, g
     first = await native.assets(good, ReadLog())
     wire.replies[NATIVE] = (200, {"data": None, "errors": [{"message": "database down"}]})
     wire.now += 601
-    wire.upstream._accept(good, 0.0)
+    wire.upstream.rights.note_taken(good, 0.0)
     read_log = ReadLog()
     assert await native.assets(good, read_log) is first
     assert read_log.stale
