@@ -176,7 +176,7 @@ def test_only_what_needs_more_than_a_facade_is_left_out() -> None:
         ("docs/agents.md", "claude"),
         ("docs/live.md", "subscription"),
         ("docs/live.md", "echo"),
-        ("docs/live.md", "curl"),
+        ("docs/live.md", "last=$(mktemp)"),
     }
     assert {block.language for block in BLOCKS if block.document not in OF_CLIENTS} <= {"sh", "graphql", "json"}
     assert len(COMMANDS) > 5

@@ -593,9 +593,10 @@ def said(log: Callable[[], str], request_id: str) -> dict[str, Any]:
     deadline = time.monotonic() + PATIENCE
     while True:
         for line in log().splitlines():
-            if request_id in line:
-                record: dict[str, Any] = json.loads(line)
-                return record
+            # What failed upstream is said with the request's id, too.
+            if request_id in line and (record := json.loads(line)).get("event", "request") == "request":
+                told: dict[str, Any] = record
+                return told
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
