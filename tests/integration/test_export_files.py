@@ -23,6 +23,12 @@ def arguments(out: Path | str, *more: str, stop: str = STOP, every: str = "1h") 
     return ["export", "report", *span, "--measurements", "room_occupancy", "--out", str(out), *more]
 
 
+def command_in(environment: dict[str, str], args: list[str]) -> int:
+    os.environ.clear()
+    os.environ.update(environment)
+    return command(args)
+
+
 class Runner:
     """Runs the command in front of a sandbox: within this process, or in one that can be killed."""
 
@@ -59,17 +65,16 @@ def contents(folder: Path) -> dict[str, bytes]:
 @pytest.fixture
 def killed(run: Runner) -> Callable[..., int]:
     """Runs the command in processes that are killed at moments by chance; gives how often that was before the end."""
+    # The one fork server of the tests, which has imported all that takes long.
     context = multiprocessing.get_context("forkserver")
-    # Started once, with all that takes long to import.
-    context.set_forkserver_preload(["facade.app", "facade.cli.app", "facade.export.arrow"])
     chance = random.Random()
 
     def kill(args: list[str], times: int) -> int:
         kills = 0
         for _ in range(times):
             before, polls = run.calls(), chance.randrange(12)
-            # What a child knows of the environment is that of the first test.
-            process = context.Process(target=command, args=([*args, "--token", run.token],))
+            # A fork knows the environment in which the fork server was started.
+            process = context.Process(target=command_in, args=(dict(os.environ), args))
             process.start()
             while process.is_alive() and (run.calls() == before or polls > 0):
                 polls -= run.calls() > before
