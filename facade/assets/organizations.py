@@ -5,7 +5,8 @@ import orjson
 
 from ..auth import Caller
 from ..butlr import NATIVE_PATH, InvalidResponse, UpstreamUnavailable
-from ..upstream import Call, ReadLog, Upstream
+from ..upstream import ReadLog, Upstream
+from .native_lists import read_list
 
 QUERY = "{ sites { data { org_id } } }"
 KEPT_FOR = 600.0
@@ -17,18 +18,9 @@ class _Site(msgspec.Struct):
 
 async def read_orgs(upstream: Upstream, caller: Caller, read_log: ReadLog) -> frozenset[str]:
     """Return the organisations of the sites that a caller sees. Raises `ButlrError`."""
-    answer = await upstream.read(
-        Call(
-            name="organizations",
-            send=upstream.butlr.native,
-            asked={"query": QUERY},
-            decode=decode,
-            kept_for=KEPT_FOR,
-        ),
-        caller,
-        read_log,
+    return await read_list(
+        upstream, caller, read_log, name="organizations", query=QUERY, decode=decode, kept_for=KEPT_FOR
     )
-    return answer.value
 
 
 def decode(body: bytes) -> frozenset[str]:

@@ -7,7 +7,8 @@ import orjson
 
 from ..auth import Caller
 from ..butlr import NATIVE_PATH, InvalidResponse, Unauthenticated, UpstreamUnavailable
-from ..upstream import Call, ReadLog, Upstream
+from ..upstream import ReadLog, Upstream
+from .native_lists import read_list
 
 # The secrets that a webhook sends are not asked for, so they are nowhere to leak from.
 QUERY = (
@@ -47,18 +48,7 @@ class WebhookRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 async def read_webhooks(upstream: Upstream, caller: Caller, read_log: ReadLog) -> list[WebhookRecord]:
     """Return the webhooks that the native API lists. Raises `ButlrError`."""
-    answer = await upstream.read(
-        Call(
-            name="webhooks",
-            send=upstream.butlr.native,
-            asked={"query": QUERY},
-            decode=decode,
-            kept_for=KEPT_FOR,
-        ),
-        caller,
-        read_log,
-    )
-    return answer.value
+    return await read_list(upstream, caller, read_log, name="webhooks", query=QUERY, decode=decode, kept_for=KEPT_FOR)
 
 
 def decode(body: bytes) -> list[WebhookRecord]:
