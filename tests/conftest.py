@@ -46,6 +46,27 @@ ERAS = ("today", "influx")
 DEFAULT_ERA = "today"
 
 
+class FailuresAtOnce:
+    """Says of each failure as it comes. A run that is cut off has no summary."""
+
+    MOST = 2000
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+        if report.failed and terminal is not None:
+            terminal.ensure_newline()
+            terminal.write_line(f"FAILED {report.nodeid} ({report.when}, {report.duration:.0f} s)", red=True)
+            terminal.write_line(report.longreprtext[-self.MOST :])
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(FailuresAtOnce(config))
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if metafunc.definition.get_closest_marker("both_eras") and "era" in metafunc.fixturenames:
         metafunc.parametrize("era", ERAS, indirect=True)

@@ -149,6 +149,9 @@ def _cutting(send: Send) -> Send:
 
 def _readable(body: bytes) -> Any:
     try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
+        read = orjson.loads(body)
+        # It reads 1,024 levels and writes 254: the log would be readable by nobody.
+        orjson.dumps(read)
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         return body.decode(errors="replace") or None
+    return read

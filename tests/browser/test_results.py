@@ -578,6 +578,8 @@ class TestEase:
             editor.click()
             page.keyboard.press("Control+A")
             page.keyboard.insert_text(text)
+            # The editor tells the page what is in it a moment later.
+            page.wait_for_function("text => JSON.stringify(localStorage).includes(text)", arg=text)
 
         page.get_by_role("button", name="Open short keys dialog").click()
         listed = page.locator(".graphiql-dialog .graphiql-table tbody tr, .graphiql-dialog tbody tr").all_inner_texts()

@@ -178,7 +178,7 @@ def test_only_what_needs_more_than_a_facade_is_left_out() -> None:
         ("docs/live.md", "echo"),
         ("docs/live.md", "last=$(mktemp)"),
     }
-    assert {block.language for block in BLOCKS if block.document not in OF_CLIENTS} <= {"sh", "graphql", "json"}
+    assert {block.language for block in BLOCKS if block.document not in OF_CLIENTS} <= {"sh", "graphql", "json", "text"}
     assert len(COMMANDS) > 5
     assert len(OPERATIONS) > 5
 

@@ -36,6 +36,16 @@ async def test_calls_are_counted_and_kept_with_body_tenant_and_token_hash(api):
     }
 
 
+async def test_the_call_log_is_read_whatever_came(api):
+    await api.http.delete("/_sandbox/calls")
+    for body in (b"[" * 300 + b"]" * 300, b"\xff\xfe{", b'{"a": "\\ud800"}', b"", b"1e999"):
+        await api.http.post("/api/v3/reporting", content=body)
+
+    calls = await api.calls()
+    assert calls["total"] == 5
+    assert calls["log"][0]["body"] == "[" * 300 + "]" * 300
+
+
 def test_the_call_log_is_bounded_and_the_count_is_not():
     calls = CallLog()
     for i in range(10_050):
