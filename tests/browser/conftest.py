@@ -31,6 +31,14 @@ def chromium():
         browser.close()
 
 
+# A resource has its entry once it is loaded, or has come from the cache.
+SETTLED = """() => {
+  const loaded = performance.getEntriesByType("resource").map(({ name }) => name);
+  return ["/codicon-", "/graphqlMode-", "/jsonMode-", "/graphql-", "IntrospectionQuery"].every((part) =>
+    loaded.some((name) => name.includes(part)));
+}"""
+
+
 class Visit:
     """A page, and what it said and asked for."""
 
@@ -57,6 +65,10 @@ class Visit:
         response = self.page.goto(f"{self._own}{path}")
         expect(self.page.locator(".graphiql-query-editor .view-lines")).to_contain_text(shows)
         return response
+
+    def settled(self):
+        """Wait until all that an opened page loads by itself is there; a busy machine pauses between its parts."""
+        self.page.wait_for_function(SETTLED)
 
     def example(self, question):
         """Open an example in a tab of its own."""

@@ -82,9 +82,15 @@ def test_every_example_runs_without_an_error(visit):
     assert all("?" in question for question in questions)
     for question in questions:
         visit.example(question)
-        answer = visit.answered()
-        assert "errors" not in answer
-        assert answer["data"]
+        if question == LIVE:
+            # A stream has no end, so that its body cannot be waited for.
+            visit.run()
+            expect(visit.page.locator(".facade-tiles button").first).to_be_visible()
+            visit.run()
+        else:
+            answer = visit.answered()
+            assert "errors" not in answer
+            assert answer["data"]
         # The editor draws a little after the answer is there.
         for _ in range(100):
             if visit.page.evaluate(EDITOR_FITS):
@@ -92,6 +98,10 @@ def test_every_example_runs_without_an_error(visit):
             visit.page.wait_for_timeout(100)
         assert visit.page.evaluate(EDITOR_FITS), question
     assert visit.complaints == []
+
+
+# The example that subscribes.
+LIVE = "People now: how full is each room, as it changes?"
 
 
 # Nothing of an example lies to the right of what the editor shows.

@@ -646,18 +646,18 @@ class TestWeight:
         moved = []
         session.on("Network.loadingFinished", lambda event: moved.append(event["encodedDataLength"]))
         visit.open("/graphql")
-        visit.page.wait_for_load_state("networkidle")
+        visit.settled()
         assert 500_000 < sum(moved) <= 1_700_000
         moved.clear()
         visit.open("/graphql")
-        visit.page.wait_for_load_state("networkidle")
+        visit.settled()
         assert 0 < sum(moved) < 20_000
         assert visit.foreign == []
 
     def test_a_tab_is_light_with_all_that_it_shares(self, new_visit, campus):
         visit = new_visit(campus)
         visit.open("/graphql")
-        visit.page.wait_for_load_state("networkidle")
+        visit.settled()
         session = visit.context.new_cdp_session(visit.page)
         session.send("Network.enable")
         files = {}

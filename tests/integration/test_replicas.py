@@ -97,18 +97,26 @@ def until(condition, patience=PATIENCE):
 
 def test_the_fleet_makes_as_many_calls_as_one(fleet, alone, upstream, at_work):
     upstream.configure(latency_ms=30)
-    one, all_ = upstream.login(), upstream.login()
     span = at_work(minutes=5)
 
     def ask(replica, token, operation):
         return replica.data(operation, span if "$start" in operation else None, token=token)
 
-    for _ in range(2):
-        of_one = at_once(*((ask, alone, one, operation) for operation in OPERATIONS))
-        of_all = at_once(*((ask, replica, all_, operation) for operation in OPERATIONS for replica in fleet))
-        for at, data in enumerate(of_one[:-1]):
-            assert of_all[3 * at : 3 * at + 3] == [data] * 3
-    assert asked(upstream, all_) == asked(upstream, one)
+    def calls():
+        one, all_ = upstream.login(), upstream.login()
+        for _ in range(2):
+            of_one = at_once(*((ask, alone, one, operation) for operation in OPERATIONS))
+            of_all = at_once(*((ask, replica, all_, operation) for operation in OPERATIONS for replica in fleet))
+            for at, data in enumerate(of_one[:-1]):
+                assert of_all[3 * at : 3 * at + 3] == [data] * 3
+        return asked(upstream, all_), asked(upstream, one)
+
+    # Whoever asks before and after the edge of a minute has one more window to ask for.
+    minutes = None
+    while minutes is None or minutes != time.time() // 60:
+        minutes = time.time() // 60
+        of_fleet, of_one = calls()
+    assert of_fleet == of_one
 
 
 def test_what_the_upstream_cannot_bear_whole_is_cut_once(fleet, alone, upstream, at_work):
