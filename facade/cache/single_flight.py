@@ -47,6 +47,10 @@ class SingleFlight:
     def __len__(self) -> int:
         return len(self._flights)
 
+    def __contains__(self, key: str) -> bool:
+        """Whether work under this key can be joined."""
+        return key in self._flights
+
     async def run(self, key: str, work: Callable[[], Awaitable[T]], *, since: float | None = None) -> T:
         """Return what `work` gives, or what such work that is under way will give.
 

@@ -1,12 +1,11 @@
 """`Engine`: from a request's text to its answer: parsed and validated once, then executed."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Mapping
 from contextlib import aclosing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, cast
 
-import orjson
 from graphql import (
     DocumentNode,
     ExecutionResult,
@@ -20,7 +19,6 @@ from graphql import (
 from graphql.execution import Executor, create_source_event_stream, execute_subscription_event
 
 from ..graph.context import Context
-from ..graph.large import Large
 from ..graph.subscribers import Pushed
 from ..loaders import Budget
 from .cost import excess, is_costly, operation_cost
@@ -28,60 +26,13 @@ from .documents import Documents, ParsedDocument
 from .errors import formatted
 from .executor import BulkExecutor
 from .field_names import Selected, selected_of
-from .incremental import Later, comes_in_parts, execute_in_parts, has_directives, undivided
+from .incremental import comes_in_parts, execute_in_parts, has_directives, undivided
 from .introspection import NoIntrospection
 from .limits import Limits, exceeded, too_long
+from .outcome import Outcome
 from .parts_executor import PartsExecutor
 from .writing_executor import WritingExecutor
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """`executed` is false for a request error: nothing ran, and there is no `data`.
-
-    Data that was asked for `written` has `orjson.Fragment`s in it: `chunks` alone can do anything with them.
-    """
-
-    executed: bool
-    data: dict[str, Any] | None
-    errors: list[GraphQLError]
-    large: Large | None = None
-    # Where this is but the first part. Whoever gets it closes it.
-    later: Later | None = None
-    # What is to be known of the data, as `extensions.notes`.
-    notes: Sequence[Mapping[str, Any]] = ()
-    # Of an event of a subscription: what the subscription can be resumed by, and whether it was.
-    cursor: str | None = None
-    resumed: bool | None = None
-    # Points, and how many an operation may cost: over a transport without headers.
-    cost: tuple[int, int] | None = None
-
-    def chunks(self) -> list[bytes]:
-        """The response map as JSON, in one chunk but for what is large."""
-        whole = orjson.dumps(self.as_json())
-        return self.large.within(whole) if self.large else [whole]
-
-    def as_json(self) -> dict[str, Any]:
-        """The response map of the GraphQL specification, section 7."""
-        answer: dict[str, Any] = {}
-        if self.errors:
-            answer["errors"] = [error.formatted for error in self.errors]
-        if self.executed:
-            answer["data"] = self.data
-        extensions: dict[str, Any] = {}
-        if self.notes:
-            extensions["notes"] = self.notes
-        if self.cursor is not None:
-            extensions["id"] = self.cursor
-        if self.resumed is not None:
-            extensions["resumed"] = self.resumed
-        if self.cost is not None:
-            extensions["cost"] = dict(zip(("points", "limit"), self.cost, strict=True))
-        if extensions:
-            answer["extensions"] = extensions
-        if self.later:
-            answer |= self.later.announced()
-        return answer
+from .written_events import Audience, WrittenEvents
 
 
 class Engine:
@@ -93,6 +44,7 @@ class Engine:
         self._introspection = introspection
         self._rules = specified_rules if introspection else (*specified_rules, NoIntrospection)
         self.document = Documents(self._document)
+        self._events = WrittenEvents()
         # Whether the schema has `@defer` and `@stream`.
         self.has_parts = schema.get_directive("stream") is not None
 
@@ -232,31 +184,41 @@ class Engine:
         if isinstance(source, ExecutionResult):
             yield Outcome(False, None, [self._formatted(error, context) for error in source.errors or ()])
             return
-        async with aclosing(cast(AsyncGenerator[Pushed, None], source)) as events:
-            while True:
-                try:
-                    pushed = await anext(events)
-                except StopAsyncIteration:
-                    return
-                except Exception as error:  # noqa: BLE001 -- one that is nobody's to read is masked and logged
-                    located = (
-                        error if isinstance(error, GraphQLError) else GraphQLError(str(error), original_error=error)
-                    )
-                    yield Outcome(False, None, [self._formatted(located, context)])
-                    return
-                yield await self._event(executor, pushed, context)
+        scope = context.caller.scope if context.caller else ""
+        with self._events.audience(document, variables, operation, scope) as audience:
+            async with aclosing(cast(AsyncGenerator[Pushed, None], source)) as events:
+                while True:
+                    try:
+                        pushed = await anext(events)
+                    except StopAsyncIteration:
+                        return
+                    except Exception as error:  # noqa: BLE001 -- one that is nobody's to read is masked and logged
+                        located = (
+                            error if isinstance(error, GraphQLError) else GraphQLError(str(error), original_error=error)
+                        )
+                        yield Outcome(False, None, [self._formatted(located, context)])
+                        return
+                    yield await self._event(executor, pushed, context, audience)
 
-    async def _event(self, executor: Executor[Any], pushed: Pushed, context: Context) -> Outcome:
-        context.renew()
-        context.budget = Budget(self._limits.cost, context.services.upstream.now)
-        result = execute_subscription_event(executor.build_per_event_executor(pushed.value))
-        if executor.is_awaitable(result):
-            result = await result
-        assert isinstance(result, ExecutionResult)  # noqa: S101 -- parts are for queries
-        errors = [self._formatted(error, context) for error in result.errors or ()]
-        return Outcome(
-            True, result.data, errors, context.large, None, context.notes.entries(), pushed.cursor, pushed.resumed
-        )
+    async def _event(self, executor: Executor[Any], pushed: Pushed, context: Context, audience: Audience) -> Outcome:
+        def execute() -> Outcome | Awaitable[Outcome]:
+            context.renew()
+            context.budget = Budget(self._limits.cost, context.services.upstream.now)
+            result = execute_subscription_event(executor.build_per_event_executor(pushed.value()))
+            return awaited(result) if executor.is_awaitable(result) else outcome_of(result)
+
+        async def awaited(result: Awaitable[Any]) -> Outcome:
+            return outcome_of(await result)
+
+        def outcome_of(result: Any) -> Outcome:
+            assert isinstance(result, ExecutionResult)  # noqa: S101 -- parts are for queries
+            errors = [self._formatted(error, context) for error in result.errors or ()]
+            return Outcome(
+                True, result.data, errors, context.large, None, context.notes.entries(), pushed.cursor, pushed.resumed
+            )
+
+        # Whether it was resumed is of one subscription.
+        return await self._events.answer(audience, pushed.key if pushed.resumed is None else None, execute)
 
     @staticmethod
     def _formatted(error: GraphQLError, context: Context, default: str = "INTERNAL_SERVER_ERROR") -> GraphQLError:

@@ -27,7 +27,8 @@ from ..upstream import Explain, Mode, NotAsked
 from ..upstream.explain import explained
 from .cost import COSTS, selected_of, values_of
 from .documents import ParsedDocument
-from .engine import Engine, Outcome
+from .engine import Engine
+from .outcome import Outcome
 from .plan import is_looked_up
 
 

@@ -75,9 +75,10 @@ class OccupancyQuestion:
 
 
 class ReportQuestion:
-    """A flat report: its rows by series and window. `points` is what was read last."""
+    """A flat report: its rows by series and window. `points` is what was read last, of so many `reads`."""
 
     points: Points
+    reads = 0
 
     def __init__(self, services: Services, body: Body, read: ReadOptions) -> None:
         self._services, self._body, self._read = services, body, read
@@ -87,6 +88,7 @@ class ReportQuestion:
         loaders = Loaders(self._services, caller, ReadLog(fresh=fresh))
         try:
             self.points = await loaders.reports.whole(self._body, self._read)
+            self.reads += 1
             return {row_key(row): row for row in self.points.rows()}
         finally:
             loaders.cancel()

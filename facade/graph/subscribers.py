@@ -1,7 +1,7 @@
 """How roots that push follow what is live: their subscriber, their position, and batches of changes."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -39,13 +39,15 @@ class LiveFilter:
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """One event of a subscription: `value` is its root field's, `cursor` what it can be resumed by.
+    """One event of a subscription: `value` makes its root field's value, `cursor` is what it can be resumed by.
 
-    `resumed` is said with the first: whether what was missed follows and nothing else, or all there is.
+    `key` tells it from all other events of the same question in one scope. `resumed` is said with the first: whether
+    what was missed follows and nothing else, or all there is.
     """
 
-    value: Any
+    value: Callable[[], Any]
     cursor: str
+    key: Hashable
     resumed: bool | None = None
 
 

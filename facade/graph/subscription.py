@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 
 import strawberry
@@ -100,7 +101,7 @@ def _occupancies(
         # Whichever is of the later time stands.
         if newer is not None and _is_later(newer, record):
             continue
-        yield Pushed(record, subscriber.live.cursor(change), resumed)
+        yield Pushed(partial(_same, record), subscriber.live.cursor(change), change.position, resumed)
         resumed = None
 
 
@@ -141,17 +142,23 @@ async def _report(
                 if moment >= landed:
                     landed, is_shared = moment, shared
             id_ = live.cursor_after(landed, is_shared=is_shared)
-            yield Pushed(ReportRecord(_points_of(asked.points, rows), body), id_, said)
+            key = (id_, asked.reads, changes[0].position if changes else None, len(changes))
+            yield Pushed(partial(_report_of, asked.points, rows, body), id_, key, said)
             said = None
 
 
-def _points_of(points: Points, rows: list[Any]) -> Points:
-    """Return the points with these rows alone."""
+def _same(record: Any) -> Any:
+    return record
+
+
+def _report_of(points: Points, rows: list[Any], body: Any) -> ReportRecord:
+    """Return the report with these rows alone."""
     data = [
         {name: value for name in Row.__struct_fields__ if (value := getattr(row, name, None)) is not None}
         for row in rows
     ]
-    return Points(points.query, points.label, points.entry, Reporting.from_data(data), is_ordered=True)
+    only = Points(points.query, points.label, points.entry, Reporting.from_data(data), is_ordered=True)
+    return ReportRecord(only, body)
 
 
 async def _detections(info: Info, filter: LiveFilter, every: Duration | None = UNSET) -> Stream:
@@ -193,7 +200,7 @@ async def _detections(info: Info, filter: LiveFilter, every: Duration | None = U
                 if at < newest.get(mac, 0.0):
                     continue
                 newest[mac] = at
-                yield Pushed(record, live.cursor(change), resumed if first else None)
+                yield Pushed(partial(_same, record), live.cursor(change), change.position, resumed if first else None)
                 first = False
 
 
@@ -244,7 +251,8 @@ async def _events(info: Info, types: list[EventType] | None = UNSET) -> Stream:
             fitting = [change for change in changes if wanted is None or change.value.type in wanted]
             seen = {change.value.id: change for change in fitting if subscriber.rights.may_see(change.value)}
             for event in merged([change.value for change in seen.values()]):
-                yield Pushed(_event_of(event), live.cursor(seen[event.id]), resumed)
+                change = seen[event.id]
+                yield Pushed(partial(_event_of, event), live.cursor(change), change.position, resumed)
                 resumed = None
             if changes:
                 subscriber.taken(len(changes), passed, changes[0])

@@ -245,6 +245,8 @@ class Subscriber:
 
 def merged(events: list[WebhookEvent], most: int = WAITING_MOST) -> list[WebhookEvent]:
     """Return the events that wait, where they are more than so many bytes merged: the newest of a type and asset."""
+    if len(events) < 2:
+        return events
     size = 0
     for event in events:
         size += len(msgspec.json.encode(event))

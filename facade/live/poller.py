@@ -204,20 +204,25 @@ class Poller:
         if not self._was_read and not len(self.topic):
             # Another replica may have followed the question for longer.
             self.topic.floor = (record.since if record else moment, 0)
-        for key, mark in changed.items():
-            known = record.read.get(mark) if record else None
-            landed = moment if known is None else known
-            self._log.put(self.topic, key, values[key], (landed, 0), is_shared=known is not None or can_tell)
-        if record is None or self._landings.is_due(began) or not record.read.keys() >= set(changed.values()):
+        read = record.read if record else {}
+        landed = {mark: read.get(mark, moment) for mark in changed.values()}
+        if record is None or self._landings.is_due(began) or not read.keys() >= landed.keys():
             self._forget(values)
-            await self._note(record, began)
+            # Before anyone is told: a replica that ends then leaves nothing that no other knows the moment of.
+            await self._note(record, changed, landed, began)
+        for key, mark in changed.items():
+            is_shared = mark in read or can_tell
+            self._log.put(self.topic, key, values[key], (landed[mark], 0), is_shared=is_shared)
 
-    async def _note(self, record: Record | None, now: float) -> None:
+    async def _note(
+        self, record: Record | None, changed: Mapping[str, str], landed: Mapping[str, int], now: float
+    ) -> None:
         known = record.read if record else {}
-        read = {}
+        read = dict(landed)
         for change in self.topic.since(0):
-            mark = mark_of(change.key, self.question.told(change.value))
-            read[mark] = known.get(mark, change.id[0])
+            if change.key not in changed:
+                mark = mark_of(change.key, self.question.told(change.value))
+                read[mark] = known.get(mark, change.id[0])
         since = self.topic.floor[0]
         await self._landings.write(min(since, record.since) if record else since, read, now)
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import structlog
+from cachetools import LRUCache
 
 from ..assets import Assets, AssetSource
 from ..auth import Caller
@@ -17,6 +18,7 @@ log = structlog.get_logger(__name__)
 
 # Of the time that a token may go unchecked: asked a little before, so that a refused one ends in time.
 _EARLY = 0.8
+VERDICTS = 1024
 EXPIRED = "The token has expired. Subscribe again with a new one."
 
 
@@ -44,23 +46,32 @@ class Rights:
         self._source, self._recheck, self._clock = source, recheck, clock
         self._first: asyncio.Task[Assets] | None = None
         self._assets: Assets | None = None
+        # Of the events that subscribers come to one after the other.
+        self._verdicts: LRUCache[str, tuple[WebhookEvent, bool]] = LRUCache(VERDICTS)
         self._task: asyncio.Task[None] | None = None
 
     async def assets(self) -> Assets:
         """Return what the caller may see. Raises `ButlrError`."""
-        if self._assets is None:
+        if (known := self._assets) is None:
             if self._first is None or self._first.done():
                 self._first = asyncio.create_task(self._read(ReadLog()))
-            self._assets = await asyncio.shield(self._first)
+            known = await asyncio.shield(self._first)
+            self._see(known)
             if self._task is None:
                 self._task = asyncio.create_task(self._keep())
-        return self._assets
+        return known
 
     def may_see(self, event: WebhookEvent) -> bool:
         """Whether the asset is among the caller's, and the event of the caller's organisation.
 
         Where nobody knows that one, an event that names its own is withheld: an id alone does not say whose it is.
         """
+        known = self._verdicts.get(event.id)
+        if known is None or known[0] is not event:
+            known = self._verdicts[event.id] = event, self._may_see(event)
+        return known[1]
+
+    def _may_see(self, event: WebhookEvent) -> bool:
         if self._assets is None or not event.is_about_one_of(self._assets):
             return False
         return event.org is None or event.org in self._orgs
@@ -74,6 +85,10 @@ class Rights:
             except ButlrError as error:
                 log.warning("live.organization_unknown", code=error.code)
         return assets
+
+    def _see(self, assets: Assets) -> None:
+        self._assets = assets
+        self._verdicts.clear()
 
     def refuse(self, error: ButlrError) -> None:
         self.refused = error
@@ -96,7 +111,7 @@ class Rights:
                 continue
             try:
                 # Fresh: an answer from the cache would prove nothing of the token.
-                self._assets = await self._read(ReadLog(fresh=True))
+                self._see(await self._read(ReadLog(fresh=True)))
             except Unauthenticated as error:
                 self.refuse(error)
             except ButlrError as error:

@@ -1,8 +1,7 @@
 """Subscriptions over HTTP: server-sent events (GraphQL over SSE, distinct connections), and multipart/mixed."""
 
 import asyncio
-from collections.abc import Callable
-from contextlib import aclosing
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import orjson
@@ -13,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from ...execution import Outcome
 from ..cache_headers import NEVER_KEPT
 from ..disconnect import Disconnect
-from .stream import RETRY, SEND_WITHIN, Ending, Streams, SubscribedOperation, body_of
+from .stream import RETRY, SEND_WITHIN, Ended, Streams, SubscribedOperation, body_of
 
 SSE_TYPE = "text/event-stream"
 RESTARTING = "This process is about to end. Subscribe again, and another serves you."
@@ -91,7 +90,7 @@ class StreamResponse(Response):
         streams: Streams,
         operation: SubscribedOperation,
         framing: Framing,
-        ended: Callable[[str, list[GraphQLError]], None],
+        ended: Callable[[str, Sequence[GraphQLError]], None],
     ) -> None:
         # Proxies that wait for more before they pass anything on would keep an event back.
         super().__init__(headers={**NEVER_KEPT, "X-Accel-Buffering": "no"}, media_type=framing.media_type)
@@ -100,42 +99,40 @@ class StreamResponse(Response):
         self._streams, self._operation, self._framing, self._ended = streams, operation, framing, ended
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
-        errors: list[GraphQLError] = []
-        how = "ok"
+        sink = _Body(self._framing, send)
+        ended: Ended | None = None
         async with Disconnect(receive) as disconnect:
             disconnect.watch()
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            try:
-                how = await self._send_all(send, errors)
-            except TimeoutError:
-                how = "slow"
-        self._ended("left" if disconnect.gone else how, errors)
-        if not disconnect.gone and how != "slow":
-            last = self._framing.restart() if how == "restarted" else self._framing.complete()
-            await _within(send, last, more=False)
-
-    async def _send_all(self, send: Send, errors: list[GraphQLError]) -> str:
-        framing = self._framing
-        await _within(send, framing.first)
-        async with aclosing(self._streams.outcomes(self._operation)) as outcomes:
-            try:
-                async for outcome in outcomes:
-                    if outcome is None:
-                        await _within(send, framing.beat())
-                        continue
-                    errors += outcome.errors
-                    await _within(send, framing.answer(outcome) if outcome.executed else framing.failed(outcome))
-                    if not outcome.executed:
-                        return "refused"
-            except Ending:
-                return "restarted"
-        return "partial" if errors else "ok"
+            ended = await self._streams.run(self._operation, sink)
+        if disconnect.gone or ended is None:
+            self._ended("left", ended.errors if ended else ())
+            return
+        self._ended(ended.how, ended.errors)
+        if ended.how == "slow":
+            return
+        last = self._framing.restart() if ended.how == "restarted" else self._framing.complete()
+        async with asyncio.timeout(SEND_WITHIN):
+            await sink.send(last, more=False)
 
 
-async def _within(send: Send, body: bytes, *, more: bool = True) -> None:
-    """Raises TimeoutError where the client does not read."""
-    async with asyncio.timeout(SEND_WITHIN):
-        await send({"type": "http.response.body", "body": body, "more_body": more})
+class _Body:
+    """The body of a response, a frame at a time."""
+
+    def __init__(self, framing: Framing, send: Send) -> None:
+        self._framing, self._send = framing, send
+
+    async def begin(self) -> None:
+        await self.send(self._framing.first)
+
+    async def take(self, outcome: Outcome) -> None:
+        await self.send(self._framing.answer(outcome) if outcome.executed else self._framing.failed(outcome))
+
+    async def beat(self) -> None:
+        await self.send(self._framing.beat())
+
+    async def send(self, body: bytes, *, more: bool = True) -> None:
+        await self._send({"type": "http.response.body", "body": body, "more_body": more})
 
 
 def framing_of(accept: str | None) -> Framing | None:

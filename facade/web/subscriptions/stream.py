@@ -2,11 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass, field, fields
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, Protocol
 
 from graphql import GraphQLError, OperationType
+from starlette.websockets import WebSocketDisconnect
 
 from ... import tracing
 from ...auth import Caller
@@ -27,10 +29,23 @@ HEARTBEAT = 12.0
 SEND_WITHIN = 30.0
 # Milliseconds after which a client is to come back to another process.
 RETRY = 1000
+# Errors of a stream that its log line and the metrics are made of. A stream may last for days.
+MOST_ERRORS = 1000
 
 
-class Ending(Exception):  # noqa: N818 -- named for what happens
-    """The process is to end: the client is to come back elsewhere."""
+class Sink(Protocol):
+    """Sends what a stream gives, as its transport frames it. Each call sends a whole frame."""
+
+    async def begin(self) -> None: ...
+    async def take(self, outcome: Outcome) -> None: ...
+    async def beat(self) -> None: ...
+
+
+class Ended(NamedTuple):
+    """How a stream ended: `ok`, `partial`, `refused`; `slow` where nobody read, `restarted` where the process ends."""
+
+    how: str
+    errors: Sequence[GraphQLError]
 
 
 @dataclass(slots=True)
@@ -39,16 +54,6 @@ class Spent:
 
     cost: int = 0
     calls: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Whole(Outcome):
-    """An outcome that is written already."""
-
-    written: Sequence[bytes] = ()
-
-    def chunks(self) -> list[bytes]:
-        return list(self.written)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +91,15 @@ class Streams:
         self._engine, self._services, self._live = engine, services, live
         self._draining, self._metrics = draining, metrics
         self._operation_timeout = operation_timeout
-        self.heartbeat = heartbeat
+        self._heartbeat = heartbeat
+        self._streams: set[Stream] = set()
+        self._ticking: asyncio.TimerHandle | None = None
 
-    async def outcomes(self, operation: SubscribedOperation) -> AsyncGenerator[Outcome | None, None]:
-        """Yield each outcome as it comes, and None after each `heartbeat` without one. Raises `Ending`."""
+    async def run(self, operation: SubscribedOperation, sink: Sink) -> Ended:
+        """Give each outcome to the sink as it comes, and have it beat after each `heartbeat` without one.
+
+        Raises what the sink raises.
+        """
         context = Context(
             self._services(),
             operation.caller,
@@ -101,38 +111,81 @@ class Streams:
         operation.spent.cost = self._engine.told_cost(
             operation.document, operation.params.variables, operation.params.operation_name
         )
-        ending = asyncio.Event()
-        told = self._draining.told(ending.set) if self._draining else None
-        if told:
-            told.__enter__()
+        errors: list[GraphQLError] = []
+        stream = Stream(sink)
         try:
-            if operation.type is OperationType.SUBSCRIPTION:
-                source = self._engine.subscribe(
-                    operation.document, operation.params.variables, operation.params.operation_name, context
-                )
-            else:
-                source = self._once(operation, context)
-            async with aclosing(source):
-                async for outcome in _beaten(source, ending, self.heartbeat, operation.attributes):
-                    operation.spent.cost = max(operation.spent.cost, context.budget.cost)
-                    operation.spent.calls += context.read_log.calls
-                    yield outcome
+            async with asyncio.timeout(None) as ending:
+                with self._watched(stream, ending):
+                    await stream.send(sink.begin())
+                    return await self._send_all(operation, context, stream, errors)
+        except TimeoutError:
+            if stream.why is None:
+                raise
+            return Ended(stream.why, errors)
         finally:
-            if told:
-                told.__exit__(None, None, None)
             context.close()
 
-    async def _once(self, operation: SubscribedOperation, context: Context) -> AsyncGenerator[Outcome, None]:
+    async def _send_all(
+        self, operation: SubscribedOperation, context: Context, stream: "Stream", errors: list[GraphQLError]
+    ) -> Ended:
+        spent, is_first = operation.spent, True
+        async with aclosing(self._outcomes(operation, context)) as outcomes:
+            while True:
+                try:
+                    # A subscription's span ends with its first answer: one that lasts for days is shown by nothing.
+                    outcome = await (_traced(outcomes, operation.attributes) if is_first else anext(outcomes))
+                except StopAsyncIteration:
+                    return Ended("partial" if errors else "ok", errors)
+                is_first = False
+                spent.cost = max(spent.cost, context.budget.cost)
+                spent.calls += context.read_log.calls
+                errors += outcome.errors[: MOST_ERRORS - len(errors)]
+                await stream.take(outcome)
+                if not outcome.executed:
+                    return Ended("refused", errors)
+
+    def _outcomes(self, operation: SubscribedOperation, context: Context) -> AsyncGenerator[Outcome, None]:
+        if operation.type is not OperationType.SUBSCRIPTION:
+            return self._once(operation, context)
         params = operation.params
+        return self._engine.subscribe(operation.document, params.variables, params.operation_name, context)
+
+    async def _once(self, operation: SubscribedOperation, context: Context) -> AsyncGenerator[Outcome, None]:
+        params, began = operation.params, time.monotonic()
+        if self._operation_timeout is not None:
+            context.read_log.deadline = began + self._operation_timeout
         asked = (operation.document, params.variables, params.operation_name, context)
-        async with asyncio.timeout(self._operation_timeout):
-            if params.explain is None:
-                yield await self._engine.run(*asked, written=True)
-                return
-            began = time.monotonic()
-            told = await run_explained(self._engine, *asked, Explain(params.explain, began), received=began)
-            parts = {each.name: getattr(told.outcome, each.name) for each in fields(told.outcome)}
-            yield Whole(**parts, written=told.chunks)
+        if params.explain is None:
+            yield await self._engine.run(*asked, written=True)
+            return
+        told = await run_explained(self._engine, *asked, Explain(params.explain, began), received=began)
+        yield replace(told.outcome, written=told.chunks)
+
+    @contextmanager
+    def _watched(self, stream: "Stream", ending: asyncio.Timeout) -> Iterator[None]:
+        """Have one clock, for all streams, look at this one too."""
+        stream.ending = ending
+        self._streams.add(stream)
+        if self._ticking is None:
+            self._tick_later()
+        try:
+            with self._draining.told(stream.restart) if self._draining else nullcontext():
+                yield
+        finally:
+            self._streams.discard(stream)
+            stream.close()
+
+    def _tick_later(self) -> None:
+        self._ticking = asyncio.get_running_loop().call_later(min(1.0, self._heartbeat / 4), self._tick)
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        for stream in self._streams:
+            stream.look(now, self._heartbeat)
+        if self._streams:
+            self._tick_later()
+        else:
+            self._ticking = None
 
     def ended(self, operation: SubscribedOperation, outcome: str, errors: Sequence[GraphQLError] = ()) -> None:
         if not self._metrics:
@@ -142,47 +195,67 @@ class Streams:
             self._metrics.failed(cause.code, cause.count)
 
 
-async def _beaten(
-    source: AsyncGenerator[Outcome, None], ending: asyncio.Event, heartbeat: float, attributes: Mapping[str, str]
-) -> AsyncGenerator[Outcome | None, None]:
-    # A subscription's span ends with its first answer: one that lasts for days is shown by nothing.
-    end = asyncio.create_task(ending.wait())
-    following: asyncio.Task[Outcome] | None = None
-    try:
-        while True:
-            if following is None:
-                following = asyncio.create_task(_traced(source, attributes) if attributes else _following(source))
-                attributes = {}
-            done, _ = await asyncio.wait((following, end), timeout=heartbeat, return_when=asyncio.FIRST_COMPLETED)
-            if following in done:
-                try:
-                    outcome = following.result()
-                except StopAsyncIteration:
-                    return
-                following = None
-                yield outcome
-            elif end in done:
-                raise Ending
-            else:
-                yield None
-    finally:
-        end.cancel()
-        if following is not None:
-            following.cancel()
-            # The generator can be closed only once nothing runs in it.
-            await asyncio.wait((following,))
+class Stream:
+    """One stream in the eyes of the clock: since when it is silent, or since when a send of it waits."""
+
+    __slots__ = ("_beating", "_since", "_sink", "_under_way", "ending", "why")
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        # Why it was ended from without; None as long as it was not.
+        self.why: str | None = None
+        self.ending: asyncio.Timeout | None = None
+        self._beating: asyncio.Task[None] | None = None
+        self._under_way = 0
+        self._since = time.monotonic()
+
+    async def take(self, outcome: Outcome) -> None:
+        await self.send(self._sink.take(outcome))
+
+    async def send(self, sending: Awaitable[None]) -> None:
+        if not self._under_way:
+            self._since = time.monotonic()
+        self._under_way += 1
+        try:
+            await sending
+        finally:
+            self._under_way -= 1
+            self._since = time.monotonic()
+
+    def look(self, now: float, heartbeat: float) -> None:
+        silent = now - self._since
+        if self._under_way:
+            if silent > SEND_WITHIN:
+                self._end("slow")
+        elif silent >= heartbeat:
+            self._beating = asyncio.create_task(self._beat())
+
+    async def _beat(self) -> None:
+        # Where the client has gone, whoever reads from it learns so.
+        with suppress(RuntimeError, OSError, WebSocketDisconnect):
+            await self.send(self._sink.beat())
+
+    def restart(self) -> None:
+        self._end("restarted")
+
+    def _end(self, why: str) -> None:
+        if self.why is None and self.ending is not None:
+            self.why = why
+            self.ending.reschedule(asyncio.get_running_loop().time())
+
+    def close(self) -> None:
+        if self._beating is not None:
+            self._beating.cancel()
 
 
 async def _traced(source: AsyncGenerator[Outcome, None], attributes: Mapping[str, str]) -> Outcome:
+    if not attributes:
+        return await anext(source)
     with tracing.span(attributes["graphql.operation.type"], attributes=dict(attributes)) as span:
         outcome = await anext(source)
         if outcome.errors:
             span.failed(str((outcome.errors[0].extensions or {}).get("code")))
         return outcome
-
-
-async def _following(source: AsyncGenerator[Outcome, None]) -> Outcome:
-    return await anext(source)
 
 
 def body_of(outcome: Outcome) -> bytes:

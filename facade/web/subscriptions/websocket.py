@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Container
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from ...auth import Caller
 from ...butlr import RateLimited, Unauthenticated
-from ...execution import Engine, why_unexplained
+from ...execution import Engine, Outcome, why_unexplained
 from ...execution.documents import ParsedDocument
 from ..admission import Admission
 from ..graphql_refusals import NOT_EXPLAINED, operation_attributes
@@ -32,16 +32,18 @@ from .close_codes import (
     INIT_LATE,
     RESTART,
     TOO_LARGE,
+    TRY_AGAIN_LATER,
     UNAUTHORIZED,
     WRONG_PROTOCOL,
     Closed,
 )
-from .stream import SEND_WITHIN, Ending, Streams, SubscribedOperation, Whole, body_of
+from .stream import SEND_WITHIN, Streams, SubscribedOperation, body_of
 
 PROTOCOL = "graphql-transport-ws"
 # Seconds within which a client is to say `connection_init`.
 INIT_WITHIN = 10.0
 MOST_OPERATIONS = 100
+NOT_READ = "What was sent is not read."
 
 
 class SocketEndpoint:
@@ -226,11 +228,9 @@ class Connection:
         note(scope, type="graphql")
         try:
             await self._run_noted(id_, payload, request_id, scope)
-        except Ending:
-            self._close(Closed(RESTART, "Service Restart"))
         except (TimeoutError, RuntimeError, WebSocketDisconnect):
             # Nobody reads, or has gone.
-            self._close(Closed(1013, "What was sent is not read."))
+            self._close(Closed(TRY_AGAIN_LATER, NOT_READ))
         finally:
             if self._endpoint.audit and noted(scope):
                 calls = noted(scope).pop("calls", 0)
@@ -267,40 +267,52 @@ class Connection:
             note(scope, cost=operation.spent.cost, calls=operation.spent.calls)
 
     async def _send_all(self, id_: str, operation: SubscribedOperation, scope: Scope) -> None:
-        endpoint = self._endpoint
-        errors: list[GraphQLError] = []
-        is_told = False
-        async with aclosing(endpoint.streams.outcomes(operation)) as outcomes:
-            async for outcome in outcomes:
-                if outcome is None:
-                    await self._send({"type": "ping"})
-                    continue
-                errors += outcome.errors
-                if not outcome.executed:
-                    note(scope, outcome="refused")
-                    note_errors(scope, errors)
-                    endpoint.streams.ended(operation, "refused", errors)
-                    await self._send({"id": id_, "type": "error", "payload": [each.formatted for each in errors]})
-                    return
-                said = outcome
-                if not is_told and not isinstance(outcome, Whole):
-                    # What HTTP says in a header.
-                    said = replace(outcome, cost=(operation.spent.cost, endpoint.engine.cost_limit))
-                is_told = True
-                await self._send_text(b'{"id":%b,"type":"next","payload":%b}' % (orjson.dumps(id_), body_of(said)))
-        how = "partial" if errors else "ok"
-        note(scope, outcome=how)
-        note_errors(scope, errors)
-        endpoint.streams.ended(operation, how, errors)
-        await self._send({"id": id_, "type": "complete"})
+        streams = self._endpoint.streams
+        ended = await streams.run(operation, _Messages(self, id_, operation, self._endpoint.engine.cost_limit))
+        note(scope, outcome=ended.how)
+        note_errors(scope, ended.errors)
+        streams.ended(operation, ended.how, ended.errors)
+        match ended.how:
+            case "restarted":
+                self._close(Closed(RESTART, "Service Restart"))
+            case "slow":
+                self._close(Closed(TRY_AGAIN_LATER, NOT_READ))
+            case "ok" | "partial":
+                await self._send({"id": id_, "type": "complete"})
 
     async def _send(self, message: dict[str, Any]) -> None:
-        await self._send_text(orjson.dumps(message))
-
-    async def _send_text(self, text: bytes) -> None:
         """Raises TimeoutError where the client does not read."""
         async with asyncio.timeout(SEND_WITHIN):
-            await self._socket.send_text(text.decode())
+            await self.send_text(orjson.dumps(message))
+
+    async def send_text(self, text: bytes) -> None:
+        await self._socket.send_text(text.decode())
+
+
+class _Messages:
+    """The answers of one operation, as messages with its id."""
+
+    def __init__(self, connection: Connection, id_: str, operation: SubscribedOperation, limit: int) -> None:
+        self._connection, self._id, self._operation, self._limit = connection, id_, operation, limit
+        self._is_told = operation.params.explain is not None
+
+    async def begin(self) -> None:
+        pass
+
+    async def take(self, outcome: Outcome) -> None:
+        id_ = orjson.dumps(self._id)
+        if not outcome.executed:
+            errors = orjson.dumps([error.formatted for error in outcome.errors])
+            await self._connection.send_text(b'{"id":%b,"type":"error","payload":%b}' % (id_, errors))
+            return
+        if not self._is_told:
+            # What HTTP says in a header.
+            outcome = replace(outcome, cost=(self._operation.spent.cost, self._limit), written=())
+            self._is_told = True
+        await self._connection.send_text(b'{"id":%b,"type":"next","payload":%b}' % (id_, body_of(outcome)))
+
+    async def beat(self) -> None:
+        await self._connection.send_text(b'{"type":"ping"}')
 
 
 def require_explained(document: ParsedDocument, params: GraphQLRequest) -> None:

@@ -1,6 +1,7 @@
 """A subscription is an operation as any other, over each transport: cost, explaining, limits, audit, spans."""
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -197,3 +198,16 @@ def test_each_counts_as_an_operation_of_its_caller(sparing: Any, ask: Any, any_t
         assert "FACADE_EXPLAIN" in answer["errors"][0]["message"]
     for transport in TRANSPORTS:
         assert ask(sparing, transport, any_token, query=QUERY).codes == ["RATE_LIMITED"]
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_query_has_the_time_of_any_query(
+    launch: Any, stand_in: Any, ask: Any, any_token: str, transport: str
+) -> None:
+    hurried = launch.facade(stand_in.url, FACADE_OPERATION_TIMEOUT="0.5")
+    let = threading.Event()
+    stand_in.answers_by("/api/v3/reporting", lambda _body: let.wait(60) and {"data": []})
+    try:
+        assert ask(hurried, transport, any_token, query=QUERY).codes == ["UPSTREAM_TIMEOUT"]
+    finally:
+        let.set()

@@ -49,7 +49,7 @@ from facade.assets.records import RECORD_TYPES, FloorRecord, HiveRecord, RoomRec
 from facade.butlr import DetectionEntry, ReplyStatistics, Row, WorldEntry, decode_reporting
 from facade.butlr.packed import Packed
 from facade.cache import Entry as Kept
-from facade.execution.engine import Outcome
+from facade.execution import Outcome
 from facade.execution.executor import BulkExecutor
 from facade.execution.projection import (
     MOST_FIELDS,

@@ -1,0 +1,102 @@
+"""Answers to events of subscriptions, executed and written once for all who asked the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from inspect import isawaitable
+from typing import Any
+
+from ..cache import Bounded, FlightCancelled, SingleFlight
+from .documents import ParsedDocument
+from .outcome import Outcome
+
+# Bytes. Of 1,000 subscribers to one question each comes to an event within moments of the others.
+KEPT = 8 * 1024**2
+LARGEST = KEPT // 8
+# An answer is held as data too: over WebSocket the first of a subscription is written with what it costs.
+AS_DATA = 4
+
+Answered = Outcome | Awaitable[Outcome]
+
+
+class Audience:
+    """All who asked one thing in one scope. An identity, and how many they are."""
+
+    __slots__ = ("document", "subscribers")
+
+    def __init__(self, document: ParsedDocument) -> None:
+        # Held, for its identity is part of what was asked.
+        self.document = document
+        self.subscribers = 0
+
+
+class WrittenEvents:
+    """Answers by audience and event. The least recently used go first."""
+
+    def __init__(self, *, kept: int = KEPT) -> None:
+        self._audiences: dict[tuple[Hashable, ...], Audience] = {}
+        self._written: Bounded[tuple[Audience, Hashable], Outcome] = Bounded(kept)
+        self._flights = SingleFlight()
+
+    @contextmanager
+    def audience(
+        self, document: ParsedDocument, variables: Mapping[str, Any] | None, operation: str | None, scope: str
+    ) -> Iterator[Audience]:
+        """Join those who have asked the same."""
+        asked = (id(document), operation, json.dumps(variables, sort_keys=True), scope)
+        audience = self._audiences.get(asked)
+        if audience is None:
+            audience = self._audiences[asked] = Audience(document)
+        audience.subscribers += 1
+        try:
+            yield audience
+        finally:
+            audience.subscribers -= 1
+            if not audience.subscribers:
+                del self._audiences[asked]
+
+    async def answer(self, audience: Audience, event: Hashable, execute: Callable[[], Answered]) -> Outcome:
+        """Return the answer to an event from whoever of the audience came to it first.
+
+        `event` tells it from all other events of the audience; None for one that is its subscriber's alone. So is an
+        answer with errors, which name the request.
+        """
+        if event is None or audience.subscribers < 2:
+            return await _awaited(execute())
+        if (written := self._written.get((audience, event))) is not None:
+            return written
+        flight, first = f"{id(audience)} {event}", None
+        if flight not in self._flights:
+            first = execute()
+            if not isawaitable(first):
+                return self._kept(audience, event, first)
+        executed = False
+
+        async def work() -> Outcome:
+            nonlocal executed
+            executed = True
+            return self._kept(audience, event, await _awaited(execute() if first is None else first))
+
+        try:
+            outcome = await self._flights.run(flight, work)
+        except FlightCancelled:
+            # Whoever executed it has left.
+            return await _awaited(execute())
+        return outcome if executed or not outcome.errors else await _awaited(execute())
+
+    def _kept(self, audience: Audience, event: Hashable, outcome: Outcome) -> Outcome:
+        if outcome.errors or self._written.get((audience, event)) is not None:
+            return outcome
+        chunks = outcome.chunks()
+        size = sum(map(len, chunks)) * AS_DATA
+        outcome = replace(outcome, written=chunks)
+        if size <= LARGEST:
+            self._written.put((audience, event), outcome, size)
+        return outcome
+
+
+async def _awaited(answered: Answered) -> Outcome:
+    return await answered if isawaitable(answered) else answered
