@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Awaitable, Mapping
 from contextlib import aclosing
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, cast
 
 from graphql import (
@@ -32,7 +33,7 @@ from .limits import Limits, exceeded, too_long
 from .outcome import Outcome
 from .parts_executor import PartsExecutor
 from .writing_executor import WritingExecutor
-from .written_events import Audience, WrittenEvents
+from .written_events import WrittenEvents
 
 
 class Engine:
@@ -198,27 +199,31 @@ class Engine:
                         )
                         yield Outcome(False, None, [self._formatted(located, context)])
                         return
-                    yield await self._event(executor, pushed, context, audience)
+                    # Whether it was resumed is of one subscription.
+                    event = pushed.key if pushed.resumed is None else None
+                    outcome = self._events.written(audience, event)
+                    if outcome is None:
+                        execute = partial(self._executed, executor, pushed, context)
+                        outcome = await self._events.answer(audience, event, execute)
+                    yield outcome
 
-    async def _event(self, executor: Executor[Any], pushed: Pushed, context: Context, audience: Audience) -> Outcome:
-        def execute() -> Outcome | Awaitable[Outcome]:
-            context.renew()
-            context.budget = Budget(self._limits.cost, context.services.upstream.now)
-            result = execute_subscription_event(executor.build_per_event_executor(pushed.value()))
-            return awaited(result) if executor.is_awaitable(result) else outcome_of(result)
-
-        async def awaited(result: Awaitable[Any]) -> Outcome:
-            return outcome_of(await result)
+    def _executed(self, executor: Executor[Any], pushed: Pushed, context: Context) -> Outcome | Awaitable[Outcome]:
+        context.renew()
+        context.budget = Budget(self._limits.cost, context.services.upstream.now)
+        result = execute_subscription_event(executor.build_per_event_executor(pushed.value()))
 
         def outcome_of(result: Any) -> Outcome:
             assert isinstance(result, ExecutionResult)  # noqa: S101 -- parts are for queries
             errors = [self._formatted(error, context) for error in result.errors or ()]
+            cursor = pushed.cursor()
             return Outcome(
-                True, result.data, errors, context.large, None, context.notes.entries(), pushed.cursor, pushed.resumed
+                True, result.data, errors, context.large, None, context.notes.entries(), cursor, pushed.resumed
             )
 
-        # Whether it was resumed is of one subscription.
-        return await self._events.answer(audience, pushed.key if pushed.resumed is None else None, execute)
+        async def awaited(result: Awaitable[Any]) -> Outcome:
+            return outcome_of(await result)
+
+        return awaited(result) if executor.is_awaitable(result) else outcome_of(result)
 
     @staticmethod
     def _formatted(error: GraphQLError, context: Context, default: str = "INTERNAL_SERVER_ERROR") -> GraphQLError:

@@ -58,16 +58,18 @@ class WrittenEvents:
             if not audience.subscribers:
                 del self._audiences[asked]
 
+    def written(self, audience: Audience, event: Hashable) -> Outcome | None:
+        """Return the answer to an event if someone of the audience has come to it already."""
+        return self._written.get((audience, event))
+
     async def answer(self, audience: Audience, event: Hashable, execute: Callable[[], Answered]) -> Outcome:
-        """Return the answer to an event from whoever of the audience came to it first.
+        """Execute for an event that nobody has come to yet, or wait for who does.
 
         `event` tells it from all other events of the audience; None for one that is its subscriber's alone. So is an
         answer with errors, which name the request.
         """
         if event is None or audience.subscribers < 2:
             return await _awaited(execute())
-        if (written := self._written.get((audience, event))) is not None:
-            return written
         flight, first = f"{id(audience)} {event}", None
         if flight not in self._flights:
             first = execute()

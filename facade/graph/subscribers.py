@@ -39,14 +39,14 @@ class LiveFilter:
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """One event of a subscription: `value` makes its root field's value, `cursor` is what it can be resumed by.
+    """One event of a subscription: `value` makes its root field's value, `cursor` what it can be resumed by.
 
     `key` tells it from all other events of the same question in one scope. `resumed` is said with the first: whether
     what was missed follows and nothing else, or all there is.
     """
 
     value: Callable[[], Any]
-    cursor: str
+    cursor: Callable[[], str]
     key: Hashable
     resumed: bool | None = None
 

@@ -101,7 +101,7 @@ def _occupancies(
         # Whichever is of the later time stands.
         if newer is not None and _is_later(newer, record):
             continue
-        yield Pushed(partial(_same, record), subscriber.live.cursor(change), change.position, resumed)
+        yield Pushed(partial(_same, record), partial(subscriber.live.cursor, change), change.position, resumed)
         resumed = None
 
 
@@ -141,9 +141,10 @@ async def _report(
             for moment, shared in [(poller.topic.floor[0], True), *((each.id[0], each.is_shared) for each in changes)]:
                 if moment >= landed:
                     landed, is_shared = moment, shared
-            id_ = live.cursor_after(landed, is_shared=is_shared)
-            key = (id_, asked.reads, changes[0].position if changes else None, len(changes))
-            yield Pushed(partial(_report_of, asked.points, rows, body), id_, key, said)
+            reached = partial(live.cursor_after, landed, live.log.position, is_shared=is_shared)
+            oldest = changes[0].position if changes else None
+            key = (landed, is_shared, live.log.position, asked.reads, oldest, len(changes))
+            yield Pushed(partial(_report_of, asked.points, rows, body), reached, key, said)
             said = None
 
 
@@ -200,7 +201,9 @@ async def _detections(info: Info, filter: LiveFilter, every: Duration | None = U
                 if at < newest.get(mac, 0.0):
                     continue
                 newest[mac] = at
-                yield Pushed(partial(_same, record), live.cursor(change), change.position, resumed if first else None)
+                yield Pushed(
+                    partial(_same, record), partial(live.cursor, change), change.position, resumed if first else None
+                )
                 first = False
 
 
@@ -252,7 +255,7 @@ async def _events(info: Info, types: list[EventType] | None = UNSET) -> Stream:
             seen = {change.value.id: change for change in fitting if subscriber.rights.may_see(change.value)}
             for event in merged([change.value for change in seen.values()]):
                 change = seen[event.id]
-                yield Pushed(partial(_event_of, event), live.cursor(change), change.position, resumed)
+                yield Pushed(partial(_event_of, event), partial(live.cursor, change), change.position, resumed)
                 resumed = None
             if changes:
                 subscriber.taken(len(changes), passed, changes[0])

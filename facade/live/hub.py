@@ -166,9 +166,9 @@ class Live:
         number = change.id[1] if change.is_shared else None
         return str(Cursor(change.id[0], number, change.position, self.process))
 
-    def cursor_after(self, landed: int, *, is_shared: bool) -> str:
-        """Return the cursor of whoever has all that there is by now, and that was first read until that moment."""
-        return str(Cursor(landed, 0 if is_shared else None, self.log.position, self.process))
+    def cursor_after(self, landed: int, position: int, *, is_shared: bool) -> str:
+        """Return the cursor of whoever has all until a position, and that was first read until that moment."""
+        return str(Cursor(landed, 0 if is_shared else None, position, self.process))
 
     def missed(self, topic: Topic, text: str, *, by_one_clock: bool = True) -> list[Change] | None:
         """Return what a topic has that came after a cursor; None where some of it may be gone, or it is no cursor.

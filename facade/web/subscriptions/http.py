@@ -126,7 +126,8 @@ class _Body:
         await self.send(self._framing.first)
 
     async def take(self, outcome: Outcome) -> None:
-        await self.send(self._framing.answer(outcome) if outcome.executed else self._framing.failed(outcome))
+        body = self._framing.answer(outcome) if outcome.executed else self._framing.failed(outcome)
+        await self._send({"type": "http.response.body", "body": body, "more_body": True})
 
     async def beat(self) -> None:
         await self.send(self._framing.beat())

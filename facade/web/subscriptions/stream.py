@@ -117,7 +117,7 @@ class Streams:
             async with asyncio.timeout(None) as ending:
                 with self._watched(stream, ending):
                     await stream.send(sink.begin())
-                    return await self._send_all(operation, context, stream, errors)
+                    return await self._send_all(operation, context, stream, sink, errors)
         except TimeoutError:
             if stream.why is None:
                 raise
@@ -126,7 +126,12 @@ class Streams:
             context.close()
 
     async def _send_all(
-        self, operation: SubscribedOperation, context: Context, stream: "Stream", errors: list[GraphQLError]
+        self,
+        operation: SubscribedOperation,
+        context: Context,
+        stream: "Stream",
+        sink: Sink,
+        errors: list[GraphQLError],
     ) -> Ended:
         spent, is_first = operation.spent, True
         async with aclosing(self._outcomes(operation, context)) as outcomes:
@@ -139,8 +144,9 @@ class Streams:
                 is_first = False
                 spent.cost = max(spent.cost, context.budget.cost)
                 spent.calls += context.read_log.calls
-                errors += outcome.errors[: MOST_ERRORS - len(errors)]
-                await stream.take(outcome)
+                if outcome.errors:
+                    errors += outcome.errors[: MOST_ERRORS - len(errors)]
+                await stream.send(sink.take(outcome))
                 if not outcome.executed:
                     return Ended("refused", errors)
 
@@ -208,9 +214,6 @@ class Stream:
         self._beating: asyncio.Task[None] | None = None
         self._under_way = 0
         self._since = time.monotonic()
-
-    async def take(self, outcome: Outcome) -> None:
-        await self.send(self._sink.take(outcome))
 
     async def send(self, sending: Awaitable[None]) -> None:
         if not self._under_way:
