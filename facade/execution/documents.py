@@ -12,7 +12,7 @@ from ..cache import Bounded
 KEPT = 24 * 1024**2
 # What a token's nodes and positions take.
 BYTES_A_TOKEN = 600
-BYTES_A_DOCUMENT = 4096
+BYTES_A_DOCUMENT = 6144
 
 
 @dataclass(frozen=True, slots=True)

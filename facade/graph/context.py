@@ -30,13 +30,17 @@ class Context:
     live: Live | None = None
     resume: str | None = None
 
-    @cached_property
-    def loaders(self) -> Loaders:
+    def known_caller(self) -> Caller:
+        """Return who asks. Raises `Unauthenticated` where there is no token."""
         if self.caller is None:
             raise Unauthenticated(
                 "This needs a token. Log in (mutation login or clientLogin) and send it as `Authorization: Bearer …`."
             )
-        return Loaders(self.services, self.caller, self.read_log, self.budget)
+        return self.caller
+
+    @cached_property
+    def loaders(self) -> Loaders:
+        return Loaders(self.services, self.known_caller(), self.read_log, self.budget)
 
     def knows(self, kind: str, assets: Assets | None = None) -> bool:
         """Whether a configured source can know a kind of asset; the answer says so where none can.

@@ -57,11 +57,10 @@ Stream = AsyncGenerator[Pushed, None]
 @asynccontextmanager
 async def subscriber_of(info: Info) -> AsyncIterator[Subscriber]:
     context: Context = info.context
-    # Raises where there is no token.
-    context.loaders  # noqa: B018
-    if context.live is None or context.caller is None:
+    caller = context.known_caller()
+    if context.live is None:
         raise RuntimeError("subscriptions need what feeds them")
-    async with context.live.subscribed(context.caller) as subscriber:
+    async with context.live.subscribed(caller) as subscriber:
         yield subscriber
 
 

@@ -7,7 +7,7 @@ import pytest
 pytestmark = pytest.mark.slow
 
 # How many rounds of 80 operations; thousands by hand.
-SOAK = int(os.environ.get("FAULTS_SOAK", "18"))
+SOAK = int(os.environ.get("FAULTS_SOAK", "9"))
 MIB = 1 << 20
 CACHE = 4 * MIB
 # Above what the first third of the rounds came to.
