@@ -186,6 +186,9 @@ class MemoryStore:
             self._lookups["memory", entry is not None] += 1
         return entries
 
+    async def get_shared(self, keys: Sequence[str]) -> list[Entry | None]:
+        return [None] * len(keys)
+
     async def set(self, key: str, entry: Entry, ttl: float) -> None:
         await self._cache.set(key, entry, ttl)
 

@@ -55,6 +55,13 @@ class Store(Protocol):
 
     async def get_many(self, keys: Sequence[str]) -> list[Entry | None]: ...
 
+    async def get_shared(self, keys: Sequence[str]) -> list[Entry | None]:
+        """Return what other processes may have put under keys that this process's memory answers for.
+
+        None for a key that memory does not answer for, and for each where nobody shares the store.
+        """
+        ...
+
     async def set(self, key: str, entry: Entry, ttl: float) -> None:
         """Keep for `ttl` seconds. A ttl of 0 or less empties the key."""
 

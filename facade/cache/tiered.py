@@ -98,6 +98,18 @@ class TieredStore:
                 found[at] = self._taken(keys[at], entry, epoch) or self._near.peek(keys[at])
         return found
 
+    async def get_shared(self, keys: Sequence[str]) -> list[Entry | None]:
+        now = self._wall()
+        near = [self._near.peek(key) for key in keys]
+        asked = [at for at, entry in enumerate(near) if entry is not None and entry.fresh_until > now]
+        found: list[Entry | None] = [None] * len(keys)
+        if asked:
+            for at, entry in zip(asked, await self._shared.get_many([keys[at] for at in asked]), strict=True):
+                self._lookups["shared", entry is not None] += 1
+                if entry is not None and self._may_give(keys[at], entry):
+                    found[at] = entry
+        return found
+
     async def set(self, key: str, entry: Entry, ttl: float) -> None:
         await self.set_many([(key, entry, ttl)])
 
@@ -150,8 +162,7 @@ class TieredStore:
         return self._taken(key, await self._shared.get(key), epoch)
 
     def _taken(self, key: str, entry: Entry | None, epoch: int) -> Entry | None:
-        if entry is None or not self._still_holds(key, entry) or entry.as_of > self._wall() + _AHEAD:
-            # One of the future is fresh for longer than it should be: the clock has been set back since.
+        if entry is None or not self._may_give(key, entry):
             return None
         near = self._near.peek(key)
         if near is not None and near.as_of > entry.as_of:
@@ -160,6 +171,10 @@ class TieredStore:
         if epoch == self._epoch:
             self.put_local(key, entry, math.inf)
         return entry
+
+    def _may_give(self, key: str, entry: Entry) -> bool:
+        # One of the future is fresh for longer than it should be: the clock has been set back since.
+        return self._still_holds(key, entry) and entry.as_of <= self._wall() + _AHEAD
 
     def _still_holds(self, key: str, entry: Entry) -> bool:
         """Whether it was asked for after its scope was last dropped."""

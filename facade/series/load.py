@@ -14,9 +14,9 @@ from ..upstream import UPSTREAM_FAILED, Answer, ReadLog, asked_part
 from .columns import Builder, Column, Unplaceable, laid_over, order_of
 from .labels import Label
 from .partial_answers import PartialAnswer, oldest
-from .plan import Rectangle, rectangles
+from .plan import Rectangle, Stretch, rectangles
 from .segmented_query import SegmentedQuery
-from .segments import Known, Segment, WindowRun, decode, entry_of, fresh_part, merged, without
+from .segments import Known, Segment, WindowRun, decode, entry_of, filled, fresh_part, merged, without
 from .turn import Turn
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ from .slices import Relabelled, Slice, Slices
 
 # Segments that are worth looking up for one question.
 MOST_SEGMENTS = 8192
+# Of a stored segment: a time and a value.
+BYTES_A_ROW = 16
 
 
 class Load:
@@ -54,6 +56,8 @@ class Load:
         now = self._upstream.clock()
         await self._recall()
         missing = self._missing(now)
+        if missing and not self._read_log.fresh and await self._recall_shared(missing, now):
+            missing = self._missing(now)
         asked = rectangles(missing, Rectangle(tuple(self._ids), self._start, self._stop))
         if part := asked_part():
             window = self._shape.windows.seconds
@@ -99,12 +103,30 @@ class Load:
     async def _recall(self) -> None:
         places = [(id_, number) for id_ in self._ids for number in self._shape.segments(self._start, self._stop)]
         keys = [self._shape.key(self._caller.scope, *place) for place in places]
+        turn = Turn()
         for place, entry in zip(places, await self._upstream.kept_many(keys, self._caller), strict=True):
-            segment = decode(entry.body) if entry is not None else None
-            if segment is not None:
+            if entry is not None and (segment := decode(entry.body)) is not None:
                 self._segments[place] = segment
+                await turn.done(len(entry.body) // BYTES_A_ROW)
 
-    def _missing(self, now: float) -> dict[str, list[tuple[int, int]]]:
+    async def _recall_shared(self, missing: Mapping[str, Sequence[Stretch]], now: float) -> bool:
+        """Take windows that another replica has read since this process's memory was filled. Whether there are any."""
+        shape, found = self._shape, False
+        places = [
+            (id_, number) for id_, lacks in missing.items() for number in shape.segments(lacks[0][0], lacks[-1][1])
+        ]
+        keys = [shape.key(self._caller.scope, *place) for place in places]
+        turn = Turn()
+        for place, entry in zip(places, await self._upstream.kept_many(keys, self._caller, shared=True), strict=True):
+            if entry is not None and (other := decode(entry.body)) is not None:
+                old = self._segments.get(place)
+                new = filled(old, other, missing[place[0]], shape, self._rules, now)
+                if new is not None and new is not old:
+                    self._segments[place], found = new, True
+                await turn.done(len(entry.body) // BYTES_A_ROW)
+        return found
+
+    def _missing(self, now: float) -> dict[str, list[Stretch]]:
         if self._read_log.fresh:
             # Nothing of the store is young enough; what comes is laid over it all the same.
             return {id_: [(self._start, self._stop)] for id_ in self._ids}

@@ -151,6 +151,19 @@ def merged(
     return Segment.of(runs, laid_over(old.columns() if old else (), new, after, until))
 
 
+def filled(
+    old: Segment | None, other: Segment, lacks: Iterable[Stretch], shape: SegmentedQuery, rules: Rules, now: float
+) -> Segment | None:
+    """Return the segment with those windows that it lacks and that are fresh in another one of the same place."""
+    for lack in lacks:
+        for run in other.runs:
+            start, stop = fresh_part(run, shape, rules, now) or (0, 0)
+            start, stop = max(start, lack[0]), min(stop, lack[1])
+            if start < stop:
+                old = merged(old, run._replace(start=start, stop=stop), other.columns(), shape, rules)
+    return old
+
+
 def entry_of(segment: Segment, shape: SegmentedQuery, rules: Rules) -> Entry:
     """What the store keeps of a segment.
 

@@ -191,12 +191,15 @@ class Upstream:
         pointer = await self._kept(written_key_of(call, caller), caller)
         return await self._kept(pointer.body.decode(), caller) if pointer else None
 
-    async def kept_many(self, keys: Sequence[str], caller: Caller) -> list[Entry | None]:
-        """The entries, fresh or not, that this caller may read now."""
+    async def kept_many(self, keys: Sequence[str], caller: Caller, *, shared: bool = False) -> list[Entry | None]:
+        """The entries, fresh or not, that this caller may read now.
+
+        `shared`: those of the shared store, of keys that this process's memory answered for.
+        """
         if self.rights.has_expired(caller):
             return [None] * len(keys)
         with looking():
-            entries = await self.store.get_many(keys)
+            entries = await (self.store.get_shared(keys) if shared else self.store.get_many(keys))
         return [entry if entry is not None and self.rights.may_read(caller, entry.as_of) else None for entry in entries]
 
     async def keep_many(self, entries: Sequence[tuple[str, Entry]], caller: Caller) -> None:

@@ -133,6 +133,22 @@ def test_what_the_upstream_cannot_bear_whole_is_cut_once(fleet, alone, upstream,
     assert asked(upstream, all_) == asked(upstream, one)
 
 
+def test_windows_that_one_has_read_since_are_not_read_by_another(fleet, upstream, at_work):
+    """Memory has the older windows of a segment, fresh, and Redis the newer ones too."""
+    token, (one, other, _) = upstream.login(), fleet
+    watched = """query ($start: Time!, $stop: Time) { rooms { data { id
+      report(measurements: [traffic], start: $start, stop: $stop, window: {every: "1m", function: sum}) {
+        rows { time value } } } } }"""
+    for replica in (one, other):
+        replica.data(watched, at_work(minutes=10), token=token)
+    # All of it, as who polls does.
+    anew = one.post(watched, at_work(minutes=14), token=token, headers={"Cache-Control": "no-cache"})
+    made = asked(upstream, token)
+
+    assert other.data(watched, at_work(minutes=14), token=token) == anew.json()["data"]
+    assert asked(upstream, token) == made
+
+
 def test_asked_for_anew_at_once_it_is_one_call_too(fleet, upstream, at_work):
     token = upstream.login()
     upstream.configure(latency_ms=500)

@@ -237,6 +237,17 @@ async def test_a_silent_redis_costs_one_timeout_and_not_one_a_call(redis_server,
     await store.aclose()
 
 
+async def test_a_process_that_is_late_itself_does_not_give_redis_up(redis_server, make_entry, logs):
+    store = RedisStore(redis_server.url, timeout=0.2)
+    await store.set(A, make_entry(), 60)
+    asking = asyncio.create_task(store.get(A))
+    await asyncio.sleep(0)
+    time.sleep(0.5)  # noqa: ASYNC251 -- nobody looks for what Redis answers meanwhile
+    assert await asking == make_entry()
+    assert logs == []
+    await store.aclose()
+
+
 async def test_a_call_from_before_the_outage_does_not_end_it(redis_server, clock, make_entry, logs):
     store = RedisStore(redis_server.url, timeout=1.0, clock=clock)
     await store.set(A, make_entry(), 60)
