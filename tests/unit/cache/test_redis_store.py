@@ -240,8 +240,10 @@ async def test_a_silent_redis_costs_one_timeout_and_not_one_a_call(redis_server,
 async def test_a_process_that_is_late_itself_does_not_give_redis_up(redis_server, make_entry, logs):
     store = RedisStore(redis_server.url, timeout=0.2)
     await store.set(A, make_entry(), 60)
+    redis_server.freeze()
     asking = asyncio.create_task(store.get(A))
-    await asyncio.sleep(0)
+    await asyncio.sleep(0.05)
+    redis_server.thaw()
     time.sleep(0.5)  # noqa: ASYNC251 -- nobody looks for what Redis answers meanwhile
     assert await asking == make_entry()
     assert logs == []
