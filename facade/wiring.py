@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager, nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import stamina.instrumentation
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -22,7 +21,7 @@ from .web.metrics import Metrics
 from .web.middleware.access_log import AccessLogging
 from .web.middleware.audit import Audited
 from .web.middleware.cached_responses import CachedResponses
-from .web.middleware.csrf import LocalHosts, Origins
+from .web.middleware.csrf import EXPOSED, LocalHosts, Origins
 from .web.middleware.draining import CountsRequests, Draining
 from .web.middleware.normalizing import Normalizes
 from .web.middleware.prefix import Prefixed
@@ -34,6 +33,7 @@ from .web.rest.shadow import Shadow
 from .web.rest.translate import TranslateEndpoint
 from .web.rest.usage import CountsUsage, UsageEndpoint
 from .web.rest.v2 import V2
+from .web.subscriptions.connection import SocketSetup
 from .web.subscriptions.stream import Streams
 from .web.subscriptions.websocket import SocketEndpoint
 from .web.trusted_documents import Persisted
@@ -47,27 +47,6 @@ from .process import close_tracer, say, under_way
 
 # The second is the one of Butlr's own GraphQL API.
 GRAPHQL_PATHS = ("/graphql", "/api/v3/graphql")
-# What a page may read of an answer, beside what every page may.
-EXPOSED = (
-    "Age",
-    "Deprecation",
-    "ETag",
-    "Link",
-    "Retry-After",
-    "Sunset",
-    "WWW-Authenticate",
-    "X-Cache",
-    "X-Cost",
-    "X-Cost-Limit",
-    "X-Request-Id",
-    "X-Resolved-Span",
-    "X-Successor-Operation",
-    "X-Upstream-Calls",
-)
-
-
-# It would log each retry by itself; what came of them is in the error, the access log and the readiness.
-stamina.instrumentation.set_on_retry_hooks(())
 
 
 class Wiring:
@@ -171,18 +150,18 @@ class Wiring:
             streams=self.streams,
             explain=settings.explain,
         )
-        socket = SocketEndpoint(
+        setup = SocketSetup(
             components.engine,
             self.streams,
             self.admission,
-            max_body_bytes=settings.max_body_bytes,
-            documents=self.documents,
+            self.documents,
+            settings.max_body_bytes,
             explain=settings.explain,
-            cors_origins=self.origins,
             draining=self.draining,
             audit=self.audit,
             usage=self.counts,
         )
+        socket = SocketEndpoint(setup, cors_origins=self.origins)
         return [
             *(Route(path, endpoint) for path in GRAPHQL_PATHS),
             *(WebSocketRoute(path, socket) for path in GRAPHQL_PATHS),

@@ -16,7 +16,7 @@ from .labels import Label
 from .partial_answers import PartialAnswer, oldest
 from .plan import Rectangle, Stretch, rectangles
 from .segmented_query import SegmentedQuery
-from .segments import Known, Segment, WindowRun, decode, entry_of, filled, fresh_part, merged, without
+from .segments import Known, Segment, WindowRun, age_of, decode, entry_of, filled, fresh_part, merged, without
 from .turn import Turn
 
 if TYPE_CHECKING:
@@ -244,36 +244,13 @@ class Load:
         entry = self._entries.get((known.runs, stop))
         if entry is None:
             # Assets that are read together have the same runs.
-            entry = self._entries[known.runs, stop] = self._entry(known.runs, stop)
+            entry = self._entries[known.runs, stop] = age_of(known.runs, (self._start, stop), shape, self._rules)
         if id_ in self._tails:
             tail, of_tail = self._tails[id_]
             columns = laid_over(columns, tail, 2**63 - 2, 2**63 - 1)
             entry = oldest([entry, of_tail])
         self._read_log.read(entry, stale=stale)
         return Slice(shape.query, shape.label, columns, entry)
-
-    def _entry(self, runs: Sequence[WindowRun], stop: int) -> Entry:
-        """The age of a slice: the oldest run's, fresh for as long as the shortest is, settled as far as all are."""
-        rules, window = self._rules, float(self._shape.windows.seconds)
-        parts = [
-            run._replace(start=max(run.start, self._start), stop=min(run.stop, stop))
-            for run in runs
-            if run.start < stop and run.stop > self._start
-        ]
-        settled = stop
-        for run in parts:
-            # As `fresh_up_to` for the oldest age at which anything is still fresh: what was settled when it was read.
-            up_to = rules.fresh_up_to(window, run.as_of, run.newest, run.as_of + rules.late_for)
-            if up_to < run.stop:
-                settled = min(settled, max(self._shape.edge(max(up_to, run.start)), run.start))
-        return Entry(
-            body=b"",
-            content_type="application/json",
-            as_of=min(run.as_of for run in parts),
-            fresh_until=min(run.as_of + rules.fresh_for(run.stop, window, run.as_of, run.newest) for run in parts),
-            settled_until=float(settled) if settled > self._start else None,
-            partial=any(run.stop > run.as_of for run in parts),
-        )
 
     def _without(self, failed: Mapping[str, ButlrError]) -> Slices:
         """The answer where calls failed: of each asset that lacks some, what is known of it, as stale, or the error."""

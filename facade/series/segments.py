@@ -179,3 +179,28 @@ def entry_of(segment: Segment, shape: SegmentedQuery, rules: Rules) -> Entry:
         settled_until=None,
         partial=False,
     )
+
+
+def age_of(runs: Sequence[WindowRun], span: Stretch, shape: SegmentedQuery, rules: Rules) -> Entry:
+    """The age of what a span has of some runs: the oldest's, fresh for as long as the shortest is, settled as far as
+    all are. It has no body.
+    """
+    window, settled = float(shape.windows.seconds), span[1]
+    parts = [
+        run._replace(start=max(run.start, span[0]), stop=min(run.stop, span[1]))
+        for run in runs
+        if run.start < span[1] and run.stop > span[0]
+    ]
+    for run in parts:
+        # As `fresh_up_to` for the oldest age at which anything is still fresh: what was settled when it was read.
+        up_to = rules.fresh_up_to(window, run.as_of, run.newest, run.as_of + rules.late_for)
+        if up_to < run.stop:
+            settled = min(settled, max(shape.edge(max(up_to, run.start)), run.start))
+    return Entry(
+        body=b"",
+        content_type="application/json",
+        as_of=min(run.as_of for run in parts),
+        fresh_until=min(run.as_of + rules.fresh_for(run.stop, window, run.as_of, run.newest) for run in parts),
+        settled_until=float(settled) if settled > span[0] else None,
+        partial=any(run.stop > run.as_of for run in parts),
+    )

@@ -1,5 +1,6 @@
 """`Dispatcher`: one call sent, through all that guards the upstream and its callers from each other."""
 
+import asyncio
 import math
 import time
 from collections import OrderedDict
@@ -142,22 +143,19 @@ class Dispatcher:
         scope: str,
         deadline: Callable[[], float | None] | None,
     ) -> Reply:
-        try:
-            return await self._once(endpoint, send, body, token, scope)
-        except (RateLimited, UpstreamTimeout, UpstreamUnavailable) as error:
-            if not self._retries:
-                raise
-            failure = error
-        # stamina costs several times what all else here does, so it comes in only now.
-        retries = Retries(self._retries, endpoint.budget, self._backoff, deadline, self._clock)
-        async for attempt in retries.attempts():
-            with attempt:
-                if attempt.num == 1:
-                    raise failure
-                if self._observer:
-                    self._observer.retried(endpoint.path)
+        retries: Retries | None = None
+        while True:
+            try:
                 return await self._once(endpoint, send, body, token, scope)
-        raise failure
+            except (RateLimited, UpstreamTimeout, UpstreamUnavailable) as error:
+                if retries is None:
+                    retries = Retries(self._retries, endpoint.budget, self._backoff, deadline, self._clock)
+                wait = retries.wait_after(error)
+                if wait is None:
+                    raise
+            await asyncio.sleep(wait)
+            if self._observer:
+                self._observer.retried(endpoint.path)
 
     async def _once(self, endpoint: _Endpoint, send: Send, body: bytes, token: str, scope: str) -> Reply:
         # Before the wait for a slot too: what is refused anyway must not queue.

@@ -2,10 +2,8 @@
 
 import random
 import time
-from collections.abc import AsyncIterable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
-
-import stamina
 
 from ..butlr import ButlrError, RateLimited, UpstreamTimeout, UpstreamUnavailable
 from .breaker import CircuitOpen
@@ -26,6 +24,13 @@ class Backoff:
     def longest_before(self, retry: int) -> float:
         """The most that a call waits before its retry of this number, counted from 0."""
         return min(self.longest, self.first * 2.0**retry + self.jitter)
+
+    def before(self, retry: int) -> float:
+        """What a call waits before that retry."""
+        return min(self.longest, self.first * 2.0**retry + self.jittered())
+
+    def jittered(self) -> float:
+        return random.uniform(0, self.jitter)  # noqa: S311 -- nothing secret
 
 
 class RetryBudget:
@@ -90,35 +95,25 @@ class Retries:
         self._clock = clock
         self._timed_out = False
 
-    def attempts(self) -> AsyncIterable[stamina.Attempt]:
-        """The first of these stands for the call that has failed already."""
-        return stamina.retry_context(
-            self._wait,
-            attempts=self._most + 1,
-            timeout=None,
-            wait_initial=self._backoff.first,
-            wait_max=self._backoff.longest,
-            wait_jitter=self._backoff.jitter,
-        )
-
-    def _wait(self, error: Exception) -> bool | float:
-        """Whether to repeat after `error`; as a number, after so many seconds."""
-        if self._left <= 0 or not isinstance(error, ButlrError) or not self._is_repeatable(error):
-            return False
+    def wait_after(self, error: ButlrError) -> float | None:
+        """Return the seconds after which to repeat the call; None where it is not repeated."""
+        if self._left <= 0 or not self._is_repeatable(error):
+            return None
         wait = error.retry_after
         if wait is not None and wait > SHORT:
-            return False
-        longest = self._backoff.longest_before(self._most - self._left) if wait is None else wait
+            return None
+        retry = self._most - self._left
+        longest = self._backoff.longest_before(retry) if wait is None else wait
         self._left -= 1
         until = self._deadline() if self._deadline else None
         if until is not None and until - self._clock() <= longest:
-            return False
+            return None
         # What was held back here cost the upstream nothing, so its repetition is none.
         was_call = not (isinstance(error, RateLimited) and not error.sent)
         if was_call and not self._budget.spend():
-            return False
+            return None
         # Those who wait for the same moment must not all come in it.
-        return True if wait is None else wait + random.uniform(0, self._backoff.jitter)  # noqa: S311
+        return self._backoff.before(retry) if wait is None else wait + self._backoff.jittered()
 
     def _is_repeatable(self, error: ButlrError) -> bool:
         if isinstance(error, CircuitOpen | Crowded):

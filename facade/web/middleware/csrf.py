@@ -13,10 +13,27 @@ from ..cache_headers import NEVER_KEPT
 # What a page can only send after a preflight that CORS answers: proof that the page may.
 PREFLIGHTED = ("authorization", "x-api-key", "x-apollo-operation-name", "apollo-require-preflight", "x-requested-with")
 SIMPLE_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-data", "text/plain"})
-
-
 # Pages that are served on this machine.
 LOOPBACK_ORIGIN = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?"
+
+
+# What a page may read of an answer, beside what every page may.
+EXPOSED = (
+    "Age",
+    "Deprecation",
+    "ETag",
+    "Link",
+    "Retry-After",
+    "Sunset",
+    "WWW-Authenticate",
+    "X-Cache",
+    "X-Cost",
+    "X-Cost-Limit",
+    "X-Request-Id",
+    "X-Resolved-Span",
+    "X-Successor-Operation",
+    "X-Upstream-Calls",
+)
 
 
 class Origins:
