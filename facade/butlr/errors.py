@@ -44,6 +44,7 @@ class ButlrError(Exception):
         retry_after: float | None = None,
         body: bytes = b"",
         content_type: str | None = None,
+        too_much: bool = False,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -54,6 +55,8 @@ class ButlrError(Exception):
         self.retry_after = retry_after
         self.body = body
         self.content_type = content_type
+        # The answer is too large, or Butlr said that it would be: parts of it may be asked for.
+        self.too_much = too_much
 
     @property
     def extensions(self) -> dict[str, Any]:

@@ -282,6 +282,5 @@ class Http:
 
 
 def too_large(path: str, most: int, status: int = 200) -> InvalidResponse:
-    return InvalidResponse(
-        f"Butlr's answer on {path} is larger than {most:,} bytes. Ask for a shorter span.", path=path, status=status
-    )
+    text = f"Butlr's answer on {path} is larger than {most:,} bytes. Ask for a shorter span."
+    return InvalidResponse(text, path=path, status=status, too_much=True)

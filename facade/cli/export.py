@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..export import Format as Written
     from ..loaders import Services
     from ..settings import Settings
+    from .export_account import Account
     from .export_progress import Progress
 
 
@@ -151,6 +152,7 @@ def _export(
     from ..export import TABLES, NeedsPyarrow
     from ..web.graphql_request import BadRequest
     from ..web.rest.export_request import asked_by_query
+    from .export_account import account_of
 
     table = TABLES[name]
     try:
@@ -158,7 +160,9 @@ def _export(
         with ExitStack() as stack:
             if sandbox:
                 stack.enter_context(sandbox_upstream())
-            asyncio.run(_run(configured(), table, body, target, token))
+            settings = configured()
+            account = account_of(settings, token, sandbox=sandbox)
+            asyncio.run(_run(settings, table, body, target, token, account))
     except (BadRequest, NeedsPyarrow) as error:
         raise WrongUsage(str(error)) from error
     except ButlrError as error:
@@ -169,7 +173,12 @@ def _export(
 
 
 async def _run(
-    settings: "Settings", table: "ExportTable", body: dict[str, object], target: Target, token: str | None
+    settings: "Settings",
+    table: "ExportTable",
+    body: dict[str, object],
+    target: Target,
+    token: str | None,
+    account: "Account",
 ) -> None:
     from .. import logs
     from ..auth import Passthrough
@@ -211,12 +220,12 @@ async def _run(
             if export.query.start is None or export.query.stop is None or export.query.start >= export.query.stop:
                 raise WrongUsage("--start and --stop are no span of time.")
             if target.is_folder:
-                await _to_folder(export, target, shown, services, caller)
+                await _to_folder(export, target, account, shown, services, caller)
             else:
-                await _to_file(export, target, shown)
+                await _to_file(export, target, account, shown)
 
 
-async def _to_file(export: "Export", target: Target, shown: "Progress") -> None:
+async def _to_file(export: "Export", target: Target, account: "Account", shown: "Progress") -> None:
     from ..export import rows_in, writer_for
     from .export_files import replaced
     from .export_journal import Journal
@@ -229,7 +238,7 @@ async def _to_file(export: "Export", target: Target, shown: "Progress") -> None:
             file, journal = sys.stdout.buffer, None
         else:
             file = stack.enter_context(replaced(Path(target.out)))
-            journal = stack.enter_context(Journal.of(Path(target.out)))
+            journal = stack.enter_context(Journal.of(Path(target.out), account))
         missing = [piece for piece in pieces if journal is None or not journal.has(piece)]
         file.write(writer.begin())
         async with aclosing(export.parts(missing, patient=True)) as parts:
@@ -249,7 +258,12 @@ async def _to_file(export: "Export", target: Target, shown: "Progress") -> None:
 
 
 async def _to_folder(
-    export: "Export", target: Target, shown: "Progress", services: "Services", caller: "Caller"
+    export: "Export",
+    target: Target,
+    account: "Account",
+    shown: "Progress",
+    services: "Services",
+    caller: "Caller",
 ) -> None:
     from ..export import writer_for
     from .export_files import Day, Manifest, replaced, write_assets
@@ -258,10 +272,12 @@ async def _to_folder(
         return writer_for(target.format, export.table)
 
     fresh_writer()
-    manifest = Manifest.of(Path(target.out), export, target.format)
+    manifest = Manifest.of(Path(target.out), export, target.format, account)
     days = [day for day in Day.all_of(export, target.format) if not manifest.has(day, refresh=target.refresh)]
     shown.expect(sum(len(day.pieces) for day in days))
     if target.assets:
+        # Whose they are is told before the first day is.
+        manifest.save()
         write_assets(Path(target.out), await services.assets.assets(caller, export.read_log), target.format)
     async with aclosing(export.parts([piece for day in days for piece in day.pieces], patient=True)) as parts:
         for day in days:

@@ -15,6 +15,7 @@ import orjson
 
 from ..export.writers import Format
 from ..spreadsheets import unformulated
+from .export_account import Account, refuse_another
 from .failures import WrongUsage
 
 if TYPE_CHECKING:
@@ -89,14 +90,17 @@ class Day:
 
 @dataclass(slots=True)
 class Manifest:
-    """`manifest.json` of a folder: what was asked, and what each file covers."""
+    """`manifest.json` of a folder: what was asked, of which account, and what each file covers."""
 
     folder: Path
     said: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, folder: Path, export: "Export", format_: Format) -> "Manifest":
-        """The folder's, or a new one. Raises `WrongUsage` where the folder holds another export."""
+    def of(cls, folder: Path, export: "Export", format_: Format, account: Account) -> "Manifest":
+        """The folder's, or a new one. Raises `WrongUsage` where the folder holds another export.
+
+        One of before accounts were recorded is taken for this account's.
+        """
         filter_ = {name: value for name, value in export.query.body["filter"].items() if name not in ("start", "stop")}
         asked = {**export.query.body, "filter": filter_}
         head = {"version": VERSION, "table": export.table.name, "format": format_.value, "asked": asked}
@@ -104,14 +108,15 @@ class Manifest:
         try:
             said = json.loads(path.read_bytes())
         except FileNotFoundError:
-            return cls(folder, {**head, "files": {}})
+            return cls(folder, {**head, "account": account, "files": {}})
         except ValueError as exc:
             raise WrongUsage(f"{path} is not JSON: move it away, or give another folder.") from exc
         if not isinstance(said, dict) or not isinstance(said.get("files"), dict):
             raise WrongUsage(f"{path} is no manifest of an export: move it away, or give another folder.")
         if {name: said.get(name) for name in head} != head:
             raise WrongUsage(f"{folder} holds another export; {MANIFEST} says which. Give another folder.")
-        return cls(folder, said)
+        refuse_another(said.get("account"), account, place=str(folder), instead="Give another folder.")
+        return cls(folder, said | {"account": account})
 
     @property
     def files(self) -> int:
@@ -143,6 +148,9 @@ class Manifest:
             "settled": day.is_settled,
         }
         self.said["files"] = dict(sorted(self.said["files"].items()))
+        self.save()
+
+    def save(self) -> None:
         with replaced(self.folder / MANIFEST) as file:
             file.write(orjson.dumps(self.said, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
@@ -162,16 +170,21 @@ def _listed(records: list[dict[str, Any]], format_: Format) -> bytes:
     names = list(dict.fromkeys(name for record in records for name in record))
     if format_ is Format.ndjson:
         return b"".join(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in records)
-    columns = {name: [_plain(record.get(name)) for record in records] for name in names}
     if format_ is Format.csv:
         text = io.StringIO(newline="")
         writer = csv.writer(text)
         writer.writerow(names)
-        writer.writerows([unformulated(cell) for cell in row] for row in zip(*columns.values(), strict=True))
+        writer.writerows([_cell(record.get(name)) for name in names] for record in records)
         return text.getvalue().encode()
+    columns = {name: [_plain(record.get(name)) for record in records] for name in names}
     from ..export.arrow import table_of, written
 
     return written(table_of(columns), parquet=format_ is Format.parquet)
+
+
+def _cell(value: Any) -> Any:
+    """Lists and truth as JSON, as an inventory in CSV reads them."""
+    return orjson.dumps(value).decode() if isinstance(value, bool | list | dict) else unformulated(value)
 
 
 def _plain(value: Any) -> Any:

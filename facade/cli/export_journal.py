@@ -1,4 +1,7 @@
-"""What an export to one file has read so far, beside the file: a run that was killed is gone on with from there."""
+"""What an export to one file has read so far, beside the file: a run that was killed is gone on with from there.
+
+A record is the rows of one piece; one more, the first, says of which account they are.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 import msgspec
+import orjson
 import zstandard
 
 from ..export.schema import RowRun
+from .export_account import Account, refuse_another
+from .failures import WrongUsage
 
 if TYPE_CHECKING:
     from ..series import ReportQuery
@@ -32,25 +38,35 @@ _decode = msgspec.msgpack.Decoder(list[_Run]).decode
 
 
 class Journal:
-    """A file of records, each the rows of one piece with a digest: one that was cut is none."""
+    """A file of records, each with a digest: one that was cut is none."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, account: Account) -> None:
         self._path = path
+        self._account = account
         self._places: dict[bytes, tuple[int, int]] = {}
         self._file: BinaryIO = path.open("a+b")
         self._file.seek(0)
         end = 0
-        while (place := self._next()) is not None:
-            key, start, size = place
+        while (record := self._next()) is not None:
+            key, start, size = record
             self._places[key] = start, size
             end = start + size
         self._file.seek(end)
         self._file.truncate()
+        place = self._places.pop(_ACCOUNT, None)
+        self._is_signed = place is not None
+        if place:
+            recorded = orjson.loads(self._read(place))
+            try:
+                refuse_another(recorded, account, place=str(path), instead=f"Give another file, or remove {path}.")
+            except WrongUsage:
+                self._file.close()
+                raise
 
     @classmethod
-    def of(cls, file: Path) -> Self:
-        """The one beside a file."""
-        return cls(file.with_name(f".{file.name}.read"))
+    def of(cls, file: Path, account: Account) -> Self:
+        """The one beside a file. Raises `WrongUsage` where it is another account's."""
+        return cls(file.with_name(f".{file.name}.read"), account)
 
     def __enter__(self) -> Self:
         return self
@@ -70,8 +86,7 @@ class Journal:
         place = self._places.get(_key(piece))
         if place is None:
             return None
-        self._file.seek(place[0])
-        kept = _decode(zstandard.decompress(self._file.read(place[1])))
+        kept = _decode(zstandard.decompress(self._read(place)))
         return [
             RowRun(
                 tuple(run.texts),
@@ -87,13 +102,22 @@ class Journal:
             _Run(list(run.texts), [some.tobytes() for some in run.times], [some.tobytes() for some in run.numbers])
             for run in runs
         ]
-        packed = zstandard.compress(_encode(kept), 1)
+        if not self._is_signed:
+            self._write(_ACCOUNT, orjson.dumps(self._account))
+            self._is_signed = True
         key = _key(piece)
-        start = self._file.seek(0, os.SEEK_END) + _DIGEST + _DIGEST + _LENGTH
-        self._file.write(b"".join((_digest(key + packed), key, len(packed).to_bytes(_LENGTH), packed)))
+        self._places[key] = self._write(key, zstandard.compress(_encode(kept), 1))
         self._file.flush()
         os.fsync(self._file.fileno())
-        self._places[key] = start, len(packed)
+
+    def _read(self, place: tuple[int, int]) -> bytes:
+        self._file.seek(place[0])
+        return self._file.read(place[1])
+
+    def _write(self, key: bytes, content: bytes) -> tuple[int, int]:
+        start = self._file.seek(0, os.SEEK_END) + _DIGEST + _DIGEST + _LENGTH
+        self._file.write(b"".join((_digest(key + content), key, len(content).to_bytes(_LENGTH), content)))
+        return start, len(content)
 
     def _next(self) -> tuple[bytes, int, int] | None:
         """Key and place of the next record; None where there is no whole one."""
@@ -111,3 +135,6 @@ def _key(piece: ReportQuery) -> bytes:
 
 def _digest(content: bytes) -> bytes:
     return blake2b(content, digest_size=_DIGEST).digest()
+
+
+_ACCOUNT = _digest(b"account")

@@ -5,7 +5,7 @@ from graphql import GraphQLError
 from graphql.execution import values
 
 from ..butlr import ButlrError
-from ..loaders import BudgetSpent
+from ..loaders import BudgetSpent, with_export
 
 log = structlog.get_logger(__name__)
 
@@ -20,7 +20,7 @@ def formatted(error: GraphQLError, *, request_id: str, default: str = "INTERNAL_
     if default == "INTERNAL_SERVER_ERROR" and _is_of_arguments(error):
         default = "BAD_USER_INPUT"
     if isinstance(cause, ButlrError | BudgetSpent):
-        return _with(error, str(cause), dict(cause.extensions))
+        return _with(error, with_export(cause), dict(cause.extensions))
     if error.extensions and "code" in error.extensions:
         return error
     if isinstance(cause, GraphQLError) and cause.extensions and "code" in cause.extensions:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ..auth import Caller
-from ..butlr import BadInput, RateLimited, UpstreamTimeout
+from ..butlr import BadInput, ButlrError, RateLimited, UpstreamTimeout
 from ..cache import Entry
 from ..loaders import Budget, Points, ReadOptions, ReportLoader, Services
 from ..series import Body, ReportQuery, halves, resolve_report, resolve_span
@@ -138,8 +138,9 @@ class Export:
                 if self.on_wait:
                     self.on_wait(wait)
                 await self._sleep(wait)
-            except UpstreamTimeout:
-                parts = halves(piece) if self.table is REPORT else None
+            except ButlrError as error:
+                is_too_much = isinstance(error, UpstreamTimeout) or error.too_much
+                parts = halves(piece) if is_too_much and self.table is REPORT else None
                 if parts is None:
                     raise
                 first, second = [await self._read(half, patient=patient) for half in parts]

@@ -9,7 +9,7 @@ from ..auth import Caller
 from ..series import DetectionsReader, Points, RowStream
 from ..upstream import NotAsked, ReadLog, Upstream, explaining, part_of
 from .asks import ReadOptions, ReportOf
-from .budget import Budget, BudgetSpent
+from .budget import Budget, BudgetSpent, with_export
 from .detections import DetectionsAnswer, DetectionsLoader, DetectionsOf
 from .reports import ReportLoader, Reports
 from .stats import StatsLoader, StatsOf
@@ -28,6 +28,7 @@ __all__ = [
     "RowStream",
     "Services",
     "StatsOf",
+    "with_export",
 ]
 
 

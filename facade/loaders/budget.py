@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from ..butlr import DETECTIONS_PATH, REPORTING_PATH, ButlrError
 from ..series import MACS_A_CALL, Body, detections_points, listed, report_points, resolve_report, resolve_span
 
 # A call takes the upstream as long as some hundreds to thousands of points do.
@@ -27,6 +28,7 @@ EXPORTS = {
     name: f" /export/{name}.parquet and `facade export {name}` answer spans of any length."
     for name in ("report", "detections")
 }
+_EXPORT_OF = {REPORTING_PATH: "report", DETECTIONS_PATH: "detections"}
 
 
 class BudgetSpent(Exception):  # noqa: N818 -- named for what happened
@@ -46,6 +48,13 @@ class BudgetSpent(Exception):  # noqa: N818 -- named for what happened
     @property
     def extensions(self) -> dict[str, Any]:
         return {"code": self.code, "cost": self.cost, "limit": self.limit}
+
+
+def with_export(error: ButlrError | BudgetSpent) -> str:
+    """What an error says to who asked for one answer: of rows that are too much for it, which export has them."""
+    if isinstance(error, BudgetSpent) or not error.too_much:
+        return str(error)
+    return f"{error}{EXPORTS.get(_EXPORT_OF.get(error.path, ''), '')}"
 
 
 def report_cost(body: Body, now: datetime, *, assets: int = 1, calls: int = 1) -> int:
@@ -87,6 +96,8 @@ class Budget:
     # Rows that stand in the answer, and its bytes as far as they are written.
     rows: int = 0
     written: int = 0
+    # The export that has the rows which cost the most, and what they cost.
+    dearest: tuple[int, str] = (0, "")
     # Set once the assets reached are too many: nothing of the operation is worth going on with.
     overdrawn: BudgetSpent | None = None
 
@@ -95,6 +106,8 @@ class Budget:
         if self.limit is not None and self.spent + points > self.limit:
             raise BudgetSpent(self.spent + points, self.limit, what, export)
         self.spent += points
+        if export:
+            self.dearest = max(self.dearest, (points, export))
 
     def report(self, body: Body, assets: int, *, calls: int = 1) -> None:
         self.spend(report_cost(body, self.now(), assets=assets, calls=calls), f"a report of {_count(assets)}", "report")
@@ -137,7 +150,7 @@ class Budget:
         """
         self.rows += rows
         if self.overdrawn is None and self.limit is not None and self.rows > self.limit:
-            self.overdrawn = BudgetSpent(self.rows, self.limit, "all rows that it selects", "report")
+            self.overdrawn = BudgetSpent(self.rows, self.limit, "all rows that it selects", self.dearest[1])
         if self.overdrawn is not None:
             raise self.overdrawn
 
@@ -145,7 +158,8 @@ class Budget:
         """Count bytes of the answer. Raises `BudgetSpent`."""
         self.written += bytes_
         if self.overdrawn is None and self.limit is not None and self.written > self.limit * BYTES_A_POINT:
-            self.overdrawn = BudgetSpent(self.written // BYTES_A_POINT, self.limit, "an answer of this size")
+            cost = self.written // BYTES_A_POINT
+            self.overdrawn = BudgetSpent(cost, self.limit, "an answer of this size", self.dearest[1])
         if self.overdrawn is not None:
             raise self.overdrawn
 

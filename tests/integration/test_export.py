@@ -339,3 +339,19 @@ def test_a_report_refused_for_its_cost_names_the_export(facade: Any, token: str)
     error = facade.error(ROWS, {**asked, "measurements": ["room_occupancy"]}, token=token)
     assert error["extensions"]["code"] == "QUERY_TOO_COMPLEX"
     assert "/export/report.parquet" in error["message"]
+
+
+def test_a_rest_report_that_is_too_much_for_butlr_names_the_export(
+    facade_of_stand_in: Any, stand_in: Any, any_token: str
+) -> None:
+    stand_in.answers(REPORTING, {"data": {}})
+    headers = {"Authorization": f"Bearer {any_token}"}
+    body = {"filter": {"start": "2026-05-01T00:00:00Z", "stop": "2026-05-02T00:00:00Z"}}
+    answer = facade_of_stand_in.request("POST", REPORTING, json=body, headers=headers)
+    assert answer.status_code == 504
+    assert "`facade export report`" in answer.json()["message"]
+    # Of an export itself it would be no advice.
+    failed = facade_of_stand_in.request("POST", "/export/report", json=body, headers=headers)
+    assert failed.status_code == 504
+    assert "shorter span" in failed.json()["message"]
+    assert "export" not in failed.json()["message"]

@@ -139,6 +139,72 @@ def test_what_is_there_is_not_asked_for_again(upstream: Any, run: Runner, tmp_pa
     assert b"another export" in other.stderr
 
 
+def test_a_folder_of_another_account_is_not_gone_on_with(
+    upstream: Any, run: Runner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder, manifest = tmp_path / "days", tmp_path / "days/manifest.json"
+    one_day, two_days = ({"stop": f"2026-05-0{day}T00:00:00Z"} for day in (2, 3))
+    assert run(*arguments(folder, **one_day)).returncode == 0
+    recorded = manifest.read_text()
+    account = {"upstream": upstream.url, "organization": "client_demo"}
+    assert json.loads(recorded)["account"] == account
+    assert not any(part in recorded for part in run.token.split("."))
+
+    monkeypatch.setenv("BUTLR_TOKEN", other := upstream.login("other"))
+    for more in ((), ("--refresh",), ("--assets",)):
+        refused = run(*arguments(folder, *more, **two_days))
+        assert (refused.returncode, refused.stdout) == (2, b"")
+        assert len(refused.stderr.splitlines()) == 1
+        for part in (b"another account", b"client_demo", b"client_other", b"another folder"):
+            assert part in refused.stderr
+        assert other.encode() not in refused.stderr
+    assert not upstream.calls(other)
+
+    monkeypatch.delenv("BUTLR_TOKEN")
+    monkeypatch.setenv("BUTLR_CLIENT_ID", "other-client")
+    monkeypatch.setenv("BUTLR_CLIENT_SECRET", "other-secret")
+    refused = run(*arguments(folder, **two_days))
+    assert refused.returncode == 2
+    assert b"client_id other-client" in refused.stderr
+    assert manifest.read_text() == recorded
+
+    # Another token of the same organisation goes on.
+    monkeypatch.setenv("BUTLR_TOKEN", upstream.login())
+    assert run(*arguments(folder, **two_days)).returncode == 0
+    monkeypatch.setenv("BUTLR_BASE_URL", f"{upstream.url}/elsewhere")
+    refused = run(*arguments(folder, **two_days))
+    assert refused.returncode == 2
+    assert f"{upstream.url}/elsewhere" in refused.stderr.decode()
+
+    # A manifest of before accounts were recorded is taken as it is.
+    monkeypatch.setenv("BUTLR_BASE_URL", upstream.url)
+    said = json.loads(manifest.read_text())
+    del said["account"]
+    manifest.write_text(json.dumps(said))
+    assert run(*arguments(folder)).returncode == 0
+    assert json.loads(manifest.read_text())["account"] == account
+
+
+def test_what_another_account_has_read_for_a_file_is_not_gone_on_with(
+    upstream: Any, run: Runner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    args = arguments(tmp_path / "rows.csv", stop="2026-05-03T00:00:00Z", every="5m")
+    faults = [{"path": "/api/v3/reporting", "times": 4}, {"path": "/api/v3/reporting", "times": -1, "status": 403}]
+    upstream.fault("/api/v3/reporting", times=4)
+    upstream.request("PUT", "/_sandbox/faults", json=faults).raise_for_status()
+    assert run(*args).returncode == 1
+    upstream.reset()
+    monkeypatch.setenv("BUTLR_TOKEN", other := upstream.login("other"))
+    refused = run(*args)
+    assert (refused.returncode, len(refused.stderr.splitlines())) == (2, 1)
+    assert b"another account" in refused.stderr
+    assert not upstream.calls(other)
+    assert [path.name for path in tmp_path.iterdir()] == [".rows.csv.read"]
+    monkeypatch.setenv("BUTLR_TOKEN", run.token)
+    assert run(*args).returncode == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
+
+
 def test_a_refresh_replaces_what_had_not_settled(upstream: Any, run: Runner, tmp_path: Path) -> None:
     today = ["export", "report", "--start", "-1d", "--every", "1h", "--function", "max", "--timezone", "UTC"]
     today += ["--measurements", "room_occupancy", "--out", str(tmp_path / "days")]

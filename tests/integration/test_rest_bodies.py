@@ -321,6 +321,7 @@ class TestReportReplies:
         (error,) = answer["errors"]
         assert error["extensions"]["code"] == "UPSTREAM_TIMEOUT"
         assert "shorter span" in error["message"]
+        assert "`facade export report`" in error["message"]
 
 
 class TestDetectionReplies:

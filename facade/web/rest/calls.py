@@ -26,7 +26,7 @@ from ...butlr import (
 )
 from ...legacy import RestRequest
 from ...legacy.successors import LegacyCall, living
-from ...loaders import Services
+from ...loaders import Services, with_export
 from ...series import Body, ReportQuery, read_csv, read_stats, resolve_report, resolve_span
 from ...upstream import Answer, ReadLog
 from ..admission import Admission
@@ -231,4 +231,4 @@ def _format(body: Body) -> object:
 
 def _failed(error: ButlrError, request: Request) -> Response:
     note_failure(request.scope, error)
-    return failed(error)
+    return failed(error, with_export(error))

@@ -77,8 +77,11 @@ def verbatim(reply: Reply, *, base_url: str = "", our_root: str = "") -> Respons
     return Response(reply.body, reply.status, headers, media_type=reply.content_type or JSON_TYPE)
 
 
-def failed(error: ButlrError) -> Response:
-    """The upstream's own words where there were any; else a status that says how it failed, never one of success."""
+def failed(error: ButlrError, says: str | None = None) -> Response:
+    """The upstream's own words where there were any; else a status that says how it failed, never one of success.
+
+    `says` stands for the error's own message.
+    """
     headers: dict[str, str] = dict(NEVER_KEPT)
     if error.retry_after is not None:
         headers["Retry-After"] = str(math.ceil(error.retry_after))
@@ -87,7 +90,7 @@ def failed(error: ButlrError) -> Response:
         headers["WWW-Authenticate"] = "Bearer"
     if status == error.status and error.body and not _is_active(error.content_type):
         return Response(error.body, status, headers, media_type=error.content_type or JSON_TYPE)
-    return message(status, str(error), headers)
+    return message(status, says or str(error), headers)
 
 
 def _is_active(content_type: str | None) -> bool:

@@ -239,6 +239,26 @@ class TestWhatComes:
         with pytest.raises(BudgetSpent):
             budget.wrote(1)
 
+    @pytest.mark.parametrize("count", [lambda budget: budget.count(10**6), lambda budget: budget.wrote(10**9)])
+    @pytest.mark.parametrize(
+        ("spend", "names"),
+        [
+            (lambda budget: budget.report({"filter": DAY, "window": {"every": "1m"}}, 2), "facade export report"),
+            (lambda budget: budget.detections({"filter": DAY, "data_types": ["d"]}, 2), "facade export detections"),
+            (lambda budget: budget.heatmap({"filter": DAY}), None),
+            (lambda budget: budget.stats(1000, 1), None),
+        ],
+        ids=["report", "detections", "heat map", "statistics"],
+    )
+    def test_what_is_too_much_names_the_export_of_the_dearest_rows(self, spend, names, count):
+        budget = Budget(10**5, now=lambda: NOW)
+        budget.report({"filter": DAY, "window": {"every": "1d"}}, 1) if names else None
+        spend(budget)
+        with pytest.raises(BudgetSpent) as refused:
+            count(budget)
+        assert ("export" in str(refused.value)) == (names is not None)
+        assert (names or "") in str(refused.value)
+
     def test_without_a_limit_they_are_only_counted(self):
         budget = Budget()
         budget.count(10**9)

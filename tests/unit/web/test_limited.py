@@ -55,6 +55,24 @@ def test_with_the_true_numbers_a_dear_field_is_refused_and_the_others_answered(f
     assert "1m" not in windows
 
 
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        (
+            f"{{ all: {BY_THE_MINUTE.replace('report(', 'report(filter: {').replace('], window', ']}, window')} }}",
+            "report",
+        ),
+        (f"{{ detections(filter: {{{SPAN}}}) {{ detections_world {{ mac_address }} }} }}", "detections"),
+    ],
+    ids=["report", "detections"],
+)
+def test_rows_that_are_too_many_name_their_export(frugal, token, query, names):
+    error = frugal.error(query, token=token)
+    assert error["extensions"]["code"] == "QUERY_TOO_COMPLEX"
+    assert "all rows that it selects" in error["message"]
+    assert f"/export/{names}.parquet and `facade export {names}`" in error["message"]
+
+
 def test_lists_in_lists_are_refused_whole_once_they_are_too_many(frugal, token):
     nested = "{ sensors { data { floor { sensors { floor { sensors { id } } } } } } }"
     answer = frugal.post(nested, token=token)
