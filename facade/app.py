@@ -1,4 +1,4 @@
-"""The wiring: settings become parts, parts become an ASGI app."""
+"""Make the ASGI app from settings."""
 
 from starlette.applications import Starlette
 
@@ -32,6 +32,6 @@ def create_app(settings: Settings | None = None) -> Starlette:
     _watch(settings)
     wiring = Wiring(settings)
     app = Starlette(routes=wiring.routes(), middleware=wiring.middleware(), lifespan=wiring.lifespan)
-    # A redirect would repeat the `Host` that the caller wrote.
+    # No redirects, which would repeat the `Host` that the caller wrote.
     app.router.redirect_slashes = False
     return app

@@ -1,4 +1,4 @@
-"""Errors grouped by cause: 205 rooms that failed for one reason are one line and not 205."""
+"""Group errors by cause, so that 205 rooms that failed for one reason are one line."""
 
 import re
 from collections import Counter
@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 TIMES = "\N{MULTIPLICATION SIGN}"
-# Patterns that one line names.
+# Most places that one line names.
 MOST_NAMED = 3
 UPSTREAM_FAILURES = frozenset({"UPSTREAM_TIMEOUT", "UPSTREAM_UNAVAILABLE", "UPSTREAM_INVALID_RESPONSE"})
-# What a terminal obeys, or draws in another order than it is written: controls, and the marks of direction.
+# Characters that a terminal interprets, or that change the direction of text: controls and direction marks.
 _UNPRINTABLE = re.compile(r"[^\S ]+|[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
 
 
 class GraphQLFault(Protocol):
-    """As graphql-core's `GraphQLError`."""
+    """The attributes of graphql-core's `GraphQLError` that are used here."""
 
     message: str
 
@@ -25,18 +25,18 @@ class GraphQLFault(Protocol):
     def extensions(self) -> Mapping[str, Any] | None: ...
 
 
-# Words of pydantic, which tell who reads a message nothing.
+# Words of pydantic that mean nothing to the reader of a message.
 _FRAMEWORK = re.compile(r"^(?:Value|Assertion) error, | after validation")
 
 
 def plainly(message: str) -> str:
-    """A message of pydantic's without the words that are about pydantic."""
+    """Remove the words about pydantic from its message."""
     return _FRAMEWORK.sub("", message)
 
 
 @dataclass(slots=True)
 class Cause:
-    """Errors of one code and message. `places` counts them by path, list indexes replaced by `[*]`."""
+    """Errors of one code and message. `places` counts them by path, with `[*]` for list indexes."""
 
     code: str
     message: str
@@ -53,7 +53,7 @@ class Cause:
 
     @property
     def where(self) -> str:
-        """How often and where; the exact path of an error that is alone; empty where it has no path."""
+        """Return how often and where it occurred; for a single error its exact path; empty without a path."""
         if self.count == 1:
             return self.first
         named = [f"{count} {TIMES} {place or 'the operation'}" for place, count in self.places.most_common(MOST_NAMED)]
@@ -61,7 +61,7 @@ class Cause:
         return ", ".join(named) + (f" and {more} more" if more > 0 else "")
 
     def line(self) -> str:
-        """One line, without a character that a terminal would obey."""
+        """Return the cause as one line, without characters that a terminal would interpret."""
         where = f"{self.where}: " if self.where else ""
         return one_line(f"{where}{self.message} ({self.code})")
 
@@ -79,11 +79,11 @@ def grouped(errors: Iterable[GraphQLFault]) -> list[Cause]:
 
 
 def place(path: Sequence[str | int] | None, *, exact: bool = False) -> str:
-    """A path as it is written in JavaScript, with `[*]` for each list index unless it is to be `exact`."""
+    """Write a path as in JavaScript, with `[*]` for list indexes unless `exact`."""
     parts = (f".{part}" if isinstance(part, str) else f"[{part}]" if exact else "[*]" for part in path or ())
     return "".join(parts).removeprefix(".")
 
 
 def one_line(text: str) -> str:
-    """Text as one line that no terminal obeys."""
+    """Return a text as one line, without characters that a terminal would interpret."""
     return _UNPRINTABLE.sub(lambda found: " " if found[0].isspace() else "\N{REPLACEMENT CHARACTER}", text).strip()

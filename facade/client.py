@@ -1,4 +1,4 @@
-"""A small client of the facade's exports: rows for pandas, polars, DuckDB and whatever else takes Arrow.
+"""A small client of the facade's exports: rows for pandas, polars, DuckDB and other users of Arrow.
 
     from facade.client import Facade
 
@@ -7,7 +7,7 @@
     )
     rows.to_pandas()
 
-It needs nothing of the rest of this package but httpx, and pyarrow to look at rows: the extra `export`.
+It needs only httpx, and pyarrow to read rows (the extra `export`). It uses no other module of this package.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ import httpx
 __all__ = ["AsyncFacade", "Facade", "FacadeError", "Rows"]
 
 ARROW = "application/vnd.apache.arrow.stream"
-# Seconds before a request that came too early is made again, where the answer does not say.
+# Seconds before retries of a request, if the answer has no `Retry-After`.
 _PAUSES = (1.0, 2.0, 4.0, 8.0)
 
 
 class FacadeError(Exception):
-    """The facade did not answer with rows. `status` is None where there was no whole answer."""
+    """The facade did not answer with rows. `status` is None if there was no complete answer."""
 
     def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
@@ -36,16 +36,16 @@ class FacadeError(Exception):
 
 
 class Rows:
-    """The rows of an export, as Arrow. Libraries that know the Arrow PyCapsule interface take it as it is."""
+    """The rows of an export, as Arrow. Libraries with the Arrow PyCapsule interface can use it directly."""
 
     def __init__(self, stream: bytes, span: str | None = None) -> None:
-        """`span` is what was asked for in the end, its times absolute: START/STOP."""
+        """Take the bytes of an Arrow stream. `span` is the exported span with absolute times: START/STOP."""
         self.stream = stream
         self.span = span
         self._table: Any = None
 
     def to_arrow(self) -> Any:
-        """A `pyarrow.Table`."""
+        """Return a `pyarrow.Table`."""
         if self._table is None:
             try:
                 import pyarrow as pa  # noqa: PLC0415 -- an extra
@@ -55,7 +55,7 @@ class Rows:
         return self._table
 
     def to_pandas(self) -> Any:
-        """A `pandas.DataFrame`: ids and names are categories, times are in UTC."""
+        """Return a `pandas.DataFrame`: ids and names are categories, times are in UTC."""
         return self.to_arrow().to_pandas()
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
@@ -76,7 +76,7 @@ def _rows(answer: httpx.Response) -> Rows:
 
 
 def _wait(answer: httpx.Response, otherwise: float | None) -> float | None:
-    """Seconds until the request is worth making again, `otherwise` where nobody says; None where it is not."""
+    """Return the seconds until a retry, `otherwise` if the answer does not say; None if a retry is of no use."""
     if answer.status_code not in (429, 503) or otherwise is None:
         return None
     try:
@@ -95,11 +95,11 @@ Answered = TypeVar("Answered")
 
 
 class _Exports(Generic[Answered]):
-    """What both clients ask; each sends it in its own way."""
+    """The methods of both clients. Each of them sends requests in its own way."""
 
     def __init__(self, url: str, token: str | None = None, *, api_key: str | None = None) -> None:
         self._url = url.rstrip("/")
-        # What every request to the facade needs, of its graph too.
+        # The headers for every request to the facade, also for GraphQL.
         self.headers: dict[str, str] = {}
         if token is not None:
             self.headers["Authorization"] = f"Bearer {token}"
@@ -117,12 +117,12 @@ class _Exports(Generic[Answered]):
         measurements: Listed = None,
         **assets: Listed,
     ) -> Answered:
-        """The rows of a report; `assets` are `rooms`, `sensors`, `floors` and so on. Raises `FacadeError`."""
+        """Return the rows of a report. `assets` are `rooms`, `sensors`, `floors` and so on. Raises `FacadeError`."""
         asked = {"start": start, "stop": stop, "every": every, "function": function, "timezone": timezone}
         return self._get("report", {**asked, "measurements": measurements, **assets})
 
     def detections(self, *, start: str, stop: str = "now", **asked: Listed) -> Answered:
-        """The points of detections; `asked` are `data_types`, `room_id`, `every` and so on. Raises `FacadeError`."""
+        """Return the points of detections. `asked` are `data_types`, `room_id` and so on. Raises `FacadeError`."""
         return self._get("detections", {"start": start, "stop": stop, **asked})
 
     def _get(self, table: str, asked: Mapping[str, Listed]) -> Answered:
@@ -139,7 +139,7 @@ class _Exports(Generic[Answered]):
 
 
 class Facade(_Exports[Rows]):
-    """Exports of one facade, for one token."""
+    """A client of one facade's exports, with one token."""
 
     def __init__(
         self, url: str, token: str | None = None, *, api_key: str | None = None, timeout: float = 300.0
@@ -170,7 +170,7 @@ class Facade(_Exports[Rows]):
 
 
 class AsyncFacade(_Exports[Coroutine[Any, Any, Rows]]):
-    """As `Facade`, for asyncio."""
+    """A `Facade` for asyncio."""
 
     def __init__(
         self, url: str, token: str | None = None, *, api_key: str | None = None, timeout: float = 300.0

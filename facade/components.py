@@ -1,4 +1,4 @@
-"""The parts of one process: settings become what reads the upstream, opened and closed together."""
+"""The parts of one process that read the upstream, made from settings, and opened and closed together."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -31,7 +31,7 @@ class Components:
     """All parts of one process, opened and closed together."""
 
     def __init__(self, settings: Settings, metrics: Metrics | None = None, *, packed_from: int = PACKED_FROM) -> None:
-        """`packed_from`: bytes from which on an answer of the upstream is held packed, and not cached as it came."""
+        """Take settings. Upstream answers of `packed_from` bytes and more are packed, and not cached."""
         self.settings = settings
         self._packed_from = packed_from
         self.metrics = metrics
@@ -44,7 +44,7 @@ class Components:
 
     @cached_property
     def engine(self) -> Engine:
-        """Made when it is first asked for: a command that runs no operation does without."""
+        """Return the engine, made at first use, since not every command runs operations."""
         settings = self.settings
         return Engine(
             build_schema(settings.extra_measurements, incremental=settings.incremental),
@@ -185,7 +185,7 @@ def _verifier(settings: Settings, jwks_url: str) -> Verifier:
 
 @contextmanager
 def _names(setting: str) -> Iterator[None]:
-    """Say which setting it was that a part could not be made from."""
+    """Add the name of a setting to errors of the part that is made from it."""
     try:
         yield
     except ValueError as exc:

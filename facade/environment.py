@@ -1,7 +1,7 @@
-"""The names that the environment and a `.env` file give settings, checked before they are read.
+"""Check the names of settings in the environment and a `.env` file before settings are read.
 
-A name that nothing reads is most often a slip of the pen, and a facade that starts without what its operator meant is
-worse than one that does not start.
+An unknown name is usually a typing error. It stops the start, since the facade would run without what its operator
+meant.
 """
 
 import difflib
@@ -12,16 +12,16 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 PREFIX = "FACADE_"
-# What others set: Kubernetes for each Service named `facade`, and our own docs for clients of a facade.
+# Names that are no settings: set by Kubernetes for each Service named `facade`, or for clients in our docs.
 _OF_OTHERS = re.compile(r"FACADE_(?:SERVICE_(?:HOST|PORT(?:_\w+)?)|PORT_\d+_(?:TCP|UDP)(?:_\w+)?|URL|KEY|SCREENSHOT)")
 
 
 class UnreadableEnv(ValueError):  # noqa: N818 - named for what happened
-    """The `.env` file cannot be read; the message is one line that says what to do."""
+    """The `.env` file cannot be read. The message is one line that says what to do."""
 
 
 def names_in(path: Path) -> list[str]:
-    """The names in a `.env` file; none where there is no file. Raises `UnreadableEnv`."""
+    """Return the names in a `.env` file; none without a file. Raises `UnreadableEnv`."""
     if not path.is_file():
         return []
     try:
@@ -36,7 +36,7 @@ def names_in(path: Path) -> list[str]:
 
 
 def unknown(names: Iterable[str], known: Collection[str]) -> str | None:
-    """What to say of the first name that begins as a setting does and is none; None where there is no such name."""
+    """Return a message about the first name that begins like a setting and is unknown; None if there is none."""
     for name in names:
         if name.upper().startswith(PREFIX) and name.upper() not in known and not _OF_OTHERS.fullmatch(name.upper()):
             near = difflib.get_close_matches(name.upper(), known, n=1)

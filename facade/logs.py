@@ -1,4 +1,4 @@
-"""How this process logs, to stderr: columns for a terminal, logfmt elsewhere, or JSON."""
+"""The log of this process, to stderr: columns for a terminal, logfmt elsewhere, or JSON."""
 
 import asyncio
 import json
@@ -20,13 +20,13 @@ from . import tracing
 Fields = Mapping[str, Any]
 Line = Callable[[dict[str, Any]], str]
 
-# What logfmt needs no quotes for. The rest is quoted as JSON in ASCII: no caller's text breaks a line or colours it.
+# Values that logfmt need not quote. Others are quoted as ASCII JSON, so that no caller's text breaks or colours a line.
 _BARE = re.compile(r"[\w.:/@*+,\[\]{}()$&?%-]+", re.ASCII)
 _CONTROLS = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _FIRST = ("timestamp", "level", "event")
 _COLOURS = {"warning": "33", "error": "31", "critical": "31"}
 _INDENT = " " * 9
-# The event of a warning that says why Butlr's answers are missing in one of the facade's.
+# The event of the warning that says why parts of an answer are missing.
 UPSTREAM_FAILED = "upstream failed"
 
 
@@ -45,14 +45,14 @@ def configure(log_format: str) -> None:
         logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", STDERR)),
         cache_logger_on_first_use=True,
     )
-    # uvicorn's own messages, in one handler that says no secrets: it logs no headers.
+    # uvicorn's own messages contain no headers, and so no secrets.
     handler = logging.StreamHandler(STDERR)
     handler.setFormatter(_LibraryLines(line))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
 
 
 class _LibraryLines(logging.Formatter):
-    """Libraries' messages in the form of all other lines."""
+    """Formats the messages of libraries like all other lines."""
 
     def __init__(self, line: Line) -> None:
         super().__init__()
@@ -68,10 +68,10 @@ class _LibraryLines(logging.Formatter):
 
 
 class AccessLog:
-    """Writes a line a request, with what is given of it, in the form of all other lines.
+    """Writes one line for each request, like all other lines.
 
-    Not by way of structlog: its processors take as long as a whole answer that is given again. And all lines of one
-    turn of the event loop in one write.
+    Not by structlog, whose processors take as long as serving a cached response. All lines of one turn of the event
+    loop are one write.
     """
 
     def __init__(self, log_format: str) -> None:
@@ -83,7 +83,7 @@ class AccessLog:
         self._add(self._line({"timestamp": _now(), "level": "info", "event": "request", **fields}))
 
     def prepared(self, said: Fields) -> str:
-        """The end of the line of each request that is answered again, as `again` takes it."""
+        """Return the constant part of the lines about a cached response, for `again`."""
         if self._line is _json:
             return f",{_json(said)[1:-1]}" if said else ""
         return f" {logfmt(said)}" if said else ""
@@ -91,9 +91,9 @@ class AccessLog:
     def again(
         self, method: str, path: str, status: int, ms: float, request_id: str, said: Fields, prepared: str
     ) -> None:
-        """As a call, for an answer given again: of its line only what differs each time is made anew.
+        """Log a request that the response cache answered, from its prepared part and the values that differ.
 
-        `path` is one of the facade's own and `request_id` a checked one, so that neither needs to be quoted.
+        `path` is one of the facade's own and `request_id` is validated, so that neither needs quotes.
         """
         if self._again is None:
             self(method=method, path=path, status=status, ms=ms, request_id=request_id, cache="HIT", calls=0, **said)
@@ -111,10 +111,10 @@ class AccessLog:
 
 
 class _Stderr:
-    """stderr for logs: a disk that is full, or a reader that has gone, costs lines and nothing else."""
+    """stderr for logs: a full disk or a closed pipe loses lines, but raises nothing."""
 
     def write(self, text: str) -> int:
-        # Python has none where the process was started without it.
+        # Python has no stderr if the process was started without one.
         with suppress(OSError, ValueError):
             return sys.stderr.write(text) if sys.stderr else 0
         return 0
@@ -132,7 +132,7 @@ STDERR = _Stderr()
 
 
 def write_line(text: str) -> None:
-    """Write to the log. Never raises: what cannot be logged must not cost an answer."""
+    """Write to the log. Never raises, since a failing log must not fail a request."""
     STDERR.write(text)
 
 
@@ -148,7 +148,7 @@ def _line_of(log_format: str) -> Line:
 
 
 def logfmt(fields: Fields) -> str:
-    """`name=value` pairs; the time, the level and the event first."""
+    """Write `name=value` pairs, with the time, the level and the event first."""
     first = {name: fields[name] for name in _FIRST if name in fields}
     return " ".join([f"{name}={_quoted(value)}" for name, value in {**first, **fields}.items()])
 
@@ -168,7 +168,7 @@ def _quoted(value: object) -> str:
 
 
 def columns(fields: Fields) -> str:
-    """For a person before a terminal: never wider than it, colours for warnings and errors alone."""
+    """Write a line for a terminal: no wider than it, and with colours only for warnings and errors."""
     width = max(shutil.get_terminal_size().columns, 40)
     clock = str(fields.get("timestamp", ""))[11:19]
     if fields.get("event") == "request":
@@ -194,7 +194,7 @@ def _request_columns(clock: str, fields: Fields, width: int) -> str:
         f"{clock} {fields.get('status'):>3} {fields.get('ms'):>8.1f}ms {fields.get('cache', '-'):<6}",
         f"{'' if calls is None else calls:>3} {'call ' if calls == 1 else 'calls' if calls is not None else '     '}",
         _codes(fields["codes"]) if fields.get("codes") else "" if outcome in (None, "ok") else _plain(outcome),
-        # An operation that has no name is known by its document's hash.
+        # An operation without a name is identified by its document's hash.
         _plain(fields.get("operation") or fields.get("document") or f"{fields.get('method')} {fields.get('path')}"),
     ]
     line = " ".join(cell for cell in cells if cell)
@@ -215,19 +215,19 @@ def _plain(value: object) -> str:
 
 def _json(fields: Fields) -> str:
     line = as_json(fields).decode()
-    # DEL and the second controls too, which JSON lets stand and terminals obey.
+    # DEL and the C1 controls too, which JSON allows unescaped and terminals interpret.
     return line if line.isascii() and "\x7f" not in line else _CONTROLS.sub(lambda one: f"\\u{ord(one[0]):04x}", line)
 
 
 def as_json(fields: Fields) -> bytes:
-    """JSON in one line. Never raises: orjson does for integers of more than 64 bits and for half a surrogate pair."""
+    """Write JSON in one line. Never raises, unlike orjson for integers above 64 bits and lone surrogates."""
     try:
         return orjson.dumps(fields, default=str)
     except TypeError:
         return json.dumps(fields, default=str, skipkeys=True).encode()
 
 
-# Lines of answers given again, but for what is different each time.
+# Templates of the lines about cached responses.
 _AGAIN: dict[Line, str] = {
     logfmt: "timestamp=%s level=info event=request method=%s path=%s status=%d ms=%s request_id=%s cache=HIT calls=0%s",
     _json: '{"timestamp":"%s","level":"info","event":"request","method":"%s","path":"%s","status":%d,"ms":%s,'

@@ -1,4 +1,4 @@
-"""Parts that settings may leave out."""
+"""Parts that are made only if settings enable them."""
 
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,7 @@ def trusted_documents(settings: Settings) -> Trusted | None:
 
 
 def agents_of(settings: Settings, facade: Components, needed_by: str, trusted: Trusted | None = None) -> "Agents":
-    """Return what assistants may call. Raises `SettingsError` where the extra is not installed."""
+    """Return the tools for assistants. Raises `SettingsError` if the extra is not installed."""
     try:
         from .agents import Agents  # noqa: PLC0415 -- the protocol's SDK is an extra
     except ImportError:
@@ -61,12 +61,12 @@ def usage_of(settings: Settings) -> Usage:
 
         return SharedUsage(settings.cache_url.get_secret_value())
     except (ImportError, ValueError):
-        # What is wrong with it the cache says, and stops the start.
+        # The cache reports the fault of the URL, and stops the start.
         return Usage()
 
 
 def page_of(settings: Settings) -> GraphiQL | None:
-    """GraphiQL; None, with a warning, where its bundle was not built, as in an install from a checkout by pip alone."""
+    """Return GraphiQL; None, with a warning, if its bundle was not built, as after a pip install from a checkout."""
     if not is_built():
         log.warning("graphiql.not_built", mend="run `make web-ui`; all else is served without the page")
         return None

@@ -25,7 +25,7 @@ _SERVICE = "butlr-graphql-facade"
 
 
 def exporters() -> list[SpanExporter]:
-    """Return the exporters that `OTEL_TRACES_EXPORTER` names: `otlp` unless it is set.
+    """Return the exporters that `OTEL_TRACES_EXPORTER` names, by default `otlp`.
 
     Raises ValueError for one that is not installed.
     """
@@ -52,7 +52,7 @@ def _words(name: str) -> list[str]:
 
 
 def _ratio() -> tuple[TraceIdRatioBased, bool] | None:
-    """The sampler by a share of all traces, where that is set, and whether a caller's own choice comes first."""
+    """Return the sampler by ratio, if one is set, and whether the caller's own sampling decision has precedence."""
     name = os.environ.get("OTEL_TRACES_SAMPLER", "").strip().lower()
     if name not in ("traceidratio", "parentbased_traceidratio"):
         return None
@@ -64,7 +64,7 @@ def _ratio() -> tuple[TraceIdRatioBased, bool] | None:
 
 
 class _Ids(RandomIdGenerator):
-    """Random ids, but for the next trace's where one was drawn already, to ask the sampler before there is a span."""
+    """Generates random ids. The next trace id may be set, so that the sampler can be asked before there is a span."""
 
     drawn: int | None = None
 
@@ -88,7 +88,7 @@ class _OtelSpan:
 
 
 class OtelTracer:
-    """Makes spans and hands them to the exporters, in batches and beside the requests."""
+    """Makes spans, and exports them in batches in the background."""
 
     def __init__(self, span_exporters: list[SpanExporter], *, documents: bool = False) -> None:
         self.documents = documents
@@ -125,7 +125,7 @@ class OtelTracer:
         if parent:
             context = _PROPAGATOR.extract(parent, context)
         elif self._bound is not None:
-            # A span that is not sampled takes as long as the whole answer: the sampler's rule is asked ahead of it.
+            # The sampler is asked first, since even an unsampled span takes as long as the whole answer.
             drawn = random.getrandbits(128) or 1
             if drawn & TraceIdRatioBased.TRACE_ID_LIMIT >= self._bound:
                 return None
@@ -154,7 +154,7 @@ class OtelTracer:
         return headers
 
     def close(self) -> None:
-        """Hand on what is left; it waits for the exporters."""
+        """Export the remaining spans. Waits for the exporters."""
         self._provider.shutdown()
 
 

@@ -1,4 +1,4 @@
-"""What a process does at its start and its end, and beside its requests."""
+"""Log the start and the end of a process, and run its background work."""
 
 import asyncio
 import os
@@ -17,12 +17,12 @@ from .optional_parts import log
 
 async def close_tracer() -> None:
     if tracer := tracing.tracer():
-        # It waits for what it exports to.
+        # In a thread, since it waits for the exporters.
         await asyncio.to_thread(tracer.close)
 
 
 def say(settings: Settings, event: str) -> None:
-    """A start or an end, for whoever collects the log. A person at a terminal sees the greeting."""
+    """Log a start or an end in the JSON log. In other formats `facade serve` prints a greeting instead."""
     if settings.log_format == "json":
         sources = ",".join(settings.assets)
         named = {"version": version("butlr-graphql-facade"), "assets": sources, "workers": settings.workers}
@@ -31,7 +31,7 @@ def say(settings: Settings, event: str) -> None:
 
 @asynccontextmanager
 async def under_way(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run what goes on beside the requests, and stop it with them."""
+    """Run background work while the block runs."""
     tasks = [asyncio.create_task(one) for one in work]
     try:
         yield

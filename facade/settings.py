@@ -31,16 +31,16 @@ _BYTES = {
 
 
 ENV_FILE = ".env"
-# What the examples in `deploy/` hold where a secret belongs.
+# The placeholder for secrets in the examples of `deploy/`.
 _PLACEHOLDER = re.compile(r"change[-_ ]?me", re.IGNORECASE)
 
 
 class SettingsError(Exception):
-    """A setting is wrong; the message is one line that names it."""
+    """A setting is wrong. The message is one line that names it."""
 
 
 def _seconds(value: Any) -> Any:
-    """Seconds as a number, or a duration as the API writes it: 90, 30s, 5m, 1h."""
+    """Parse seconds, given as a number or as a duration of the API: 90, 30s, 5m, 1h."""
     if isinstance(value, str) and not value.replace(".", "", 1).isdigit():
         duration = parse_duration(value.replace(" ", ""))
         if duration.months:
@@ -50,7 +50,7 @@ def _seconds(value: Any) -> Any:
 
 
 def _bytes(value: Any) -> Any:
-    """A number of bytes, with or without a unit: 1048576, 256MiB."""
+    """Parse a number of bytes, with or without a unit: 1048576, 256MiB."""
     if isinstance(value, str):
         text = value.strip().upper().replace(" ", "")
         number = text.rstrip("BKMGI")
@@ -75,7 +75,7 @@ def _base_url(value: str) -> str:
 
 
 def _origin(value: str) -> str:
-    """An origin as browsers write it, or `*`."""
+    """Check an origin in the form of browsers, or `*`."""
     if value != "*" and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/?#@\sA-Z]+", value):
         raise ValueError(
             f"{value!r} is no origin: write it as browsers do, such as https://dashboard.example, without a path"
@@ -84,24 +84,24 @@ def _origin(value: str) -> str:
 
 
 def _unset(value: Any) -> Any:
-    """What is empty is unset."""
+    """Return None for an empty value, which counts as unset."""
     return None if value == "" else value
 
 
 def _address(value: str | None) -> str | None:
-    """An http(s) URL as it is; what is empty is unset."""
+    """Check an http(s) URL. An empty value counts as unset."""
     if not value:
         return None
     return value if _base_url(value) else None
 
 
 def _unbracketed(value: str) -> str:
-    """A host as URLs write it, `[::1]`, without its brackets."""
+    """Remove the brackets of a host in the form of URLs, such as `[::1]`."""
     return value[1:-1] if value.startswith("[") and value.endswith("]") else value
 
 
 def _rate(value: str | None) -> str | None:
-    """A number of requests and the time they may come in: 600/minute, 20 per second."""
+    """Check a rate: a number of requests and a time, such as 600/minute or 20 per second."""
     if value is None or not value.strip():
         return None
     try:
@@ -112,7 +112,7 @@ def _rate(value: str | None) -> str | None:
 
 
 Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
-# Zero, never, is a choice here.
+# Zero is allowed, and means never.
 SecondsOrZero = Annotated[float, BeforeValidator(_seconds), Field(ge=0)]
 Bytes = Annotated[int, BeforeValidator(_bytes), Field(gt=0)]
 Origin = Annotated[str, AfterValidator(_origin)]
@@ -128,7 +128,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_file=ENV_FILE,
-        # Windows' editors begin a file with a mark.
+        # Editors of Windows write a byte order mark.
         env_file_encoding="utf-8-sig",
         env_ignore_empty=True,
         extra="ignore",
@@ -159,11 +159,11 @@ class Settings(BaseSettings):
     discovery_span: Seconds = setting("FACADE_DISCOVERY_SPAN", timedelta(days=7).total_seconds())
     assets: Listed = setting("FACADE_ASSETS", ["discovery"])
     inventory: Path | None = setting("FACADE_INVENTORY", None)
-    # Butlr's docs spell it with an underscore, its own client in camel case.
+    # Butlr's docs write it with an underscore, its own client in camel case.
     calibration_key: Literal["calibration_points", "calibrationPoints"] = setting(
         "FACADE_CALIBRATION_KEY", "calibration_points"
     )
-    # Which end of its window a row's `time` is: set, or learnt from answers.
+    # Which end of its window a row's `time` labels: set, or learnt from answers.
     window_label: Literal["auto", "start", "stop"] = setting("FACADE_WINDOW_LABEL", "auto")
 
     upstream_timeout: Seconds = setting("FACADE_UPSTREAM_TIMEOUT", 30.0)
@@ -186,7 +186,7 @@ class Settings(BaseSettings):
     explain: bool = setting("FACADE_EXPLAIN", True)
     graphiql: bool = setting("FACADE_GRAPHIQL", True)
     forward_unknown: bool = setting("FACADE_FORWARD_UNKNOWN", False)
-    # A key of the operator's: what it opens tells of all tenants.
+    # The operator's key, since usage counts are about all tenants.
     usage_key: Annotated[SecretStr | None, BeforeValidator(_unset)] = setting("FACADE_USAGE_KEY", None, min_length=16)
     shadow: float = setting("FACADE_SHADOW", 0.0, ge=0, le=1)
     trusted_documents: Path | None = setting("FACADE_TRUSTED_DOCUMENTS", None)
@@ -195,7 +195,7 @@ class Settings(BaseSettings):
     webhook_secret: Annotated[SecretStr | None, BeforeValidator(_unset)] = setting("FACADE_WEBHOOK_SECRET", None)
     cors_origins: Annotated[list[Origin], NoDecode, BeforeValidator(_listed)] = setting("FACADE_CORS_ORIGINS", [])
     extra_measurements: Listed = setting("FACADE_EXTRA_MEASUREMENTS", [])
-    # A file, or `stderr`.
+    # A path, or `stderr`.
     audit_log: str | None = setting("FACADE_AUDIT_LOG", None)
     log_format: Literal["text", "json"] = setting("FACADE_LOG_FORMAT", "text")
 
@@ -225,13 +225,13 @@ class Settings(BaseSettings):
         return self
 
     def require_own_values(self) -> None:
-        """Refuse what the examples in `deploy/` hold where a secret belongs."""
+        """Refuse the placeholders for secrets in the examples of `deploy/`. Raises `SettingsError`."""
         for name, value in self._texts():
             if _PLACEHOLDER.search(value):
                 raise SettingsError(f"{name}: it still holds the example's placeholder; put a value of your own there")
 
     def _texts(self) -> Iterator[tuple[str, str]]:
-        """Each text that a setting holds, with the setting's name."""
+        """Yield each text in the settings, with the setting's name."""
         for field, info in type(self).model_fields.items():
             value = getattr(self, field)
             for one in value if isinstance(value, list) else (value,):
@@ -245,11 +245,11 @@ class Settings(BaseSettings):
 
     @property
     def trusts_its_network(self) -> bool:
-        """Whether whoever reaches the facade reads with its own login: no token, no key."""
+        """Return whether anyone who reaches the facade uses its login, without a token or a key."""
         return (self.auth == "service" or self.demo) and not self.api_keys and not self.allow_anonymous
 
     def require_safe_host(self) -> None:
-        """Refuse to lend the facade's own login to a network that nobody checks."""
+        """Refuse to listen beyond loopback if callers need no credentials. Raises `SettingsError`."""
         guarded = self.api_keys or self.allow_anonymous
         if self.demo and not guarded and not _is_loopback(self.host):
             raise SettingsError(

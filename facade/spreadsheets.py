@@ -1,4 +1,4 @@
-"""CSV that spreadsheets open: a cell of text that they would run as a formula is quoted."""
+"""Protect CSV for spreadsheets: a text cell that they would run as a formula gets an apostrophe."""
 
 import re
 from typing import TypeVar
@@ -10,9 +10,9 @@ _NUMBER = re.compile(r"[-+]?[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?")
 
 
 def unformulated(cell: Cell) -> Cell | str:
-    """A cell as it is, text that begins like a formula behind an apostrophe (OWASP, CSV injection).
+    """Return a cell, with an apostrophe before a text that begins like a formula (OWASP, CSV injection).
 
-    Numbers stay numbers, as text too.
+    Numbers are unchanged, also as text.
     """
     if isinstance(cell, str) and cell.startswith(_FORMULA) and not _NUMBER.fullmatch(cell):
         return f"'{cell}"

@@ -1,6 +1,6 @@
-"""Spans, for those parts of the package that make them. It depends on nothing: `otel.py` says what a span does.
+"""The interface for spans, without dependencies. `otel.py` implements it.
 
-Without a tracer a span costs the call that asks for it, and an answer given again a look whether there is one.
+Without a tracer a span costs one function call, and a cached response only a check for a tracer.
 """
 
 from collections.abc import Mapping
@@ -14,13 +14,13 @@ Attributes = Mapping[str, Value | None]
 
 class TraceSpan(Protocol):
     def set(self, attributes: Attributes) -> None:
-        """Add attributes; those that are None are left out."""
+        """Add attributes, except those that are None."""
 
     def failed(self, code: str) -> None: ...
 
 
 class Tracer(Protocol):
-    # Whether the text of documents, and the bodies of calls, are written to their spans.
+    # Whether spans have the texts of documents and the bodies of calls.
     documents: bool
 
     def span(
@@ -28,7 +28,7 @@ class Tracer(Protocol):
     ) -> AbstractContextManager[TraceSpan]: ...
 
     def hit(self, name: str, seconds: float, attributes: Attributes, parent: Mapping[str, str] | None) -> str | None:
-        """Note an answer that was given again; return its trace's id where it is sampled."""
+        """Record a cached response. Return its trace id if it is sampled."""
 
     def ids(self) -> dict[str, str]: ...
 
@@ -52,7 +52,7 @@ _tracer: Tracer | None = None
 
 
 def use(tracer: Tracer | None) -> None:
-    """Let `tracer` make this process's spans; None: there are none."""
+    """Set the tracer of this process. None: no spans."""
     global _tracer  # noqa: PLW0603 -- one a process, as the SDK's own provider is
     _tracer = tracer
 
@@ -64,20 +64,20 @@ def tracer() -> Tracer | None:
 def span(
     name: str, kind: Kind = "internal", attributes: Attributes | None = None, *, parent: Mapping[str, str] | None = None
 ) -> AbstractContextManager[TraceSpan]:
-    """A span around a block. `parent` are the headers of a caller, which may bring its `traceparent`."""
+    """Make a span around a block. `parent` are the caller's headers, which may have a `traceparent`."""
     return _NO_SPAN if _tracer is None else _tracer.span(name, kind, attributes or {}, parent)
 
 
 def ids() -> dict[str, str]:
-    """`trace_id` and `span_id` of the span under way; empty where there is none."""
+    """Return `trace_id` and `span_id` of the current span; empty without one."""
     return {} if _tracer is None else _tracer.ids()
 
 
 def sampled_id() -> str | None:
-    """The id of the trace under way, where it is kept."""
+    """Return the id of the current trace if it is sampled."""
     return None if _tracer is None else _tracer.sampled_id()
 
 
 def outgoing() -> dict[str, str]:
-    """The headers that tell the upstream which span its call belongs to."""
+    """Return the headers that pass the current span to the upstream."""
     return {} if _tracer is None else _tracer.outgoing()

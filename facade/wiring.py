@@ -1,4 +1,4 @@
-"""What faces HTTP put together: routes, middleware, and what is opened and closed with the app."""
+"""Assemble the HTTP side: routes, middleware, and the app's lifespan."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
@@ -45,12 +45,12 @@ from .components import Components
 from .optional_parts import agents_of, audit_log_of, page_of, rate_limit_of, trusted_documents, usage_of
 from .process import close_tracer, say, under_way
 
-# The second is the one of Butlr's own GraphQL API.
+# The second is the path of Butlr's own GraphQL API.
 GRAPHQL_PATHS = ("/graphql", "/api/v3/graphql")
 
 
 class Wiring:
-    """The parts of one app, each made when it is first asked for."""
+    """The parts of one app, each made at first use."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -134,7 +134,7 @@ class Wiring:
         )
 
     def graphql(self) -> list[BaseRoute]:
-        """GraphQL over HTTP and over WebSocket."""
+        """Return the routes of GraphQL over HTTP and WebSocket."""
         settings, components = self.settings, self.components
         endpoint = GraphQLEndpoint(
             components.engine,
@@ -232,11 +232,11 @@ class Wiring:
             routes += UsageEndpoint(self.usage, key, self.components.engine.schema).routes()
         if self.assistants:
             routes.append(self.assistants.route())
-        # Whatever no other route is for.
+        # Last, since it matches every path.
         return [*routes, rest.unknown()]
 
     def middleware(self) -> list[Middleware]:
-        """From the outside in."""
+        """Return the middleware, outermost first."""
         layers = [
             Middleware(Prefixed),
             Middleware(CachedResponses, self.response_cache),
@@ -255,7 +255,7 @@ class Wiring:
                     allow_origins=self.origins.listed,
                     allow_origin_regex=self.origins.pattern,
                     allow_methods=["GET", "POST"],
-                    # What a page may add harms nobody: no cookies count here, and tracing libraries add many.
+                    # All headers are allowed: cookies are ignored here, and tracing libraries add many headers.
                     allow_headers=["*"],
                     expose_headers=EXPOSED,
                 )
@@ -264,7 +264,7 @@ class Wiring:
 
     @asynccontextmanager
     async def lifespan(self, _app: Starlette) -> AsyncIterator[dict[str, Any]]:
-        """Open the parts and close them. The state is for connections, which may answer ahead of the app."""
+        """Open and close the parts. The state is for connections, which may answer before the app."""
         settings, assistants = self.settings, self.assistants
         async with self.components.opened():
             behind = [self.usage.run(), self.metrics.run(), *([self.shadow.run()] if self.shadow else [])]

@@ -1,4 +1,4 @@
-"""The graph for assistants: the Model Context Protocol over the same engine, callers and limits as `/graphql`."""
+"""The graph for assistants: the Model Context Protocol over the engine, callers and limits of `/graphql`."""
 
 from .server import Agents
 

@@ -1,4 +1,4 @@
-"""How a tool reads the graph: an operation of one caller, through the engine that answers `/graphql`."""
+"""Run operations for tools, through the engine that answers `/graphql`."""
 
 import time
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from ..graph import Context
 from ..loaders import Services
 from ..upstream import ReadLog
 
-# Errors that are said of an answer that has data all the same.
+# Most errors that are reported beside data.
 MOST_ERRORS = 3
 
 
@@ -33,13 +33,13 @@ class Asker:
     caller: Caller
     request_id: str
     timeout: float | None = None
-    # Where the facade can be reached by who asks; None over stdio.
+    # The URL of the facade for the caller; None over stdio.
     address: str | None = None
     read_log: ReadLog = field(init=False)
     notes: list[str] = field(default_factory=list)
     cost: int = 0
     codes: set[str] = field(default_factory=set)
-    # What goes to the application that shows the answer, and not to the model.
+    # Data for the application that shows the answer, not for the model.
     meta: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -50,7 +50,7 @@ class Asker:
         return self.services.upstream.now()
 
     async def ask(self, text: str, variables: Mapping[str, Any] | None = None, operation: str | None = None) -> Any:
-        """Return the data of a query. Raises `Refused` for anything but a query, and where there is no data."""
+        """Return the data of a query. Raises `Refused` for other operations, and if there is no data."""
         document = self.engine.document(text)
         kind = document.operation_type(operation)
         if kind is not None and kind is not OperationType.QUERY:

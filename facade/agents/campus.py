@@ -1,4 +1,4 @@
-"""The places and devices of one caller, with their path and zone, and which of them a question is about."""
+"""The places and devices of one caller, with their paths and time zones, and the search among them."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +9,7 @@ from .asking import Asker, Refused
 from .naming import ALIKE, score, suggestion
 from .texts import quoted
 
-# All of it is one call of the native source, and as many as discovery makes for anything.
+# The query costs one call of the native source, or the usual calls of discovery.
 ASSETS = """query AgentAssets {
   rooms { data { id name customID roomType capacity { max } tags { name } floor { id } } }
   zones { data { id name customID capacity { max } tags { name } floor { id } } }
@@ -39,7 +39,7 @@ DEVICES = """query AgentDevices {
   hives { data { id name serialNumber isOnline lastHeartbeat floor_id } }
 }"""
 
-# Of assets that fit a name equally well, the larger first.
+# Among equally good matches of a name the larger kind comes first.
 KINDS = ("building", "floor", "room", "zone", "sensor", "hive")
 
 
@@ -53,7 +53,7 @@ class Place:
     floor_id: str | None = None
     building_id: str | None = None
     capacity: int | None = None
-    # None where no source knows tags.
+    # None if no source knows tags.
     tags: tuple[str, ...] | None = None
     room_type: str | None = None
     custom_id: str | None = None
@@ -72,7 +72,7 @@ class Place:
         return {name: value for name, value in fields.items() if value is not None}
 
     def brief(self) -> dict[str, Any]:
-        # Floors of several buildings have the same names.
+        # The path is included, since floors of several buildings have equal names.
         fields = {"id": self.id, "name": self.name, "path": " / ".join(self.path[-2:]) or None}
         return {name: value for name, value in fields.items() if value is not None}
 
@@ -97,7 +97,7 @@ class Campus:
 
     @classmethod
     async def searched(cls, asker: Asker) -> "Campus":
-        """With sensors and hives among the places, by MAC address and serial number where they have no name."""
+        """Read the places, with sensors and hives, which without a name go by MAC address and serial number."""
         campus = cls(await asker.ask(SEARCHED))
         for record in campus.sensors:
             campus.places.append(campus._device("sensor", record, record["mac_address"]))
@@ -112,7 +112,7 @@ class Campus:
 
     @classmethod
     async def with_doors(cls, asker: Asker) -> "Campus":
-        """With the traffic sensors."""
+        """Read the places, with the traffic sensors."""
         return cls(await asker.ask(DOORS))
 
     @classmethod
@@ -120,14 +120,14 @@ class Campus:
         return cls(await asker.ask(DEVICES))
 
     def matching(self, text: str, places: Iterable[Place] | None = None) -> list[tuple[float, Place]]:
-        """Return what a text may mean, the best first: an id, a name, a part of one, a name much like it."""
+        """Return the matches of a text with their scores, best first: by id, name, part of a name, or similar name."""
         pool = self.places if places is None else list(places)
         scored = [(score(text, (place.id, place.custom_id), place.path, place.name), place) for place in pool]
         found = [(found, place) for found, place in scored if found >= ALIKE]
         return sorted(found, key=lambda each: (-each[0], KINDS.index(each[1].kind), each[1].path, each[1].name or ""))
 
     def named(self, text: str, kinds: Sequence[str]) -> list[Place]:
-        """Return the places that a name means: those of the best match. Raises `Refused` where there are none."""
+        """Return the places that match a name best. Raises `Refused` if there are none."""
         pool = [place for place in self.places if place.kind in kinds]
         found = self.matching(text, pool)
         if not found:
@@ -139,7 +139,7 @@ class Campus:
 
 
 def zone_name(places: Sequence[Place]) -> tuple[str | None, str | None]:
-    """Return the zone that most of the places are in, and what is to be said where there is more than one or none."""
+    """Return the time zone of most of the places, and a note if there are several zones or none."""
     counts = Counter(place.zone for place in places if place.zone)
     if not counts:
         return None, (
@@ -162,7 +162,7 @@ def _listed(data: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
 
 
 def _capacity(record: Mapping[str, Any]) -> int | None:
-    # The native API says 0 where none is set.
+    # The native API has 0 for an unset capacity.
     return (record.get("capacity") or {}).get("max") or None
 
 

@@ -1,4 +1,4 @@
-"""The chart of a tool's series as an MCP App: a page that a host shows in a frame and gives the tool's result."""
+"""The chart of a tool's series as an MCP App: a page that the host shows in a frame, with the tool's result."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -13,10 +13,10 @@ from .texts import cleaned
 from .times import LocalSpan, length_of, parsed
 
 URI = "ui://butlr/chart"
-# The build puts it beside the page's files.
+# The build writes the page beside GraphiQL's files.
 FILE = BUNDLE / "chart.html"
 EXTENSION = {EXTENSION_ID: {"mimeTypes": [APP_MIME_TYPE]}}
-# Declared, though none is the default: nothing is loaded, asked, framed or resolved from anywhere.
+# Declared although it is the default: the page may load, call, frame or resolve nothing from other hosts.
 _META = {
     "ui": {
         "csp": ResourceCsp(connect_domains=[], resource_domains=[], frame_domains=[], base_uri_domains=[]).model_dump(
@@ -25,7 +25,7 @@ _META = {
         "prefersBorder": True,
     }
 }
-# Of one chart: series, and points in all of them together.
+# Most series of a chart, and most points of all of them together.
 MOST_SERIES = 12
 MOST_POINTS = 3000
 
@@ -52,14 +52,14 @@ def contents() -> types.TextResourceContents:
 
 
 def may_show(context: ServerRequestContext[Any, Any]) -> bool:
-    """Whether a client may show the chart. Without a session the earlier protocol's clients cannot say that they do."""
+    """Return whether a client may show the chart. Clients of the earlier protocol cannot say so without a session."""
     return context.session.client_capabilities is None or client_supports_apps(context)
 
 
 def chart_of(
     series: Iterable[tuple[str, int | None, Points]], span: LocalSpan, every: str, *, shape: str, partial: bool = False
 ) -> dict[str, Any]:
-    """Return what the page draws: a name, a capacity and columns of each series, the first ones of too many."""
+    """Return the data of the chart: name, capacity and columns of each series, at most `MOST_SERIES` of them."""
     shown, left = [], MOST_POINTS
     for name, capacity, points in list(series)[:MOST_SERIES]:
         if not points or len(points) > left:

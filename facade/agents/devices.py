@@ -14,7 +14,7 @@ from .times import local, parsed, zone_of
 from .tool import Arguments, ToolAnswer, tool
 
 BATTERY_SOON = timedelta(days=60)
-# What reports is named by a row at least every half day, which lands within two hours.
+# Discovery has a row for each reporting device at least every half day, which lands within two hours.
 SILENT = timedelta(hours=14)
 TROUBLED = ("offline", "silent")
 
@@ -134,7 +134,7 @@ def _sensor(record: Mapping[str, Any], campus: Campus, zone: ZoneInfo, now: date
         name=record["name"] or record["mac_address"],
         mode=record["mode"],
         state=_state(record["is_online"], heard, now),
-        # A date and no time of the day.
+        # Only the date.
         battery=f"{parsed(due):%Y-%m-%d}" if due and parsed(due) - now < BATTERY_SOON else None,
     )
 

@@ -1,4 +1,4 @@
-"""Trusted documents as tools: each named query of the manifest, its variables as what the tool takes."""
+"""Trusted documents as tools: one for each named query of the manifest, with its variables as arguments."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -23,19 +23,19 @@ from .texts import plain
 from .tool import Tool
 
 _SCALARS = {"Int": "integer", "Float": "number", "String": "string", "ID": "string", "Boolean": "boolean"}
-# Levels of input objects that a schema spells out.
+# How many levels of input objects a tool's schema describes.
 _DEPTH = 4
 _NAME = re.compile(r"[^A-Za-z0-9_]")
 
 
 def document_tools(texts: Iterable[str], schema: GraphQLSchema, taken: Iterable[str]) -> list[Tool]:
-    """Return a tool of each query that has a name; mutations and subscriptions are none."""
+    """Return a tool for each named query. Mutations and subscriptions are no tools."""
     names, tools = set(taken), []
     for text in texts:
         try:
             operations = [node for node in parse(text).definitions if isinstance(node, OperationDefinitionNode)]
         except GraphQLError:
-            # What calls it hears what is wrong with it; nobody can as a tool.
+            # An invalid document is no tool. Clients that run it by GraphQL get its errors.
             continue
         for operation in operations:
             if operation.operation is not OperationType.QUERY or operation.name is None:

@@ -1,4 +1,4 @@
-"""`/mcp`: streamable HTTP without sessions, so that any replica answers any request."""
+"""`/mcp`: streamable HTTP without sessions, so that any replica can answer any request."""
 
 from collections.abc import AsyncIterator, Callable, Container
 from contextlib import asynccontextmanager
@@ -29,7 +29,7 @@ NOBODY = "This needs a token: send it as `Authorization: Bearer …`."
 
 
 class AgentsEndpoint:
-    """An ASGI app: who asks is found and counted as everywhere, then the protocol's own transport answers."""
+    """An ASGI app: authenticates and counts the caller as elsewhere, then passes the request to MCP's own transport."""
 
     def __init__(
         self,
@@ -83,9 +83,9 @@ class AgentsEndpoint:
         await self._manager.handle_request(scope, _replayed(body, receive), send)
 
     async def _admitted(self, request: Request) -> bytes:
-        """Note who asks and return what. Raises `BadRequest`, `RateLimited` and `Unauthenticated`."""
+        """Admit the caller and return the body. Raises `BadRequest`, `RateLimited` and `Unauthenticated`."""
         if request.method != "POST":
-            # Nothing is sent unasked, and there is no session to end.
+            # The server pushes nothing (GET), and has no session to end (DELETE).
             raise BadRequest(
                 405, "Use POST: this server keeps no session and sends nothing unasked.", {"Allow": "POST"}
             )
@@ -124,7 +124,7 @@ class AgentsEndpoint:
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:
-    """Return a `receive` that gives a body that was read already, then what really comes."""
+    """Return a `receive` that first gives a body that was read already, then the real messages."""
     given = False
 
     async def again() -> Message:

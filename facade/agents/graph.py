@@ -55,7 +55,7 @@ class Data(ToolAnswer):
 
 
 def graph_tools(engine: Engine, *, introspection: bool, documents_only: bool) -> list[Tool]:
-    """Return the tools over the graph: none that runs a document where only trusted ones run."""
+    """Return the tools over the graph. With `documents_only` none of them runs a document."""
     api = api_of(engine.schema)
 
     async def introspect(_asker: Asker, given: IntrospectArguments) -> Introspected:
@@ -111,7 +111,7 @@ def schema_of_data() -> dict[str, Any]:
 
 
 def answer_of(data: Any, asker: Asker) -> dict[str, Any]:
-    """Return an answer of the graph, as much of it as an assistant can read."""
+    """Return an answer of the graph, shortened to what an assistant can read."""
     whole = cleaned(data)
     answer: dict[str, Any] = {"summary": "The whole answer.", "notes": asker.notes, "data": whole}
     if len(written(answer)) <= MOST_CHARACTERS:

@@ -20,7 +20,7 @@ from .tool import ToolAnswer, tool
 
 MOST_POINTS = 60
 UNKNOWN = "unknown: nothing was measured in this span"
-# Places whose curves are shown; of more, statistics and the curve of all together.
+# How many places have their own curve. More places have statistics, and one curve of all together.
 CURVES = 2
 
 
@@ -30,7 +30,7 @@ class TimesArguments(Where):
     timezone: str | None = Field(None, description="An IANA zone for days and times; by default the building's.")
 
     def span(self, asker: Asker, places: Sequence[Place]) -> LocalSpan:
-        """Return the span, with a note where its zone is not that of all places. Raises `Refused`."""
+        """Return the span, and note if its zone is not that of all places. Raises `Refused`."""
         if self.timezone is not None:
             return span_of(self.start, self.stop, known_zone(self.timezone), asker.now)
         name, note = zone_name(places)
@@ -167,7 +167,7 @@ def _row(place: Place, points: Points | None, span: LocalSpan) -> dict[str, Any]
 
 
 def statistics(points: Points, zone: ZoneInfo) -> dict[str, Any]:
-    """Return what is said of a curve. Somewhere that nobody was has no time of its peak."""
+    """Return the statistics of a curve. A place where nobody was has no time of its peak."""
     values = [value for _, value in points]
     at, peak = max(points, key=lambda each: each[1])
     return {
@@ -190,7 +190,7 @@ def summed(series_: Sequence[Points]) -> Points:
 
 
 def curve(points: Points, span: LocalSpan, together: Callable[[Iterable[float]], float] = max) -> list[list[Any]]:
-    """Return at most 60 points: each is the highest of the windows that it stands for, or what `together` makes."""
+    """Return at most 60 points, each the highest of several windows, or their value by `together`."""
     most = MOST_POINTS
     size = -(-len(points) // most) if points else 1
     parts = [points[begin : begin + size] for begin in range(0, len(points), size)]
@@ -210,7 +210,7 @@ def _summary(places: Sequence[Place], together: dict[str, Any], every: str, func
 
 
 def _as_far(earlier: Points, before: LocalSpan, now: Points, span: LocalSpan) -> Points:
-    """Return what is compared: the earlier windows as far as the later ones have landed."""
+    """Return the earlier windows to compare with: as far as the later ones have landed."""
     if not now:
         return earlier
     landed = parsed(now[-1][0]) - span.start
@@ -232,7 +232,7 @@ def landed_of(series_: Iterable[Points], every: str) -> datetime | None:
 
 
 def and_unknown(count: int, kind: str) -> str:
-    """Say of how many places nothing was measured."""
+    """Say how many places have no measurement."""
     if not count:
         return ""
     return f" Of {count} more {kind}{'' if count == 1 else 's'} nothing was measured: unknown, not empty."

@@ -1,4 +1,4 @@
-"""What a text means among names: an exact one, a part of one, one much like it; else which come nearest."""
+"""Match a text with names: exactly, as a part, or by similarity; and suggest the nearest names."""
 
 from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
@@ -7,13 +7,13 @@ from .texts import plain, quoted
 
 EXACT = 1.0
 ALIKE = 0.6
-# Of names that come nearest to one that is not there, and of all that there are.
+# Most names in a suggestion: the nearest ones, or all that there are.
 NEAREST = 3
 MOST_NAMES = 12
 
 
 def score(text: str, ids: Sequence[str | None], path: Sequence[str], name: str | None) -> float:
-    """Return from 0 to 1 how well a text names an asset."""
+    """Return how well a text matches an asset, from 0 to 1."""
     asked, own = folded(text), folded(name or "")
     if text in ids or (asked and asked == own):
         return EXACT
@@ -32,12 +32,12 @@ def likeness(one: str, other: str) -> float:
 
 
 def folded(text: str) -> str:
-    """Return a text as names are compared: as an assistant was shown it, in one case."""
+    """Normalise a text for comparison with names: as `plain` shows it, in lower case."""
     return plain(text).casefold()
 
 
 def suggestion(text: str, names: Iterable[str]) -> str:
-    """Say which names there are: all where they are few, else those that come nearest."""
+    """Say which names there are: all if they are few, else the nearest ones."""
     known = sorted(set(names))
     if not known:
         return "There are none."

@@ -1,4 +1,4 @@
-"""Tools about this moment: `occupancy_now`, `free_rooms`."""
+"""Tools about the present: `occupancy_now`, `free_rooms`."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ from .texts import people, quoted
 from .times import local, parsed, said, zone_of
 from .tool import ToolAnswer, tool
 
-# The value is the median of the last five minutes that have landed, as the graph's `occupancy` has it.
+# The value is the median of the last five landed minutes, as the graph's `occupancy`.
 LAST = timedelta(minutes=5)
 UNKNOWN = "unknown: nothing was measured in the last 15 minutes"
 
@@ -44,7 +44,7 @@ class Free(ToolAnswer):
 @dataclass(frozen=True, slots=True)
 class _Moment:
     places: list[Place]
-    # Of each place whose value is known: the people, and the newest minute.
+    # By id of each place with a value: the number of people, and the newest minute.
     values: dict[str, tuple[float, datetime]]
     measurements: dict[str, str]
     said: dict[str, Any]

@@ -1,4 +1,4 @@
-"""The tool about people passing: `traffic`."""
+"""The tool about people passing through doors: `traffic`."""
 
 from collections import defaultdict
 from datetime import timedelta
@@ -17,9 +17,10 @@ from .tool import ToolAnswer, tool
 
 UNKNOWN = "unknown: it has door sensors, but no traffic was measured here in this span"
 HOUR = timedelta(hours=1)
-# Windows of an hour and more land up to an hour late, sensor by sensor.
+# Windows of an hour and more land up to an hour after their end; an hour is added to be sure.
 LANDING = timedelta(hours=2)
-# Shorter windows land within minutes: what an open span is read by, so that one call holds the last hour too.
+# Windows by which an open span is read, by its length. They land within minutes, so that one call has the last hour
+# too.
 FINER = ((timedelta(hours=12), "5m"), (timedelta(hours=50), "15m"))
 
 
@@ -57,7 +58,7 @@ async def traffic(asker: Asker, given: TrafficArguments) -> Traffic:
     doors = [place for place in places if place.id in counted]
     answer: dict[str, Any] = {}
     every = _finer(asker, span, given) or given.every
-    # Where the sources know of no door, there is nothing to ask.
+    # Without known doors there is nothing to ask for.
     if doors:
         window = {"every": every, "function": "sum", "timezone": span.zone.key}
         answer = await report(asker, doors, ["traffic"], span.variables, window, open_too=_open_too(asker, span, given))
@@ -73,7 +74,7 @@ async def traffic(asker: Asker, given: TrafficArguments) -> Traffic:
     rows.sort(key=lambda row: -row.get("in", -1.0))
     sums = {way: summed([by_way.get(way, []) for by_way in passed.values()]) for way in ("in", "out")}
     totals = {way: sum(value for _, value in points) for way, points in sums.items()}
-    # Either way has a value at each window that the other has one at.
+    # Both directions get a value for each window in which one of them has any.
     times = {at: 0.0 for points in sums.values() for at, _ in points}
     curves = [curve(sorted((times | dict(points)).items()), span, together=sum) for points in sums.values()]
     asker.meta["chart"] = chart_of(
@@ -101,7 +102,7 @@ async def traffic(asker: Asker, given: TrafficArguments) -> Traffic:
 
 
 def _counted(campus: Campus, places: list[Place], notes: list[str]) -> dict[str, set[str]]:
-    """Return by place the sensors that count its traffic: of a floor its entrances, where a source knows them."""
+    """Return for each place the sensors that count its traffic; for a floor, its entrances if a source knows them."""
     kind = places[0].kind
     wanted = {place.id for place in places}
     counted: dict[str, set[str]] = defaultdict(set)
@@ -129,7 +130,7 @@ def _open_is(asker: Asker, span: LocalSpan) -> bool:
 
 
 def _finer(asker: Asker, span: LocalSpan, given: TrafficArguments) -> str | None:
-    """Return the shorter windows that an open span is read by."""
+    """Return the shorter windows by which an open span is read."""
     length = length_of(given.every)
     if given.include_open is False or not _open_is(asker, span) or not HOUR <= length <= timedelta(days=1):
         return None
@@ -140,14 +141,14 @@ def _finer(asker: Asker, span: LocalSpan, given: TrafficArguments) -> str | None
 def _open_too(asker: Asker, span: LocalSpan, given: TrafficArguments) -> bool:
     if _finer(asker, span, given) or length_of(given.every) < HOUR:
         return False
-    # Discovery makes two calls, the report one, and the minutes would be a fourth.
+    # With discovery (two calls) and the report (one), the minutes would be a fourth call.
     return (asker.services.native is not None) if given.include_open is None else given.include_open
 
 
 def _by_place(
     answer: dict[str, Any], places: list[Place], counted: dict[str, set[str]]
 ) -> dict[str, dict[str, Points]]:
-    """Return the points by place and way: each place's sensors are added up."""
+    """Return the points by place and direction, summed over each place's sensors."""
     parts: dict[str, dict[str, list[Points]]] = defaultdict(lambda: defaultdict(list))
     for series in answer.get("series") or []:
         id_ = series[IDS[places[0].kind]]

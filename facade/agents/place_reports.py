@@ -1,4 +1,4 @@
-"""Reports about places, as the tools read them: one call for all places, and one value a window."""
+"""Reports about places for the tools: one call for all places, and one value for each window."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -19,13 +19,13 @@ REPORT = """query AgentReport($filter: ReportFilter!, $window: ReportWindow!, $o
 }"""
 FILTERS = {"room": "rooms", "zone": "zones", "floor": "spaces"}
 IDS = {"room": "room_id", "zone": "zone_id", "floor": "space_id"}
-# Presence first, and traffic through the doors where presence is silent. Zones have no doors.
+# In order of preference: presence, then traffic through the doors if there is no presence value. Zones have no doors.
 OCCUPANCY = {
     "room": ["room_occupancy", "traffic_room_occupancy"],
     "zone": ["zone_occupancy"],
     "floor": ["floor_occupancy", "traffic_floor_occupancy"],
 }
-# Places that a link to the export names; it is of all where there are more.
+# Most places that a link to the export names. If there are more, the link is for all places.
 LINKED = 20
 
 Points = list[tuple[str, float]]
@@ -33,7 +33,7 @@ Points = list[tuple[str, float]]
 
 @dataclass
 class PlaceReport:
-    """By place, the points of its first measurement that has any."""
+    """For each place the points of its first measurement that has any."""
 
     points: dict[str, Points] = field(default_factory=dict)
     measurements: dict[str, str] = field(default_factory=dict)
@@ -41,11 +41,11 @@ class PlaceReport:
 
     @property
     def read(self) -> list[str]:
-        """The measurements that the points are of."""
+        """Return the measurements of the points."""
         return sorted({self.measurements[id_] for id_ in self.points})
 
     def within(self, span: LocalSpan) -> "PlaceReport":
-        """Return what of it begins in a span."""
+        """Return the windows that begin in a span."""
         parts = {
             id_: [(at, value) for at, value in points if span.start <= parsed(at) < span.stop]
             for id_, points in self.points.items()
@@ -54,12 +54,12 @@ class PlaceReport:
 
 
 def every_of(span: LocalSpan, every: str | None) -> str:
-    """Return the window that suits a span, unless one is given."""
+    """Return the given window, or one that suits a span."""
     if every:
         return every
     if span.length <= timedelta(hours=6):
         return "5m"
-    # Hours land up to an hour late.
+    # Shorter windows for short spans, since hours land up to an hour late.
     if span.length <= timedelta(hours=26):
         return "15m"
     return "1h" if span.length <= timedelta(days=31) else "1d"
@@ -83,14 +83,14 @@ async def report(
 async def occupancy(
     asker: Asker, places: Sequence[Place], span: LocalSpan, every: str, function: str = "max"
 ) -> PlaceReport:
-    """Return the people in places by windows: presence, or traffic where presence is silent. One call."""
+    """Return the people in places by window: presence, or traffic if there is no presence value. Makes one call."""
     window = {"every": every, "function": function, "timezone": span.zone.key}
     answer = await report(asker, places, OCCUPANCY[places[0].kind], span.variables, window)
     return _reading(answer, places[0].kind)
 
 
 async def minutes(asker: Asker, places: Sequence[Place]) -> PlaceReport:
-    """Return the last quarter of an hour by minutes: what has landed of it. One call."""
+    """Return the landed minutes of the last quarter of an hour. Makes one call."""
     window = {"every": "1m", "function": "median"}
     answer = await report(asker, places, OCCUPANCY[places[0].kind], {"start": "-15m"}, window)
     return _reading(answer, places[0].kind)
@@ -111,7 +111,7 @@ def _reading(answer: Mapping[str, Any], kind: str) -> PlaceReport:
 
 
 def points_of(series: Mapping[str, Any]) -> Points:
-    """Return when each window begins, and its value."""
+    """Return the start of each window, and its value."""
     times = zip(series["starts"], series["times"], series["values"], strict=True)
     return [(start or time, value) for start, time, value in times if value is not None]
 
@@ -119,7 +119,7 @@ def points_of(series: Mapping[str, Any]) -> Points:
 def export_of(
     asker: Asker, places: Sequence[Place], measurements: Sequence[str], span: LocalSpan, window: Mapping[str, str]
 ) -> str | None:
-    """Return where all rows of a report are as a table; None where the facade has no address."""
+    """Return the export URL with all rows of a report; None if the facade has no address."""
     if asker.address is None:
         return None
     fields = {
@@ -127,10 +127,10 @@ def export_of(
         **span.variables,
         **window,
         "timezone": span.zone.key,
-        # As the answer has them: windows of zero too.
+        # With windows of zero, as in the answer.
         "gte": 0,
     }
-    # A link of many ids is longer than what it spares.
+    # A link with many ids would be too long.
     if len(places) <= LINKED:
         fields[FILTERS[places[0].kind]] = ",".join(place.id for place in places)
     return f"{asker.address}/export/report.csv?{urlencode(fields, safe=',:/')}"

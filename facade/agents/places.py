@@ -1,4 +1,4 @@
-"""Tools that look places up: `search`, `find_places`."""
+"""Tools that find places: `search`, `find_places`."""
 
 from typing import Any, Literal
 

@@ -1,4 +1,4 @@
-"""Questions that a person can start from."""
+"""The protocol's prompts: questions with which a person can start."""
 
 from collections.abc import Mapping
 
@@ -29,7 +29,7 @@ PROMPTS = tuple(
 
 
 def prompt(name: str, given: Mapping[str, str]) -> str:
-    """Return a prompt's text. Raises ValueError for one that is not there or lacks an argument."""
+    """Return a prompt's text. Raises ValueError for an unknown prompt or a missing argument."""
     if name not in _TEXTS:
         raise ValueError("There is no such prompt.")
     _, text, arguments = _TEXTS[name]

@@ -1,4 +1,4 @@
-"""Which places a question is about: names, a floor, a building, a tag, a capacity."""
+"""Select the places of a question: by names, floor, building, tag or capacity."""
 
 from collections.abc import Callable, Sequence
 from typing import Literal
@@ -12,9 +12,9 @@ from .texts import plain, quoted
 from .tool import Arguments
 
 Kind = Literal["room", "zone", "floor"]
-# Places that one answer reads a series of.
+# Most places whose series one answer reads.
 MOST_PLACES = 200
-# Of places that a note names.
+# Most places that a note names.
 MOST_SHOWN = 5
 
 
@@ -28,10 +28,7 @@ class Where(Arguments):
     min_capacity: int | None = Field(None, ge=1, description="Only what takes so many people or more.")
 
     def chosen(self, campus: Campus, notes: list[str]) -> list[Place]:
-        """Return the places meant, all of one kind; `notes` gets what is to be said of that.
-
-        Raises `Refused` where there are none.
-        """
+        """Return the selected places, all of one kind, and add remarks to `notes`. Raises `Refused` if none fit."""
         meant = self._meant(campus)
         found = list({place.id: place for _, places in meant for place in places}.values())
         what = found[0].kind
@@ -59,7 +56,7 @@ class Where(Arguments):
         return found
 
     def _meant(self, campus: Campus) -> list[tuple[str | None, list[Place]]]:
-        """Return the places that each text names, all of one kind; a building stands for its floors."""
+        """Return the places that each text names, all of one kind. A building means its floors."""
         if not self.places:
             kind: str = self.kind or "room"
             known = [place for place in campus.places if place.kind == kind]
@@ -74,7 +71,7 @@ class Where(Arguments):
                 inside = decided or "floor"
                 found = [place for place in campus.places if place.building_id in ids and place.kind == inside]
                 _some(found, f"within building {quoted(text)}", inside)
-            # What the first text names decides, and the others are looked for among its kind.
+            # The first text decides the kind, among which the others are searched.
             decided = decided or found[0].kind
             kinds = [decided]
             meant.append((text, [place for place in found if place.kind == decided]))
@@ -94,7 +91,7 @@ class Where(Arguments):
 
 
 def _explain(text: str, found: Sequence[Place], notes: list[str]) -> None:
-    """Note where a text names several places, none that is left, or one that is called otherwise."""
+    """Add a note if a text matches several places, none that is left, or one with a different name."""
     if not found:
         notes.append(f"What {quoted(text)} names does not fit the other filters.")
         return
@@ -114,7 +111,7 @@ def _explain(text: str, found: Sequence[Place], notes: list[str]) -> None:
 def _fitting(
     places: list[Place], what: str, asked: str, own: Callable[[Place], Sequence[str] | None], notes: list[str]
 ) -> list[Place]:
-    """Return the places that have a tag or a type. Unknown is not none: where no source says it, that is said."""
+    """Return the places with a tag or a type. Raises `Refused` if none fit, or if no source knows tags or types."""
     kind = places[0].kind
     said = [(place, values) for place in places if (values := own(place)) is not None]
     if not said:

@@ -1,4 +1,4 @@
-"""The Model Context Protocol's side: tools, resources and prompts of one facade, whatever the transport."""
+"""The MCP server: tools, resources and prompts of one facade, over any transport."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -34,7 +34,7 @@ AskerOf = Callable[[Any], Asker]
 
 
 class Agents:
-    """What assistants may call: each tool reads, and none writes or logs in."""
+    """The tools that assistants may call. All of them only read."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class Agents:
         ]
         tools += document_tools(documents or (), engine.schema, [tool.name for tool in tools])
         self.tools = {tool.name: tool for tool in tools}
-        # The page that draws is built by npm: an install without it has the tools alone.
+        # The chart's page is built by npm. An installation without it has only the tools.
         self._draws = chart.is_built()
         self._listed = [_listed(tool, draws=self._draws and tool.draws) for tool in tools]
         self._introspection = introspection
@@ -66,7 +66,7 @@ class Agents:
     def server(  # noqa: C901 -- a handler a method of the protocol
         self, asker_of: AskerOf, called: Callable[[Any, str, Asker, str], None] = lambda *_: None
     ) -> Server[Any]:
-        """Return a server for one transport. `called` hears of each call of a tool how it ended."""
+        """Return a server for one transport. `called` is called at the end of each tool call, with its outcome."""
 
         async def list_tools(_context: Any, _params: Any) -> types.ListToolsResult:
             return types.ListToolsResult(tools=self._listed)
@@ -151,15 +151,15 @@ class Agents:
             on_get_prompt=get_prompt,
         )
         server.extensions.update(chart.EXTENSION if self._draws else {})
-        # The facade has spans of its own.
+        # Without the library's tracing, since the facade has its own spans.
         server.middleware.clear()
         return server
 
 
 def agents_services(services: Services) -> Services:
-    """Return services whose assets are those of the native source alone, where it is configured.
+    """Return services that read assets only from the native source, if it is configured.
 
-    It knows all that discovery would find in reports, by one call.
+    By one call it knows everything that discovery would find in reports.
     """
     return services if services.native is None else replace(services, assets=services.native)
 
@@ -197,7 +197,7 @@ def _listed(tool: Tool, *, draws: bool) -> types.Tool:
 
 
 def _spent(asker: Asker) -> dict[str, Any]:
-    """Return what an answer cost, for who watches the assistant: no model is shown it."""
+    """Return the cost of an answer as metadata, which is not shown to the model."""
     return {"upstreamCalls": asker.read_log.calls, "cost": asker.cost}
 
 

@@ -1,4 +1,4 @@
-"""The protocol over standard input and output, for an assistant on the same desktop."""
+"""MCP over standard input and output, for an assistant on the same computer."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from .server import Agents, agents_services
 
 
 async def serve_stdio(agents: Agents, services: Services, caller: Caller, *, within: float | None = None) -> None:
-    """Answer one assistant until it closes its end. Whoever runs the process is the caller."""
+    """Serve one assistant until it closes stdin. The user who runs the process is the caller."""
     own = agents_services(services)
 
     def asker(_context: Any) -> Asker:

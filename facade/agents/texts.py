@@ -1,4 +1,4 @@
-"""What an assistant is shown: names of assets as data, and no more than it can read."""
+"""Prepare texts for assistants: clean names of assets, and shorten answers."""
 
 import unicodedata
 from collections.abc import Mapping
@@ -6,28 +6,28 @@ from typing import Any
 
 import orjson
 
-# Of a name or any other text that comes with an answer.
+# Most characters of a name or another text in an answer.
 LONGEST_TEXT = 120
-# An answer's: about 4,000 tokens of 4 characters each, less what the protocol puts around it.
+# Most characters of an answer: about 4,000 tokens of 4 characters, minus those that the protocol adds.
 MOST_CHARACTERS = 15_000
-# Rows of a list that are still shown of an answer that is too large.
+# How many rows of a list are shown if an answer is too large.
 SAMPLE = 3
 
 
 def plain(text: str, longest: int = LONGEST_TEXT) -> str:
-    """Return a text on one line, cut, without control and format characters: those can hide what a reader is told."""
+    """Return a text on one line, shortened, without control and format characters, which can hide text from readers."""
     shown = "".join(" " if character.isspace() else character for character in text if not _is_hidden(character))
     shown = " ".join(shown.split())
     return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
 
 
 def quoted(text: str | None) -> str:
-    """Return a name as it stands in a sentence: a JSON string."""
+    """Return a name for use in a sentence, as a JSON string."""
     return orjson.dumps(plain(text or "(no name)")).decode()
 
 
 def cleaned(value: Any) -> Any:
-    """Return an answer with every text in it `plain`, and 8.0 people as 8."""
+    """Return an answer whose texts are all `plain`, and in which 8.0 is written as 8."""
     match value:
         case str():
             return plain(value)
@@ -50,7 +50,7 @@ def written(value: Any) -> str:
 
 
 def sampled(value: Any, rows: int = SAMPLE) -> Any:
-    """Return an answer with the first rows of each list; `of` says how many there are, and what its numbers are."""
+    """Return an answer with the first rows of each list, the number of rows (`of`), and statistics of numbers."""
     match value:
         case Mapping():
             return {key: sampled(each, rows) for key, each in value.items()}

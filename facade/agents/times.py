@@ -1,4 +1,4 @@
-"""Times as people say them: in the building's zone, with the zone named."""
+"""Parse and write times as people do: in the building's time zone, with the zone named."""
 
 import re
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ UTC_ZONE = "UTC"
 
 
 def length_of(every: str) -> timedelta:
-    """Return the length of a window: 5m, 1h, 1d."""
+    """Return the length of a window such as 5m, 1h or 1d."""
     return timedelta(**{_UNITS[every[-1]]: int(every[:-1])})
 
 
 def floor_of(moment: datetime, every: str, zone: ZoneInfo) -> datetime:
-    """Return when the window of at most a day that a time lies in begins, by the zone's clock."""
+    """Return the start of the window (of at most a day) that contains a time, by the zone's clock."""
     there = moment.astimezone(zone)
     if every[-1] == "d":
         return there.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -36,7 +36,7 @@ def zone_of(name: str | None) -> ZoneInfo:
 
 
 def known_zone(name: str) -> ZoneInfo:
-    """Return a zone that a caller names. Raises `Refused`."""
+    """Return the zone of a name. Raises `Refused` for an unknown one."""
     zone = zone_of(name)
     if zone.key != name:
         raise Refused("Not a time zone: write an IANA name, such as Europe/Berlin.")
@@ -52,7 +52,7 @@ def local(moment: str | datetime, zone: ZoneInfo) -> str:
 
 
 def said(moment: str | datetime, zone: ZoneInfo) -> str:
-    """Return a time as a sentence has it, with its weekday."""
+    """Write a time for use in a sentence, with its weekday."""
     return parsed(moment).astimezone(zone).strftime("%a %-d %b %Y %H:%M")
 
 
@@ -71,13 +71,14 @@ class LocalSpan:
         return {"start": _rest(self.start), "stop": _rest(self.stop)}
 
     def before(self) -> "LocalSpan":
-        """The same hours a week before, so that weekdays are compared with weekdays; of more than a week, what ends
-        where this begins.
+        """Return the same hours a week before, so that equal weekdays are compared.
+
+        For a span of more than a week, return the span of equal length that ends where this one begins.
         """
         week = timedelta(days=7)
         if self.length > week + timedelta(hours=1):
             return LocalSpan(self.start - self.length, self.start, self.zone)
-        # By the calendar, so that 9 o'clock is compared with 9 o'clock where the clock was changed in between.
+        # By the calendar, so that 9 o'clock is compared with 9 o'clock even if the clock changed in between.
         start, stop = (moment.astimezone(self.zone) - week for moment in (self.start, self.stop))
         return LocalSpan(start, stop, self.zone)
 
@@ -91,16 +92,16 @@ class LocalSpan:
 
 
 def span_of(start: str, stop: str | None, zone: ZoneInfo, now: datetime) -> LocalSpan:
-    """Return what two texts say in a zone. Raises `Refused`. A day or a week alone is the whole of it.
+    """Return the span that two texts mean in a zone. A day or a week without a stop is the whole of it.
 
-    No span goes beyond now.
+    A span ends at now at the latest. Raises `Refused` for an invalid one.
     """
     begins, ends = _said(start, zone, now)
     if stop is None:
         last = min(ends or now, now)
     else:
         first, after = _said(stop, zone, now)
-        # Until a day is with the day, but for one that is only named to end there.
+        # A stop that is a day includes that day, unless it only marks the end.
         last = min(after or first, now)
     if begins >= now:
         raise Refused(
@@ -112,7 +113,7 @@ def span_of(start: str, stop: str | None, zone: ZoneInfo, now: datetime) -> Loca
 
 
 def _said(text: str, zone: ZoneInfo, now: datetime) -> tuple[datetime, datetime | None]:
-    """A moment, or the first and the end of a day or a week."""
+    """Parse a text to a moment, or to the start and the end of a day or a week."""
     asked = " ".join(text.strip().lower().replace("_", " ").split())
     midnight = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
     days = {"today": 0, "yesterday": -1, "tomorrow": 1}
@@ -137,7 +138,7 @@ def _said(text: str, zone: ZoneInfo, now: datetime) -> tuple[datetime, datetime 
 
 
 def _day(midnight: datetime, days: int) -> datetime:
-    # By the calendar, so that a day of 23 hours is one.
+    # By the calendar, since a day may have 23 or 25 hours.
     return midnight + timedelta(days=days)
 
 
@@ -148,7 +149,7 @@ def _rest(moment: datetime) -> str:
 def freshness_in_words(
     freshness: dict[str, str | bool | None] | None, span: LocalSpan, landed: datetime | None = None
 ) -> str:
-    """Say when an answer was read, up to where it is final, and what of it has not landed yet.
+    """Say when an answer was read, up to when it is final, and which part has not landed yet.
 
     `landed` is the end of the newest window.
     """

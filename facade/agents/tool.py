@@ -1,4 +1,4 @@
-"""What a tool is: a name, what it takes, what it answers, and a function over the graph."""
+"""`Tool`: a name, arguments, an answer, and a function over the graph."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class Tool:
     input_schema: Mapping[str, Any]
     output_schema: Mapping[str, Any]
     call: Callable[[Asker, Mapping[str, Any]], Awaitable[dict[str, Any]]]
-    # Whether its answer has series for the chart.
+    # Whether its answer has series that the chart can draw.
     draws: bool = False
 
 
@@ -70,7 +70,7 @@ def schema_of(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def cleaned_answer(answer: ToolAnswer) -> dict[str, Any]:
-    """Return an answer with every name in it plain; its sentences, and the schema, are the facade's own."""
+    """Return an answer whose names are all `plain`. Its sentences are the facade's own."""
     whole = answer.model_dump(exclude_none=True)
     own = {name: whole.pop(name) for name in ("sdl",) if name in whole}
     sentences = {
@@ -84,7 +84,7 @@ def cleaned_answer(answer: ToolAnswer) -> dict[str, Any]:
 
 
 def bounded(answer: dict[str, Any], most: int = MOST_CHARACTERS) -> dict[str, Any]:
-    """Return an answer that an assistant can read: the longest lists lose their ends where it is too large."""
+    """Return an answer that an assistant can read: if it is too large, its longest lists are shortened."""
     while len(written(answer)) > most:
         lists = [(len(written(value)), name) for name, value in answer.items() if isinstance(value, list) and value]
         if not lists:

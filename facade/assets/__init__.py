@@ -1,4 +1,4 @@
-"""Where sensors, hives and places are known from. Sources know the upstream, never the schema."""
+"""Sources of sensors, hives and places. A source may use the upstream, never the schema."""
 
 from .composite import SOURCES, Composed, build_source, check_names, part_of, sources_of
 from .files.inventory_file import dump_inventory, dump_yaml, load_inventory

@@ -1,4 +1,4 @@
-"""Sources of assets put together: the first that knows a field wins."""
+"""Several sources of assets as one: for each field the first source that knows it wins."""
 
 import asyncio
 from collections import OrderedDict
@@ -34,14 +34,14 @@ class Composed:
         self.name = ",".join(source.name for source in sources)
         self.parts = tuple(sources)
         self.knows = frozenset().union(*(source.knows for source in sources))
-        # By the identity of the parts, which are held with what was made of them, so that no id is used again.
+        # Keyed by the identities of the parts, which are kept alive beside the result so that none is reused.
         self._merged: OrderedDict[tuple[int, ...], tuple[list[Assets], Assets]] = OrderedDict()
         self._flights = SingleFlight()
 
     async def assets(self, caller: Caller, read_log: ReadLog) -> Assets:
-        """What all sources know; a source that fails is done without while another answers.
+        """Return what all sources know. A source that fails is skipped if another one answers.
 
-        Raises `Unauthenticated` if any source does; the first source's `ButlrError` if all fail.
+        Raises `Unauthenticated` if any source does, and the first source's `ButlrError` if all fail.
         """
         answers = await self._ask_all(caller, read_log)
         refusal = next((each for each in answers if isinstance(each, Unauthenticated)), None)
@@ -70,12 +70,12 @@ class Composed:
             except ButlrError as error:
                 answers[source.name] = error
 
-        # What asks the upstream proves the caller to it: the inventory then needs no proof of its own.
+        # The calls of other sources prove the caller's token, so the inventory then needs no probe of its own.
         local = [source for source in self.parts if isinstance(source, Inventory)]
         for together in ([source for source in self.parts if source not in local], local):
             await asyncio.gather(*map(ask, together))
             if planned := next((each for each in answers.values() if isinstance(each, NotAsked)), None):
-                # No source that failed: the plan does not know what this one would say.
+                # The source did not fail: a plan makes no calls, so its assets are not known.
                 raise planned
         return [answers[source.name] for source in self.parts]
 
@@ -83,13 +83,13 @@ class Composed:
         key = tuple(map(id, parts))
         known = self._merged.get(key)
         if known is None:
-            # Returned and not looked up again: others may have pushed it out by then.
+            # The flight's result is returned and not looked up again, since it may be evicted by then.
             return await self._flights.run(str(key), lambda: self._put_together(key, parts, failed))
         self._merged.move_to_end(key)
         return known[1]
 
     async def _put_together(self, key: tuple[int, ...], parts: list[Assets], failed: dict[str, ButlrError]) -> Assets:
-        # In a thread: ten thousand records take a tenth of a second.
+        # In a thread, since ten thousand records take a tenth of a second.
         merged = (await asyncio.to_thread(reduce, Assets.filled_from, parts)).without(failed)
         self._merged[key] = (parts, merged)
         if len(self._merged) > MERGES_KEPT:
@@ -105,7 +105,7 @@ def build_source(
     discovery_span: timedelta = timedelta(days=7),
     inventory_path: Path | str | None = None,
 ) -> AssetSource:
-    """The source or sources of the setting FACADE_ASSETS, opened.
+    """Open the source or sources of the setting FACADE_ASSETS.
 
     Raises ValueError (`InventoryError` for the file) with one line that names the setting or the file.
     """
@@ -123,18 +123,18 @@ def build_source(
 
 
 def sources_of(kind: str) -> list[str]:
-    """Return the names of the sources that can know a kind of asset, the one that knows most first."""
+    """Return the names of the sources that can know a kind of asset, the most complete first."""
     return [source.name for source in (Native, Inventory, Discovery) if kind in source.knows]
 
 
 def part_of(source: AssetSource, name: str) -> AssetSource | None:
-    """The source of that name: `source` itself or what it is put together from; None where it is not among them."""
+    """Return the source of a name, which is `source` itself or one of its parts; None if there is none."""
     parts = source.parts if isinstance(source, Composed) else (source,)
     return next((part for part in parts if part.name == name), None)
 
 
 def check_names(names: Sequence[str], *, inventory_path: Path | str | None) -> None:
-    """Raises ValueError, one line, where `build_source` would, save for what is in the file."""
+    """Check the names as `build_source` does, without reading the file. Raises ValueError with one line."""
     accepted = f"one or more of {', '.join(SOURCES)}"
     if not names:
         raise ValueError(f"FACADE_ASSETS: no source is named; use {accepted}")

@@ -1,4 +1,4 @@
-"""The names that a field goes by: Butlr's two APIs spell one field in several ways (`floorID`, `floor_id`)."""
+"""Aliases of fields: Butlr's two APIs spell one field in several ways (`floorID`, `floor_id`)."""
 
 import re
 from collections.abc import Mapping
@@ -6,9 +6,9 @@ from typing import Any
 
 from .records import RECORD_TYPES
 
-# What stands between the words of a name: `mac_address`, `MAC Address`, `Room-ID`.
+# Separators between the words of a name: `mac_address`, `MAC Address`, `Room-ID`.
 _BETWEEN = re.compile(r"[\s_.\-/]+")
-# What an API calls a thing's own id, and a floor's: v2's spaces are floors.
+# Names for a record's own id, and for a floor's: v2's spaces are floors.
 _SYNONYMS = {
     "sites": {"siteid": "id"},
     "buildings": {"buildingid": "id"},
@@ -26,7 +26,7 @@ def _squashed(name: str) -> str:
 
 
 class _Spellings(dict[str, str | None]):
-    """From a name as written to the record's field; None for a name that no field goes by."""
+    """Memo from a name as written to the record's field; None for an unknown name."""
 
     def __init__(self, kind: str) -> None:
         super().__init__()
@@ -34,9 +34,9 @@ class _Spellings(dict[str, str | None]):
         self._fields.update(_SYNONYMS[kind])
 
     def __missing__(self, name: str) -> str | None:
-        # Case and what stands between words are all that the spellings differ in.
+        # Spellings differ only in case and separators.
         field = self._fields.get(_squashed(name)) if isinstance(name, str) else None
-        # Bounded: a file with a name of its own in each record must not fill the memory.
+        # Bounded, since a file may have a new name in each record.
         if len(self) < 1000:
             self[name] = field
         return field
@@ -46,9 +46,9 @@ _SPELLINGS = {kind: _Spellings(kind) for kind in RECORD_TYPES}
 
 
 def natively_named(kind: str, record: Mapping[str, Any]) -> dict[str, Any]:
-    """What a record says, under the field names of its kind. `""` and null say nothing, as upstream.
+    """Return a record's values under the field names of its kind. `""` and null mean unknown, as in the upstream.
 
-    Of two spellings of one field the field's own name wins, then the first.
+    If a record has two spellings of one field, the field's own name wins, then the first.
     """
     spellings = _SPELLINGS[kind]
     named: dict[str, Any] = {}
@@ -62,12 +62,12 @@ def natively_named(kind: str, record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def is_known(kind: str, name: str) -> bool:
-    """Whether a field of its kind goes by this name."""
+    """Return whether a kind of record has a field of this name or alias."""
     return _SPELLINGS[kind][name] is not None
 
 
 def spelling_in(kind: str, record: Mapping[str, Any], field: str) -> str:
-    """The name under which a record holds a field."""
+    """Return the name under which a raw record has a field."""
     if field in record:
         return field
     return next((name for name in record if _SPELLINGS[kind][name] == field), field)

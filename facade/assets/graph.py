@@ -1,4 +1,4 @@
-"""`Assets`: every asset a caller may see, indexed once, shared by all of this caller's operations."""
+"""`Assets`: all assets that a caller may see, with indexes that all operations of the caller share."""
 
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
@@ -47,7 +47,7 @@ def _merged(first: Mapping[str, R], second: Mapping[str, R]) -> dict[str, R]:
 
 
 class Assets:
-    """An immutable snapshot. Each mapping is by id; indexes are made when first asked for."""
+    """An immutable snapshot of assets. Each mapping is by id; indexes are made when first used."""
 
     def __init__(
         self,
@@ -70,11 +70,11 @@ class Assets:
         self.sensors = sensors or {}
         self.hives = hives or {}
         self.tags = tags or {}
-        # Why a kind is not listed, where all sources that know it failed: that none are here says nothing.
+        # The error of each kind whose sources all failed. Its list is then empty although there may be assets.
         self.failed = failed or {}
 
     def __len__(self) -> int:
-        """How many assets there are."""
+        """Return the number of assets."""
         kinds: tuple[Mapping[str, Record], ...] = (
             self.sites,
             self.buildings,
@@ -87,11 +87,11 @@ class Assets:
         return sum(map(len, kinds)) + len(self.tags)
 
     def __bool__(self) -> bool:
-        # No assets are a snapshot too.
+        # An empty snapshot is a snapshot too.
         return True
 
     def without(self, failed: Mapping[str, ButlrError]) -> Self:
-        """Return these assets as all that is known while the sources of some kinds fail."""
+        """Return these assets with the errors of the kinds whose sources failed."""
         if failed == self.failed:
             return self
         other = copy(self)
@@ -99,18 +99,18 @@ class Assets:
         return other
 
     def failure(self, kind: str) -> ButlrError | None:
-        """The error to give where it is unknown this time which assets of a kind there are."""
+        """Return the error because of which a kind of asset is not known; None if it is known."""
         error = self.failed.get(kind)
-        # Raised again and again: else each time's frames would stay.
+        # The error is raised many times, and would otherwise collect the frames of each.
         return error and error.with_traceback(None)
 
     def require(self, kind: str) -> None:
-        """Raise what `failure` gives."""
+        """Raise the error of `failure`, if there is one."""
         if error := self.failure(kind):
             raise error
 
     def filled_from(self, other: "Assets") -> "Assets":
-        """Return these assets with what they do not know taken from `other`."""
+        """Return these assets, with unknown fields and assets taken from `other`."""
         return Assets(
             sites=_merged(self.sites, other.sites),
             buildings=_merged(self.buildings, other.buildings),
@@ -179,7 +179,7 @@ class Assets:
         return _index_many(self.zones.values(), lambda zone: zone.tag_ids)
 
     def timezone_of(self, place_id: str) -> str | None:
-        """The zone that a place's days are counted in: its site's, else its floor's; None where nobody knows."""
+        """Return the time zone of a place: its site's, else its floor's; None if unknown."""
         place = self.rooms.get(place_id) or self.zones.get(place_id)
         floor = self.floors.get((place.floor_id or "") if place else place_id)
         building = self.buildings.get((floor.building_id or "") if floor else place_id)

@@ -1,8 +1,8 @@
-"""MAC addresses, which Butlr, spreadsheets and people each write in their own way."""
+"""Normalise MAC addresses, which Butlr, spreadsheets and people write in different ways."""
 
 import re
 
-# Six octets, or the eight of a sensor. Butlr's docs write x for digits that they do not tell.
+# Six octets, or the eight of a sensor. Butlr's docs write x for digits that they hide.
 _DIGITS = re.compile(r"[0-9a-fx]{12}(?:[0-9a-fx]{4})?")
 _BETWEEN = re.compile(r"[-:.\s]+")
 
@@ -12,7 +12,7 @@ def is_mac(text: str) -> bool:
 
 
 def normal_mac(text: str) -> str:
-    """A MAC address in the one spelling of the facade, lower case with `-` between octets; what is none, trimmed."""
+    """Return a MAC address in lower case with `-` between octets. Any other text is only trimmed."""
     digits = _digits(text)
     if digits is None:
         return text.strip().lower().replace(":", "-")

@@ -1,4 +1,4 @@
-"""Small lists that Butlr's own GraphQL API alone knows, each read by one query of its own."""
+"""Small lists that only Butlr's own GraphQL API knows, each read by one query."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -19,7 +19,7 @@ async def read_list(
     decode: Callable[[bytes], T],
     kept_for: float,
 ) -> T:
-    """Return what `decode` makes of the answer to `query`, kept for so many seconds. Raises `ButlrError`."""
+    """Return the decoded answer to `query`, cached for a number of seconds. Raises `ButlrError`."""
     call = Call(name=name, send=upstream.butlr.native, asked={"query": query}, decode=decode, kept_for=kept_for)
     answer = await upstream.read(call, caller, read_log)
     return answer.value

@@ -1,4 +1,4 @@
-"""Whose a token is: its organisations, which of all sources Butlr's own GraphQL API alone knows."""
+"""The organisations of a token, which only Butlr's own GraphQL API knows."""
 
 import msgspec
 import orjson
@@ -24,7 +24,7 @@ async def read_orgs(upstream: Upstream, caller: Caller, read_log: ReadLog) -> fr
 
 
 def decode(body: bytes) -> frozenset[str]:
-    """Raises `ButlrError` where the answer has no sites."""
+    """Return the organisations in an answer. Raises `ButlrError` if it has no sites."""
     try:
         answer = orjson.loads(body)
         sites = msgspec.convert(answer["data"]["sites"]["data"], list[_Site])

@@ -1,4 +1,4 @@
-"""Raw records become `Record`s: strictly where a person wrote them, leniently where an API did."""
+"""Convert raw records to `Record`s: strictly if a person wrote them, leniently if an API did."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -12,9 +12,9 @@ from .field_aliases import natively_named, spelling_in
 from .macs import is_mac, normal_mac
 from .records import RECORD_TYPES, Record, SensorRecord
 
-# Where a value stands in a document: `("sensors", 3, "height")`.
+# The path of a value in a document: `("sensors", 3, "height")`.
 Steps = tuple[str | int, ...]
-# A raw record with its place.
+# A raw record with its path.
 Raw = tuple[Steps, Any]
 
 _LIST_OF: dict[str, Any] = {kind: GenericAlias(list, (type_,)) for kind, type_ in RECORD_TYPES.items()}
@@ -34,7 +34,7 @@ _SHOWN = 60
 
 
 class Misfit(Exception):  # noqa: N818 - named for what happened
-    """A value is not what its field holds."""
+    """A value does not fit the type of its field."""
 
     def __init__(self, steps: Steps, what: str) -> None:
         super().__init__(what)
@@ -43,7 +43,7 @@ class Misfit(Exception):  # noqa: N818 - named for what happened
 
 
 def read_strictly(kind: str, raws: Sequence[Raw]) -> list[Record]:
-    """One record for each raw one. Raises `Misfit` for the first that does not fit."""
+    """Convert each raw record. Raises `Misfit` for the first value that does not fit."""
     named = []
     for steps, raw in raws:
         if not isinstance(raw, dict):
@@ -60,7 +60,7 @@ def read_strictly(kind: str, raws: Sequence[Raw]) -> list[Record]:
 
 
 def _with_a_mac(record: Record, steps: Steps, raw: Any) -> Record:
-    """A sensor with its MAC address as Butlr writes it. Raises `Misfit` for what is none, as `1.70D+21`."""
+    """Normalise the MAC address of a sensor. Raises `Misfit` for an invalid one, such as `1.70D+21`."""
     if not isinstance(record, SensorRecord) or record.mac_address is None:
         return record
     written = record.mac_address
@@ -73,7 +73,7 @@ def _with_a_mac(record: Record, steps: Steps, raw: Any) -> Record:
 
 
 def read_leniently(kind: str, raws: Iterable[Any]) -> tuple[list[Record], set[str]]:
-    """The records that have an id, without the fields that do not fit; and the names of those fields."""
+    """Convert the records that have an id. Return them without the fields that do not fit, and those fields' names."""
     named = [natively_named(kind, raw) for raw in raws if isinstance(raw, dict)]
     named = [fields for fields in named if isinstance(fields.get("id"), str)]
     try:
@@ -89,14 +89,14 @@ def _fitting(type_: type[Record], fields: dict[str, Any], unfit: set[str]) -> Re
         try:
             return msgspec.convert(fields, type_)
         except msgspec.ValidationError as exc:
-            # The id is text: what misfits is always a field that may be left out.
+            # The id is a text here, so the misfit is always an optional field.
             field = str(_fault(str(exc))[1][0])
             unfit.add(field)
             fields = {name: value for name, value in fields.items() if name != field}
 
 
 def _fault(message: str) -> tuple[str, Steps]:
-    """What msgspec says, and where in what it was given."""
+    """Split msgspec's message into its text and the path of the value."""
     found = _FAULT.fullmatch(message)
     what, where = (found["what"], found["where"] or "") if found else (message, "")
     return what, tuple(name or int(index) for name, index in _STEP.findall(where))
@@ -113,7 +113,7 @@ def _misfit(message: str, kind: str, raws: Sequence[Raw]) -> Misfit:
 
 
 def _expected(type_: str, value: object) -> str:
-    """`type_` as msgspec writes it: `int | str | null`."""
+    """Describe the expected type. `type_` is written as msgspec does: `int | str | null`."""
     names = [_PLAIN.get(name, name) for name in type_.split(" | ") if name != "null"]
     text = f"expected {' or '.join(names)}, got {_shown(value)}"
     if "text" in names and isinstance(value, int | float):

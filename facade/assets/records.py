@@ -1,7 +1,7 @@
 """Asset records: native field names, everything but the id optional.
 
-A record is what the sources agree on and what the schema's types read their fields from, so a field that no
-source knows is simply None. Records are immutable and shared between requests.
+All sources produce these records, and the schema's types read their fields from them. A field that no source knows is
+None. Records are immutable and shared between requests.
 """
 
 from typing import Any, TypeVar
@@ -184,7 +184,7 @@ class SensorRecord(Record, frozen=True, kw_only=True):
     last_seen: str | None = None
 
 
-# By the name of their list in `Assets` and in an inventory, from the outermost place to the devices.
+# Keyed by the name of their list in `Assets` and in an inventory, from the outermost place to the devices.
 RECORD_TYPES: dict[str, type[Record]] = {
     "sites": SiteRecord,
     "buildings": BuildingRecord,
@@ -200,7 +200,7 @@ AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 
 def filled_from(first: AnyRecord, second: AnyRecord) -> AnyRecord:
-    """Return `first` with what it does not know taken from `second`: first wins, field by field."""
+    """Return `first` with its unknown fields taken from `second`."""
     missing = {
         field: value
         for field in first.__struct_fields__

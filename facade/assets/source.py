@@ -1,4 +1,4 @@
-"""What every source of assets offers."""
+"""The interface of a source of assets."""
 
 from typing import Protocol
 
@@ -8,12 +8,12 @@ from .graph import Assets
 
 
 class AssetSource(Protocol):
-    """One place that knows assets. Sources are composed: the first that knows a field wins."""
+    """A source of assets. Several sources are merged: for each field the first that knows it wins."""
 
     name: str
-    # The kinds of assets that it can know, by the names of their lists.
+    # The kinds of assets that it can know (the names of their lists).
     knows: frozenset[str]
 
     async def assets(self, caller: Caller, read_log: ReadLog) -> Assets:
-        """Return what this caller may see. Raises `ButlrError` where an upstream call fails."""
+        """Return the assets that a caller may see. Raises `ButlrError` if an upstream call fails."""
         ...

@@ -1,4 +1,4 @@
-"""Proof that the upstream takes a caller's token, for reading what the facade holds itself."""
+"""Probe whether the upstream accepts a caller's token, before the caller may read local data."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -18,22 +18,22 @@ from ..butlr import (
 )
 from ..upstream import About, Call, ReadLog, Upstream
 
-# What no login has ever given out.
+# A token that is certainly invalid.
 _MADE_UP = "made-up-token"
 _CHEAPEST = {"measurements": ["presence"], "every": "1m"}
 
 
 class Proof:
-    """An inventory needs no upstream call, so a made-up token could read it: whoever asks is proven first."""
+    """Proves tokens by a call: an inventory needs no upstream call, so a made-up token could read it otherwise."""
 
     def __init__(self, upstream: Upstream) -> None:
         self._upstream = upstream
         self._looks_at_tokens_first: bool | None = None
 
     async def require(self, caller: Caller, read_log: ReadLog) -> None:
-        """Return for a caller whom the upstream takes, asking it at most once for all who wait.
+        """Return if the upstream accepts the caller's token. Concurrent callers share one probe.
 
-        Raises `Unauthenticated` or `Forbidden`, and any other `ButlrError` that leaves the token unproven.
+        Raises `Unauthenticated` or `Forbidden`, or any other `ButlrError` because of which the token is not proven.
         """
         if self._upstream.rights.is_proven(caller):
             return
@@ -51,26 +51,26 @@ class Proof:
                 about=lambda: About(reasons=["an inventory is read by tokens that Butlr has taken: this one is tried"]),
             ),
             caller,
-            # Not the operation's own: that its caller was proven makes no answer older.
+            # A read log of its own, since the age of the proof is not the age of an answer.
             ReadLog(deadline=read_log.deadline, on_call=lambda _: read_log.called()),
         )
 
     async def _report(self, body: bytes, token: str) -> Reply:
-        """An answer only where it proves the token: whatever is returned from here counts as taken."""
+        """Send the probe. A reply is returned only if it proves the token."""
         try:
             reply = await self._upstream.butlr.reporting(body, token)
         except BadInput as error:
             if error.status not in (400, 422) or not await self._tokens_come_first(body):
                 text = f"{error} So it is unknown whether Butlr takes the token."
                 raise InvalidResponse(text, path=error.path) from error
-            # Disliked, and yet authenticated.
+            # The body was refused, so the token was accepted before.
             return Reply(error.status, {}, error.body)
-        # No proxy's web page passes for an answer.
+        # Fails for a proxy's web page with status 200.
         decode_reporting(reply.content)
         return reply
 
     async def _tokens_come_first(self, body: bytes) -> bool:
-        """Whether the upstream looks at tokens before it looks at bodies: else a 400 tells nothing of a token."""
+        """Return whether the upstream checks tokens before bodies. If not, a 400 says nothing about the token."""
         if self._looks_at_tokens_first is None:
             try:
                 await self._upstream.butlr.reporting(body, _MADE_UP)
@@ -97,4 +97,4 @@ def _last_minute(asked: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:
 
 
 def _proven(_: bytes) -> None:
-    """What it says does not matter, but that it says it."""
+    """Decode nothing: the content of the answer does not matter."""

@@ -1,4 +1,4 @@
-"""Webhooks, which only Butlr's own GraphQL API knows."""
+"""Read the list of webhooks, which only Butlr's own GraphQL API knows."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from ..butlr import NATIVE_PATH, InvalidResponse, Unauthenticated, UpstreamUnava
 from ..upstream import ReadLog, Upstream
 from .native_lists import read_list
 
-# The secrets that a webhook sends are not asked for, so they are nowhere to leak from.
+# The secrets of webhooks are not asked for, so that they cannot leak.
 QUERY = (
     "{ webhooks { id name event_types endpoint_config { url http_timeout api_key { key } basic_auth { username } } "
     "org_id status filters send_on_value_change } }"
@@ -52,7 +52,7 @@ async def read_webhooks(upstream: Upstream, caller: Caller, read_log: ReadLog) -
 
 
 def decode(body: bytes) -> list[WebhookRecord]:
-    """Raises `ButlrError` where the answer holds errors and no webhooks, or is none."""
+    """Decode the webhooks in an answer. Raises `ButlrError` if it has errors and no webhooks, or is invalid."""
     try:
         answer = orjson.loads(body)
         data, errors = answer.get("data"), answer.get("errors")

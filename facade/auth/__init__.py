@@ -1,4 +1,4 @@
-"""Who asks: callers, their tokens, and how a token is proven."""
+"""Callers, their tokens, and how a token is proven."""
 
 from .callers import Caller, Passthrough, Service, Verified, tenant_scopes
 

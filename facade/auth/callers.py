@@ -1,4 +1,4 @@
-"""Who asks: whose token goes upstream, and whose cached answers may be read."""
+"""Callers: the token that is sent upstream, and the scope whose cached answers may be read."""
 
 from collections.abc import Mapping
 from hashlib import sha256
@@ -9,16 +9,16 @@ import orjson
 from ..butlr import ServiceTokens, jwt_expiry
 from ..cache import token_scope
 
-# What OpenID Connect says a token tells of its user: no rights to anything.
+# The scopes of OpenID Connect that are about the user's identity, and give no rights.
 _OF_IDENTITY = frozenset({"openid", "profile", "email", "address", "phone", "offline_access"})
 
 
 class Caller(Protocol):
-    """`scope` names who may read a cached answer; `expires` is the token's own end, epoch seconds.
+    """A caller. `scope` says which cached answers it may read; `expires` is the token's expiry in epoch seconds.
 
-    `flight` names whose calls upstream may be shared while they are under way: never another token's, for what the
-    upstream says to one token, such as that it is revoked, is not said to another. `unshared` says in words who may
-    not read the scope's answers; None where every caller may.
+    `flight` says with whom it shares upstream calls: never with another token, since the answer to one token, such as
+    that it is revoked, does not hold for another. `unshared` says in words who may not read the scope's answers; None
+    if every caller may.
     """
 
     @property
@@ -36,7 +36,7 @@ class Caller(Protocol):
 
 
 class _Bearer:
-    """A caller with a bearer token of their own, which goes upstream as it is."""
+    """A caller with its own bearer token, which is sent upstream unchanged."""
 
     def __init__(self, token: str) -> None:
         self._token = token
@@ -53,7 +53,7 @@ class _Bearer:
 
 
 class Passthrough(_Bearer):
-    """A caller whose token nobody has checked but the upstream: what it may read from the cache is limited in time."""
+    """A caller whose token only the upstream checks. It may read the cache only for a time after such a check."""
 
     verified = False
     unshared = "not shared: another token has answers of its own"
@@ -66,18 +66,17 @@ class Passthrough(_Bearer):
 class Verified(_Bearer):
     """A caller whose token's signature and claims have been verified.
 
-    Callers whom the same issuer gave the same permissions of the same tenant read the same cache, so that a token's
-    successor finds it warm.
+    Callers with the same issuer, tenant and permissions share one cache, so that a renewed token finds it filled.
     """
 
     verified = True
     unshared = "not shared: another tenant, or other permissions, have answers of their own"
 
     def __init__(self, token: str, claims: Mapping[str, Any], *, tenant_claim: str) -> None:
-        """`claims` are verified ones, `exp` among them."""
+        """Take verified claims, which include `exp`."""
         super().__init__(token)
         self.expires = float(claims["exp"])
-        # Whose token it is, whichever of theirs; where the issuer does not say, the token itself.
+        # All tokens of one subject share it. Without a `sub` claim it is the token's own.
         subject = claims.get("sub")
         self.subject = _digest([claims.get("iss"), subject]) if isinstance(subject, str) and subject else self.flight
         tenant = claims.get(tenant_claim)
@@ -87,19 +86,19 @@ class Verified(_Bearer):
 
 
 def tenant_scopes(tenant: str) -> str:
-    """What the scopes of all callers of a tenant start with."""
+    """Return the prefix of the scopes of all callers of a tenant."""
     return f"j-{_digest(tenant)[:16]}-"
 
 
 def _tenant_scope(tenant: str, claims: Mapping[str, Any]) -> str:
     permissions = _permissions(claims)
-    # Where nothing is said of rights, they are the subject's own; without a subject, the token's.
+    # Without permissions in the token, its rights may be the subject's own; without a subject, the token's own.
     whose = None if permissions else claims.get("sub") or claims
     return tenant_scopes(tenant) + _digest([claims.get("iss"), tenant, permissions, whose])[:32]
 
 
 def _permissions(claims: Mapping[str, Any]) -> list[str]:
-    """What a token lets its bearer do; empty where it does not say."""
+    """Return the permissions in a token's claims; empty if it has none."""
     listed = claims.get("permissions")
     if listed is None:
         scope = claims.get("scope")
@@ -112,9 +111,9 @@ def _digest(value: Any) -> str:
 
 
 class Service:
-    """Any caller of a facade that logs in by itself: all share one login and one cache.
+    """A caller of a facade with a login of its own (FACADE_AUTH=service). All share this login and one cache.
 
-    `key` is the number of the API key that let this one in, where keys are asked for.
+    `key` is the number of the caller's API key, if keys are required.
     """
 
     verified = True
@@ -136,6 +135,6 @@ class Service:
         return await self._tokens.token()
 
     def renew(self, refused: str) -> bool:
-        """Drop the refused token, so that the next `token()` logs in once however many were refused."""
+        """Drop a refused token. The next `token()` logs in, once for all refused calls."""
         self._tokens.invalidate(refused)
         return True

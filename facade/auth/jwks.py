@@ -1,4 +1,4 @@
-"""An issuer's public keys, read from its JWKS address and kept."""
+"""Read an issuer's public keys from its JWKS URL, and keep them."""
 
 import asyncio
 import json
@@ -16,15 +16,15 @@ from ..butlr import ButlrError, Http, nests_too_deep
 
 log = structlog.get_logger(__name__)
 
-# Seconds. Whoever makes up key ids must not make the facade ask the issuer at each request.
+# Seconds between reads for unknown key ids, so that made-up ids do not cause a read at each request.
 UNKNOWN_KEY_PAUSE = 30.0
-# Without any key nobody is served: sooner.
+# Seconds between reads while there are no keys. It is short, since no caller can be served without keys.
 NO_KEYS_PAUSE = 2.0
-# How old keys may be before they are read anew behind a request: what an issuer withdrew must end.
+# Age in seconds after which keys are read again in the background, so that a withdrawn key is dropped.
 REFRESH_AFTER = 600.0
 TIMEOUT = 5.0
 MAX_BYTES = 1024 * 1024
-# Of the keys of an issuer that rotates them, two or three are ever in use.
+# An issuer that rotates its keys uses two or three at a time.
 MOST_KEYS = 100
 
 _RSA: tuple[str, ...] = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
@@ -32,22 +32,22 @@ _CURVES: dict[str, tuple[str, ...]] = {"P-256": ("ES256",), "P-384": ("ES384",),
 
 
 class KeysUnavailable(Exception):  # noqa: N818 - named for what happened
-    """There is no key, for the issuer has never answered with one."""
+    """There is no key, since no read of the issuer's keys has succeeded."""
 
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """A public key, and the algorithms that a token signed by it may name: never one of shared secrets."""
+    """A public key, and the algorithms that a token signed by it may name. None of them uses a shared secret."""
 
     key: Any
     algorithms: tuple[str, ...]
 
 
 class Keys:
-    """The keys at one address. While it fails to answer, those that were read before stay in use."""
+    """The keys of one JWKS URL. While reads fail, the keys read before stay in use."""
 
     def __init__(self, url: str, *, http: Http | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        """Raises ValueError for an address that cannot be called."""
+        """Take the JWKS URL. Raises ValueError for one that cannot be called."""
         parts = urlsplit(url)
         self._http = http or Http(
             f"{parts.scheme}://{parts.netloc}", timeout=TIMEOUT, connections=2, max_body_bytes=MAX_BYTES
@@ -60,7 +60,7 @@ class Keys:
         self._reading: asyncio.Task[None] | None = None
 
     async def fitting(self, kid: str | None, algorithm: str) -> list[SigningKey]:
-        """The keys of an id, or of none where it is None, that an algorithm may be used with (RFC 7517, 4.5).
+        """Return the keys with an id (None: all keys) that may be used with an algorithm (RFC 7517, 4.5).
 
         Raises `KeysUnavailable`.
         """
@@ -68,7 +68,7 @@ class Keys:
         now = self._clock()
         if not found:
             if self._reading or now - self._asked_at >= (UNKNOWN_KEY_PAUSE if self._keys else NO_KEYS_PAUSE):
-                # Shielded: a caller who leaves must not take the keys from the others.
+                # Shielded, so that the cancellation of one caller does not end the read for the others.
                 await asyncio.shield(self._read())
                 found = self._find(kid, algorithm)
         elif now - self._read_at >= REFRESH_AFTER and now - self._asked_at >= UNKNOWN_KEY_PAUSE:
@@ -78,7 +78,7 @@ class Keys:
         return found
 
     def has(self, kid: str | None) -> bool:
-        """Whether the issuer has a key of an id, for whatever algorithm."""
+        """Return whether the issuer has a key with an id, for any algorithm."""
         return kid in self._keys if kid is not None else bool(self._keys)
 
     async def aclose(self) -> None:
@@ -105,7 +105,7 @@ class Keys:
         try:
             keys = _parsed((await self._http.call("GET", self._path)).body)
         except (ButlrError, ValueError) as error:
-            # The error's own words speak of Butlr.
+            # The code only: the error's message is about Butlr.
             log.warning("jwks.unread", reason=getattr(error, "code", None) or str(error), keys_kept=len(self._keys))
             return
         self._keys = keys
@@ -113,14 +113,14 @@ class Keys:
 
 
 def _parsed(body: bytes) -> dict[str, list[SigningKey]]:
-    """Keys by id, those without one by "". Raises ValueError where there is none that can be used."""
+    """Return usable keys by id, with "" for keys without one. Raises ValueError if there is none."""
     if nests_too_deep(body):
         raise ValueError("a JWKS that nests too deep")
     answer = json.loads(body)
     listed = answer.get("keys") if isinstance(answer, dict) else None
     if not isinstance(listed, list):
         raise ValueError("no JWKS")  # noqa: TRY004 -- what came over the wire has no types
-    # An id may be that of a key of each kind.
+    # Keys of different types may share one id.
     keys: dict[str, list[SigningKey]] = {}
     for jwk in listed[:MOST_KEYS]:
         if isinstance(jwk, dict) and (key := _signing_key(jwk)):
@@ -134,13 +134,13 @@ def _signing_key(jwk: Mapping[str, Any]) -> SigningKey | None:
     algorithms = _algorithms(jwk)
     if not algorithms or jwk.get("use", "sig") != "sig":
         return None
-    # A JWKS is public: a private key in it is used for what it tells the public.
+    # Only the public members of a key are used, since a JWKS should have no private ones.
     public = {name: value for name, value in jwk.items() if name not in ("d", "p", "q", "dp", "dq", "qi", "oth")}
     try:
         key = PyJWK.from_dict(public, algorithms[0]).key
     except PyJWTError:
         return None
-    # NIST SP 800-131A: shorter ones can be broken.
+    # NIST SP 800-131A: shorter RSA keys are not secure.
     return SigningKey(key, algorithms) if jwk["kty"] != "RSA" or key.key_size >= 2048 else None
 
 
@@ -154,7 +154,7 @@ def _algorithms(jwk: Mapping[str, Any]) -> tuple[str, ...]:
         case "OKP":
             fit = ("EdDSA",)
         case _:
-            # `oct` is a shared secret: who can read it here could sign with it.
+            # `oct` is a shared secret: anyone who reads it in the JWKS could sign with it.
             return ()
     named = jwk.get("alg")
     return fit if named is None else tuple(name for name in fit if name == named)

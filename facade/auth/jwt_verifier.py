@@ -1,4 +1,4 @@
-"""Tokens verified by their issuer's keys, before anything else is done for whoever sent them."""
+"""Verify tokens by their issuer's keys, before anything else is done for the caller."""
 
 import math
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ from ..butlr import Unauthenticated
 from .callers import Verified
 from .jwks import NO_KEYS_PAUSE, Keys, KeysUnavailable, SigningKey
 
-# Seconds by which clocks may differ.
+# Seconds by which the issuer's clock may differ from ours.
 LEEWAY = 10.0
 TENANT_CLAIM = "http://butlr.io/client_id"
-# A token of hundreds of kilobytes is nobody's, and its signature would be summed all the same.
+# Characters. No real token is longer, and verifying a huge one costs time.
 LONGEST = 16_384
-# Keys that are tried for one token: under one id, or without any.
+# Most keys that are tried for one token, if several have its key id or it names none.
 MOST_TRIED = 5
 
 
@@ -30,22 +30,22 @@ class Verifier:
         audience: Sequence[str] = (),
         tenant_claim: str = TENANT_CLAIM,
     ) -> None:
-        """A token for any one of `audience` is good."""
+        """Accept tokens for any one of `audience`."""
         self._keys = keys
         self._issuer = issuer
         self._audience = list(audience)
         self._tenant_claim = tenant_claim
 
     async def verified(self, token: str) -> Verified:
-        """Return the caller whose token it is.
+        """Return the caller of a token.
 
-        Raises `Unauthenticated` for a token that is not good, and, with `retry_after`, for any token while there is
-        no key: to let it pass unverified would lend it what only verified tokens may read.
+        Raises `Unauthenticated` for an invalid token, and, with `retry_after`, for any token while there is no key: an
+        unverified token must not read what only verified ones may.
         """
         if len(token) > LONGEST:
             raise _refused("it is too long")
         try:
-            # `kid` and `alg` choose among the issuer's keys, and nothing else is believed of the header.
+            # Only `kid` and `alg` of the unverified header are used, to choose among the issuer's keys.
             header = jwt.get_unverified_header(token)
             kid, algorithm = header.get("kid"), str(header.get("alg"))
             signing = await self._keys.fitting(kid, algorithm)
@@ -53,7 +53,7 @@ class Verifier:
                 known = self._keys.has(kid)
                 raise _refused("it is not signed as its issuer signs" if known else "its issuer has no such key")
             claims = self._claims(token, signing[:MOST_TRIED], algorithm)
-            # Within the leeway past `exp` it goes upstream, which judges by its own clock, and reads nothing kept.
+            # Within the leeway after `exp` the token may go upstream, which has its own clock, but reads no cache.
             caller = Verified(token, claims, tenant_claim=self._tenant_claim)
         except KeysUnavailable:
             raise Unauthenticated(
@@ -64,12 +64,12 @@ class Verifier:
         except jwt.InvalidTokenError as error:
             raise _refused(_reason(error)) from None
         except (OverflowError, RecursionError, TypeError, ValueError):
-            # Signed by the issuer, and yet: numbers that are no time, or claims nested hundreds deep.
+            # Signed by the issuer, but with invalid claims: times out of range, or hundreds of levels.
             raise _refused("its claims cannot be read") from None
         return caller
 
     def _claims(self, token: str, signing: Sequence[SigningKey], algorithm: str) -> Any:
-        """The claims, by the first of several keys that verifies them. Raises `jwt.InvalidTokenError`."""
+        """Return the claims, verified by the first key that fits. Raises `jwt.InvalidTokenError`."""
         for key in signing:
             try:
                 return jwt.decode(
@@ -89,7 +89,7 @@ class Verifier:
         await self._keys.aclose()
 
 
-# By type, the narrower first: a library's message may quote the token.
+# Reasons by exception type, subclasses first. The library's own messages are not used, since they may quote the token.
 _REASONS: tuple[tuple[type[jwt.InvalidTokenError], str], ...] = (
     (jwt.ExpiredSignatureError, "it has expired"),
     (jwt.ImmatureSignatureError, "it is not valid yet"),

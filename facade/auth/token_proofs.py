@@ -1,18 +1,18 @@
-"""When the upstream last took a token, by a clock that cannot go back."""
+"""Remember when the upstream last accepted a token, by a clock that cannot go back."""
 
 from collections import OrderedDict
 from collections.abc import Callable
 
-# Callers of whom it is remembered whether the upstream takes their token.
+# How many callers are remembered.
 MOST_CALLERS = 10_000
 
 
 class Proofs:
-    """Says for `recheck` seconds that the upstream took a token.
+    """Proofs that the upstream accepted a token, each valid for `recheck` seconds.
 
-    The machine's clock may be set back, and a token that was refused since would be as good as new for as long. What
-    this process saw itself is counted by `steady`. Entries bear the machine's time: each counts as older by as much as
-    the clock has been set back since the process began.
+    If the machine's clock is set back, a refused token must not count as recently accepted. Proofs of this process are
+    therefore timed by `steady`. Entries have the machine's time, and count as older by as much as that clock has been
+    set back since the process began.
     """
 
     def __init__(self, clock: Callable[[], float], steady: Callable[[], float], *, recheck: float) -> None:
@@ -23,7 +23,7 @@ class Proofs:
         self._most_ahead = clock() - steady()
 
     def note(self, scope: str) -> None:
-        """Note that the upstream took a token of the scope just now."""
+        """Note that the upstream has just accepted a token of the scope."""
         remember(self._taken, scope, self._steady())
 
     def forget(self, scope: str) -> None:
@@ -34,7 +34,7 @@ class Proofs:
         return taken is not None and self._steady() - taken <= self._recheck
 
     def is_recent(self, time_: float) -> bool:
-        """Whether a time of the machine's clock is no longer ago than a proof holds."""
+        """Return whether a time of the machine's clock is within `recheck` seconds of now."""
         now = self._clock()
         ahead = now - self._steady()
         self._most_ahead = max(self._most_ahead, ahead)

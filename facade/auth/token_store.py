@@ -1,4 +1,4 @@
-"""The service's token, shared with the other replicas by way of the cache they share, and sealed there."""
+"""The service's token, shared by replicas through their shared cache, and encrypted there."""
 
 import asyncio
 import base64
@@ -19,21 +19,21 @@ from ..cache import Store
 
 log = structlog.get_logger(__name__)
 
-# Seconds that a login may take before another replica takes its turn.
+# Seconds that a login may take before another replica may log in.
 TURN = 15.0
 POLL = 0.05
 _NONCE = 12
 
 
 class SharedTokenStore:
-    """Whoever can read the store learns nothing without the client's secret, which never leaves the process.
+    """Stores the token encrypted by a key derived from the client's secret, which never leaves the process.
 
-    A store that is down is an empty vault, and its turns come at once: each process then logs in for itself.
+    If the store is down, it is empty and its lock is free, so that each process logs in for itself.
     """
 
     def __init__(self, store: Store, *, base_url: str, client_id: str, client_secret: str, turn: float = TURN) -> None:
         whose = f"{base_url} {client_id}"
-        # One for the cipher and one for the name, so that the name tells neither the key nor the client.
+        # One for the cipher and one for the name, so that the name reveals neither the key nor the client.
         key = _derived(client_secret, f"service token of {whose}")
         self._name = "login:" + _derived(client_secret, f"name of {whose}").hex()[:32]
         self._cipher = AESGCM(key)
@@ -58,19 +58,19 @@ class SharedTokenStore:
                 while not await self._is_given(lock, mine):  # noqa: ASYNC110 -- of another process nothing wakes us
                     await asyncio.sleep(POLL)
         except TimeoutError:
-            # Better a login too many than none.
+            # One login too many is better than none.
             log.warning("login.turn_not_given_up", after_seconds=self._turn)
         try:
             yield
         finally:
-            # Not one that has passed to another meanwhile.
+            # The lock may have passed to another replica meanwhile.
             if await self._store.get_text(lock) == mine:
                 await self._store.delete(lock)
 
     async def _is_given(self, lock: str, mine: str) -> bool:
         if await self._store.add_text(lock, mine, self._turn) is not False:
             return True
-        # A connection that broke may have had it done, and then done again.
+        # The text decides, not the reply: after a broken connection the command may have been sent twice.
         return await self._store.get_text(lock) == mine
 
     def _opened(self, sealed: str) -> HeldToken | None:
@@ -79,7 +79,7 @@ class SharedTokenStore:
             plain = self._cipher.decrypt(data[:_NONCE], data[_NONCE:], self._name.encode())
             token, renew_at, expires_at = orjson.loads(plain)
         except (ValueError, InvalidTag):
-            # Garbled, or put there by whoever can write to the store and does not know the secret.
+            # Damaged, or written by someone who does not know the secret.
             return None
         return HeldToken(token, renew_at, expires_at)
 

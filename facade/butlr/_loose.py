@@ -1,4 +1,4 @@
-"""Readers for what the upstream writes now one way, now another. What is of the wrong type reads as None."""
+"""Readers for values that the upstream writes in several ways. A value of the wrong type is read as None."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 
 def number(value: object) -> float | None:
-    """An integer, a float or a numeric string; never infinite, never a NaN, never a bool."""
+    """Read a number or a numeric string. Infinity, NaN and booleans are read as None."""
     if isinstance(value, bool):
         return None
     if isinstance(value, str):
@@ -46,19 +46,19 @@ def text(value: object) -> str | None:
 
 
 def filled_text(value: object) -> str | None:
-    """Text where `""` stands for an absent id or name."""
+    """Read a text; `""`, which the upstream writes for an absent id or name, as None."""
     return value if isinstance(value, str) and value else None
 
 
 def moment(value: object) -> str | int | None:
-    """RFC 3339 text or an epoch number, as it came."""
+    """Read a time: RFC 3339 text or an epoch number, unchanged."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value if isinstance(value, str | int) and not isinstance(value, bool) else None
 
 
 def is_empty(raw: bytes | memoryview) -> bool:
-    """Whether JSON is null, an empty array or an empty object."""
+    """Return whether JSON is null, an empty array or an empty object."""
     return _EMPTY.fullmatch(raw) is not None
 
 

@@ -1,4 +1,4 @@
-"""The service's own token: one login for its lifetime, renewed before it ends."""
+"""The service's own token: one login for the token's lifetime, renewed before it expires."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_LOGIN_PAUSE = 60.0
 
 @dataclass(frozen=True, slots=True)
 class HeldToken:
-    """Times are epoch seconds."""
+    """A token and its times, in epoch seconds."""
 
     token: str = field(repr=False)
     renew_at: float
@@ -27,15 +27,15 @@ class HeldToken:
 
 
 class TokenStore(Protocol):
-    """Where replicas share their login. One that cannot be reached is empty, never an error."""
+    """A store in which replicas share their login. If it cannot be reached, it is empty, and no error is raised."""
 
     async def get(self) -> HeldToken | None: ...
 
     async def put(self, held: HeldToken, lifetime: float) -> None:
-        """Keep a token for `lifetime` seconds, in place of any other."""
+        """Store a token for `lifetime` seconds, in place of the previous one."""
 
     def turn(self) -> AbstractAsyncContextManager[None]:
-        """Wait until no other replica logs in, but not for ever."""
+        """Wait, for a limited time, until no other replica is logging in."""
         ...
 
 
@@ -46,14 +46,14 @@ class _Failure:
     pause: float
 
     def holds(self, now: float) -> bool:
-        # A wall clock may be set back: then nothing is remembered, rather than for hours.
+        # If the clock was set back, the failure is forgotten, so that it does not last for hours.
         return 0 <= now - self.since < self.pause
 
 
 class ServiceTokens:
-    """`refusal_pause` and `fault_pause`: seconds for which a failed login stands for the next ones too.
+    """Provides the service's token. For `refusal_pause` or `fault_pause` seconds after a failed login no other is made.
 
-    With a `token_store` the token of another replica's login is as good as one's own.
+    With a `token_store` the token of another replica's login is used too.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class ServiceTokens:
         self._fault_pause = fault_pause
         self._token_store = token_store
         self._held: HeldToken | None = None
-        # The vault may hold it for a moment longer.
+        # The last refused token, which the token store may still hold for a moment.
         self._refused: str | None = None
         self._failure: _Failure | None = None
         self._login: asyncio.Task[str | ButlrError] | None = None
@@ -83,7 +83,7 @@ class ServiceTokens:
         self._closed = False
 
     async def token(self) -> str:
-        """A token good for now. Raises what the login raised."""
+        """Return a valid token. Raises the error of the login."""
         now = self._clock()
         failure = self._failure if self._failure is not None and self._failure.holds(now) else None
         if self._held is not None and now < self._held.expires_at:
@@ -91,7 +91,7 @@ class ServiceTokens:
                 self._running_login()
             return self._held.token
         if failure is not None and self._login is None:
-            # A copy: one exception raised in many tasks would gather all their tracebacks.
+            # A copy, since one exception that is raised in many tasks would collect all their tracebacks.
             raise copy.copy(failure.error)
         result = await self._outcome(self._running_login())
         if isinstance(result, ButlrError):
@@ -99,14 +99,14 @@ class ServiceTokens:
         return result
 
     def invalidate(self, token: str) -> None:
-        """Drop `token`, to which the upstream answered 401. However many say so, one new login follows."""
+        """Drop `token`, to which the upstream answered 401. Many calls for one token cause a single login."""
         if self._held is None or self._held.token != token:
             return
         now = self._clock()
         self._held, self._refused = None, token
         last, self._invalidated_at = self._invalidated_at, now
         if last is not None and 0 <= now - last < self._refusal_pause:
-            # The token got after the last 401 was refused as well: another login would not mend that.
+            # The token from after the last 401 was refused as well, so another login would not help.
             self._failure = _Failure(self._refusal(401), now, self._refusal_pause)
 
     async def aclose(self) -> None:
@@ -128,7 +128,7 @@ class ServiceTokens:
 
     async def _outcome(self, login: asyncio.Task[str | ButlrError]) -> str | ButlrError:
         try:
-            # Shielded: a caller who gives up must not take the login from the others.
+            # Shielded, so that the cancellation of one caller does not end the login for the others.
             return await asyncio.shield(login)
         except asyncio.CancelledError:
             caller = asyncio.current_task()
@@ -142,7 +142,7 @@ class ServiceTokens:
         if token := await self._taken(self._token_store):
             return token
         async with self._token_store.turn():
-            # Whose turn it was before may have logged in for all.
+            # The previous holder of the lock may have logged in for all replicas.
             if token := await self._taken(self._token_store):
                 return token
             result = await self._log_in_alone()
@@ -151,7 +151,7 @@ class ServiceTokens:
             return result
 
     async def _taken(self, token_store: TokenStore) -> str | None:
-        """Take over what another replica got, where it is new here and good for a while."""
+        """Use the token of another replica, if it is new here and valid for a while."""
         shared = await token_store.get()
         if shared is None or shared.token == self._refused or self._clock() >= shared.renew_at:
             return None
@@ -159,7 +159,7 @@ class ServiceTokens:
         return shared.token
 
     async def _log_in_alone(self) -> str | ButlrError:
-        # Its life counts from before the call, so that it never ends earlier than we believe.
+        # The lifetime counts from before the call, so that the token does not expire earlier than assumed.
         start = self._clock()
         try:
             session = await self._butlr.client_login(self._client_id, self._client_secret)
@@ -177,7 +177,7 @@ class ServiceTokens:
         if isinstance(exc, RateLimited):
             return _Failure(exc, now, max(self._fault_pause, min(exc.retry_after, MAX_LOGIN_PAUSE)))
         if isinstance(exc, BadInput | Unauthenticated | Forbidden | NotFound):
-            # What Butlr says of the credentials is for the operator, not for a caller who wants data.
+            # Butlr's message about the credentials is for the operator, not for callers.
             return _Failure(self._refusal(exc.status), now, self._refusal_pause)
         return _Failure(exc, now, self._fault_pause)
 

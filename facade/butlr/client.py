@@ -1,4 +1,4 @@
-"""Butlr's REST calls by name. The time series answer as bytes: their modules decode them where needed."""
+"""Butlr's REST calls as methods. The time series calls return bytes, which their own modules decode."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .tokens import jwt_expiry
 
 LOGIN_PATH = "/api/v2/login"
 CLIENT_LOGIN_PATH = "/api/v2/clients/login"
-# A guess: Butlr's docs describe the refresh call and leave its path out. Whoever knows better may set it.
+# An assumption: Butlr's docs describe the refresh call without its path. BUTLR_REFRESH_PATH overrides it.
 REFRESH_PATH = "/api/v2/login/refresh"
 REPORTING_PATH = "/api/v3/reporting"
 DETECTIONS_PATH = "/api/v3/detections"
@@ -29,7 +29,7 @@ DEFAULT_EXPIRES_IN = 3600
 
 @dataclass(frozen=True, slots=True)
 class TokenSet:
-    """What a login gives. `expires_in` is seconds from then."""
+    """The tokens of a login. `expires_in` is in seconds from the login."""
 
     access_token: str = field(repr=False)
     expires_in: int
@@ -40,7 +40,7 @@ class TokenSet:
 
 
 class Butlr:
-    """Nothing here is retried: a refresh token rotates, and the rest is for the caller to decide."""
+    """A client of the REST API. It retries nothing: a refresh token rotates, and other retries are the caller's job."""
 
     def __init__(self, http: Http, *, refresh_path: str = REFRESH_PATH, clock: Callable[[], float] = time.time) -> None:
         self.http = http
@@ -51,7 +51,7 @@ class Butlr:
         return await self._session(LOGIN_PATH, {"username": username, "password": password})
 
     async def refresh(self, client_id: str, refresh_token: str) -> TokenSet:
-        """All tokens anew; the one given is spent. `client_id` is the access token's `azp` claim."""
+        """Return new tokens; the given refresh token is spent. `client_id` is the access token's `azp` claim."""
         return await self._session(self.refresh_path, {"client_id": client_id, "refresh_token": refresh_token})
 
     async def client_login(
@@ -70,11 +70,11 @@ class Butlr:
         return await self._session(CLIENT_LOGIN_PATH, body)
 
     async def reporting(self, body: bytes, token: str, hear: Hear | None = None) -> Reply:
-        """The one call whose answer may come packed. `hear` is told of its chunks as they come."""
+        """Make a reporting call. Its answer may be packed. `hear` is called with its chunks as they are received."""
         return await self.http.call("POST", REPORTING_PATH, body=body, token=token, packs=True, hear=hear)
 
     async def reporting_csv(self, body: bytes, token: str) -> Reply:
-        """The same call where the body asks for CSV, which is not read here and comes as it is."""
+        """Make a reporting call for CSV, which is not parsed."""
         return await self.http.call("POST", REPORTING_PATH, body=body, token=token)
 
     async def detections(self, body: bytes, token: str) -> Reply:
@@ -84,7 +84,7 @@ class Butlr:
         return await self.http.call("POST", STATS_PATH, body=body, token=token)
 
     async def native(self, body: bytes, token: str) -> Reply:
-        """Butlr's own GraphQL API; its errors come with status 200, in the body."""
+        """Call Butlr's own GraphQL API, whose errors have status 200 and are in the body."""
         return await self.http.call("POST", NATIVE_PATH, body=body, token=token)
 
     async def aclose(self) -> None:
@@ -94,7 +94,7 @@ class Butlr:
         try:
             reply = await self.http.call("POST", path, body=orjson.dumps(body))
         except Unauthenticated as exc:
-            # Here a 401 is about what was typed, not about a token.
+            # A 401 to a login is about the credentials, not about a token.
             exc.message = f"Butlr refused the credentials (401 on {path}). Check them and try again."
             exc.args = (exc.message,)
             raise
@@ -122,6 +122,6 @@ class Butlr:
             return int(said)
         expiry = jwt_expiry(answer["access_token"])
         left = 0 if expiry is None else integer(expiry - self._clock()) or 0
-        # An opaque token that does not say: an hour, as in some of Butlr's samples. Guessed too long it
-        # costs one 401, which brings a new login; too short, a login too many.
+        # An opaque token without `expires_in`: an hour, as in some of Butlr's samples. If that is too long, it costs
+        # one 401 and a new login; if it is too short, an extra login.
         return left if left >= 1 else DEFAULT_EXPIRES_IN

@@ -1,4 +1,4 @@
-"""Answers of the detections call: one array per data type asked for, or whatever a heat map is."""
+"""Answers of the detections call: an array for each data type, or heat maps, whose shape is not documented."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from .errors import undecodable
 
 
 class DetectionEntry(msgspec.Struct, gc=False, kw_only=True):
-    """What one sensor saw in one window. Times as they came: epoch milliseconds, or RFC 3339."""
+    """The points that one sensor saw in one window. Times are as received: epoch milliseconds, or RFC 3339."""
 
     start_time: int | str | float | None = None
     sample_time: int | str | float | None = None
     mac_address: str | None = None
-    # Points of two numbers each: in the sensor's own square (0 to 1), or on the floor.
+    # Points of two numbers: in the sensor's own square (0 to 1), or on the floor.
     value: list[list[float]] | None = None
 
 
 class WorldEntry(DetectionEntry, gc=False, kw_only=True):
-    """The same, its points in metres on the floor."""
+    """An entry whose points are in metres on the floor."""
 
 
 _ENTRY_OF_TYPE = {"detections_world": WorldEntry}
@@ -35,7 +35,7 @@ _keys = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class Detections:
-    """An answer, decoded as far as it is looked at."""
+    """An answer, of which only the parts that are read get decoded."""
 
     def __init__(self, raw: dict[str, memoryview], *, body: bytes, path: str = DETECTIONS_PATH) -> None:
         self.body = body
@@ -50,7 +50,7 @@ class Detections:
 
     @classmethod
     def from_entries(cls, entries: dict[str, list[DetectionEntry] | None], parsed: dict[str, Any]) -> Self:
-        """From parts of another answer: decoded entries by data type, and parsed heat maps. Both are its own then."""
+        """Make an answer of decoded entries by data type and parsed heat maps, which it takes over."""
         made = cls({}, body=b"")
         made._entries = entries
         made._parsed = parsed
@@ -61,11 +61,11 @@ class Detections:
         return tuple({**self._raw, **self._entries, **self._parsed})
 
     def lacks(self, data_types: Iterable[str]) -> bool:
-        """Whether the answer has nothing of these: no point of it is decoded for that."""
+        """Return whether the answer has nothing for these data types, without decoding points."""
         return all(name not in self._raw or is_empty(self._raw[name]) for name in data_types)
 
     def entries(self, data_type: str) -> list[DetectionEntry] | None:
-        """None where the answer lacks the type. Raises InvalidResponse where it is no array."""
+        """Return the entries of a data type; None if the answer lacks it. Raises InvalidResponse if it is no array."""
         if data_type not in self._entries:
             if data_type not in self._raw:
                 return None
@@ -73,7 +73,7 @@ class Detections:
         return self._entries[data_type]
 
     def raw(self, data_type: str) -> Any:
-        """As answered, for data types whose shape Butlr's docs do not give. Shared: not to be changed."""
+        """Return a data type unchanged, since its shape is not documented. It is shared: do not change it."""
         if data_type not in self._parsed:
             if data_type not in self._raw:
                 return None
@@ -88,7 +88,7 @@ class Detections:
         if typed is not None:
             return typed
         items = self.raw(data_type)
-        # A sensor that saw nobody may be a null as well as an empty array.
+        # The upstream may write null or an empty array for a sensor that saw nobody.
         if items is None:
             return []
         if not isinstance(items, list):
@@ -98,11 +98,11 @@ class Detections:
 
 
 def decode(body: bytes, path: str = DETECTIONS_PATH) -> Detections:
-    """Raises InvalidResponse where the body is not an object."""
+    """Decode an answer. Raises InvalidResponse if the body is not an object."""
     try:
         raw = _keys.decode(body)
         if raw.keys() == {"data"} and memoryview(raw["data"])[0] in b"{n":
-            # Not in Butlr's docs, but every other call wraps its answer.
+            # Accepted although Butlr's docs have no wrapper here, since every other call wraps its answer.
             raw = msgspec.json.decode(raw["data"], type=dict[str, msgspec.Raw] | None) or {}
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise undecodable(body, path, "detections") from exc
@@ -112,7 +112,7 @@ def decode(body: bytes, path: str = DETECTIONS_PATH) -> Detections:
 def _typed(array: memoryview, data_type: str) -> list[DetectionEntry] | None:
     entries: list[DetectionEntry]
     try:
-        # Lists are invariant: a list of WorldEntry is one of Entry as long as nobody adds to it.
+        # Lists are invariant in their type, but no entry is ever added to this one.
         entries = _strict_world.decode(array) if data_type in _ENTRY_OF_TYPE else _strict.decode(array)  # type: ignore[assignment]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
@@ -142,7 +142,7 @@ def _time(value: object) -> int | str | float | None:
 
 
 def _point(item: object) -> list[float] | None:
-    """The first two coordinates; None where there are not two."""
+    """Return the first two coordinates; None if there are fewer."""
     if not isinstance(item, list) or len(item) < 2:
         return None
     x, y = number(item[0]), number(item[1])

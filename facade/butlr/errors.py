@@ -1,4 +1,4 @@
-"""What can go wrong between us and Butlr.
+"""The errors of calls to Butlr.
 
     ButlrError
     ├── BadInput             BAD_USER_INPUT             400, 422 and every 4xx not named below
@@ -10,8 +10,8 @@
     ├── UpstreamUnavailable  UPSTREAM_UNAVAILABLE       refused, cut, 5xx
     └── InvalidResponse      UPSTREAM_INVALID_RESPONSE  no HTTP, a redirect, HTML, JSON of another shape
 
-`str(error)` may be shown to any client. `path`, `status` and `body` are for logs and for whoever passes the
-upstream's answer on.
+`str(error)` may be shown to any client. `path`, `status` and `body` are for logs and for forwarding the upstream's
+answer.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class ButlrError(Exception):
         self.message = message
         self.path = path
         self.status = status
-        # False only where it is certain that the upstream never saw the request.
+        # False only if it is certain that the upstream did not receive the request.
         self.sent = sent
         self.retry_after = retry_after
         self.body = body
@@ -83,7 +83,7 @@ class Forbidden(ButlrError):  # noqa: N818 - named for what happened
 
 class RateLimited(ButlrError):  # noqa: N818 - named for what happened
     code = "RATE_LIMITED"
-    # Always known: where Butlr names no time, a minute.
+    # A minute if Butlr does not say.
     retry_after: float
 
     def __init__(self, message: str = "", *, retry_after: float = DEFAULT_RETRY_AFTER, **rest: Any) -> None:
@@ -107,9 +107,9 @@ _JWT = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*")
 
 
 def clean(text: str) -> str:
-    """Upstream's words made fit to show: one line, no markup, no token, MESSAGE_LIMIT characters at most."""
+    """Clean an upstream message for clients: one line, no markup, no token, at most MESSAGE_LIMIT characters."""
     text = text[: MESSAGE_LIMIT * 10]
-    # What a removed tag leaves may be a tag again ("<a<b> c>").
+    # Removing a tag may leave another one ("<a<b> c>").
     while (shorter := _TAG.sub(" ", text)) != text:
         text = shorter
     text = _JWT.sub("[token]", text)
@@ -118,11 +118,11 @@ def clean(text: str) -> str:
 
 
 def upstream_message(body: bytes, content_type: str | None) -> str:
-    """What an error body says of itself, cleaned; "" where it says nothing to a person."""
+    """Return the message of an error body, cleaned; "" if it has none for a person."""
     try:
         answer = as_object(orjson.loads(body))
     except ValueError:
-        # Go's http.Error writes its message as bare text; HTML is some proxy's page, not a message.
+        # Go's http.Error writes plain text. HTML is a proxy's page, not a message.
         plain = (content_type or "").startswith("text/plain")
         return clean(body[: MESSAGE_LIMIT * 10].decode("utf-8", "replace")) if plain else ""
     error = answer.get("error")
@@ -150,7 +150,7 @@ def _listed_errors(errors: object) -> str:
 
 
 def parse_retry_after(value: str | None, now: float | None = None) -> float | None:
-    """Seconds to wait; None where the header is absent or says nothing sane. `now` is epoch seconds."""
+    """Parse `Retry-After` to seconds; None if it is absent or invalid. `now` is epoch seconds."""
     if value is None:
         return None
     value = value.strip()
@@ -158,7 +158,7 @@ def parse_retry_after(value: str | None, now: float | None = None) -> float | No
         return min(float(value), MAX_RETRY_AFTER)
     try:
         date = parsedate_to_datetime(value)
-        # asctime names no zone, and means UTC (RFC 9110, 5.6.7).
+        # The asctime format has no zone and means UTC (RFC 9110, 5.6.7).
         moment = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None
@@ -169,7 +169,7 @@ _CLASS_BY_STATUS: dict[int, type[ButlrError]] = {
     401: Unauthenticated,
     403: Forbidden,
     404: NotFound,
-    # Of a proxy on the way, never of Butlr: what the caller asked is not at fault.
+    # Sent by a proxy, never by Butlr, so the caller is not at fault.
     407: UpstreamUnavailable,
     408: UpstreamTimeout,
     429: RateLimited,
@@ -186,7 +186,7 @@ def error_for_status(
     retry_after: str | None = None,
     now: float | None = None,
 ) -> ButlrError:
-    """The error for a status that is not 2xx. `retry_after` is the header as it came."""
+    """Return the error for a status that is not 2xx. `retry_after` is the unparsed header."""
     if 400 <= status < 600:
         kind = _CLASS_BY_STATUS.get(status, BadInput if status < 500 else UpstreamUnavailable)
     else:
@@ -206,7 +206,7 @@ def error_for_status(
     return error
 
 
-# Each says what happened, then what to do.
+# Each message says what happened, then what to do.
 _MESSAGES: dict[type[ButlrError], str] = {
     BadInput: "Butlr refused the request {where}{because}. Check its arguments.",
     Unauthenticated: "Butlr refused the token {where}{because}. Log in again for a fresh one.",
@@ -227,7 +227,7 @@ def _message(kind: type[ButlrError], status: int, path: str, detail: str, wait: 
 
 
 def undecodable(body: bytes, path: str, expected: str) -> InvalidResponse:
-    """The error for a 2xx whose body is not what the endpoint answers. `expected` ends "rather than …"."""
+    """Return the error for a 2xx with an invalid body. `expected` names what the endpoint should answer."""
     start = body[:64].lstrip()
     if not start:
         return InvalidResponse(f"Butlr answered {path} with nothing rather than {expected}.", path=path)

@@ -25,12 +25,12 @@ class ReplyStatistics(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     last: float | None = None
 
 
-# v3 writes stddev, v4 types say stdev.
+# v3 answers have stddev, while the types of v4 say stdev.
 _STATISTICS_KEYS = frozenset(ReplyStatistics.__struct_fields__) | {"stdev"}
 
 
 class Leaf(msgspec.Struct, frozen=True):
-    """The end of one path of keys. At most one of `statistics`, `value` and `rows` is there."""
+    """The value at the end of a path of keys. At most one of `statistics`, `value` and `rows` is set."""
 
     path: tuple[str, ...]
     raw: Any
@@ -43,15 +43,15 @@ _level = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def flatten(data: Any) -> list[Leaf]:
-    """The leaves of nested data, in order; `unflatten` puts them back.
+    """Return the leaves of nested data, in order. `unflatten` is the inverse.
 
-    A map with a known statistic in it, an array, a number, a null and an empty map are leaves; other maps are
-    levels. An empty map at the root has no leaf.
+    A map with a known statistic, an array, a number, null and an empty map are leaves; other maps are levels. An empty
+    map at the root has no leaf.
     """
     if isinstance(data, dict) and not data:
         return []
     ends = []
-    # No recursion: how deep it goes is the upstream's choice.
+    # Not recursive, since the upstream decides how deep it nests.
     pending: list[tuple[tuple[str, ...], Any]] = [((), data)]
     while pending:
         path, node = pending.pop()
@@ -59,13 +59,13 @@ def flatten(data: Any) -> list[Leaf]:
             pending.extend([((*path, key), child) for key, child in node.items()][::-1])
         else:
             ends.append((path, node))
-    # All at once: a raw answer may have a leaf for each row.
+    # The rows of all leaves are decoded together, since a raw answer may have a leaf for each row.
     rows = iter(rows_at([item for _, node in ends if isinstance(node, list) for item in node]))
     return [_leaf(path, node, rows) for path, node in ends]
 
 
 def rows_below(data: memoryview) -> bytes:
-    """What `flatten` finds rows in, as one array, without parsing it. Raises ValueError where it is no JSON."""
+    """Return the rows of all leaves as one JSON array, without parsing them. Raises ValueError for invalid JSON."""
     arrays: list[memoryview] = []
     pending = [data]
     while pending:
@@ -107,7 +107,7 @@ def _leaf(path: tuple[str, ...], node: Any, rows: Iterator[Row]) -> Leaf:
 
 def rows_at(items: list[Any]) -> list[Row]:
     try:
-        # Writing them out for the typed decoder takes half the time of reading each field here.
+        # Writing them for the typed decoder takes half the time of reading each field here.
         return decode_rows(orjson.dumps(items))
     except (TypeError, ValueError):
         return rows_from(items)

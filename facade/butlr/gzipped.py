@@ -1,16 +1,16 @@
-"""Bodies in gzip, of one member or of several (RFC 1952, 2.2): httpx stops after the first and says nothing of it."""
+"""Decompress gzip bodies of one or several members (RFC 1952, 2.2). httpx silently stops after the first member."""
 
 import zlib
 from collections.abc import AsyncIterator, Iterator
 
 import httpx
 
-# Bytes decoded at once: of a body of nothing but zeros each byte is a thousand.
+# Most bytes that are decompressed at once: one byte of a body of zeros becomes a thousand.
 PIECE = 1024 * 1024
 
 
 async def decoded(response: httpx.Response) -> AsyncIterator[bytes]:
-    """The parts of a body, decoded as its headers say. Raises `httpx.DecodingError` for one that is cut short, too."""
+    """Yield the parts of a body, decompressed. Raises `httpx.DecodingError`, also for a truncated body."""
     coding = response.headers.get("content-encoding", "").strip().lower()
     if coding not in ("gzip", "x-gzip") or response.is_stream_consumed:
         async for chunk in response.aiter_bytes():
@@ -24,11 +24,11 @@ async def decoded(response: httpx.Response) -> AsyncIterator[bytes]:
 
 
 class Members:
-    """Decodes the members of a gzip file one after another."""
+    """Decompresses the members of a gzip file one after another."""
 
     def __init__(self) -> None:
         self._member = _member()
-        # Whether there is anything of the member yet: a body of nothing is nothing.
+        # Whether the member has begun. An empty body is no error.
         self._begun = False
 
     def pieces(self, data: bytes) -> Iterator[bytes]:
@@ -36,7 +36,7 @@ class Members:
             full = False
             while data or full:
                 if self._member.eof:
-                    # Some writers fill a block up with zeros.
+                    # Some writers pad a block with zeros.
                     data = data.lstrip(b"\0")
                     if not data:
                         return
@@ -44,7 +44,7 @@ class Members:
                 self._begun = True
                 piece = self._member.decompress(data, PIECE)
                 data = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
-                # All may have been read, and more of it be waiting than was wanted at once.
+                # The input may be consumed while output is still pending, if the piece reached its limit.
                 full = len(piece) == PIECE and not self._member.eof
                 if piece:
                     yield piece

@@ -1,4 +1,4 @@
-"""The wire: one pooled HTTP client, and the one place where its faults become ours."""
+"""One pooled HTTP client. The only module that turns its exceptions into `ButlrError`s."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from .packed import PACKED_AT_ONCE, PACKED_FROM, Packed
 from .transport import checked_base, checked_token, transport_of
 
 MAX_BODY_BYTES = 256 * 1024 * 1024
-# Times as much may come where it is packed.
+# By how many times a packed answer may be larger than an unpacked one.
 MOST_PACKED = 4
-# Parsing a URL takes a fifth of the time of sending a request.
+# How many parsed URLs are kept: parsing one takes a fifth of the time of sending a request.
 MOST_URLS = 64
-# Is told of each chunk of an answer's body as it comes.
+# Called with each chunk of an answer's body as it is received.
 Hear = Callable[[bytes], None]
 
 
@@ -42,17 +42,17 @@ except metadata.PackageNotFoundError:  # run from a source tree
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer of any status. `headers` looks names up in any case. A body may hold tokens: no repr."""
+    """An answer of any status. `headers` ignores case. Bodies are not in the repr, since they may hold tokens."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
-    # Instead of `body`, where the call said that it may be and the answer is that large.
+    # Set instead of `body` for a large answer, if the call allows it.
     packed: Packed | None = field(default=None, repr=False)
 
     @property
     def content(self) -> Any:
-        """What there is to decode: bytes, or `Packed` where the call said that it may be."""
+        """Return the body: bytes, or `Packed` if the call allows it and the answer is large."""
         return self.body if self.packed is None else self.packed
 
     @property
@@ -72,7 +72,7 @@ def error_for(reply: Reply, path: str, *, now: float | None = None) -> ButlrErro
 
 
 class Http:
-    """Calls one host. To be used on one event loop, which it first meets when it first sends."""
+    """Calls one host. Use it on one event loop, to which the first call binds it."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class Http:
         packed_from: int = PACKED_FROM,
         own_headers: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
-        """`timeout`: seconds for a whole call, from the wait for a connection to the body's last byte."""
+        """Take `timeout` in seconds, for a whole call: from the wait for a connection to the body's last byte."""
         self._base = checked_base(base_url)
         self._host = self._base.netloc.decode("ascii")
         self._prefix = str(self._base).rstrip("/")
@@ -95,7 +95,7 @@ class Http:
         self._own_headers = own_headers
         self._closed = False
         self._urls: dict[str, httpx.URL] = {}
-        # One client serves many callers: a cookie set for one must not go out with another's request.
+        # No cookies: the client serves many callers, and a cookie of one must not be sent with another's request.
         no_cookies = CookieJar(policy=DefaultCookiePolicy(allowed_domains=[]))
         self._client = httpx.AsyncClient(
             transport=transport or transport_of(self._base, connections),
@@ -117,12 +117,13 @@ class Http:
         hear: Hear | None = None,
         below: str | None = None,
     ) -> Reply:
-        """The answer, whatever its status; with `packs` a large one may come packed. `hear` hears a 2xx as it comes.
+        """Send a request and return the answer, of any status. With `packs` a large one may be packed.
 
-        `below` is for a path that a client wrote: what goes out must lie below it.
+        `hear` gets the chunks of a 2xx as they are received. `below` is for a path that a client wrote: the resulting
+        URL must lie below it.
 
-        Raises UpstreamTimeout, UpstreamUnavailable or InvalidResponse for faults of the wire, and
-        Unauthenticated for a token that cannot stand in a header.
+        Raises UpstreamTimeout, UpstreamUnavailable or InvalidResponse for transport errors, and Unauthenticated for a
+        token that is not valid in a header.
         """
         if self._closed:
             raise UpstreamUnavailable("The client of Butlr is closed.", path=path, sent=False)
@@ -144,7 +145,7 @@ class Http:
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, httpx.CookieConflict) as exc:
             raise self._translate(exc, path) from exc
         except (aiohttp.ClientError, OSError) as exc:
-            # The aiohttp transport maps only part of aiohttp's tree.
+            # The aiohttp transport maps only some of aiohttp's exceptions.
             raise self._translate_cause(exc, path) from exc
 
     async def call(
@@ -158,7 +159,7 @@ class Http:
         packs: bool = False,
         hear: Hear | None = None,
     ) -> Reply:
-        """As `send`, with a status other than 2xx raised as the error that it stands for."""
+        """Do as `send`, but raise the `ButlrError` of a status other than 2xx."""
         reply = await self.send(method, path, body=body, token=token, headers=headers, packs=packs, hear=hear)
         if 200 <= reply.status < 300:
             return reply
@@ -209,7 +210,7 @@ class Http:
         url = self._urls.get(path)
         if url is None:
             url = httpx.URL(self._prefix + path)
-            # Of what is passed on as it came there is no end.
+            # Bounded, since clients choose the paths of forwarded requests.
             if len(self._urls) < MOST_URLS:
                 self._urls[path] = url
         return url
@@ -219,7 +220,7 @@ class Http:
         return self._prefix
 
     def _is_below(self, path: str, below: str) -> bool:
-        """Whether the URL that goes out, as the transport will write it, lies below a path of the base URL."""
+        """Return whether the URL, as the transport will write it, lies below a path of the base URL."""
         try:
             out = yarl.URL(str(self._url(path)))
         except (ValueError, httpx.InvalidURL):
@@ -232,7 +233,7 @@ class Http:
     def _translate(self, exc: Exception, path: str) -> ButlrError:
         cause = exc.__cause__
         if isinstance(cause, aiohttp.ClientError):
-            # The aiohttp transport says ConnectTimeout for a refused and for a cut connection alike.
+            # The aiohttp transport raises ConnectTimeout both for a refused and for a broken connection.
             return self._translate_cause(cause, path)
         match exc:
             case httpx.ConnectTimeout() | httpx.PoolTimeout():

@@ -1,4 +1,4 @@
-"""Interim responses (RFC 9110, section 15.2): a server may send a few before its answer; aiohttp reads any number."""
+"""Bound the interim responses (RFC 9110, section 15.2) before an answer. aiohttp would read any number of them."""
 
 from typing import Self
 
@@ -7,12 +7,12 @@ from aiohttp.connector import Connection
 from aiohttp.http import HttpProcessingError, RawResponseMessage
 from aiohttp.streams import StreamReader
 
-# Servers send one or two: 100 Continue, 103 Early Hints.
+# Servers send one or two, such as 100 Continue and 103 Early Hints.
 MOST = 16
 
 
 class BoundedResponse(aiohttp.ClientResponse):
-    """Refuses an answer that more than `MOST` interim ones precede."""
+    """Refuses an answer after more than `MOST` interim responses."""
 
     async def start(self, connection: Connection) -> Self:
         protocol = connection.protocol
@@ -30,6 +30,6 @@ class BoundedResponse(aiohttp.ClientResponse):
         try:
             await super().start(connection)
         finally:
-            # The connection's own again.
+            # Restore the connection's own method.
             protocol.read = read  # type: ignore[method-assign]
         return self

@@ -1,7 +1,7 @@
-"""Which name of `group_by.order` each level of a grouped answer goes by.
+"""Assign the names of `group_by.order` to the levels of a grouped answer.
 
-An answer may nest fewer levels than were asked for, so position alone cannot tell: Butlr's own sample asks
-`["space_id", "field"]` and answers `{"occupancy": {…}}`.
+An answer may have fewer levels than were asked for, so position alone does not decide: Butlr's own sample asks for
+`["space_id", "field"]` and gets `{"occupancy": {…}}`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _BY_PREFIX = {
 }
 _MAC = re.compile(r"[0-9A-Fa-f]{2}([:-])[0-9A-Fa-f]{2}(?:\1[0-9A-Fa-f]{2}){4}(?:(?:\1[0-9A-Fa-f]{2}){2})?")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt ][0-9]{2}:[0-9]{2}.*)?|[0-9]{10}|[0-9]{13}")
-# Names that a caller may give to the same kind of value.
+# Several names for one kind of value.
 _ALIASES = {"space_id": frozenset({"space_id", "floor_id"})}
 
 UNKNOWN = "key"
@@ -37,7 +37,7 @@ def name_levels(path: Sequence[str], order: Sequence[str]) -> tuple[str, ...]:
 
 @lru_cache(maxsize=4096)
 def kind_of(value: str) -> str:
-    """The name that a level's value suggests; "" where it could be of any."""
+    """Return the name that a level's value suggests; "" if it may belong to any."""
     prefix, underscore, rest = value.partition("_")
     if underscore and rest and prefix in _BY_PREFIX:
         return _BY_PREFIX[prefix]
@@ -52,10 +52,10 @@ def kind_of(value: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _names_of_kinds(kinds: tuple[str, ...], order: tuple[str, ...]) -> tuple[str, ...]:
-    """Answers have thousands of leaves and few patterns of kinds, hence the cache."""
+    """Assign names to kinds. Cached, since an answer has thousands of leaves but few patterns of kinds."""
     if len(kinds) > len(order):
         return tuple(kind or UNKNOWN for kind in kinds)
-    # best[i][j]: the most told levels that the first i levels can honour with the first j names.
+    # best[i][j]: how many of the first i levels can get their suggested name from the first j names.
     levels, names = len(kinds), len(order)
     best = [[0] * (names + 1) for _ in range(levels + 1)]
     for i in range(1, levels + 1):
@@ -65,7 +65,7 @@ def _names_of_kinds(kinds: tuple[str, ...], order: tuple[str, ...]) -> tuple[str
     chosen: list[str] = []
     i, j = levels, names
     while i:
-        # From the right, pairing as soon as nothing is lost by it: so ties align to the right.
+        # From the right, pairing wherever that keeps the best count, so that ties align to the right.
         if best[i - 1][j - 1] + _honours(kinds[i - 1], order[j - 1]) == best[i][j]:
             chosen.append(order[j - 1])
             i -= 1

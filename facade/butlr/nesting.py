@@ -1,15 +1,15 @@
-"""How deep JSON nests. orjson reads 1,024 levels and writes 254, and recursion in Python ends at some hundreds."""
+"""Bound the nesting of JSON: orjson reads 1,024 levels but writes 254, and Python's recursion is limited too."""
 
 import re
 
-# Real bodies nest five levels; variables that hold a whole body, eight.
+# Real bodies have five levels; variables with a whole body have eight.
 MOST_LEVELS = 64
 
 _TEXT_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 
 def nests_too_deep(json: bytes, most: int = MOST_LEVELS) -> bool:
-    """Whether a JSON text has brackets within more than `most` brackets. Takes any bytes, in linear time."""
+    """Return whether a JSON text nests brackets deeper than `most`. Accepts any bytes, in linear time."""
     if json.count(b"[") + json.count(b"{") <= most:
         return False
     depth = 0

@@ -1,4 +1,4 @@
-"""Bodies too large to be held as they came: kept compressed, read again piece by piece."""
+"""Packed bodies: very large ones are kept compressed, and read piece by piece."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 import zstandard
 
-# From this size on a body is packed. Nothing as large is kept in a cache of the usual size.
+# Bytes from which on a body is packed. A cache of the usual size keeps no entry so large.
 PACKED_FROM = 32 * 1024 * 1024
-# How much of a body waits until it is packed.
+# Bytes that are collected before they are compressed.
 PACKED_AT_ONCE = 4 * 1024 * 1024
-# The least that compresses well, and little beside what it makes.
+# Bytes of one piece: enough to compress well, and little memory beside the records made from it.
 PIECE = 1024 * 1024
 
 _HEAD = re.compile(rb'\s*\{\s*"data"\s*:\s*\[')
@@ -22,11 +22,11 @@ _items = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class Packed:
-    """The bytes of a body, compressed. JSON of rows takes a tenth of its room, or less."""
+    """The bytes of a body, compressed. Rows in JSON take a tenth of their size or less."""
 
     def __init__(self, piece: int = PIECE) -> None:
         self.piece = piece
-        # The fastest level: the other end is a socket.
+        # The fastest level, to keep up with the socket.
         self._compressor = zstandard.ZstdCompressor(level=1).compressobj()
         self._parts: list[bytes] = []
         self._size = 0
@@ -36,14 +36,14 @@ class Packed:
 
     @property
     def held(self) -> int:
-        """How many bytes it takes."""
+        """Return the compressed size in bytes."""
         return sum(map(len, self._parts))
 
     def __bytes__(self) -> bytes:
         return b"".join(self.pieces())
 
     async def add(self, chunks: list[bytes]) -> None:
-        # In a thread: the compressor lets other threads run, and this is a moment for each megabyte.
+        # In a thread, since the compressor releases the GIL.
         self._parts += await asyncio.to_thread(lambda: [self._compressor.compress(chunk) for chunk in chunks])
         self._size += sum(map(len, chunks))
 
@@ -56,7 +56,7 @@ class Packed:
 
 
 class Unpacked:
-    """The bytes of a body as they came, to be read piece by piece."""
+    """The bytes of a body, uncompressed, to be read piece by piece."""
 
     def __init__(self, body: bytes, piece: int = PIECE // 4) -> None:
         self.piece = piece
@@ -67,10 +67,10 @@ class Unpacked:
 
 
 class _Parts:
-    """Compressed parts, read one after another as a file is.
+    """A file-like reader of compressed parts.
 
-    The decompressor copies what `read` returns into a buffer of the size that it asked for, and does not look whether
-    that is more.
+    `read` must not return more than it was asked for: the decompressor copies the result into a buffer of that size
+    without a check.
     """
 
     def __init__(self, parts: list[bytes]) -> None:
@@ -78,7 +78,7 @@ class _Parts:
         self._part = memoryview(b"")
 
     def read(self, size: int) -> bytes:
-        # An empty part is not yet the end.
+        # An empty part is not the end.
         while not self._part:
             part = next(self._left, None)
             if part is None:
@@ -89,15 +89,15 @@ class _Parts:
 
 
 def is_array(body: Packed | Unpacked) -> bool:
-    """Whether the first that a body holds is an array as `data`."""
+    """Return whether a body begins with an array as `data`."""
     return _HEAD.match(next(body.pieces(), b"")) is not None
 
 
 def arrays(body: Packed | Unpacked) -> Iterator[bytes]:
-    """The `data` of a body for which `is_array` is true, cut between items into arrays of about a piece each.
+    """Yield the `data` of a body for which `is_array` is true, as arrays of about one piece, cut between items.
 
-    Last of all comes the body with only the remaining items in it: what follows the data, and that it ends at all, is
-    known from that. Raises ValueError where there is no end, or an item larger than can be.
+    The last one is the body with only the remaining items in it, from which the caller sees whether it ends correctly.
+    Raises ValueError if it does not end, or if an item is too large.
     """
     waiting: bytes | None = None
     for piece in body.pieces():
@@ -107,7 +107,7 @@ def arrays(body: Packed | Unpacked) -> Iterator[bytes]:
                 raise ValueError("not an array as data")
             waiting = piece[head.end() :]
             continue
-        # Never the last piece: with the end of the data before the cut it would be no array.
+        # The last piece is not cut here: an array that contains the end of the data would be invalid.
         cut = _cut(waiting)
         if cut:
             yield _array(waiting, cut)
@@ -123,9 +123,9 @@ def _array(text: bytes, end: int) -> bytes:
 
 
 def _cut(text: bytes) -> int:
-    """Where a comma between two items is, as late as there is one; 0 where there is none.
+    """Return the position of the last comma between two items; 0 if there is none.
 
-    What reads as an array up to there is whole items: a comma within one, or in its text, leaves it open.
+    The text before a comma is whole items if it parses as an array: a comma inside an item would leave the item open.
     """
     at = len(text)
     for _ in range(8):

@@ -1,4 +1,4 @@
-"""Which proxy the environment names for a host, with the exceptions that NO_PROXY makes."""
+"""Find the proxy for a host by the environment, with the exceptions of NO_PROXY."""
 
 import ipaddress
 import urllib.request
@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 
 def proxy_for(url: str) -> str | None:
-    """The proxy's address, None for none. Raises ValueError for one that is not spoken to over HTTP."""
+    """Return the proxy's URL, or None. Raises ValueError for a proxy that is not http:// or https://."""
     parts = urlsplit(url)
     proxies = urllib.request.getproxies()
     if bypasses(parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80), proxies.get("no", "")):
@@ -22,9 +22,9 @@ def proxy_for(url: str) -> str | None:
 
 
 def bypasses(host: str, port: int, exceptions: str) -> bool:
-    """Whether a comma-separated list names a host: `*`, a domain and all below it, an address, a network (CIDR).
+    """Return whether a comma-separated list names a host: by `*`, a domain or its parents, an address, a CIDR network.
 
-    Each may name a port, too. The standard library knows neither networks nor addresses of IPv6.
+    Each may have a port. The standard library supports neither networks nor IPv6 addresses.
     """
     return any(_names(one.strip().lower(), host.lower(), port) for one in exceptions.split(",") if one.strip())
 

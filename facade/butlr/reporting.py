@@ -1,4 +1,4 @@
-"""Answers of the reporting call: an array of rows, or maps nested as deep as the answer pleases."""
+"""Answers of the reporting call: an array of rows, or nested maps of any depth."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .row_series import RowSeries, in_series
 from .rows import Row, decode_fields, decode_rows
 
 __all__ = ["Leaf", "ReplyStatistics", "Reporting", "Row", "decode", "flatten", "name_levels", "unflatten"]
-# Bytes of a flat answer whose rows are decoded some at a time: the decoder lets nothing else run.
+# Bytes from which on the rows of a flat answer are decoded in steps, since the decoder blocks the event loop.
 SLICED_FROM = 1024 * 1024
 _EMPTY_OBJECT = re.compile(rb"\{\s*\}")
 
@@ -35,7 +35,7 @@ _envelope = msgspec.json.Decoder(_Envelope)
 
 
 class Reporting:
-    """An answer, decoded as far as it is looked at."""
+    """An answer, of which only the parts that are read get decoded."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Reporting:
         page_info: dict[str, Any] | None = None,
         path: str = REPORTING_PATH,
     ) -> None:
-        """Made by `decode` and `of_items` (from the bytes of `data`, `raw`) and by `from_data`."""
+        """Use `decode`, `of_items` (both from `raw`, the bytes of `data`) or `from_data` instead."""
         self._page_info = page_info
         self._packed = packed
         self._path = path
@@ -60,18 +60,18 @@ class Reporting:
 
     @classmethod
     def from_data(cls, data: Any, page_info: dict[str, Any] | None = None) -> Self:
-        """From data already parsed."""
+        """Make an answer of parsed data."""
         return cls(data=data, page_info=page_info)
 
     @classmethod
     def of_items(cls, items: Sequence[msgspec.Raw]) -> Self:
-        """A flat answer of some of another's `items`."""
+        """Make a flat answer of some `items` of another one."""
         return cls(raw=memoryview(b"[%b]" % b",".join(items)))
 
     @property
     def _raw(self) -> memoryview | None:
         if self._unpacked is None and self._packed is not None:
-            # Whoever looks at it otherwise than in parts has it all at once.
+            # Any access except by `parts` unpacks the whole answer.
             if len(self._packed) > MAX_BODY_BYTES:
                 raise too_large(self._path, MAX_BODY_BYTES)
             self._body = bytes(self._packed)
@@ -86,26 +86,26 @@ class Reporting:
 
     @property
     def is_packed(self) -> bool:
-        """Whether it is so large that only its `parts` should be looked at: all else has it unpacked whole."""
+        """Return whether the answer is packed. Then read only its `parts`: other access unpacks it whole."""
         return self._packed is not None and self._unpacked is None
 
     @property
     def held(self) -> bytes | Packed:
-        """The whole answer as it is held: packed where it is so large."""
+        """Return the whole answer as it is held, which is packed if it is large."""
         return self._packed if self._packed is not None and self._unpacked is None else self.body
 
     @property
     def parts(self) -> Callable[[frozenset[str]], Iterator[list[Any]]] | None:
-        """Gives the rows as `rows_with` does, in parts, each of which may be let go of; None where they are few.
+        """Return a function that yields the rows as `rows_with` has them, in parts; None if one list will do.
 
-        It raises ValueError where the rows cannot be cut into parts.
+        It raises ValueError if the rows cannot be cut into parts.
         """
         return self._in_parts if self.is_packed else None
 
     def each_row(self) -> Iterator[Row]:
-        """The rows one after another, of a packed answer too without having them all at once.
+        """Yield the rows one by one; those of a packed answer without having them all in memory.
 
-        Raises InvalidResponse where they cannot be read.
+        Raises InvalidResponse if they cannot be read.
         """
         if self._packed is None or not self.is_packed:
             yield from self.rows
@@ -117,7 +117,7 @@ class Reporting:
             raise InvalidResponse("Butlr's answer is no report that can be read row by row.", path=self._path) from exc
 
     def in_series(self) -> Iterator[list[RowSeries]]:
-        """The points by series, some at a time, of a packed answer too. Raises InvalidResponse."""
+        """Yield the points by series, in steps, also for a packed answer. Raises InvalidResponse."""
         if not self.is_flat:
             yield list(map(RowSeries.of, self.rows))
             return
@@ -134,7 +134,7 @@ class Reporting:
             raise InvalidResponse("Butlr's answer is no report that can be read row by row.", path=self._path) from exc
 
     def _in_pieces(self) -> Packed | Unpacked | None:
-        """The body, where its rows are many and come as one array: it is read piece by piece then."""
+        """Return the body if its rows are many and in one array, to be read piece by piece; else None."""
         body: Packed | Unpacked | None = self._packed if self.is_packed else None
         if body is None and self._body is not None and len(self._body) > SLICED_FROM and self._rows is None:
             body = Unpacked(self._body)
@@ -146,7 +146,7 @@ class Reporting:
 
     @property
     def body(self) -> bytes:
-        """The whole answer as JSON: the bytes that came, or such as say the same."""
+        """Return the whole answer as JSON: the received bytes, or equal ones."""
         if self._body is None:
             if self._raw is not None:
                 return b"".join((b'{"data":', self._raw, b"}"))
@@ -158,7 +158,7 @@ class Reporting:
 
     @property
     def data(self) -> Any:
-        """`data` exactly as answered. Shared: not to be changed."""
+        """Return `data` exactly as received. It is shared: do not change it."""
         if self._data is msgspec.UNSET and self._raw is not None:
             try:
                 self._data = orjson.loads(self._raw)
@@ -168,7 +168,7 @@ class Reporting:
 
     @property
     def is_flat(self) -> bool:
-        """Whether it is rows without grouping; true of `null`, too, which means none."""
+        """Return whether `data` is an array of rows, or null, which means no rows."""
         if self._packed is not None:
             return True
         if self._raw is not None:
@@ -177,7 +177,7 @@ class Reporting:
 
     @property
     def is_empty_object(self) -> bool:
-        """`{"data": {}}`: Butlr's answer to an ask too large for it, or to a grouped one without a match."""
+        """Return whether the answer is `{"data": {}}`: the query was too much, or was grouped and has no match."""
         if self._packed is not None:
             return False
         if self._raw is not None:
@@ -186,7 +186,7 @@ class Reporting:
 
     @property
     def is_empty(self) -> bool:
-        """Whether `data` is null, an empty array or an empty object: no point of it is decoded for that."""
+        """Return whether `data` is null, an empty array or an empty object, without decoding points."""
         if self._packed is not None:
             return False
         if self._raw is not None:
@@ -195,7 +195,7 @@ class Reporting:
 
     @property
     def rows(self) -> list[Row]:
-        """The points in order: of a flat answer, or of a grouped raw one's leaves; of statistics, none."""
+        """Return the points in order: of a flat answer, or of the leaves of a grouped raw one. Statistics have none."""
         if self._rows is None:
             if self.is_flat:
                 self._rows = self._flat_rows()
@@ -205,25 +205,25 @@ class Reporting:
 
     @property
     def items(self) -> list[msgspec.Raw]:
-        """What a flat answer has for each of its rows, as JSON."""
+        """Return the JSON of each row of a flat answer."""
         if self._raw is None:
             return [msgspec.Raw(orjson.dumps(item)) for item in self._data or ()]
         return _items.decode(self._raw) or []
 
     def rows_with(self, fields: frozenset[str]) -> list[Any]:
-        """The same points, as records that have at least these of a row's fields. Shared: not to be changed."""
+        """Return the points as records with at least these fields of a row. They are shared: do not change them."""
         if self._rows is None and (self.is_flat or self._raw is not None):
             if self._some is None:
                 self._some = fields, self._flat_rows(fields) if self.is_flat else self._grouped_rows(fields)
             known, rows = self._some
             if fields <= known:
                 return rows
-        # Who asks again, for more, has them read whole: twice is enough.
+        # A second request for more fields decodes whole rows, so that rows are decoded twice at most.
         return self.rows
 
     @property
     def leaves(self) -> list[Leaf]:
-        """The leaves of a grouped answer, in order. A flat one has none."""
+        """Return the leaves of a grouped answer, in order. A flat one has none."""
         if self._leaves is None:
             self._leaves = [] if self.is_flat else flatten(self.data)
         return self._leaves
@@ -247,9 +247,9 @@ class Reporting:
 
 
 def decode(body: bytes | Packed, path: str = REPORTING_PATH) -> Reporting:
-    """Raises InvalidResponse where the body is not an object whose `data` is an object, an array or null.
+    """Decode an answer. Raises InvalidResponse if the body is not an object with `data`: an object, an array or null.
 
-    Of a packed one that begins with an array the rest shows when it is looked at.
+    A packed body that begins with an array is not checked further until it is read.
     """
     if isinstance(body, Packed):
         if is_array(body):
@@ -273,13 +273,13 @@ def _opened(body: bytes, path: str) -> tuple[memoryview, dict[str, Any] | None]:
 
 
 def _arrays(body: Packed | Unpacked) -> Iterator[bytes | memoryview]:
-    """The rows of a packed body, in arrays. Raises ValueError where they cannot be cut so."""
+    """Yield the rows of a packed body as arrays. Raises ValueError if it cannot be cut."""
     for array in arrays(body):
         if not array.startswith(b"{"):
             yield array
             continue
         end = memoryview(_envelope.decode(array).data)
-        # Of a name that comes twice the last counts, and a comma has an item after it.
+        # Two faults to find: a second `data`, which would win over the first, and a comma without an item after it.
         if array.find(end, 0, len(end) + 8) != 8 or is_empty(end):
             raise ValueError("not one array as data")
         yield end

@@ -1,6 +1,6 @@
-"""Rows by series: what all rows of a series say is decoded once, of each row its time and its value alone.
+"""Decode rows by series: the fields that all rows of a series share once, and of each row only its time and value.
 
-Nearly all bytes of a long report are the same ids and names in row after row.
+Nearly all bytes of a long report are ids and names that each row repeats.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import orjson
 from ._loose import number
 from .rows import Row, decode_rows
 
-# Rows that are read before others get their turn.
+# Rows that are decoded in one step on the event loop.
 ROWS_AT_ONCE = 4096
 
 _items = msgspec.json.Decoder(list[msgspec.Raw] | None)
@@ -30,10 +30,7 @@ _ESCAPED_NAME = re.compile(rb'\\[^"]*"\s*:')
 
 @dataclass(slots=True)
 class RowSeries:
-    """Rows that differ in their time and value alone: the first of them, and the times and values of all.
-
-    A value of NaN stands for null.
-    """
+    """Rows that differ only in time and value: the first row, and the times and values of all. NaN stands for null."""
 
     row: Row
     times: list[str | int | None] = field(default_factory=list)
@@ -41,7 +38,7 @@ class RowSeries:
 
     @classmethod
     def of(cls, row: Row) -> Self:
-        """One row."""
+        """Make a series of one row."""
         return cls(row, [row.time], array("d", (math.nan if row.value is None else row.value,)))
 
 
@@ -62,7 +59,7 @@ class _Values(dict[bytes, float]):
 
 
 def in_series(rows: bytes | memoryview) -> Iterator[list[RowSeries]]:
-    """The rows of a JSON array by series, some rows at a time. Raises ValueError as `decode_rows` does."""
+    """Yield the rows of a JSON array by series, in steps. Raises ValueError as `decode_rows` does."""
     try:
         items = _items.decode(rows) or []
     except (msgspec.DecodeError, RecursionError) as exc:
@@ -80,7 +77,7 @@ def _in_series(items: Sequence[msgspec.Raw]) -> list[RowSeries]:
     time_at = time_end = value_at = 0
     for item in items:
         text = bytes(item)
-        # Most rows are of the series of the row before them.
+        # Most rows belong to the series of the previous row.
         alike = text.startswith(before) and text.endswith(after) and text[time_end:value_at] == between
         if one is None or not alike:
             time_at = text.find(b'"', text.find(_TIME) + 7) + 1
@@ -100,7 +97,7 @@ def _in_series(items: Sequence[msgspec.Raw]) -> list[RowSeries]:
                 if one is not None:
                     series.append(one)
         if one is None:
-            # One that is written in another way, or wrong, is read by itself.
+            # A row that is written differently, or is invalid, is decoded by itself.
             series.append(RowSeries.of(decode_rows(b"[%b]" % text)[0]))
         else:
             one.times.append(time)
@@ -109,7 +106,7 @@ def _in_series(items: Sequence[msgspec.Raw]) -> list[RowSeries]:
 
 
 def _opened(text: bytes, time: str, value: float) -> RowSeries | None:
-    """The series that a row is the first of; None where its time and value may stand elsewhere than was thought."""
+    """Return a new series that begins with a row; None if its time and value may not be where they were found."""
     if sorted(_OWN.findall(text)) != [b"time", b"value"] or text.count(b"{") != 1 or _ESCAPED_NAME.search(text):
         return None
     row = decode_rows(b"[%b]" % text)[0]

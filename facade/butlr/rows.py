@@ -1,4 +1,4 @@
-"""The points of a report: a typed decode where the rows are clean, a tolerant one where they are not."""
+"""Decode the rows of a report: typed if they are valid, leniently if they are not."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ._loose import boolean, filled_text, moment, number, text
 
 
 class Row(msgspec.Struct, gc=False, kw_only=True):
-    """One value of one window. Absent ids and names, which the wire writes as `""`, are None."""
+    """One value of one window. Absent ids and names, which the upstream writes as `""`, are None."""
 
     time: str | int | None = None
     field: str | None = None
-    # Not always the one asked for: occupancy rows may name what they were aggregated from.
+    # It may differ from the one asked for: occupancy rows may name the measurement that they were made from.
     measurement: str | None = None
     value: float | None = None
     timezone_offset: str | None = None
@@ -36,7 +36,7 @@ class Row(msgspec.Struct, gc=False, kw_only=True):
     zone_id: str | None = None
     zone_name: str | None = None
     mac_address: str | None = None
-    # The query's span, not the row's.
+    # The span of the query, not of the row.
     start: str | int | None = None
     stop: str | int | None = None
     floor_custom_id: str | None = None
@@ -44,7 +44,7 @@ class Row(msgspec.Struct, gc=False, kw_only=True):
     zone_custom_id: str | None = None
 
 
-# Sets of fields whose decoders are kept.
+# How many sets of fields have their decoders kept.
 SELECTIONS = 256
 
 _strict = msgspec.json.Decoder(list[Row])
@@ -65,7 +65,7 @@ _READERS |= {name: filled_text for name in Row.__struct_fields__ if name not in 
 
 
 def decode_rows(array: bytes | memoryview) -> list[Row]:
-    """Of a JSON array. Raises ValueError where it is none, or holds bytes that are no text."""
+    """Decode a JSON array of rows. Raises ValueError for invalid JSON or UTF-8."""
     rows = _typed(array)
     if rows is not None:
         return rows
@@ -73,14 +73,14 @@ def decode_rows(array: bytes | memoryview) -> list[Row]:
         items = _items.decode(array)
     except (msgspec.DecodeError, RecursionError) as exc:
         raise ValueError("not an array of JSON") from exc
-    # One by one, so that dirt slows only its own row.
+    # One by one, so that an invalid row slows down only itself.
     return [row for item in items for row in _typed(b"[%b]" % item) or rows_from([orjson.loads(bytes(item))])]
 
 
 def decode_fields(array: bytes | memoryview, fields: frozenset[str]) -> list[Any]:
-    """As `decode_rows`, in a third of the time: where the rows are clean, records that have only these of its fields.
+    """Decode rows as `decode_rows` does, but to records with only these fields if the rows are valid.
 
-    What is wrong with the other fields stays unknown.
+    It takes a third of the time. Faults in the other fields are not found.
     """
     decoder, drop_blanks = _narrow(fields)
     try:
@@ -92,17 +92,17 @@ def decode_fields(array: bytes | memoryview, fields: frozenset[str]) -> list[Any
 
 
 def rows_from(items: list[Any]) -> list[Row]:
-    """Rows of parsed JSON. What is no row is an empty one, so that positions stay."""
+    """Make rows of parsed JSON. An invalid row becomes an empty one, so that positions stay."""
     return [_row(item) for item in items]
 
 
 def _typed(array: bytes | memoryview) -> list[Row] | None:
-    """None where a field is of a type that only a tolerant reader takes."""
+    """Decode rows; None if a field has a type that needs the lenient reader."""
     try:
         try:
             rows = _strict.decode(array)
         except msgspec.ValidationError:
-            # Takes "3" for 3.0, but "nan" too, which no JSON could write again.
+            # It reads "3" as 3.0, but also "nan", which JSON cannot write.
             rows = _lax.decode(array)
             if not all(row.value is None or math.isfinite(row.value) for row in rows):
                 return None
@@ -119,7 +119,7 @@ def _row(item: object) -> Row:
 
 
 def _blank_dropper(fields: Iterable[str]) -> Callable[[list[Any]], None]:
-    """Source, for a loop over names is thrice as slow. The names are those of `Row`."""
+    """Compile a function that sets `""` to None in fields of `Row`. A loop over the names is three times slower."""
     source = ["def drop_blanks(rows):", " for row in rows:", "  pass"]
     for name in fields:
         if _READERS[name] is filled_text:

@@ -1,4 +1,4 @@
-"""The rows of a report while its body still comes: whole ones are split off what is there."""
+"""Split complete rows off the body of a report while it is being received."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from .rows import Row, decode_rows
 
 T = TypeVar("T")
 
-# Bytes that may come before the rows: more than any `page_info`.
+# Most bytes before the rows: more than any `page_info`.
 MOST_BEFORE = 64 * 1024
-# Ends of objects that are tried, from the last on: objects within a row end like one.
+# How many ends of objects are tried as the end of a row, from the last on: objects inside a row end in the same way.
 TRIED = 16
 
 _TOKEN = re.compile(rb'\s*+([{}\[\]:,]|"(?:[^"\\]++|\\.)*+"|[^\s{}\[\]:,"]++)', re.DOTALL)
@@ -22,19 +22,19 @@ _DATA = (b'"data"', b":")
 
 
 class Splitter(Generic[T]):
-    """Is fed a body in chunks cut anywhere, and gives the items of the array that is its `data`, in order.
+    """Takes a body in chunks, and returns the items of the array in its `data`, in order.
 
-    An item's end is taken for one only if all before it reads as JSON: whatever is in strings or nested, where `[`,
-    the items so far and `]` are an array, the items so far are whole. What cannot be split so waits for `rest`.
+    The items so far are complete if they parse as an array between `[` and `]`, whatever is in strings or nested. Other
+    bytes wait for `rest`.
     """
 
     def __init__(self, read: Callable[[bytes], list[T]]) -> None:
-        """`read` decodes a JSON array, and raises ValueError where it is none."""
+        """Take `read`, which decodes a JSON array and raises ValueError for anything else."""
         self._read = read
         self._buffer = bytearray()
-        # Of fewer bytes no further item is to be had.
+        # The buffer is not parsed again before it has so many bytes.
         self._enough = 0
-        # Whether `data` is an array; None while that has not come.
+        # Whether `data` is an array; None until that is received.
         self.is_array: bool | None = None
 
     def feed(self, chunk: bytes) -> list[T]:
@@ -57,12 +57,12 @@ class Splitter(Generic[T]):
             self._enough = 0
             return items
         if tried:
-            # Read once more when it has doubled: however small the chunks are, it is not read over and over.
+            # Parsed again only when it has doubled, so that small chunks do not cause many attempts.
             self._enough = 2 * len(self._buffer)
         return []
 
     def rest(self) -> Reporting:
-        """What has not been split off once the body has come. Raises InvalidResponse."""
+        """Return the items that were not split off, once the body is complete. Raises InvalidResponse."""
         return decode(b'{"data":[' + bytes(self._buffer))
 
     def _look(self) -> None:
@@ -79,7 +79,7 @@ def split_rows() -> Splitter[Row]:
 
 
 def _array_at(head: bytearray) -> int | None:
-    """Where the items of `data` begin; 0 where it is no array, None where that is not to be seen yet."""
+    """Return the position of the first item of `data`; 0 if it is no array, None if that is not known yet."""
     at = depth = 0
     before = (b"", b"")
     while match := _TOKEN.match(head, at):

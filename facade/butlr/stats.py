@@ -1,4 +1,4 @@
-"""Answers of the stats call (v4): for each item, a number for each measurement."""
+"""Answers of the stats call (v4): a number for each item and measurement."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .errors import undecodable
 
 
 def decode(body: bytes, path: str = STATS_PATH) -> dict[str, dict[str, float | None]]:
-    """By item, then measurement. Raises InvalidResponse where `data` is neither an object nor null."""
+    """Return values by item and measurement. Raises InvalidResponse if `data` is neither an object nor null."""
     try:
         answer = as_object(orjson.loads(body))
     except ValueError as exc:

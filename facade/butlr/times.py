@@ -1,4 +1,4 @@
-"""Times and durations as Butlr writes and takes them. Pure: whoever needs the present passes it in."""
+"""Times and durations in Butlr's formats. Pure functions: the present time is an argument."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _CANONICAL = re.compile(
     r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"
     r"T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.(?!000)[0-9]{3})?Z"
 )
-# Nine digits at least: "2025" is a year, not 33 minutes past the epoch.
+# At least nine digits: "2025" is a year, not 33 minutes after the epoch.
 _EPOCH = re.compile(r"[0-9]{9,19}")
-# Told by magnitude: 1e11 seconds are in the year 5138, 1e11 milliseconds in 1973.
+# The unit follows from the magnitude: 1e11 seconds are in the year 5138, 1e11 milliseconds in 1973.
 _LEAST_MILLIS, _LEAST_MICROS, _LEAST_NANOS = 10**11, 10**14, 10**17
 _UNITS = ((_LEAST_MILLIS, 1), (_LEAST_MICROS, 1_000), (_LEAST_NANOS, 1_000_000))
-# No longer than any sensible duration, so that a text of a megabyte costs nothing.
+# Most characters of a duration, so that a text of a megabyte costs nothing.
 _LONGEST = 64
 _DURATION = re.compile(r"(?:[0-9]{1,9}(?:mo|ms|[smhdwM]))+")
 _DURATION_PART = re.compile(r"([0-9]+)(mo|ms|[smhdwM])")
@@ -39,18 +39,18 @@ TIME_FORM = "RFC 3339, a bare date, epoch milliseconds or seconds, or relative t
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """Months stand apart: how long one is depends on where it starts."""
+    """A duration in months and seconds. The length of a month depends on where it starts."""
 
     months: int = 0
     seconds: int = 0
 
     @property
     def is_in_calendar(self) -> bool:
-        """Whether a calendar that begins in the year 1 reaches so far back."""
+        """Return whether the duration fits into the calendar (years 1 to 9999)."""
         return self.months / 12 + self.seconds / _YEAR < _MOST_YEARS
 
     def before(self, moment: datetime) -> datetime:
-        """Raises OverflowError or ValueError where no calendar reaches."""
+        """Return the moment this long before another. Raises OverflowError or ValueError beyond the calendar."""
         return _plus_months(moment, -self.months) - timedelta(seconds=self.seconds)
 
     def after(self, moment: datetime) -> datetime:
@@ -58,13 +58,13 @@ class Duration:
 
 
 def parse_rfc3339(text: str) -> datetime | None:
-    """In UTC; None for anything else. A bare date and a time without an offset count as UTC."""
+    """Parse RFC 3339 to UTC; None for anything else. A bare date and a time without an offset count as UTC."""
     found = _RFC3339.fullmatch(text) if len(text) <= _LONGEST else None
     if found is None:
         return None
     year, month, day, hour, minute, second, fraction, sign, offset_hours, offset_minutes = found.groups()
     micros = int((fraction or "0")[:6].ljust(6, "0"))
-    # A leap second has no datetime: the first moment after it.
+    # datetime has no leap seconds, so one becomes the next second.
     leap = second == "60"
     try:
         moment = datetime(
@@ -90,7 +90,7 @@ def parse_rfc3339(text: str) -> datetime | None:
 
 
 def format_rfc3339(moment: datetime) -> str:
-    """UTC with Z; milliseconds as three digits, none where they are zero. A naive datetime counts as UTC."""
+    """Write UTC with Z, and milliseconds as three digits unless they are zero. A naive datetime counts as UTC."""
     moment = (
         moment.replace(tzinfo=None) if moment.tzinfo in (None, UTC) else moment.astimezone(UTC).replace(tzinfo=None)
     )
@@ -98,7 +98,7 @@ def format_rfc3339(moment: datetime) -> str:
 
 
 def to_rfc3339(value: str | float | None) -> str | None:
-    """Any time the upstream writes, in the form of `format_rfc3339`; None for what is no time."""
+    """Convert any time of the upstream to the form of `format_rfc3339`; None for an invalid time."""
     if isinstance(value, str):
         return value if _CANONICAL.fullmatch(value) else _rewritten(value)
     if value is None or isinstance(value, bool):
@@ -110,7 +110,7 @@ def to_rfc3339(value: str | float | None) -> str | None:
     return None if moment is None else format_rfc3339(moment)
 
 
-# One answer names the same few moments for each of its sensors.
+# Cached, since an answer has the same few times for each of its sensors.
 @lru_cache(maxsize=4096)
 def _second(epoch: int) -> str:
     return datetime.fromtimestamp(epoch, UTC).isoformat()[:19]
@@ -123,10 +123,10 @@ def _rewritten(text: str) -> str | None:
 
 
 def from_epoch(value: float) -> datetime | None:
-    """Seconds, milliseconds, microseconds or nanoseconds, told by magnitude."""
+    """Convert epoch seconds, milliseconds, microseconds or nanoseconds, told by magnitude; None out of range."""
     per_second = next((unit for limit, unit in _UNITS if abs(value) < limit), 1_000_000_000)
     try:
-        # In two parts, for one float division loses microseconds. A NaN and an infinity fail in int().
+        # In two parts, since one float division loses microseconds. NaN and infinity fail in int().
         whole, rest = divmod(value, per_second)
         return datetime.fromtimestamp(int(whole), UTC) + timedelta(microseconds=round(rest * 1_000_000 / per_second))
     except (ValueError, OverflowError, OSError):
@@ -152,29 +152,29 @@ def parse_duration(text: str) -> Duration:
 
 
 def parse_relative(text: str) -> Duration | None:
-    """How long before now, of "-24h", "-1M" or "-1mo"; None for anything else."""
+    """Parse "-24h", "-1M" or "-1mo" to the duration before now; None for anything else."""
     if not text.startswith("-") or len(text) > _LONGEST or not _DURATION.fullmatch(text, 1):
         return None
     return parse_duration(text[1:])
 
 
 def is_rfc3339(text: str) -> bool:
-    """Whether a text is a time as RFC 3339 has it: with seconds, an offset, and a T between date and time."""
+    """Return whether a text is a time in RFC 3339: with seconds, an offset, and a T between date and time."""
     return len(text) <= _LONGEST and _STRICT.fullmatch(text) is not None and parse_rfc3339(text) is not None
 
 
 def is_epoch(text: str) -> bool:
-    """Whether a text is seconds, milliseconds, microseconds or nanoseconds since 1970."""
+    """Return whether a text is a number of seconds, milliseconds, microseconds or nanoseconds since 1970."""
     return _EPOCH.fullmatch(text) is not None
 
 
 def parse_absolute(text: str) -> datetime | None:
-    """The moment of a time that names its offset; None for a bare date, a time without one, and anything else."""
+    """Return the moment of a time with an offset; None for a bare date, a time without offset, and anything else."""
     return parse_rfc3339(text) if len(text) <= _LONGEST and _WITH_OFFSET.fullmatch(text) else None
 
 
 def resolve(value: str, now: datetime) -> datetime:
-    """The moment that a request's time means at `now`. Raises ValueError that names what is accepted."""
+    """Return the moment that a request's time means at `now`. Raises ValueError that names the accepted forms."""
     if value == "now":
         return now
     moment: datetime | None = None
@@ -198,7 +198,7 @@ def _plus_months(moment: datetime, months: int) -> datetime:
     year, month = divmod(moment.year * 12 + moment.month - 1 + months, 12)
     if not 1 <= year <= 9999:
         raise OverflowError("beyond the calendar")
-    # A month before 31 March is the last of February.
+    # A month before 31 March is the last day of February.
     day = min(moment.day, calendar.monthrange(year, month + 1)[1])
     return moment.replace(year=year, month=month + 1, day=day)
 

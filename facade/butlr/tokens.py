@@ -1,4 +1,4 @@
-"""Reading JWTs without verifying them: for when a token ends and whose it says it is, never for trust."""
+"""Read JWTs without verifying them, for their expiry and subject. The claims must not be trusted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ._loose import number
 
 
 def jwt_claims(token: str) -> Mapping[str, Any] | None:
-    """The claims of a JWT; None for an opaque token."""
+    """Return the claims of a JWT; None for an opaque token."""
     parts = token.split(".")
     if len(parts) != 3:
         return None
@@ -25,6 +25,6 @@ def jwt_claims(token: str) -> Mapping[str, Any] | None:
 
 
 def jwt_expiry(token: str) -> float | None:
-    """`exp` in epoch seconds; None for an opaque token or one that does not say."""
+    """Return `exp` in epoch seconds; None for an opaque token or one without `exp`."""
     claims = jwt_claims(token)
     return None if claims is None else number(claims.get("exp"))

@@ -1,4 +1,4 @@
-"""The HTTP client below `Http`: addresses, proxies, the session, and tokens that a header can hold."""
+"""The HTTP client below `Http`: base URL, proxies, session, and the check of tokens for headers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def checked_base(base_url: str) -> httpx.URL:
     if url.scheme not in ("http", "https") or not url.host:
         raise ValueError(f"the base URL {base_url!r} must begin with http:// or https:// and name a host")
     if url.userinfo or url.query or url.fragment:
-        # A user in the URL would take the place of the bearer token.
+        # A user in the URL would replace the bearer token.
         raise ValueError("the base URL must hold no user, no password, no query and no fragment")
     return url
 
@@ -37,11 +37,11 @@ def checked_token(token: str, path: str) -> str:
 
 
 def transport_of(base: httpx.URL, connections: int) -> AiohttpTransport:
-    # httpx's own transport is quadratic in its open connections.
+    # Not httpx's own transport, whose time is quadratic in the number of open connections.
     try:
         context = httpx.create_ssl_context()
     except OSError as exc:
-        # Of a missing file httpx tells nothing, of one that holds no certificate OpenSSL tells in its own words.
+        # httpx does not name a missing file, and OpenSSL's message for an invalid one is unclear.
         named = os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")
         raise OSError(exc.errno, "SSL_CERT_FILE names no file of certificates that can be read", named) from exc
     return AiohttpTransport(verify=context, proxy=proxy_of(base), client=session_factory(context, connections))
@@ -53,7 +53,7 @@ def session_factory(context: object, connections: int) -> Callable[[], aiohttp.C
             connector=aiohttp.TCPConnector(limit=connections, ssl=context),  # type: ignore[arg-type]
             cookie_jar=aiohttp.DummyCookieJar(),
             response_class=BoundedResponse,
-            # Larger reads for answers of megabytes; the default stops and restarts the socket each 128 KiB.
+            # For answers of megabytes: by default the socket is paused and resumed each 128 KiB.
             read_bufsize=1024 * 1024,
         )
 
@@ -61,7 +61,7 @@ def session_factory(context: object, connections: int) -> Callable[[], aiohttp.C
 
 
 def proxy_of(base: httpx.URL) -> httpx.Proxy | None:
-    """The environment's proxy for the one host we call, or None."""
-    # httpx would look for itself only if it built its own transport.
+    """Return the environment's proxy for the host that is called, or None."""
+    # httpx reads the environment only if it builds its own transport.
     address = proxy_for(str(base))
     return httpx.Proxy(address) if address else None

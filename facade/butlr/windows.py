@@ -1,4 +1,4 @@
-"""Windows of a report, as Butlr lays them: on the clock of a time zone. Pure."""
+"""The windows of a report, which Butlr aligns to the clock of a time zone. Pure functions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Windows:
 
     @classmethod
     def of(cls, every: str, timezone: str | None = None) -> Windows | None:
-        """None where `every` is no duration longer than 0, or the time zone is unknown."""
+        """Make the windows; None if `every` is no duration longer than 0, or the time zone is unknown."""
         try:
             length = parse_duration(every)
         except ValueError:
@@ -37,29 +37,29 @@ class Windows:
 
     @property
     def seconds(self) -> int:
-        """The nominal length: a month counts as 30 days."""
+        """Return the nominal length. A month counts as 30 days."""
         return self.length.months * 30 * _DAY + self.length.seconds
 
     @property
     def on_clock(self) -> bool:
-        """Whether it is known where each window begins."""
+        """Return whether it is known where each window begins."""
         return not self.length.months and _DAY % self.length.seconds == 0
 
     def floor(self, moment: datetime) -> datetime:
-        """The last edge at or before a moment; for windows longer than a day, the last midnight."""
+        """Return the last edge at or before a moment; for windows longer than a day, the last midnight."""
         seconds = self.length.seconds
         if self.length.months or seconds >= _DAY:
             return self._local_floor(moment, _DAY)
         if seconds <= _HOUR or _DAY % seconds:
-            # Offsets change by no more than an hour, so these edges run through such a change.
+            # Windows of an hour or less keep their edges when the offset changes, since that is by an hour at most.
             offset = _offset(moment, self.zone)
-            # Whole numbers: as a float the last moment of the calendar is the one after it.
+            # Integers, since a float would round the last moment of the calendar up.
             since = (moment - _EPOCH) // timedelta(seconds=1) + offset
             return _EPOCH + timedelta(seconds=since // seconds * seconds - offset)
         return self._local_floor(moment, seconds)
 
     def before(self, edge: datetime) -> datetime:
-        """The edge that the window ending at `edge` begins at."""
+        """Return the start of the window that ends at `edge`."""
         if self.length.months or self.length.seconds % _DAY == 0:
             return self._shifted(edge, -1)
         if self.length.seconds > _HOUR and self.on_clock:
@@ -67,11 +67,11 @@ class Windows:
         return edge - timedelta(seconds=self.length.seconds)
 
     def after(self, edge: datetime) -> datetime:
-        """The edge that the window beginning at `edge` ends at."""
+        """Return the end of the window that begins at `edge`."""
         if self.length.months or self.length.seconds % _DAY == 0:
             return self._shifted(edge, 1)
         if self.length.seconds > _HOUR and self.on_clock:
-            # On a day of 25 hours one of its windows of 6 hours lasts 7.
+            # On a day of 25 hours one window of 6 hours lasts 7.
             nominal = self.floor(edge + timedelta(seconds=self.length.seconds))
             return nominal if nominal > edge else self.floor(edge + timedelta(seconds=self.length.seconds + _HOUR))
         return edge + timedelta(seconds=self.length.seconds)
@@ -80,7 +80,7 @@ class Windows:
         return self.floor(moment) == moment
 
     def edges(self, start: datetime, stop: datetime) -> Iterator[datetime]:
-        """Every edge after `start`, itself an edge, up to and including `stop`: the labels of the windows between."""
+        """Yield every edge after `start` (an edge) up to and including `stop`: the labels of the windows between."""
         edge = self.after(start)
         while edge <= stop:
             yield edge
@@ -110,7 +110,7 @@ def _offset(moment: datetime, zone: tzinfo) -> int:
 
 @lru_cache(maxsize=1024)
 def zone_of(name: str) -> tzinfo | None:
-    """The time zone of an IANA name; None for what is none."""
+    """Return the time zone of an IANA name; None for an unknown name."""
     if name == "UTC":
         return UTC
     try:

@@ -1,4 +1,4 @@
-"""What may be kept, for how long and for whom: policy, keys, stores. The one door to aiocache."""
+"""The cache: policy, keys and stores. The only package that uses aiocache."""
 
 from .bounded import Bounded
 from .entry import Entry

@@ -1,4 +1,4 @@
-"""What is made once and kept by its key, within a bound of bytes: documents, compiled selections, persisted queries."""
+"""A map bounded in bytes, for documents, compiled selections and persisted queries."""
 
 from collections import OrderedDict
 from collections.abc import Hashable
@@ -9,13 +9,13 @@ V = TypeVar("V")
 
 
 class Bounded(Generic[K, V]):
-    """A map whose values take `most` bytes at most; the least recently used go first."""
+    """A map whose values take at most `most` bytes; the least recently used are evicted first."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._kept: OrderedDict[K, tuple[V, int]] = OrderedDict()
         self.used = 0
-        # Bytes of what had to go, ever.
+        # Bytes evicted since the start.
         self.evicted = 0
 
     def __len__(self) -> int:
@@ -29,7 +29,7 @@ class Bounded(Generic[K, V]):
         return kept[0]
 
     def put(self, key: K, value: V, size: int) -> None:
-        """Keep a value that is not kept yet and takes `size` bytes."""
+        """Add a value of `size` bytes under a key that is not in the map yet."""
         self._kept[key] = value, size
         self.used += size
         while self.used > self._most:

@@ -1,4 +1,4 @@
-"""What a store keeps: an answer's bytes and what is known of their age."""
+"""`Entry`: what a store keeps of an answer, its bytes and their age."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from zlib import crc32
 
 import msgspec
 
-# The last byte is the version of the layout. The first is no valid UTF-8, so no text reads as an entry.
+# The last byte is the version of the layout. The first is invalid in UTF-8, so that no text is taken for an entry.
 _MAGIC = b"\xfcFE\x02"
 _FRAME = struct.Struct("<4sIQI")  # magic, bytes of the header, bytes of the body, checksum of both
 
 # Epoch seconds: the year 3000.
 _LATEST = 32_503_680_000.0
 
-# So many bytes of an entry hold its head, unless its content type is a long one.
+# The first bytes of an entry, which hold its head unless the content type is a long one.
 HEAD = 256
 
 
@@ -32,7 +32,7 @@ _header = msgspec.msgpack.Decoder(_Header)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Immutable, so one object may be handed to any number of readers. Times are epoch seconds."""
+    """A cached answer. Immutable, so that readers may share it. Times are epoch seconds."""
 
     body: bytes
     content_type: str
@@ -40,7 +40,7 @@ class Entry:
     """When the upstream answered."""
     fresh_until: float
     settled_until: float | None
-    """Up to where nothing changes any more."""
+    """Nothing before this time changes any more."""
     partial: bool
     """Whether the last window is unfinished."""
 
@@ -57,7 +57,7 @@ class Entry:
 
     @classmethod
     def decode(cls, data: bytes) -> Entry | None:
-        """None for what another version wrote, what is cut or garbled, and whatever else this code did not write."""
+        """Decode an entry; None for bytes that are damaged or that this version did not write."""
         head = cls.decode_head(data)
         if head is None:
             return None
@@ -69,7 +69,7 @@ class Entry:
 
     @classmethod
     def decode_head(cls, data: bytes) -> Entry | None:
-        """All but the body, from an entry's first bytes."""
+        """Decode an entry without its body, from its first `HEAD` bytes."""
         if len(data) < _FRAME.size:
             return None
         magic, header_size, _, _ = _FRAME.unpack_from(data)
@@ -81,7 +81,7 @@ class Entry:
             return None
         times = (header.as_of, header.fresh_until, header.settled_until or 0.0)
         if not all(0 <= time < _LATEST for time in times) or not header.content_type.isprintable():
-            # Times of no calendar, or a content type that would begin another header.
+            # Times beyond the calendar, or a content type that would begin another header.
             return None
         return cls(
             body=b"",

@@ -1,6 +1,6 @@
-"""Keys say who may read an entry and what it answers: `v1:<scope>:<call>:<SHA-256 of the canonical body>`.
+"""Cache keys: `v1:<scope>:<call>:<SHA-256 of the canonical body>`.
 
-A key never holds a token: keys show up in logs and in Redis.
+The scope says which callers may read the entry. A key never holds a token, since keys appear in logs and in Redis.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ _VERSION = "v1"
 
 
 def canonical(value: Any) -> bytes:
-    """JSON in which equal asks are equal bytes: keys sorted, no whitespace, 0.0 written as 0.
+    """Write a value as JSON in which equal bodies are equal bytes: keys sorted, no whitespace, 0.0 written as 0.
 
-    Raises ValueError for NaN and the infinities, which JSON has no words for, and TypeError for what
-    else JSON cannot say.
+    Raises ValueError for NaN and the infinities, and TypeError for other values that JSON does not have.
     """
     return orjson.dumps(_plain(value), option=orjson.OPT_SORT_KEYS)
 
@@ -30,9 +29,9 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if isinstance(value, float):
         if not math.isfinite(value):
-            # orjson would write null, and so make it one key with another ask.
+            # orjson would write null, and so give two different bodies one key.
             raise ValueError(f"{value} is not JSON")
-        # Only as far as orjson writes integers; beyond, the float has one spelling anyway.
+        # orjson writes integers of 64 bits only. A greater float has one spelling anyway.
         if value.is_integer() and -(2**63) <= value < 2**64:
             return int(value)
     return value
@@ -43,7 +42,7 @@ def token_scope(token: str) -> str:
 
 
 def scope_prefix(scope: str) -> str:
-    """What all keys of a scope, and no others, start with: for `Store.drop`."""
+    """Return the prefix that all keys of a scope, and no others, start with, for `Store.drop`."""
     return f"{_VERSION}:{_part(scope)}:"
 
 
@@ -52,7 +51,7 @@ def key(scope: str, call: str, body: bytes) -> str:
 
 
 def prefix_of(key: str) -> str:
-    """The scope prefix that a key starts with; empty for a key that belongs to no scope."""
+    """Return the scope prefix of a key; empty for a key that belongs to no scope."""
     return key[: key.find(":", key.find(":") + 1) + 1]
 
 
@@ -61,7 +60,7 @@ def scope_of(prefix: str) -> str:
 
 
 def check_prefix(prefix: str) -> None:
-    """ValueError for what no scope_prefix can be: half a name would take neighbours along, or nothing."""
+    """Raise ValueError unless `prefix` is a `scope_prefix`: a part of one would match other scopes, or none."""
     if not prefix or prefix_of(prefix) != prefix:
         raise ValueError(f"not the prefix of a scope: {prefix!r}")
 

@@ -1,4 +1,4 @@
-"""Entries in this process, within a bound of bytes."""
+"""A store in this process's memory, bounded in bytes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .keys import check_prefix, prefix_of, scope_of
 from .store import StoreUsage, Stream
 
 MIB = 1 << 20
-# Seconds: what two clocks read one after the other may differ by on a busy machine.
+# Seconds by which two clocks that are read one after the other may differ on a busy machine.
 _STEP = 1.0
 
 
@@ -29,21 +29,21 @@ class _LeastRecentlyUsed(BaseCache):
     """An aiocache backend bounded in bytes. aiocache's own memory backend has no bound, sets a timer for each
     key, and keeps a ttl of 0 for ever.
 
-    Expiry is lazy: what has expired goes when it is asked for, or when its turn to be evicted comes.
+    Expiry is lazy: an expired entry is removed when it is looked up or evicted.
     """
 
     NAME = "least-recently-used"
 
     def __init__(self, max_bytes: int, clock: Callable[[], float], wall: Callable[[], float]) -> None:
-        # Nothing here ever waits, and aiocache's timeout would make a task of each call.
+        # No timeout: aiocache would make a task of each call for it, and nothing here waits.
         super().__init__(serializer=NullSerializer(), timeout=0)
         self._slots: OrderedDict[str, _Slot] = OrderedDict()
-        # Keys by scope: an upstream 401 drops a scope, and must not cost a walk over all keys.
+        # Keys by scope, so that dropping a scope after an upstream 401 does not walk over all keys.
         self._scopes: dict[str, set[str]] = {}
         self._clock, self._wall = clock, wall
         self._ahead = wall() - clock()
         self.max_bytes = max_bytes
-        # One huge answer must not sweep out everything else.
+        # One huge answer must not evict everything else.
         self.max_cost = max_bytes // 8
         self.used = 0
 
@@ -94,12 +94,12 @@ class _LeastRecentlyUsed(BaseCache):
         return len(keys)
 
     def purge(self, start: str) -> None:
-        """Forget the scopes whose names start so."""
+        """Drop the scopes whose names start with `start`."""
         for prefix in [prefix for prefix in self._scopes if scope_of(prefix).startswith(start)]:
             self.drop(prefix)
 
     def _is_set_back(self) -> bool:
-        """Whether the machine's clock, by which entries are fresh, was set back: all would be fresh for longer."""
+        """Return whether the machine's clock was set back, which would make entries fresh for longer."""
         ahead = self._wall() - self._clock()
         is_set_back = ahead < self._ahead - _STEP
         self._ahead = ahead if is_set_back else max(ahead, self._ahead)
@@ -110,7 +110,7 @@ class _LeastRecentlyUsed(BaseCache):
         self._scopes.clear()
         self.used = 0
 
-    # What aiocache calls; it hands over more than memory needs.
+    # The methods that aiocache calls. It passes arguments that memory does not need.
 
     async def _get(self, key: str, **_: Any) -> Entry | str | None:
         return self.peek(key)
@@ -129,7 +129,7 @@ class _LeastRecentlyUsed(BaseCache):
         return True
 
 
-# What Python's objects around a value weigh, measured with tracemalloc: entry, floats, slot, two tables.
+# Bytes of the Python objects around a value (entry, floats, slot, two tables), measured with tracemalloc.
 _OVERHEAD = 512
 
 
@@ -140,8 +140,9 @@ def _cost(key: str, value: Entry | str) -> int:
 
 
 class MemoryStore:
-    """Entries are handed out as they are: they are immutable. What costs more than an eighth of `max_bytes`
-    is not kept. For one event loop.
+    """A store for one event loop. Entries are shared with readers, since they are immutable.
+
+    An entry that costs more than an eighth of `max_bytes` is not kept.
     """
 
     locks = None
@@ -152,7 +153,7 @@ class MemoryStore:
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] | None = None,
     ) -> None:
-        """`wall` is the clock of entries: the machine's, beside the one that is never set."""
+        """Take `wall`, the machine's clock that entries go by, and a monotonic clock beside it."""
         if max_bytes < 0:
             raise ValueError("max_bytes is a number of bytes from 0 up")
         wall = wall or (time.time if clock is time.monotonic else clock)
@@ -180,7 +181,7 @@ class MemoryStore:
 
     async def get_many(self, keys: Sequence[str]) -> list[Entry | None]:
         found = await self._cache.multi_get(keys)
-        # Switched off by AIOCACHE_DISABLE, aiocache answers [] whatever was asked.
+        # Where AIOCACHE_DISABLE switches aiocache off, it answers [].
         entries = [_entry(value) for value in found] or [None] * len(keys)
         for entry in entries:
             self._lookups["memory", entry is not None] += 1
@@ -210,7 +211,7 @@ class MemoryStore:
         return self._cache.drop(prefix)
 
     def purge(self, start: str = "") -> None:
-        """Forget all scopes whose names start so."""
+        """Drop all scopes whose names start with `start`."""
         self._cache.purge(start)
 
     async def get_text(self, key: str) -> str | None:
@@ -224,7 +225,7 @@ class MemoryStore:
         return self._cache.peek(key) is None and self._cache.put(key, value, ttl)
 
     def stream(self, name: str) -> Stream | None:  # noqa: ARG002 - the Store's signature
-        """None: nobody shares this store."""
+        """Return None: no other process shares this store."""
         return None
 
     async def ping(self) -> str:

@@ -1,14 +1,14 @@
 """How long an answer about a span of time is fresh. Pure: no clock, no I/O.
 
-A window of a time series goes through three states, told apart by its end and by when it was read:
+A window of a time series has one of three states, by its end and by the time when it was read:
 
-- open: it has not ended, or the upstream has had no time to land it; what is known changes with every reading;
-- late: it has ended and may be there, but readings may still come in;
-- settled: nothing comes in any more. Kept long, yet not for ever: calibrated traffic is corrected afterwards.
+- open: it has not ended, or the upstream has had no time to land it, so that each reading changes it;
+- late: it has ended and may have landed, but readings may still arrive;
+- settled: no more readings arrive. Kept long but not forever, since calibrated traffic is corrected afterwards.
 
-Butlr lands windows of minutes within about ten, and windows of an hour and more up to an hour after their end, sensor
-by sensor. A newest window that is in no row has not landed, whatever the clock says, for as long as `missing_for`
-times its landing time; from then on its absence is the answer.
+Butlr lands windows of minutes within about ten minutes, and windows of an hour and more up to an hour after their end,
+each sensor at its own time. A newest window without a row has not landed, whatever the clock says, until `missing_for`
+times its landing time have passed. From then on its absence is the answer.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-# Seconds for which what discovery learnt about sensors and hives is fresh. They move seldom, and a new one
-# should show while the person who mounted it still stands there.
+# Seconds for which discovered sensors and hives are fresh. They rarely move, and whoever mounts a new one should see it
+# before leaving.
 asset_lifetime = 300.0
 
 HOUR = 3600.0
@@ -25,7 +25,7 @@ HOUR = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Half-open, in epoch seconds; no stop means now. `last` is the end of its last whole window."""
+    """A half-open span in epoch seconds. No stop means now. `last` is the end of its last whole window."""
 
     start: float
     stop: float | None = None
@@ -34,23 +34,23 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """All in seconds. Raises ValueError where a surer answer would be kept shorter than a less sure one."""
+    """The lifetimes, in seconds. Raises ValueError if a settled answer would be kept for less than an unsettled one."""
 
     unsettled_least: float = 5.0
     unsettled_most: float = 60.0
     landing: float = 15 * 60.0
-    """How long after the end of a window of less than an hour readings may still come in."""
+    """How long readings may still arrive after the end of a window of less than an hour."""
     landing_of_hours: float = 2 * HOUR
-    """The same of windows of an hour and more."""
+    """The same for windows of an hour and more."""
     missing_for: float = 8.0
-    """So many landing times a newest window that is in no row counts as not landed."""
+    """How many landing times a newest window without a row counts as not landed."""
     late_for: float = 60.0
     settled_for: float = 24 * HOUR
     empty_unsettled_for: float = 5.0
     empty_settled_for: float = 10 * 60.0
 
     def __post_init__(self) -> None:
-        # Spelt so that NaN, which compares with nothing, is refused too.
+        # Written as negations, so that NaN, for which every comparison is false, is refused too.
         if not 0 <= self.landing <= self.landing_of_hours or not self.missing_for >= 1:
             raise ValueError("landing and landing_of_hours are seconds from 0 up, missing_for a factor from 1 up")
         if not 0 < self.unsettled_least <= self.unsettled_most <= self.late_for <= self.settled_for:
@@ -59,19 +59,19 @@ class Rules:
             raise ValueError("lifetimes of emptiness go up from empty_unsettled_for to empty_settled_for")
 
     def landing_of(self, window: float | None) -> float:
-        """How long after its end a window of so many seconds is settled; None: raw readings."""
+        """Return how long after its end a window of `window` seconds is settled. None: raw readings."""
         return self.landing_of_hours if window is not None and window >= HOUR else self.landing
 
     def settled_at(self, end: float, window: float | None, newest: float | None) -> float:
-        """When a window that ends at `end` is settled, where the newest window in the answer ends at `newest`.
+        """Return when a window that ends at `end` is settled.
 
-        `newest` is None for an answer without rows.
+        `newest` is the end of the newest window in the answer; None for an answer without rows.
         """
         wait = self.landing_of(window)
         return end + (wait if newest is not None and end <= newest else wait * self.missing_for)
 
     def fresh_for(self, end: float, window: float | None, as_of: float, newest: float | None) -> float:
-        """How long what was read of a window at `as_of` is fresh."""
+        """Return how long a window that was read at `as_of` is fresh."""
         if as_of >= self.settled_at(end, window, newest):
             return self.settled_for
         if as_of >= end:
@@ -79,7 +79,7 @@ class Rules:
         return min(max(window or 0.0, self.unsettled_least), self.unsettled_most)
 
     def fresh_up_to(self, window: float | None, as_of: float, newest: float | None, now: float) -> float:
-        """Up to which end of a window what was read at `as_of` is still fresh at `now`: `fresh_for`, turned round."""
+        """Return the latest end of a window that, read at `as_of`, is fresh at `now`: the inverse of `fresh_for`."""
         age = now - as_of
         if age < min(max(window or 0.0, self.unsettled_least), self.unsettled_most):
             return math.inf
@@ -96,7 +96,7 @@ class Rules:
 class Lifetime:
     fresh_for: float
     settled_until: float | None
-    """Up to where nothing changes any more; None where nothing of the span is settled."""
+    """Nothing before this time changes any more; None if nothing of the span is settled."""
     partial: bool
     """Whether the last window is unfinished."""
 
@@ -113,10 +113,10 @@ def lifetime(
     empty: bool = False,
     newest: float | None = None,
 ) -> Lifetime:
-    """How long an answer read at `now` is fresh.
+    """Return how long an answer that was read at `now` is fresh.
 
-    `window_seconds` is None for raw readings; `span` is None where it cannot be told, the least sure. `newest` is the
-    end of the newest window in the answer; None where that is not known, and the clock alone decides.
+    `window_seconds` is None for raw readings, `span` None if it is not known: then the answer is never settled.
+    `newest` is the end of the newest window in the answer; if None, the clock alone decides.
     """
     window = window_seconds if window_seconds and window_seconds > 0 else None
     if span is None or span.stop is None or span.stop > now:
@@ -124,12 +124,13 @@ def lifetime(
         fresh_for = min(max(window or 0.0, rules.unsettled_least), rules.unsettled_most)
     else:
         end = span.stop if span.last is None else span.last
-        # Emptiness has no newest window; it is kept briefly for another reason, below.
+        # An empty answer has no newest window. Its lifetime is shortened below.
         known = end if empty or newest is None else newest
         settled = now >= rules.settled_at(end, window, known)
         fresh_for = rules.settled_for if settled else rules.late_for
     if empty:
-        # Emptiness is also how an upstream that was asked too much answers: never kept as long as points.
+        # The upstream also gives an empty answer to a call that is too much, so it is kept for less than one with
+        # points.
         fresh_for = min(fresh_for, rules.empty_settled_for if settled else rules.empty_unsettled_for)
     return Lifetime(fresh_for, _settled_until(span, window, now, rules, newest), _is_partial(span, window, now))
 
@@ -141,14 +142,14 @@ def _settled_until(
         return None
     horizon = now - rules.landing_of(window)
     if newest is not None:
-        # What is missing at the end has not landed, unless it has been missing for long.
+        # Windows missing at the end have not landed, unless they have been missing for long.
         horizon = min(horizon, max(newest, now - rules.landing_of(window) * rules.missing_for))
     if span.stop is not None and (span.stop if span.last is None else span.last) <= horizon:
         until = span.stop
     elif window is None:
         until = horizon
     else:
-        # A window changes as a whole: it is settled once its end is.
+        # A window changes as a whole, so it is settled once its end is.
         until = span.start + (horizon - span.start) // window * window
     return until if until > span.start else None
 

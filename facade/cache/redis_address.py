@@ -1,4 +1,4 @@
-"""Where Redis is: one server, a cluster, or the server that sentinels name.
+"""The address of Redis: one server, a cluster, or a service known to sentinels.
 
 Needs the extra `redis`.
 """
@@ -41,13 +41,13 @@ class RedisAddress:
 
     @classmethod
     def parse(cls, url: str) -> RedisAddress:
-        """Raises ValueError, without the URL in it."""
+        """Parse a URL. Raises ValueError, whose message does not contain the URL."""
         try:
             address = _parsed(url)
-            # Makes an object only, and so finds options that no connection knows.
+            # Makes the object without connecting, which fails for unknown options.
             _server_pool(dict(address.options)).make_connection()  # type: ignore[no-untyped-call]
         except (ValueError, TypeError, RedisError):
-            # Not chained: a password that was not percent-encoded ends up as a port, and in the message.
+            # Not chained: a password that was not percent-encoded is taken for a port, and would be in the message.
             raise ValueError(_REFUSAL) from None
         return address
 
@@ -58,7 +58,7 @@ class RedisAddress:
     def client(
         self, *, timeout: float, max_connections: int, answers_within: float | None = None
     ) -> Redis | RedisCluster:
-        """Return a client that is not connected yet. `timeout` seconds bound a connection's making."""
+        """Return a client that is not connected yet. A connection is made within `timeout` seconds or fails."""
         options = {"socket_connect_timeout": timeout, **self.options}
         if answers_within is not None:
             options["socket_timeout"] = answers_within
@@ -69,12 +69,12 @@ class RedisAddress:
                 retry=Retry(NoBackoff(), 2),
                 **options,
             )
-        # Once more at once: Redis and what is in between close connections that idle.
+        # One immediate retry: Redis, or a proxy before it, closes idle connections.
         retry = Retry(NoBackoff(), 1, (RedisConnectionError, RedisTimeoutError, RuntimeError))  # type: ignore[arg-type]
         return Redis.from_pool(self._pool({"max_connections": max_connections, "retry": retry, **options}))
 
     async def single(self, client: Redis | RedisCluster, *, within: float) -> ConnectionPool:
-        """Return a pool whose connections break where they break, to whichever node of a cluster."""
+        """Return a pool whose connections do not reconnect; with a cluster, to any of its nodes."""
         options = {"socket_connect_timeout": within, **self.options, "retry": Retry(NoBackoff(), 0, ())}
         if isinstance(client, RedisCluster):
             await client.initialize()
@@ -85,7 +85,7 @@ class RedisAddress:
 
     def _pool(self, options: dict[str, Any]) -> ConnectionPool:
         if self.kind == "sentinel":
-            # One of several that is silent must not use up the time of them all.
+            # One sentinel that does not answer must not use up the time of all.
             bound = options["socket_connect_timeout"] / (len(self.hosts) + 1)
             bounds = {"socket_timeout": bound, "socket_connect_timeout": bound}
             sentinel_options = {**bounds, **(self.sentinel_options or {})}
@@ -96,11 +96,11 @@ class RedisAddress:
 
 
 class _SentinelPool(SentinelConnectionPool):
-    """redis-py leaves the connections to the sentinels open."""
+    """Also closes the connections to the sentinels, which redis-py leaves open."""
 
     async def disconnect(self, inuse_connections: bool = True) -> None:
         await super().disconnect(inuse_connections)
-        # Not where a new master has been found, and idle connections to the one before are closed.
+        # False when only idle connections to a former master are closed.
         if inuse_connections:
             for sentinel in self.sentinel_manager.sentinels:
                 await sentinel.aclose()
@@ -127,7 +127,7 @@ def _parsed(url: str) -> RedisAddress:
         for name in ("username", "password"):
             if given := query.pop(f"sentinel_{name}", None):
                 sentinel_options[name] = given[0]
-    # Each host is read as redis-py reads one.
+    # redis-py reads a URL with one host, so each host is read by itself.
     read: list[dict[str, Any]] = [
         dict(parse_url(f"{base}://{login}{at}{host}/{path}?{urlencode(query, doseq=True)}"))
         for host in hosts.split(",")

@@ -1,4 +1,4 @@
-"""One call however many ask."""
+"""Single flight: concurrent callers with the same key share one call."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-# Seconds. Requests that come within as long are one burst, and share a call even where each asks for fresh data.
+# Seconds. Requests within this time are one burst, and share a call even if they ask for fresh data.
 AT_ONCE = 0.25
 
 
 class FlightCancelled(Exception):  # noqa: N818 - named for what happened
-    """The shared work was cancelled from within or by `SingleFlight.aclose`.
+    """The shared work was cancelled, by itself or by `SingleFlight.aclose`.
 
-    Not a CancelledError: whoever waits was not cancelled, and must not look so to its own caller.
+    Not a CancelledError, since the waiters themselves were not cancelled.
     """
 
 
@@ -32,15 +32,15 @@ class _Flight:
 
 
 class SingleFlight:
-    """Work runs in a task of its own, so that nobody's cancellation is another's; only when the last waiter
-    goes is the work cancelled. It sees the context variables of whoever came first.
+    """Runs work in a task of its own, which is cancelled only when its last waiter is gone.
 
-    A failure reaches all who wait, as one exception object, and is not remembered.
+    The work runs in the context of its first caller. All waiters get a failure as the same exception object, and it is
+    not remembered.
     """
 
     def __init__(self) -> None:
         self._flights: dict[str, _Flight] = {}
-        # Wider than the flights that can be joined: also the cancelled ones that have not ended yet.
+        # All tasks, including cancelled ones that have not ended yet and cannot be joined.
         self._tasks: set[asyncio.Task[Any]] = set()
         self._closed = False
 
@@ -48,14 +48,14 @@ class SingleFlight:
         return len(self._flights)
 
     def __contains__(self, key: str) -> bool:
-        """Whether work under this key can be joined."""
+        """Return whether work under this key can be joined."""
         return key in self._flights
 
     async def run(self, key: str, work: Callable[[], Awaitable[T]], *, since: float | None = None) -> T:
-        """Return what `work` gives, or what such work that is under way will give.
+        """Return the result of `work`, or join work under the same key that is running and return its result.
 
-        `since` is a time of `time.monotonic`: work that began earlier, by more than what counts as `AT_ONCE`, is not
-        joined. Raises what the work raises.
+        `since` is a time of `time.monotonic`: work that began more than `AT_ONCE` before it is not joined. Raises the
+        exception of the work, or `FlightCancelled`.
         """
         flight = self._flights.get(key)
         if flight is None or flight.task.done() or (since is not None and flight.began < since - AT_ONCE):
@@ -63,7 +63,7 @@ class SingleFlight:
         task: asyncio.Task[T] = flight.task
         flight.waiters += 1
         try:
-            # Unlike awaiting the task, this leaves it running when the waiter is cancelled.
+            # Awaiting the task itself would cancel it when this waiter is cancelled.
             await asyncio.wait((task,))
         finally:
             flight.waiters -= 1
@@ -73,7 +73,7 @@ class SingleFlight:
         if task.cancelled():
             raise FlightCancelled("the shared call was cancelled")
         if (error := task.exception()) is not None:
-            # Each raise would lengthen the traceback by this waiter's frames: start from the work's own.
+            # Each raise would add this waiter's frames to the traceback, so start from that of the work.
             raise error.with_traceback(flight.traceback)
         return task.result()
 
@@ -87,7 +87,7 @@ class SingleFlight:
         def land(task: asyncio.Task[Any]) -> None:
             self._tasks.discard(task)
             self._leave(key, flight)
-            # Asking for the exception is also what keeps asyncio from reporting it as never retrieved.
+            # Retrieving the exception also keeps asyncio from logging it as never retrieved.
             if not task.cancelled() and (error := task.exception()) is not None:
                 flight.traceback = error.__traceback__
 
@@ -99,7 +99,7 @@ class SingleFlight:
             del self._flights[key]
 
     async def aclose(self) -> None:
-        """Cancels what is under way and waits for its end; who waits for it gets FlightCancelled."""
+        """Cancel all work and wait for its end. Its waiters get FlightCancelled."""
         self._closed = True
         tasks = list(self._tasks)
         for task in tasks:

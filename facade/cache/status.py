@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class CacheStatus(StrEnum):
-    """How an answer came about, in the words of `X-Cache`, the log and the metrics."""
+    """How the cache served an answer, as in `X-Cache`, the log and the metrics."""
 
     HIT = "HIT"
     MISS = "MISS"

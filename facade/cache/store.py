@@ -1,4 +1,4 @@
-"""What every store of entries offers."""
+"""The interface of a store of entries."""
 
 from __future__ import annotations
 
@@ -14,38 +14,38 @@ if TYPE_CHECKING:
 
 
 class Stream(Protocol):
-    """A bounded list of entries that all who share the store append to and read."""
+    """A bounded list of entries that all replicas which share the store append to and read."""
 
     @property
     def failures(self) -> tuple[type[BaseException], ...]:
-        """What `read` raises where the store is away."""
+        """The exceptions that `read` raises if the store cannot be reached."""
         ...
 
     async def append(self, body: bytes) -> bool:
-        """Whether the store has it."""
+        """Append an entry, and return whether the store has it."""
         ...
 
     async def read(self, last: str) -> list[tuple[str, bytes]]:
-        """Return the entries after an id, with their ids; none after a while without any."""
+        """Return the entries after an id, with their ids. Waits a while for the first, then returns none."""
         ...
 
 
 @dataclass(slots=True)
 class StoreUsage:
-    """What is in this process's memory, and how often each level had what was looked up, or had not."""
+    """The size of this process's memory, and the hits and misses of each level."""
 
     entries: int = 0
     bytes: int = 0
-    # By level, `memory` or `shared`, and whether it was found.
+    # Keyed by level (`memory` or `shared`) and whether the key was found.
     lookups: Counter[tuple[str, bool]] = field(default_factory=Counter)
 
 
 class Store(Protocol):
-    """Never raises for what befalls it: a store that cannot be reached has nothing and keeps nothing."""
+    """A store of entries. It does not raise for an outage: a store that cannot be reached has and keeps nothing."""
 
     @property
     def locks(self) -> Locks | None:
-        """By which the replicas that share the store take turns; None where nobody shares it."""
+        """The locks among replicas that share the store; None if it is not shared."""
         ...
 
     @property
@@ -56,9 +56,9 @@ class Store(Protocol):
     async def get_many(self, keys: Sequence[str]) -> list[Entry | None]: ...
 
     async def get_shared(self, keys: Sequence[str]) -> list[Entry | None]:
-        """Return what other processes may have put under keys that this process's memory answers for.
+        """Return the shared store's entries for keys that `get_many` answers from this process's memory.
 
-        None for a key that memory does not answer for, and for each where nobody shares the store.
+        None for all other keys, and for each key if the store is not shared.
         """
         ...
 
@@ -66,35 +66,35 @@ class Store(Protocol):
         """Keep for `ttl` seconds. A ttl of 0 or less empties the key."""
 
     async def set_many(self, items: Sequence[tuple[str, Entry, float]]) -> None:
-        """As `set`, for each key, entry and ttl, in one go."""
+        """As `set`, for several keys in one call."""
 
     async def delete(self, key: str) -> None: ...
 
     async def drop(self, prefix: str) -> int:
-        """Forget all keys of a scope, given by its `scope_prefix`, and say how many there were."""
+        """Remove all keys of a scope, given by its `scope_prefix`, and return how many there were."""
         ...
 
     def peek(self, key: str) -> Entry | None:
-        """What can be had without waiting: from this process's memory."""
+        """Return the entry from this process's memory, without waiting."""
         ...
 
     def put_local(self, key: str, entry: Entry, ttl: float) -> None:
-        """Keep in this process's memory alone, for `ttl` seconds at the most. It goes with its scope."""
+        """Keep an entry in this process's memory only, for at most `ttl` seconds. `drop` removes it too."""
 
     async def get_text(self, key: str) -> str | None: ...
 
     async def set_text(self, key: str, value: str, ttl: float) -> None: ...
 
     async def add_text(self, key: str, value: str, ttl: float) -> bool | None:
-        """Keep it unless the key is taken, and say whether it was kept; None where that cannot be told."""
+        """Keep a text unless the key is taken, and return whether it was kept; None if that is not known."""
         ...
 
     def stream(self, name: str) -> Stream | None:
-        """A stream of the store; None where nobody shares it."""
+        """Return a stream of the store; None if the store is not shared."""
         ...
 
     async def ping(self) -> str:
-        """`ok`, or `down: ` and why."""
+        """Return `ok`, or `down: ` and the reason."""
         ...
 
     async def aclose(self) -> None: ...

@@ -1,4 +1,4 @@
-"""Where entries are kept: in this process, or in a Redis shared by all replicas."""
+"""Open the store of a URL: memory of this process, or a Redis shared by all replicas."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ REDIS_SCHEMES = ("redis", "rediss", "redis+cluster", "rediss+cluster", "redis+se
 
 
 def open_store(url: str, max_bytes: int = 256 * MIB) -> Store:
-    """A store by its URL: `memory://`, or one of Redis; `max_bytes` bounds what is in memory.
+    """Open the store of a URL: `memory://`, or one of Redis. `max_bytes` bounds the entries in memory.
 
-    Raises ValueError with what to do about it; never with the URL, which may hold a password.
+    Raises ValueError that says what to do. It never contains the URL, which may hold a password.
     """
     scheme, mark, _ = url.partition("://")
     if mark and scheme == "memory":

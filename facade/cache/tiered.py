@@ -18,18 +18,19 @@ from .redis.lock import RedisLocks
 from .redis.store import RedisStore
 from .store import StoreUsage, Stream
 
-# Seconds that memory may keep an entry before Redis is asked again: while what others drop is heard, and while not.
+# Seconds for which memory may keep an entry before Redis is read again: while invalidations are received, and while
+# not.
 HEARING, DEAF = 60.0, 5.0
 _DROPPED_MOST = 10_000
-# Seconds by which another replica's clock may be ahead.
+# Seconds by which the clock of another replica may be ahead.
 _AHEAD = 60.0
 
 
 class TieredStore:
-    """Entries are in both, texts in Redis alone. What one replica drops, the memories of all forget.
+    """Keeps entries in memory and Redis, and texts in Redis only. A drop removes them from all replicas' memories.
 
-    Memory answers while an entry is fresh; past that another replica may have put a newer one into Redis. What was
-    asked for before its scope was dropped is neither kept nor given, however late it comes. For one event loop.
+    Memory answers while an entry is fresh; after that another replica may have put a newer one into Redis. An entry
+    that was read from the upstream before its scope was dropped is neither kept nor returned. For one event loop.
     """
 
     def __init__(
@@ -40,7 +41,7 @@ class TieredStore:
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        """`wall` is the clock of entries."""
+        """Take `wall` as the clock of entries."""
         self._near = MemoryStore(max_bytes, clock)
         self._lookups: Counter[tuple[str, bool]] = Counter()
         self._shared = shared
@@ -48,7 +49,7 @@ class TieredStore:
         self._invalidations = Invalidations(shared.client, shared.channel, hear=self._hear, changed=self._forget_all)
         self.locks = RedisLocks(shared, read=self._read, wall=wall)
         self._dropped: OrderedDict[str, float] = OrderedDict()
-        # What was read from Redis before its number changed does not go into memory.
+        # Incremented by a drop: an entry that was read from Redis under an earlier number does not go into memory.
         self._epoch = 0
 
     @property
@@ -61,7 +62,7 @@ class TieredStore:
 
     @property
     def hears(self) -> bool:
-        """Whether what other replicas drop is heard here."""
+        """Return whether the drops of other replicas are received."""
         return self._invalidations.on_air
 
     def peek(self, key: str) -> Entry | None:
@@ -80,7 +81,7 @@ class TieredStore:
             return near
         read = await self._read(key)
         self._lookups["shared", read is not None] += 1
-        # Looked up anew: it may have been dropped meanwhile.
+        # Memory is read again, since the entry may have been dropped meanwhile.
         return read or self._near.peek(key)
 
     async def get_many(self, keys: Sequence[str]) -> list[Entry | None]:
@@ -121,7 +122,7 @@ class TieredStore:
         await self._shared.set_many(kept)
 
     async def delete(self, key: str) -> None:
-        """Other memories keep it until they look at Redis again: only a drop is said to all."""
+        """Remove an entry here and in Redis. Other memories keep it until they read Redis again."""
         await self._near.delete(key)
         await self._shared.delete(key)
 
@@ -131,7 +132,7 @@ class TieredStore:
         return max(near, await self._shared.drop(prefix))
 
     async def purge(self, start: str = "") -> int:
-        """As `RedisStore.purge`, and in the memories of all."""
+        """As `RedisStore.purge`, and in the memories of all replicas."""
         self._near.purge(start)
         return await self._shared.purge(start)
 
@@ -157,7 +158,7 @@ class TieredStore:
         await self._near.aclose()
 
     async def _read(self, key: str) -> Entry | None:
-        """From Redis, into memory."""
+        """Read an entry from Redis into memory."""
         epoch = self._epoch
         return self._taken(key, await self._shared.get(key), epoch)
 
@@ -166,18 +167,18 @@ class TieredStore:
             return None
         near = self._near.peek(key)
         if near is not None and near.as_of > entry.as_of:
-            # Put here meanwhile, or Redis would not take it.
+            # Memory's entry is newer: it was stored meanwhile, or Redis did not accept it.
             return near
         if epoch == self._epoch:
             self.put_local(key, entry, math.inf)
         return entry
 
     def _may_give(self, key: str, entry: Entry) -> bool:
-        # One of the future is fresh for longer than it should be: the clock has been set back since.
+        # An entry from the future would be fresh for too long: the clock has been set back since it was written.
         return self._still_holds(key, entry) and entry.as_of <= self._wall() + _AHEAD
 
     def _still_holds(self, key: str, entry: Entry) -> bool:
-        """Whether it was asked for after its scope was last dropped."""
+        """Return whether the entry was read from the upstream after its scope was last dropped."""
         return not self._dropped or entry.as_of > self._dropped.get(prefix_of(key), -math.inf)
 
     def _drop_here(self, prefix: str) -> int:
@@ -195,6 +196,6 @@ class TieredStore:
             self._epoch += 1
 
     def _forget_all(self) -> None:
-        """What was dropped while nobody heard it is unknown."""
+        """Empty the memory: drops may have been missed."""
         self._near.purge()
         self._epoch += 1

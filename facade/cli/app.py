@@ -1,4 +1,4 @@
-"""The commands put together, and the one place where what they raise becomes a line and an exit code."""
+"""The command line app. It turns the commands' exceptions into a line on stderr and an exit code."""
 
 import os
 import sys
@@ -14,8 +14,8 @@ from .lazy import LazyGroup
 _USAGE_ERROR: Any = typer.BadParameter.__base__
 _CLICK_EXCEPTION: Any = _USAGE_ERROR.__base__
 
-# Pretty exceptions would print local variables, and secrets with them. Help in colours takes twice the time of all
-# else that `facade --help` does.
+# No pretty exceptions, which would print local variables and so secrets. No colours, which would double the time of
+# `facade --help`.
 app = typer.Typer(cls=LazyGroup, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
@@ -43,7 +43,7 @@ def run(args: Sequence[str]) -> int:
     """Run a command and return its exit code: 0 done, 1 failed, 2 wrong usage."""
     try:
         code: int = app(list(args), prog_name="facade", standalone_mode=False) or 0
-        # Here, for at the end of the process Python would print a traceback.
+        # Flushed here, since at the end of the process Python would print a traceback for a failure.
         sys.stdout.flush()
     except Failure as failure:
         return _say(str(failure), failure.exit_code)
@@ -63,9 +63,9 @@ def main() -> None:
 
 
 def _unwritten(error: OSError) -> int:
-    """Say that a file or stdout could not be read or written; a reader who has gone needs no telling."""
+    """Report a file or stdout that could not be read or written. A closed pipe is not reported."""
     if not error.filename:
-        # What is still to be written would fail again when Python ends.
+        # Buffered output would fail again at Python's exit, so stdout is redirected.
         with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - a device
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
     if isinstance(error, BrokenPipeError):

@@ -1,4 +1,4 @@
-"""An operation asked of a facade that runs."""
+"""Run an operation on a running facade."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ GRAPHQL_PATH = "/graphql"
 
 @dataclass(frozen=True, slots=True)
 class GraphQLAnswer:
-    """The answer to an operation, wherever it ran. `whole` is the response map."""
+    """The answer to an operation, from this process or another. `whole` is the response map."""
 
     executed: bool
     data: dict[str, Any] | None
@@ -31,7 +31,10 @@ async def asked(
     token: str | None,
     explain: str | None = None,
 ) -> GraphQLAnswer:
-    """Return what the facade at `url`, with or without the endpoint's path, answers."""
+    """Return the answer of the facade at `url`, with or without the endpoint's path.
+
+    Raises `WrongUsage` for an invalid URL, and `Failure` if there is no GraphQL answer.
+    """
     from graphql import GraphQLError
 
     from ..butlr import ButlrError, Http

@@ -1,4 +1,4 @@
-"""`facade cache purge`: what replicas share is forgotten."""
+"""`facade cache purge`: drop entries of the cache that replicas share."""
 
 import asyncio
 import re
@@ -14,7 +14,7 @@ from .failures import Failure, WrongUsage
 if TYPE_CHECKING:
     from ..settings import Settings
 
-# As the audit log names who may read: see `docs/operating.md`.
+# A scope, as the audit log names it: see `docs/operating.md`.
 _SCOPE = re.compile(r"t-[0-9a-f]{32}|j-[0-9a-f]{16}-[0-9a-f]{32}|service")
 
 
@@ -55,13 +55,13 @@ def _scopes(tenant: str | None) -> str:
 
 
 def _scopes_of_token(token: str, settings: "Settings") -> list[str]:
-    """Both that it has: whether the replicas verify tokens is their setting, and may have changed."""
+    """Return both scopes of a token, verified and not: whether replicas verify tokens is their own setting."""
     from ..auth import Passthrough, Verified
     from ..butlr import jwt_claims
 
     if not token:
         raise WrongUsage("--token: there is none.")
-    # Nothing is read by it, so neither its end nor its signature matters.
+    # The token is not used for reading, so its expiry and signature do not matter.
     claims = {**(jwt_claims(token) or {}), "exp": 0}
     return [Passthrough(token).scope, Verified(token, claims, tenant_claim=settings.jwt_tenant_claim).scope]
 

@@ -1,4 +1,4 @@
-"""Settings, as the commands use them."""
+"""Read and override settings for commands."""
 
 import os
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def override(**values: object) -> None:
-    """Set settings by their names in the environment, which worker processes inherit. None leaves one as it is."""
+    """Set settings in the environment, which worker processes inherit. None leaves a setting unchanged."""
     os.environ.update({name: str(value) for name, value in values.items() if value is not None})
 
 
@@ -28,7 +28,7 @@ def configured() -> "Settings":
 
 @contextmanager
 def settings_put_to_use() -> Iterator[None]:
-    """Raise `WrongUsage` for what is wrong with a setting and shows only where a part is made from it."""
+    """Turn errors from building parts into `WrongUsage`: some faults of settings are found only then."""
     from ..settings import SettingsError
 
     try:

@@ -1,6 +1,6 @@
-"""Series of an answer, drawn with characters: a step chart each, or a heat strip each where there are many.
+"""Draw the series of an answer with characters: a step chart for each, or a heat strip for each of many.
 
-Our own, since plotext has taken another API with each major version and rich draws no charts.
+Our own code, since plotext changes its API with each major version, and rich has no charts.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,9 +10,9 @@ from typing import Any
 
 from ..causes import one_line
 
-# More series than this are drawn as strips.
+# Most series that are drawn as charts. More are drawn as strips.
 MOST_CHARTS = 4
-# Strips that are drawn unless all are asked for.
+# Most strips that are drawn, unless all are asked for.
 MOST_STRIPS = 40
 HEIGHT = 8
 LONGEST_LABEL = 28
@@ -24,7 +24,7 @@ Point = tuple[float, float | None]
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A series as it is drawn: seconds since the epoch, oldest first, and a value or None."""
+    """A series to draw: times in epoch seconds, oldest first, each with a value or None."""
 
     label: str
     points: Sequence[Point]
@@ -33,7 +33,7 @@ class Drawn:
 def series_of(data: Any, names: tuple[str, ...] = ()) -> Iterator[Drawn]:
     """Yield every series in an answer: `times` beside `values`, or a list of objects with `time` and `value`.
 
-    Its label is the nearest name above it, and what it measures.
+    The label is the nearest name above it, and its measurement.
     """
     if isinstance(data, list):
         if (points := _of_rows(data)) is not None:
@@ -104,7 +104,7 @@ def draw(series: Sequence[Drawn], width: int, *, everything: bool = False) -> It
 
 
 def chart(one: Drawn, width: int) -> Iterator[str]:
-    """A step chart: the value holds until the next."""
+    """Yield the lines of a step chart, in which a value holds until the next one."""
     known = [value for _, value in one.points if value is not None]
     low, high = min(0.0, *known), max(known)
     marks = [f"{high:g}", f"{low:g}"]
@@ -139,7 +139,7 @@ def _step(rows: list[list[str]], at: int, before: int | None, level: int) -> Non
 
 
 def strips(some: Sequence[Drawn], width: int, *, everything: bool = False) -> Iterator[str]:
-    """A line a series, the darker the higher, all on one scale."""
+    """Yield a line for each series: higher values are darker, on one scale for all."""
     margin = min(max(len(one.label) for one in some), LONGEST_LABEL, width // 3)
     start = min(one.points[0][0] for one in some)
     stop = max(one.points[-1][0] for one in some)
@@ -169,7 +169,7 @@ def _shade(value: float, low: float, high: float) -> str:
 def _columns(
     points: Sequence[Point], start: float, stop: float, width: int, *, highest: bool = False
 ) -> list[float | None]:
-    """A value for each of `width` columns: the last of those in it, or the highest, and else the one before it."""
+    """Return a value for each of `width` columns: the last or the highest in it, or that of the previous column."""
     length = (stop - start) or 1.0
     within: list[list[float | None]] = [[] for _ in range(width)]
     for seconds, value in points:

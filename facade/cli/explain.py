@@ -1,4 +1,4 @@
-"""`facade explain`: what an operation asks upstream and why, or what it did ask and where the time went."""
+"""`facade explain`: the calls that an operation would make and why, or those that it made and where its time went."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ from .query import run_here, variables_of
 from .sandboxed import sandbox_upstream
 
 WIDTH = 80
-# What of a body is printed: items of a list, and characters of a text, such as a query.
+# Most items of a list, and most characters of a text (such as a query), that are printed of a body.
 MOST_LISTED = 3
 LONGEST_TEXT = 120
 

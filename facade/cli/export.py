@@ -1,4 +1,4 @@
-"""`facade export`: a long span as one file, or as a folder with a file a day, which a later run goes on with."""
+"""`facade export`: a long span as one file, or as a folder with one file a day, which a later run completes."""
 
 import asyncio
 import sys
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
 
 
 CACHE_BYTES = 8 * 1024**2
-# Several answers are there at a time, each of some megabytes.
+# Bytes from which on answers are packed, since several of them are in memory at a time.
 PACKED_FROM = 2 * 1024**2
 
 
 class Kind(StrEnum):
-    """The tables; the package that has them is imported where it is used."""
+    """The tables. Named here too, since the export package is only imported where it is used."""
 
     report = "report"
     detections = "detections"
 
 
 class ExportFormat(StrEnum):
-    """As the tables."""
+    """The formats. Named here too, for the same reason as `Kind`."""
 
     parquet = "parquet"
     arrow = "arrow"
@@ -189,10 +189,10 @@ async def _run(
 
     logs.configure(settings.log_format)
     if settings.client_id and settings.client_secret:
-        # This process serves nobody else, so the login may be lent to the one who holds its secret.
+        # The process serves only the user, who has the login's secret, so it may use the login.
         settings = settings.model_copy(update={"auth": "service"})
     if not settings.is_cache_shared:
-        # No answer is asked for twice: memory is for the parts that are under way.
+        # Little cache, since no answer is read twice and memory is needed for the running parts.
         settings = settings.model_copy(update={"cache_max_bytes": CACHE_BYTES})
     async with AsyncExitStack() as stack:
         with settings_put_to_use():
@@ -206,7 +206,7 @@ async def _run(
         services = facade.opened_services()
         with progress() as shown:
             read_log = ReadLog(on_call=shown.called)
-            # In a process that ends with the export a store of series is of no use, unless Redis keeps it.
+            # Without Redis a store of series is of no use, since the process ends with the export.
             export = Export(
                 services,
                 caller,

@@ -1,4 +1,4 @@
-"""Files that commands read."""
+"""Read files for commands."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`facade inventory`: the assets known, as an inventory file."""
+"""`facade inventory`: the known assets as an inventory file."""
 
 import asyncio
 import json
@@ -45,13 +45,13 @@ async def _assets(settings: "Settings", token: str | None) -> "Assets":
 
     logs.configure(settings.log_format)
     if settings.assets == ["inventory"] and settings.inventory:
-        # Whoever may read the file needs no proof of it.
+        # A user who can read the inventory file needs no token.
         try:
             return load_inventory(Path(settings.inventory))
         except InventoryError as exc:
             raise WrongUsage(str(exc)) from exc
     if settings.client_id and settings.client_secret:
-        # This process serves nobody else, so the login may be lent to the one who holds its secret.
+        # The process serves only the user, who has the login's secret, so it may use the login.
         settings = settings.model_copy(update={"auth": "service"})
     try:
         async with Components(settings).opened() as facade:

@@ -1,4 +1,4 @@
-"""A group of commands of which each is imported when it is run, so that help and completion are quick."""
+"""A group of commands that imports each only when it is run, so that help and completion are quick."""
 
 from collections.abc import Mapping
 from importlib import import_module
@@ -9,7 +9,7 @@ import typer.core
 from typer.main import get_command_from_info
 from typer.models import CommandInfo
 
-# By name: the first line of the help of each command, which `facade --help` lists. A test compares them.
+# By command: the first line of its help, which `facade --help` lists. A test compares them with the commands.
 COMMANDS: Mapping[str, str] = {
     "serve": "Serve the GraphQL API.",
     "sandbox": "Run the simulated Butlr REST API. Prints its base URL once it listens.",
@@ -28,7 +28,7 @@ COMMANDS: Mapping[str, str] = {
 
 
 class LazyGroup(typer.core.TyperGroup):
-    """Commands live in the module of their name in this package, under that name."""
+    """A command is the function of its name in the module of its name."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         return [*COMMANDS, *super().list_commands(ctx)]

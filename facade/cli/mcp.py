@@ -1,4 +1,4 @@
-"""`facade mcp`: the graph for an assistant on this desktop, over standard input and output."""
+"""`facade mcp`: the graph for an assistant on this computer, over standard input and output."""
 
 import asyncio
 from contextlib import AsyncExitStack, ExitStack
@@ -35,7 +35,7 @@ async def _serve(settings: "Settings", token: str | None) -> None:
 
     logs.configure(settings.log_format)
     if settings.client_id and settings.client_secret:
-        # This process serves nobody else, so the login may be lent to the one who holds its secret.
+        # The process serves only the user, who has the login's secret, so it may use the login.
         settings = settings.model_copy(update={"auth": "service"})
     async with AsyncExitStack() as stack:
         with settings_put_to_use():

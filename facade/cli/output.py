@@ -1,4 +1,4 @@
-"""Tables on stdout: for a person, or as CSV."""
+"""Write tables to stdout, for a person, as CSV, or as Arrow and Parquet."""
 
 import csv
 import io
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 GAP = "  "
-# Controls, surrogates, and the ends of lines and paragraphs.
+# Unicode categories that are removed: controls, surrogates, and line and paragraph separators.
 _OBEYED = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _TURNING = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
-# Rows of a table that are printed unless all are asked for: half from its beginning and half from its end.
+# Most rows of a table that are printed, unless all are asked for: half from its beginning and half from its end.
 MOST_ROWS = 100
 
 
 @contextmanager
 def written_to(file: Path | None) -> Iterator[None]:
-    """Write to a file what goes to stdout meanwhile; None: leave it. Raises `Failure` where it cannot be written."""
+    """Redirect stdout to a file, if one is given, while the block runs. Raises `Failure` if it cannot be written."""
     if file is None:
         yield
         return
@@ -42,7 +42,7 @@ def written_to(file: Path | None) -> Iterator[None]:
 
 
 def write_plot(data: Mapping[str, Any] | None, *, everything: bool = False) -> None:
-    """Draw each series of an answer, as wide as the terminal."""
+    """Draw each series of an answer in the width of the terminal."""
     from .drawing import draw, series_of
 
     width = shutil.get_terminal_size().columns
@@ -51,7 +51,7 @@ def write_plot(data: Mapping[str, Any] | None, *, everything: bool = False) -> N
 
 
 def choose(tables: Sequence[Table], path: str | None) -> list[Table]:
-    """Return the tables at or below `path`. Raises `WrongUsage` where there is none."""
+    """Return the tables at or below `path`. Raises `WrongUsage` if there is none."""
     if path is None:
         return list(tables)
     exactly = [table for table in tables if table.name == path]
@@ -62,7 +62,7 @@ def choose(tables: Sequence[Table], path: str | None) -> list[Table]:
 
 
 def write_csv(tables: Sequence[Table]) -> None:
-    """Write one table as RFC 4180 has it. Raises `WrongUsage` for several."""
+    """Write one table as CSV (RFC 4180). Raises `WrongUsage` for several tables."""
     if len(tables) > 1:
         raise WrongUsage(f"The answer makes {len(tables)} tables; choose one with --path: {_names(tables)}.")
     written = io.StringIO(newline="")
@@ -70,14 +70,14 @@ def write_csv(tables: Sequence[Table]) -> None:
         writer = csv.writer(written)
         writer.writerow(map(unformulated, table.header))
         writer.writerows([_csv_cell(cell) for cell in cells] for cells in table.cells())
-    # Bytes: a text stream would write the line ends of the platform.
+    # As bytes, since a text stream would write the platform's line ends.
     sys.stdout.flush()
     sys.stdout.buffer.write(written.getvalue().encode())
     sys.stdout.buffer.flush()
 
 
 def write_arrow(tables: Sequence[Table], *, parquet: bool) -> None:
-    """Write one table as Parquet or as Arrow's stream. Raises `WrongUsage` for several, and without pyarrow."""
+    """Write one table as Parquet or as an Arrow stream. Raises `WrongUsage` for several tables, and without pyarrow."""
     if len(tables) != 1:
         raise WrongUsage(f"The answer makes {len(tables)} tables; choose one with --path: {_names(tables) or 'none'}.")
     if sys.stdout.isatty():
@@ -95,14 +95,14 @@ def write_arrow(tables: Sequence[Table], *, parquet: bool) -> None:
 
 
 def _csv_cell(cell: Any) -> Any:
-    """Numbers stay numbers; what upstream wrote as text must not become a formula."""
+    """Return a cell for CSV. Numbers stay numbers; a text from the upstream must not become a formula."""
     return cell if isinstance(cell, int | float) and not isinstance(cell, bool) else unformulated(text(cell))
 
 
 def write_tables(tables: Sequence[Table], *, everything: bool = True) -> None:
-    """Write tables for a person; one too wide for the terminal as a block of lines a row.
+    """Write tables for a person. If one is too wide for the terminal, each row becomes a block of lines.
 
-    Long ones are cut in the middle unless `everything` is to be written.
+    Long tables are cut in the middle, unless `everything` is set.
     """
     from rich.console import Console
 
@@ -128,7 +128,7 @@ def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
     return [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
 
 
-# Rich's own tables take seconds for some thousand rows.
+# Not by rich's tables, which take seconds for a few thousand rows.
 def _write_aligned(
     console: "Console",
     table: Table,
@@ -175,7 +175,7 @@ def _write_records(console: "Console", header: Sequence[str], rows: Sequence[Seq
 
 
 def _cut(rows: int, everything: bool) -> range:
-    """Which rows are not printed."""
+    """Return the range of the rows that are not printed."""
     return range(0) if everything or rows <= MOST_ROWS else range(MOST_ROWS // 2, rows - MOST_ROWS // 2)
 
 
@@ -184,9 +184,9 @@ def _write_count(console: "Console", cut: range) -> None:
 
 
 def _plain(value: str) -> str:
-    """Upstream's text without what a terminal obeys: control characters, and marks that turn the direction of text.
+    """Remove from a text what a terminal would interpret: control characters, and marks of text direction.
 
-    Wide and unbreakable spaces, and joiners of letters and emoji, are text.
+    Wide and non-breaking spaces, and joiners of letters and emoji, stay.
     """
     return "".join("�" if _is_obeyed(char) else char for char in value)
 
@@ -196,7 +196,7 @@ def _is_obeyed(char: str) -> bool:
 
 
 def json_text(value: Any, indent: int | None = 2) -> str:
-    """Return a value as JSON with what a terminal obeys escaped: JSON itself asks that of the first controls alone."""
+    """Return a value as JSON, with all characters escaped that a terminal would interpret. JSON requires only some."""
     written = json.dumps(value, indent=indent, ensure_ascii=False)
     if written.isascii() and "\x7f" not in written:
         return written

@@ -1,4 +1,4 @@
-"""One small call of each kind, and what an error of each class asks of the operator."""
+"""The probes of `facade check`: one small call of each kind, and advice for each class of error."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -43,7 +43,7 @@ MEND_USER = "Check --username and the password."
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What the command line gives; the client's own are in the settings."""
+    """The credentials from the command line. The client's own are in the settings."""
 
     token: str | None = field(default=None, repr=False)
     username: str | None = None
@@ -61,7 +61,7 @@ class Result:
 
 
 async def probe(settings: Settings, credentials: Credentials) -> list[Result]:
-    """Try each call with the token given, else the user's, else the client's. Raises `WrongUsage`."""
+    """Try each call with the given token, else the user's, else the client's. Raises `WrongUsage`."""
     with settings_put_to_use():
         http = Http(settings.base_url, timeout=settings.upstream_timeout)
     async with http:
@@ -80,7 +80,7 @@ class _Probes:
         self._butlr = butlr
         self._now = datetime.now(UTC).replace(microsecond=0)
         self.results: list[Result] = []
-        # By their place in the results: errors, and what mends a 401 of each.
+        # By index in the results: the error, and the advice for a 401.
         self._failed: dict[int, tuple[ButlrError, str]] = {}
 
     async def run(self, credentials: Credentials) -> None:
@@ -99,7 +99,7 @@ class _Probes:
         await self._stats(token, refused, rows)
 
     def mended(self) -> list[Result]:
-        """The results with what to do about each failure: one 404 means another thing than nothing but 404."""
+        """Return the results with advice for each failure: a single 404 means something else than only 404s."""
         tried = [result for result in self.results if result.result != "skipped"]
         others_answer = any(result.code != NotFound.code for result in tried)
         return [
@@ -131,7 +131,7 @@ class _Probes:
         return session.access_token if session else None
 
     async def _reporting(self, token: str, refused: str) -> list[Row] | None:
-        # Whole half hours: Butlr gives windows that are closed and have landed.
+        # Whole half hours, since Butlr answers only with windows that are closed and have landed.
         stop = HALF_HOURS.floor(self._now)
         span = {"start": format_rfc3339(stop - LOOKED_AT), "stop": format_rfc3339(stop)}
         body = {
@@ -158,7 +158,7 @@ class _Probes:
         return reporting.rows if reporting else None
 
     async def _detections(self, token: str, refused: str, rows: list[Row]) -> None:
-        # A presence sensor, where there is one: those at doors see nobody stand.
+        # Presence sensors first, since those at doors have no detections.
         macs = sorted((row.measurement != "presence", row.mac_address) for row in rows if row.mac_address)
         if not macs:
             self._skip("detections", "The report names no MAC address to ask for.")
@@ -199,7 +199,7 @@ class _Probes:
     async def _try(
         self, call: str, ask: Callable[[], Awaitable[T]], say: Callable[[T], str], *, refused: str
     ) -> T | None:
-        """Note how a call goes, and return its answer. `refused` mends a 401."""
+        """Make a call, note its result, and return its answer. `refused` is the advice for a 401."""
         began = time.perf_counter()
         try:
             answer = await ask()
@@ -212,7 +212,7 @@ class _Probes:
 
 
 def mend(error: ButlrError, refused: str, *, base_url: str, others_answer: bool = False) -> str:
-    """What to do about an error; `refused` is it for a 401. `others_answer` is whether another call did not get 404."""
+    """Return the advice for an error. `refused` is that for a 401; `others_answer` says that not all calls got 404."""
     match error:
         case Unauthenticated():
             todo = refused

@@ -98,7 +98,7 @@ async def run_here(
 
     logs.configure(settings.log_format)
     if settings.client_id and settings.client_secret:
-        # This process serves nobody else, so the login may be lent to the one who holds its secret.
+        # The process serves only the user, who has the login's secret, so it may use the login.
         settings = settings.model_copy(update={"auth": "service"})
     async with AsyncExitStack() as stack:
         with settings_put_to_use():
@@ -130,7 +130,7 @@ async def _explained(
     context: "Context",
     mode: str,
 ) -> "tuple[Outcome, dict[str, Any]]":
-    """The outcome, and the answer as a server would send it."""
+    """Return the outcome, and the answer as a server would send it."""
     from ..execution import run_explained, why_unexplained
     from ..upstream import Explain, Mode
 
@@ -155,7 +155,7 @@ def _print_tables(
 
     from .selections import selection_of
 
-    # It was executed, so it parses.
+    # The document was executed, so it parses.
     parsed = parse(document)
     node = get_operation_ast(parsed, operation)
     chosen = output.choose(tables(answer.data, selection_of(parsed, node) if node else None), path)

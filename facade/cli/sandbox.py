@@ -78,7 +78,7 @@ def sandbox(
 
 
 def _end_at_eof() -> None:
-    """Wait for the end of stdin, which the end of its writer brings, however that ends."""
+    """Stop at the end of stdin, which comes when the writing process ends in any way."""
     while os.read(sys.stdin.fileno(), 1024):
         pass
     os.kill(os.getpid(), signal.SIGTERM)

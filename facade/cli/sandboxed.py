@@ -1,4 +1,4 @@
-"""The sandbox as a child process, and the settings that put it upstream."""
+"""Run the sandbox as a child process, and set it as the upstream."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ from .failures import Failure
 DEMO_USER, DEMO_PASSWORD = DEMO["username"], DEMO["password"]
 DEMO_CLIENT, DEMO_SECRET = DEMO["client_id"], DEMO["client_secret"]
 
-# Seconds. The sandbox gives its last requests one.
+# Seconds until a stopping sandbox is killed. It gives its last requests one second.
 STOP_WITHIN = 5.0
 
 
@@ -22,8 +22,8 @@ STOP_WITHIN = 5.0
 def sandbox_upstream() -> Iterator[None]:
     """Run a sandbox on a free loopback port and point the settings to it. Raises `Failure` if it does not start.
 
-    The child reads a pipe that this process alone can write to and ends with it, even after SIGKILL. A session
-    of its own keeps Ctrl-C from it, so that requests under way can still be answered.
+    The child reads a pipe that only this process can write to, so that it ends with this process, even after SIGKILL.
+    It has its own session, so that Ctrl-C does not stop it while requests are still running.
     """
     child = subprocess.Popen(
         [sys.executable, "-m", "facade", "sandbox", "--port", "0", "--until-eof"],
@@ -50,7 +50,7 @@ def sandbox_upstream() -> Iterator[None]:
 
 
 def _point_to(url: str) -> None:
-    """Set what a facade in front of the sandbox needs, and where assets come from unless the operator said it."""
+    """Set the settings of a facade before the sandbox, and the source of assets unless the operator has set it."""
     from ..butlr import REFRESH_PATH
 
     override(
@@ -60,7 +60,7 @@ def _point_to(url: str) -> None:
         BUTLR_REFRESH_PATH=REFRESH_PATH,
         FACADE_AUTH="passthrough",
         FACADE_SANDBOX_DEMO="true",
-        # A proxy for everything else has no way to this machine's loopback.
+        # A proxy cannot reach this machine's loopback.
         no_proxy=",".join(filter(None, (os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), "127.0.0.1"))),
     )
     if "assets" not in configured().model_fields_set:

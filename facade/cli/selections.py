@@ -1,4 +1,4 @@
-"""What an operation selects, by response names: the columns of an answer that is still to come."""
+"""The fields that an operation selects, by response name, from which the columns of its tables are known."""
 
 from collections.abc import Iterator
 
@@ -30,7 +30,7 @@ def _selection(
     below: dict[str, list[SelectionSetNode]] = {}
     for set_ in sets:
         for node in _fields(set_, fragments):
-            # A field may be selected twice, each time with other fields below it.
+            # A field may be selected several times, with different fields below it.
             some = below.setdefault((node.alias or node.name).value, [])
             if node.selection_set:
                 some.append(node.selection_set)

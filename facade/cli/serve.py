@@ -1,4 +1,4 @@
-"""`facade serve`: the facade itself."""
+"""`facade serve`: run the facade."""
 
 import asyncio
 from contextlib import ExitStack, suppress
@@ -44,7 +44,7 @@ def serve(
 
 
 def _check_host(settings: "Settings") -> None:
-    """Raise `WrongUsage` where the facade would lend a login to whoever reaches it."""
+    """Raise `WrongUsage` if anyone who can reach the facade could use its login."""
     from ..settings import SettingsError
 
     try:
@@ -54,7 +54,7 @@ def _check_host(settings: "Settings") -> None:
 
 
 def _checked_app(settings: "Settings") -> "Starlette":
-    """Make the app and open its parts once: a fault here is one line, and in a worker would be a traceback."""
+    """Make the app and open its parts once, so that a fault is one line. In a worker it would be a traceback."""
     from ..app import create_app
     from ..components import Components
     from ..settings import SettingsError
@@ -90,6 +90,6 @@ def _greet(settings: "Settings", url: str, *, sandbox: bool) -> None:
     if sandbox:
         lines.add_row("[bold]user[/]", f"{DEMO_USER} / {DEMO_PASSWORD}")
         lines.add_row("[bold]client[/]", f"{DEMO_CLIENT} / {DEMO_SECRET}")
-    # Who cannot be told where it listens is served all the same.
+    # A closed stdout is no reason not to serve.
     with suppress(OSError):
         Console(stderr=True, highlight=False, soft_wrap=True).print(lines)

@@ -1,4 +1,4 @@
-"""Servers: the socket is bound before anything is said, so a port in use is one line and port 0 has a number."""
+"""Run servers. The socket is bound first, so that a port in use is one line, and port 0 has its number."""
 
 import errno
 import gc
@@ -15,21 +15,20 @@ from .failures import Failure, WrongUsage
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
-# Seconds that an app may go on listening, and that requests have to finish after that: together the 30 that
-# Kubernetes gives by default, with some to spare.
+# Seconds for requests to finish at shutdown. Together with the time for which the app still listens they are below the
+# 30 that Kubernetes gives by default.
 GRACE = 20
-# Seconds that an idle connection is kept: longer than a load balancer keeps its own (60 by default at most of them),
-# or one of its requests would now and then meet a connection that has just been closed.
+# Seconds for which an idle connection is kept: longer than load balancers keep theirs (60 by default for most), so that
+# they do not send requests on a connection that has just been closed.
 KEEP_ALIVE = 75
-# Bytes of a message that a WebSocket client may send, whatever FACADE_MAX_BODY_BYTES lets pass of it.
+# Most bytes of a WebSocket message. FACADE_MAX_BODY_BYTES is checked afterwards.
 SOCKET_MESSAGE = 16 * 1024**2
-# Objects made and not freed until the youngest are gone through for cycles, and how often each generation is before
-# the next older one: Python's own are 700, 10 and 10.
+# Thresholds of the garbage collector's generations. Python's own are 700, 10 and 10.
 COLLECTION = (50_000, 10, 10)
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket. Raises `WrongUsage` for a host that is none, `Failure` where it cannot be bound."""
+    """Return a listening socket. Raises `WrongUsage` for an invalid host, and `Failure` if it cannot be bound."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -57,16 +56,16 @@ def _why(exc: OSError, host: str, port: int) -> str:
 
 
 def address_of(listener: socket.socket) -> str:
-    """The URL under which this machine reaches a listening socket."""
+    """Return the URL by which this machine reaches a listening socket."""
     host, port = listener.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def run(app: Any, listener: socket.socket, *, workers: int = 1, grace: int = GRACE) -> None:
-    """Serve until SIGTERM or SIGINT, then finish what is under way within `grace` seconds.
+    """Serve until SIGTERM or SIGINT, then finish running requests within `grace` seconds.
 
-    With several workers `app` is the name of a factory: each process makes its own.
+    With several workers `app` is the name of a factory, which each process calls.
     """
     _stop_is_success()
     import uvicorn
@@ -99,7 +98,7 @@ def _supervise(config: Any, listener: socket.socket) -> None:
 
     supervisor = Supervisor(config, sockets=[listener])
     with tempfile.TemporaryDirectory(prefix="facade-metrics-") as folder:
-        # Where the workers count, for whichever of them is asked for the metrics of all.
+        # The folder of the workers' metrics, from which any of them serves the metrics of all.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
         supervisor.run()
     if any(worker.exitcode not in (0, -signal.SIGTERM) for worker in supervisor.processes):
@@ -107,10 +106,10 @@ def _supervise(config: Any, listener: socket.socket) -> None:
 
 
 def worker_app() -> "Starlette":
-    """Make the app of a worker, which ends as on SIGTERM when its supervisor has gone, even by SIGKILL.
+    """Make the app of a worker, which ends as on SIGTERM when its supervisor has ended, even by SIGKILL.
 
-    Else it would serve on unsupervised, on a port nobody can take again, with the supervisor's stdout and stderr
-    open: who reads those to their end would never see it.
+    Otherwise it would go on serving without a supervisor, and keep the port, and the supervisor's stdout and stderr,
+    open.
     """
     supervisor = multiprocessing.parent_process()
     if supervisor is not None:
@@ -128,10 +127,10 @@ def worker_app() -> "Starlette":
 
 
 def _collect_seldom() -> None:
-    """Leave what a server starts with out of garbage collection, and collect less often.
+    """Exclude the objects that exist at the start from garbage collection, and collect less often.
 
-    A large answer is tens of thousands of objects and no cycle: going through them, and through the schema, again and
-    again was half of its time.
+    A large answer has tens of thousands of objects without cycles. Traversing them and the schema took half of its
+    time.
     """
     gc.collect()
     gc.freeze()
@@ -139,9 +138,9 @@ def _collect_seldom() -> None:
 
 
 def _stop_is_success() -> None:
-    """Let SIGTERM and SIGINT end this process with 0.
+    """Let SIGTERM and SIGINT end this process with exit code 0.
 
-    uvicorn raises the signal that ended it once more, for whoever listened before it did.
+    After it has stopped, uvicorn raises the signal again for the previous handler.
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _exit)

@@ -1,10 +1,10 @@
-"""From the data of an answer to tables: every value in it stands in a cell, by its path.
+"""Convert the data of an answer to tables, in which every value has a cell.
 
-- Objects in objects become columns, named by their path.
-- A list of objects becomes rows, next to the columns of what it stands in. Where two lists stand side by side, each
-  is a table of its own, with what names its parent beside it, and the parent is one too.
-- `times` and `values` of one length become a row a point; a list of `name` and `value` pairs becomes columns.
-- Any other list is one cell, and so is a JSON scalar, which stands in its object's own table alone.
+- Nested objects become columns, named by their path.
+- A list of objects becomes rows, beside the columns of its parent. If an object has several lists, each is a table,
+  with the columns that name the parent, and the parent is a table too.
+- `times` and `values` of one length become one row a point; a list of `name` and `value` pairs becomes columns.
+- Any other list is one cell. So is a JSON scalar, which is only in its object's own table.
 """
 
 import json
@@ -14,16 +14,16 @@ from typing import Any
 
 Path = tuple[str, ...]
 Row = dict[Path, Any]
-# Response names below each response name that has a selection of its own; None below a leaf.
+# The selection below each response name; None for a leaf.
 Selection = Mapping[str, "Selection | None"]
 
-# What tells an object from its siblings: enough beside the rows of one of several lists in it.
+# Fields that identify an object. They are repeated beside the rows of its lists if it has several.
 NAMING = ("id", "name", "mac_address", "serialNumber")
 
 
 @dataclass(slots=True)
 class Table:
-    """`path` is of the innermost list that makes the rows; columns are named by their whole paths."""
+    """A table. `path` is that of the innermost list of its rows. Columns are named by their full paths."""
 
     path: Path
     columns: list[Path]
@@ -35,7 +35,7 @@ class Table:
 
     @property
     def header(self) -> list[str]:
-        """The columns' names, without what they all begin with: at most the path, and never a whole name."""
+        """Return the names of the columns without a common prefix, which is at most the path and never a whole name."""
         ends = [*map(len, self.columns), len(self.path) + 1]
         common = 0
         while common < min(ends) - 1 and len({column[common] for column in self.columns}) == 1:
@@ -43,19 +43,19 @@ class Table:
         return [".".join(column[common:]) for column in self.columns]
 
     def cells(self) -> Iterator[list[Any]]:
-        """The rows' values in the order of the columns; None where a row has none."""
+        """Yield the values of each row in the order of the columns, with None for absent ones."""
         for row in self.rows:
             yield [row.get(column) for column in self.columns]
 
 
 @dataclass(slots=True)
 class _Shape:
-    """What the objects at one path have in common."""
+    """The shape of the objects at one path."""
 
-    # Cells, which have no shape, and objects.
+    # By field: the shape of an object, or None for a cell.
     fields: "dict[str, _Shape | None]" = field(default_factory=dict)
     lists: "dict[str, _Shape]" = field(default_factory=dict)
-    # Which cells hold JSON: too much to repeat beside each row of a list.
+    # The cells with JSON, which is too long to be repeated beside each row of a list.
     json: set[str] = field(default_factory=set)
     # Whether `times` and `values` are columns of points.
     points: bool = False
@@ -67,10 +67,10 @@ _POINT = _Shape({"time": None, "value": None})
 
 
 def tables(data: Mapping[str, Any] | None, selection: Selection | None = None) -> list[Table]:
-    """Return the tables that `data` makes, in its order; each field at the root makes its own.
+    """Return the tables of `data`, in its order. Each root field has its own.
 
-    `selection` tells the columns of lists that are empty, and JSON scalars from objects: without it, whatever
-    looks like an object is one.
+    `selection` gives the columns of empty lists, and tells JSON scalars from objects. Without it every map counts as an
+    object.
     """
     if data is None:
         return []
@@ -86,7 +86,7 @@ def tables(data: Mapping[str, Any] | None, selection: Selection | None = None) -
 
 
 def text(cell: Any) -> str:
-    """A cell as a person or a spreadsheet reads it."""
+    """Write a cell for a person or a spreadsheet."""
     match cell:
         case None:
             return ""
@@ -98,7 +98,7 @@ def text(cell: Any) -> str:
 
 
 def _joinable(value: object) -> bool:
-    """Whether a list with this value can be read back from its values in a row."""
+    """Return whether a list with this value can be written as its values in a row, without ambiguity."""
     if isinstance(value, str):
         return value != "" and value.strip() == value and not any(char in value for char in ",\n\r[{")
     return isinstance(value, int | float)
@@ -125,7 +125,7 @@ def _shape(objects: Sequence[Mapping[str, Any]], selection: Selection | None) ->
 
 
 def _place(shape: _Shape, name: str, values: Sequence[Any], selection: Selection | None) -> None:
-    """Put the field `name`, of which `values` are all there are, where it belongs in `shape`."""
+    """Add the field `name` to `shape`. `values` are all of its values."""
     if values and all(isinstance(value, dict) for value in values):
         shape.fields[name] = _shape(values, selection)
     elif values and all(isinstance(value, list) for value in values) and _of_objects(values, selection):
@@ -178,7 +178,7 @@ def _are_pairs(values: Sequence[list[Any]]) -> bool:
 def _explode(
     shape: _Shape, path: Path, objects: Sequence[tuple[Row, Mapping[str, Any]]], inherited: list[Path]
 ) -> list[Table]:
-    """The tables of objects of one shape, each with the cells that it has from what it stands in."""
+    """Return the tables of objects of one shape, each object with the cells of its parents."""
     columns = [*inherited, *_cells(shape, path)]
     rows = [{**row, **dict(_values(object_, shape, path))} for row, object_ in objects]
     lists = list(_lists(shape, path))
@@ -254,7 +254,7 @@ def _elements(object_: Mapping[str, Any], shape: _Shape, path: Path) -> list[Any
 
 
 def _leaves_together(made: Iterable[Table]) -> list[Table]:
-    """Put the root's bare leaves (`__typename`) into one table of one row."""
+    """Put the leaves at the root (`__typename`) into one table of one row."""
     leaves: Table | None = None
     kept: list[Table] = []
     for table in made:

@@ -27,7 +27,7 @@ class Language(StrEnum):
     python = "python"
 
 
-# As `snippets` names them.
+# The names of `snippets`.
 _SNIPPETS = {
     Language.curl: "curl",
     Language.fetch: "fetch",

@@ -1,4 +1,4 @@
-"""`facade usage`: who sends which operation, who still makes which legacy call, and which fields nobody selects."""
+"""`facade usage`: the operations and legacy calls of each client, and the fields that no client selects."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ from .tables import tables
 if TYPE_CHECKING:
     from ..settings import Settings
 
-# What a table shows of each list, whether or not it has rows.
+# The columns of each table, also if it has no rows.
 COLUMNS = {
     "calls": ("client", "agent", "path", "operation", "calls", "last_day", "statuses"),
     "operations": ("client", "version", "operation", "document", "operations", "last_day", "outcomes"),
@@ -60,7 +60,7 @@ def usage(
 
 
 def _flat(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows whose counts by status or outcome stand in one cell: `2xx 12, 4xx 1`."""
+    """Return rows whose counts by status or outcome are one cell: `2xx 12, 4xx 1`."""
     return [{name: _counts(value) if isinstance(value, dict) else value for name, value in row.items()} for row in rows]
 
 

@@ -1,4 +1,4 @@
-"""A progress bar on stderr while calls upstream are under way."""
+"""A progress bar on stderr while upstream calls are running."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def waiting() -> Iterator[Callable[[int], None] | None]:
-    """Yield what is to be told how many calls have been made; None where stderr is no terminal."""
+    """Yield a function to call with the number of calls made so far; None if stderr is no terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -16,7 +16,7 @@ def waiting() -> Iterator[Callable[[int], None] | None]:
         return
     columns = (BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
-        # How many calls there will be is not known before the last answer.
+        # The total is not known before the last answer.
         task = progress.add_task("starting", total=None)
 
         def called(calls: int) -> None:

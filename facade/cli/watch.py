@@ -1,4 +1,4 @@
-"""`facade watch`: a subscription in the terminal, a line an event, or a chart that moves."""
+"""`facade watch`: a subscription in the terminal, as one line an event or as a live chart."""
 
 import json
 import sys
@@ -16,7 +16,7 @@ from .query import variables_of
 
 # Seconds between two attempts, from the first to the longest.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
-# Seconds of silence: heartbeats come oftener.
+# Seconds of silence after which the connection is renewed. Heartbeats are more frequent.
 SILENCE = 60.0
 _BARS = " ▁▂▃▄▅▆▇█"
 _WIDTH = 60
@@ -105,7 +105,7 @@ def _why(text: str) -> str:
 
 
 class Chart:
-    """The last values of each series, as bars. A series is named by the ids beside its value."""
+    """The latest values of each series, as bars. A series is named by the ids beside its value."""
 
     def __init__(self) -> None:
         self._series: OrderedDict[str, OrderedDict[str, float]] = OrderedDict()
@@ -114,13 +114,13 @@ class Chart:
     def add(self, data: Any) -> None:
         for name, time_, value in points(data):
             series = self._series.setdefault(name, OrderedDict())
-            # A window that comes again takes the place of what it was.
+            # A newer value of a window replaces the earlier one.
             series[time_] = value
             while len(series) > _WIDTH:
                 series.popitem(last=False)
 
     def drawn(self) -> str:
-        """The chart, over the one that was drawn before."""
+        """Return the chart, drawn over the previous one."""
         shown = sorted(self._series)[:_LINES]
         width = max((len(name) for name in shown), default=0)
         lines = [f"\x1b[2K{name.ljust(width)} {_bars(self._series[name])}" for name in shown]
@@ -130,7 +130,7 @@ class Chart:
 
 
 def points(data: Any, names: tuple[str, ...] = ()) -> Iterator[tuple[str, str, float]]:
-    """Yield each value in an answer, with what it is of and its time."""
+    """Yield each value in an answer, with the name of its series and its time."""
     if isinstance(data, list):
         for item in data:
             yield from points(item, names)

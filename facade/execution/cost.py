@@ -1,7 +1,7 @@
-"""What an operation will cost upstream, told before its first call from its document and variables.
+"""Estimate what an operation costs upstream, before its first call, from its document and variables.
 
-How many assets there are is not known yet, so each list of them counts as one; the loaders check again with the
-true numbers (`facade.loaders.budget`).
+The number of assets is not known yet, so each list of assets counts as one asset. The loaders check again with the true
+numbers (`facade.loaders.budget`).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -30,7 +30,7 @@ from ..loaders.budget import CALL, BudgetSpent, detections_cost, heatmap_cost, r
 Values = Mapping[str, Any]
 Fields = list[FieldNode]
 
-# A page that begins inside one upstream is read from two.
+# A page that does not begin at a page of the upstream needs two calls.
 CALLS_A_PAGE = 2
 # The fields of a report that hold all its points.
 POINTS = frozenset({"rows", "series", "groups", "data"})
@@ -42,7 +42,7 @@ def _report(arguments: Values, below: Fields, values: Values, now: datetime) -> 
     cost = sum(CALLS_A_PAGE * (CALL + (_arguments(page, values).get("first") or DEFAULT_FIRST)) for page in pages)
     if len(pages) < sum(field.name.value != "__typename" for field in below):
         once = report_cost(_timed(body), now)
-        # Each selection of the points stands in the answer for itself.
+        # Each selection of the points is in the answer separately.
         cost += once + (once - CALL) * max(0, sum(field.name.value in POINTS for field in below) - 1)
     return cost
 
@@ -73,7 +73,7 @@ COSTS: Mapping[str, Callable[[Values, Fields, Values, datetime], int]] = {
 
 
 def is_costly(document: DocumentNode) -> bool:
-    """Whether a document has a field that costs anything, wherever it stands."""
+    """Return whether a document has a field that costs anything, at any depth."""
     waiting: list[Any] = list(document.definitions)
     while waiting:
         node = waiting.pop()
@@ -132,7 +132,7 @@ def _costs(
 
 
 def values_of(operation: OperationDefinitionNode, variables: Values) -> dict[str, Any]:
-    """The variables as given, and the defaults of those that are not."""
+    """Return the given variables, and the defaults of the others."""
     defaults = {
         definition.variable.name.value: value_from_ast_untyped(definition.default_value)
         for definition in operation.variable_definitions or ()
@@ -151,14 +151,14 @@ def _priced(
     try:
         return price(_arguments(field, values), below, values, now)
     except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, GraphQLError):
-        # Arguments that do not fit: execution says which, and nothing is called.
+        # Invalid arguments: execution makes no call and reports which argument is wrong.
         return 0
 
 
 def selected_of(
     sets: Iterable[SelectionSetNode], fragments: Mapping[str, SelectionSetNode], values: Values
 ) -> dict[str, Fields]:
-    """The fields of selection sets merged, by the names they answer under."""
+    """Merge the fields of selection sets by response name."""
     fields: dict[str, Fields] = {}
     opened: set[str] = set()
     waiting = list(sets)
@@ -188,7 +188,7 @@ def included(selection: SelectionNode, values: Values) -> bool:
                 given = values.get(condition.name.value)
             elif isinstance(condition, BooleanValueNode):
                 given = condition.value
-            # What is neither true nor false will not run; until then it counts.
+            # An operation with a value that is no Boolean will not run; until then the field counts.
             if given is (name == "skip"):
                 return False
     return True
@@ -200,7 +200,7 @@ def _arguments(field: FieldNode, values: Values) -> dict[str, Any]:
 
 
 def _timed(body: Values) -> dict[str, Any]:
-    """A body with the times of its filter as they will stand in the REST body."""
+    """Return a body whose filter has its times as the REST body will have them."""
     times = {
         name: rfc3339(parse_time(body["filter"][name]))
         for name in ("start", "stop")

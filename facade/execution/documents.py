@@ -1,4 +1,4 @@
-"""Documents kept parsed, by their text, within a bound of memory."""
+"""A cache of parsed documents by their text, bounded in bytes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,29 +8,29 @@ from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, Operati
 
 from ..cache import Bounded
 
-# Bytes. A dozen documents as large as they may be, or some hundreds as they are.
+# Bytes: a dozen documents of the greatest size allowed, or some hundreds of usual size.
 KEPT = 24 * 1024**2
-# What a token's nodes and positions take.
+# Bytes of the nodes and positions of one token.
 BYTES_A_TOKEN = 600
 BYTES_A_DOCUMENT = 6144
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedDocument:
-    """A parsed document, or why it is none."""
+    """A parsed document, or the errors that it has."""
 
     ast: DocumentNode | None
     errors: tuple[GraphQLError, ...] = ()
-    # Whether a field of it costs upstream calls, so that what it costs has to be told.
+    # Whether a field of it costs upstream calls, so that its cost must be estimated.
     costly: bool = False
-    # The same without `@defer` and `@stream`, where it has any of them.
+    # The document without `@defer` and `@stream`, if it has any.
     whole: DocumentNode | None = None
-    # By operation, which fields it selects: made when somebody counts them.
+    # The selected fields by operation, computed when usage is counted.
     selected: dict[str | None, Any] = field(default_factory=dict, compare=False)
 
     @property
     def puts_off(self) -> bool:
-        """Whether it has `@defer` or `@stream`."""
+        """Return whether the document has `@defer` or `@stream`."""
         return self.whole is not None
 
     def operation(self, name: str | None) -> OperationDefinitionNode | None:
@@ -46,7 +46,7 @@ class ParsedDocument:
 
 
 class Documents:
-    """Calls `parse` for a text that it does not know. The least used go first."""
+    """Parses each text once by `parse`. The least recently used documents are evicted first."""
 
     def __init__(self, parse: Callable[[str], ParsedDocument], *, kept: int = KEPT) -> None:
         self._parse = parse
@@ -63,5 +63,5 @@ class Documents:
 
     @property
     def used(self) -> int:
-        """Bytes that the kept documents take, as reckoned."""
+        """Return the estimated bytes of the kept documents."""
         return self._known.used

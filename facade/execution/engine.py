@@ -1,4 +1,4 @@
-"""`Engine`: from a request's text to its answer: parsed and validated once, then executed."""
+"""`Engine`: parses and validates a request's text, once for each text, and executes it."""
 
 from collections.abc import AsyncGenerator, Awaitable, Mapping
 from contextlib import aclosing
@@ -51,16 +51,16 @@ class Engine:
 
     @property
     def cost_limit(self) -> int:
-        """Points that an operation may cost."""
+        """Return how many points an operation may cost."""
         return self._limits.cost
 
     @property
     def limits(self) -> dict[str, int]:
-        """What an operation may be at most, by name."""
+        """Return the limits of an operation by name."""
         return asdict(self._limits)
 
     def selected(self, document: ParsedDocument, text: str, operation: str | None) -> Selected:
-        """What an operation of the document with this text selects, for who counts it."""
+        """Return what an operation selects, for usage counts. `text` is the document's text."""
         return selected_of(self.schema, document, text, operation)
 
     def _document(self, query: str) -> ParsedDocument:
@@ -69,7 +69,7 @@ class Engine:
         except GraphQLError as error:
             long = too_long(error, self._limits)
             return ParsedDocument(None, (long or formatted(error, request_id="", default="GRAPHQL_PARSE_FAILED"),))
-        # Before validation, which takes very long over a document made for that.
+        # Limits come before validation, which can be made to take very long by a malicious document.
         if refusal := exceeded(ast, self._limits):
             return ParsedDocument(ast, (refusal,))
         errors = validate(self.schema, ast, self._rules, max_errors=20, hide_suggestions=not self._introspection)
@@ -83,14 +83,14 @@ class Engine:
     def comes_in_parts(
         self, document: ParsedDocument, variables: Mapping[str, Any] | None, operation: str | None
     ) -> bool:
-        """Whether `run` may come to an outcome that has more `later`."""
+        """Return whether the outcome of `run` may have more parts (`later`)."""
         chosen = document.operation(operation)
         if not document.puts_off or document.ast is None or chosen is None:
             return False
         return comes_in_parts(document.ast, chosen, variables)
 
     def told_cost(self, document: ParsedDocument, variables: Mapping[str, Any] | None, operation: str | None) -> int:
-        """Return what an operation costs as far as its document tells: of a subscription, each of its polls."""
+        """Estimate the points of an operation from its document; for a subscription, those of each poll."""
         chosen = document.operation(operation) if document.ast and document.costly else None
         if document.ast is None or chosen is None:
             return 0
@@ -106,10 +106,10 @@ class Engine:
         written: bool = False,
         whole: bool = False,
     ) -> Outcome:
-        """Execute an operation. Never raises for what a client or the upstream did.
+        """Execute an operation. Faults of the client or the upstream are errors in the outcome, not exceptions.
 
-        `written` is for who hands the outcome to orjson and looks at nothing in it: lists of records come as JSON.
-        `whole`: as if there were no `@defer` and no `@stream` in it.
+        With `written`, lists of records are JSON already: only orjson can use such an outcome. With `whole`, `@defer`
+        and `@stream` are ignored.
         """
         if document.ast is None or document.errors:
             return Outcome(False, None, list(document.errors))
@@ -139,7 +139,7 @@ class Engine:
             return Outcome(True, None, [GraphQLError(str(refused), extensions=refused.extensions)])
         errors = result.errors or []
         if result.data is None and errors and all(error.path is None for error in errors):
-            # Variables did not fit: nothing ran.
+            # The variables are invalid, so nothing was executed.
             return Outcome(
                 False,
                 None,
@@ -151,9 +151,9 @@ class Engine:
     async def subscribe(  # noqa: PLR0911 -- each is a refusal
         self, document: ParsedDocument, variables: Mapping[str, Any] | None, operation: str | None, context: Context
     ) -> AsyncGenerator[Outcome, None]:
-        """Yield an outcome for each event, or one that says why there is none. `run` of a subscription.
+        """Run a subscription: yield an outcome for each event, or one with the errors that prevent it.
 
-        The last may be an error that ended it. Never raises for what a client or the upstream did.
+        The last outcome may be the error that ended it. Faults of the client or the upstream are not raised.
         """
         if document.ast is None or document.errors:
             yield Outcome(False, None, list(document.errors))
@@ -199,7 +199,7 @@ class Engine:
                         )
                         yield Outcome(False, None, [self._formatted(located, context)])
                         return
-                    # Whether it was resumed is of one subscription.
+                    # `resumed` differs between subscriptions, so such an event is not shared.
                     event = pushed.key if pushed.resumed is None else None
                     outcome = self._events.written(audience, event)
                     if outcome is None:

@@ -1,4 +1,4 @@
-"""From an exception to what a client reads: a message to act on and a code."""
+"""Turn exceptions into GraphQL errors for clients: a message to act on and a code."""
 
 import structlog
 from graphql import GraphQLError
@@ -10,12 +10,12 @@ from ..loaders import BudgetSpent, with_export
 log = structlog.get_logger(__name__)
 
 _READS_ARGUMENTS = values.__name__
-# Characters of a message: graphql-core's quote the whole of a value that does not fit.
+# Most characters of a message. graphql-core's messages quote the whole of an invalid value.
 MOST = 1000
 
 
 def formatted(error: GraphQLError, *, request_id: str, default: str = "INTERNAL_SERVER_ERROR") -> GraphQLError:
-    """Return the error with its `extensions.code`; one that is nobody's to read is masked and logged."""
+    """Return the error with its `extensions.code`. An internal error is masked and logged."""
     cause = error.original_error
     if default == "INTERNAL_SERVER_ERROR" and _is_of_arguments(error):
         default = "BAD_USER_INPUT"
@@ -36,10 +36,10 @@ def formatted(error: GraphQLError, *, request_id: str, default: str = "INTERNAL_
 
 
 def _is_of_arguments(error: BaseException) -> bool:
-    """Whether graphql-core raised the error while it read arguments, variables or the `if` of a directive.
+    """Return whether graphql-core raised the error while it read arguments, variables or the `if` of a directive.
 
-    It gives these errors no class and no code of their own: only the place that they were raised at tells them from an
-    upstream's value that does not fit its type.
+    graphql-core gives these errors no class and no code. Only the place where they were raised distinguishes them from
+    the errors for an upstream value of the wrong type.
     """
     traceback = error.__traceback__
     while traceback is not None:
@@ -51,7 +51,7 @@ def _is_of_arguments(error: BaseException) -> bool:
 
 
 def _shortened(message: str) -> str:
-    """Return a message with its middle left out where it is very long: what is wrong stands at its ends."""
+    """Cut the middle out of a very long message, since its two ends say what is wrong."""
     half = MOST // 2
     return message if len(message) <= MOST else f"{message[:half]} … {message[-half:]}"
 

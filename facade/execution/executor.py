@@ -1,9 +1,9 @@
-"""Lists of records without a resolver call a field: what graphql-core would answer, many times sooner.
+"""Execute lists of records without a resolver call for each field: graphql-core's answers, many times faster.
 
-A list of records is projected by a function compiled for its selection, a single record's plain fields likewise.
-Fields that can be resolved for many records at once are, and what they come to is projected the same way.
-Where anything at all is out of the ordinary (a null in a list, a value of another class, an error in the making)
-graphql-core does the work, so errors, paths and nulls are its own.
+A list of records, and the plain fields of a single record, are projected by a function compiled for the selection.
+Fields that have a batch resolver are resolved for all records at once, and their values are projected likewise. In any
+unusual case (a null in a list, a value of another class, an error) graphql-core executes the list instead, so that
+errors, paths and nulls are its own.
 """
 
 import asyncio
@@ -29,25 +29,25 @@ from .projection import Projection, Times, Unproven
 from .record_types import PLAIN
 from .writing import ROWS_AT_ONCE, encoded, rows_in
 
-# How much dearer a row is that graphql-core completes field by field.
+# How many points a row of a `@defer` or `@stream` part costs, since graphql-core completes it field by field.
 PUT_OFF = 10
-# What a field of a record came to, by the identities of the field's details and of the record.
+# The outcome of a field of a record, by the identities of the field's details and of the record.
 Resolved = dict[tuple[int, int], Any]
 
 
 @dataclass(slots=True)
 class Attempt:
-    """One try at a list with all that it comes to. What was resolved on the way is kept for who has to do it over."""
+    """One attempt at a list. What it resolved is kept, so that graphql-core need not resolve it again if it fails."""
 
     written: bool
     resolved: Resolved = field(default_factory=dict)
-    # Identities are those of objects that are there: they are held, lest an identity be used again.
+    # The objects whose identities are keys, kept alive so that no identity is reused.
     held: list[Any] = field(default_factory=list)
 
 
 class BulkExecutor(StrawberryGraphQLCoreExecutionContext):
     shapes: ClassVar[Mapping[str, RecordShape]] = PLAIN
-    # Whether lists are tried as JSON; one after the other.
+    # The modes in which a list is attempted, in order: as JSON (True) or as Python objects.
     writes: ClassVar[tuple[bool, ...]] = (False,)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -93,7 +93,7 @@ class BulkExecutor(StrawberryGraphQLCoreExecutionContext):
         try:
             json = self._written(orjson.dumps(value))
         except TypeError as exc:
-            # orjson reads 1,024 levels and writes 254.
+            # orjson reads 1,024 levels of nesting but writes only 254.
             raise InvalidResponse("What Butlr has for this nests too deep for JSON to be made of it.") from exc
         return json if self.writes[0] else value
 
@@ -102,12 +102,12 @@ class BulkExecutor(StrawberryGraphQLCoreExecutionContext):
         return getattr(self.context_value, "budget", None)
 
     def _count(self, return_type: GraphQLList[Any], items: list[Any], position_context: Any) -> None:
-        """Count what a list adds to the answer. Raises `BudgetSpent`."""
+        """Count the points that a list adds to the answer. Raises `BudgetSpent`."""
         budget = self._budget
         if budget is None or not isinstance(get_named_type(return_type), GraphQLObjectType):
             return
         points = sum(map(_points_of, items))
-        # What is put off is completed field by field.
+        # Deferred parts are completed field by field.
         budget.count(points if position_context is None else points * PUT_OFF)
 
     def _plan_of_items(self, return_type: GraphQLList[Any], details: FieldDetailsList) -> Plan | None:
@@ -130,7 +130,7 @@ class BulkExecutor(StrawberryGraphQLCoreExecutionContext):
         plan = None
         if not new_defer_usages and position_context is None:
             plan = self._plans.of(parent_type, grouped_field_set)
-        # The lists of an object that stands alone are better off by themselves; an item's lists are short.
+        # The lists of a single object may be long, so each is executed by itself; the lists of an item are short.
         alone = plan is not None and plan.holds_lists and isinstance(path.key, str)
         projected = self._projected(plan, (source_value,)) if plan and not alone else None
         if plan and projected:
@@ -147,7 +147,7 @@ class BulkExecutor(StrawberryGraphQLCoreExecutionContext):
         path: Path,
         position_context: Any,
     ) -> Any:
-        """As graphql-core does, but for a field that is resolved already, whose value is only completed."""
+        """Execute a field as graphql-core does, but only complete the value of a field that is resolved already."""
         outcome = self._resolved.get((id(field_details_list), id(source)), Undefined) if self._resolved else Undefined
         if outcome is Undefined or position_context is not None:
             return super().execute_field(parent_type, source, field_details_list, path, position_context)
@@ -179,11 +179,11 @@ class BulkExecutor(StrawberryGraphQLCoreExecutionContext):
         return awaited()
 
     def _listed(self, plan: Plan, records: list[Any]) -> Any:
-        """What stands in the answer for a list of records; None as in `_projected`."""
+        """Return what the answer has for a list of records; None as in `_projected`."""
         return self._projected(plan, records)
 
     def _projected(self, plan: Plan, records: Sequence[Any]) -> list[dict[str, Any]] | None:
-        """None where graphql-core has to do it: it meets the same trouble, and says where and what."""
+        """Project records; None if graphql-core has to execute them, which then reports the error with its path."""
         try:
             return plan.maps(records, self._times, *([(None,)] * len(plan.many)))
         except Exception:  # noqa: BLE001 -- of whatever kind
@@ -197,7 +197,7 @@ class BulkExecutor(StrawberryGraphQLCoreExecutionContext):
         path: Path,
         rest: GroupedFieldSet,
     ) -> AwaitableOrValue[dict[str, Any]]:
-        """Fill in the fields that need their resolvers; each has its place in the order already."""
+        """Fill in the fields that need their resolvers. Each has its place in the map already."""
         if not rest:
             return fields
         resolved = self.execute_fields(parent_type, source_value, path, rest, None)
@@ -220,7 +220,7 @@ class BulkExecutor(StrawberryGraphQLCoreExecutionContext):
         path: Path,
         records: list[Any],
     ) -> Any:
-        """As `complete_list_value`, with the fields that are resolved for all records at once."""
+        """Complete a list as `complete_list_value` does, including fields with a batch resolver."""
         for written in self.writes:
             attempt = Attempt(written)
             try:
@@ -240,9 +240,9 @@ class BulkExecutor(StrawberryGraphQLCoreExecutionContext):
         return orjson.Fragment(json)
 
     async def _made(self, plan: Plan, records: Sequence[Any], counts: Sequence[int], attempt: Attempt) -> list[Any]:
-        """What stands in the answer for each of the records, of which each stands there `counts` times.
+        """Return what the answer has for each record. `counts` says how many times each record is in the answer.
 
-        Raises whatever it likes where it cannot vouch for the outcome.
+        Raises any exception where graphql-core has to execute the list instead.
         """
         kinds = plan.selection.shape.kinds
         if plan.rest or not all(type(record) in kinds for record in records):
@@ -250,7 +250,7 @@ class BulkExecutor(StrawberryGraphQLCoreExecutionContext):
         if len(plan.many) == 1:
             cells = [await self._cells(plan.many[0], plan, records, counts, attempt)]
         else:
-            # All to their ends, so that all that is resolved is kept.
+            # All are awaited, even after a failure, so that everything resolved is kept.
             found = await asyncio.gather(
                 *(self._cells(each, plan, records, counts, attempt) for each in plan.many), return_exceptions=True
             )
@@ -262,7 +262,7 @@ class BulkExecutor(StrawberryGraphQLCoreExecutionContext):
     async def _in_steps(
         self, plan: Plan, records: Sequence[Any], cells: Sequence[list[Any]], project: Projection
     ) -> list[Any]:
-        """Project records, `ROWS_AT_ONCE` at a time with those in their lists: others wait for their turn."""
+        """Project records in steps of `ROWS_AT_ONCE`, those in their lists included, and yield between steps."""
         size = 1 if plan.holds_lists else ROWS_AT_ONCE
         made: list[Any] = []
         rows = 0
@@ -277,12 +277,12 @@ class BulkExecutor(StrawberryGraphQLCoreExecutionContext):
     async def _cells(
         self, many: Many, plan: Plan, records: Sequence[Any], counts: Sequence[int], attempt: Attempt
     ) -> list[Any]:
-        """What stands in the answer for one field of each record."""
+        """Return what the answer has for one field of each record."""
         outcomes = await self._outcomes(many, plan, records, counts, attempt)
         below = self._plans.below(many.item_type, many.details)
         if below is None:
             raise Unproven
-        # Each once, however many places of the answer it has.
+        # Each object is projected once, even if the answer has it in several places.
         items: dict[int, Any] = {}
         places: Counter[int] = Counter()
         for outcome, count in zip(outcomes, counts, strict=True):
@@ -298,7 +298,7 @@ class BulkExecutor(StrawberryGraphQLCoreExecutionContext):
     async def _outcomes(
         self, many: Many, plan: Plan, records: Sequence[Any], counts: Sequence[int], attempt: Attempt
     ) -> Sequence[Any]:
-        """What the field's resolver has for each record. Raises `Unproven` where that is an error for any of them."""
+        """Return the resolver's value for each record. Raises `Unproven` if it is an error for any of them."""
         keys = [(id(many.details), id(record)) for record in records]
         if self._resolved and all(key in self._resolved for key in keys):
             outcomes: Sequence[Any] = [self._resolved[key] for key in keys]
@@ -311,7 +311,7 @@ class BulkExecutor(StrawberryGraphQLCoreExecutionContext):
         return outcomes
 
     def _resolve(self, many: Many, parent_type: GraphQLObjectType, records: ParentBatch) -> Any:
-        # No resolver of many looks at the path of its one call.
+        # Batch resolvers do not read the path.
         path = Path(None, many.name, parent_type.name)
         info = self.build_resolve_info(many.field, [each.node for each in many.details], parent_type, path)
         first = many.details[0]
@@ -323,13 +323,13 @@ class BulkExecutor(StrawberryGraphQLCoreExecutionContext):
 
 
 def _points_of(item: Any) -> int:
-    """How many points an item of a list holds: a series its own, all else one."""
+    """Count the points of a list's item: those of a series, or one for any other item."""
     times = getattr(item, "times", None)
     return 1 + len(times) if isinstance(times, list) else 1
 
 
 def _points_in(value: list[Any] | dict[str, Any]) -> int:
-    """How many rows, or entries of a grouped answer, a JSON value holds."""
+    """Count the rows, or the entries of a grouped answer, in a JSON value."""
     points, waiting = 0, [value]
     while waiting:
         one = waiting.pop()
@@ -350,7 +350,7 @@ def _items(outcome: Any, many: Many) -> Sequence[Any]:
 
 
 def _read(records: list[Any] | Unread, plan: Plan) -> tuple[list[Any], Plan]:
-    """The records as far as the plan goes, and the plan for records such as these."""
+    """Read the attributes of the records that the plan needs, and return the plan for their class."""
     if isinstance(records, list):
         return records, plan
     read = records.having(plan.reads)

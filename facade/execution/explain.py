@@ -1,4 +1,4 @@
-"""An operation run to be explained: what it asks upstream and why, and where its time goes."""
+"""Explain an operation: which calls it makes and why, and where its time goes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Explained:
 
 
 def why_unexplained(document: ParsedDocument, operation: str | None) -> str | None:
-    """Why an operation cannot be explained; None where it can, or is none."""
+    """Say why an operation cannot be explained; None if it can, or if there is no such operation."""
     kind = document.operation_type(operation)
     if kind is None or kind is OperationType.QUERY:
         return None
@@ -59,9 +59,9 @@ async def run_explained(
     *,
     received: float,
 ) -> Explained:
-    """Execute an operation, or with a plan all of it but its calls, and explain it.
+    """Execute an operation, for a plan without its calls, and explain it.
 
-    `explain.began` is when the request came, `received` when it had been read: from there to now it was parsed.
+    `explain.began` is when the request arrived, and `received` when its body was read. The time since is parsing.
     """
     parsed = time.monotonic()
     with explained(explain):
@@ -99,7 +99,7 @@ async def run_explained(
 
 
 async def _knows_assets(context: Context) -> bool:
-    """Whether assets can be looked up without a call."""
+    """Return whether assets can be looked up without a call."""
     if context.caller is None:
         return False
     with explained(Explain(Mode.plan)):
@@ -119,7 +119,7 @@ def undecided(
     *,
     knows_assets: bool,
 ) -> Iterator[str]:
-    """Yield what of an operation asks more once the answers to a plan's calls are there: rows refer to assets."""
+    """Yield the fields that may need further calls after those of a plan, since rows refer to assets."""
     unasked = {
         tuple(part for part in error.path or () if isinstance(part, str))
         for error in errors
@@ -140,7 +140,7 @@ def undecided(
             if field is None:
                 continue
             here = (*path, name)
-            # Points in another frame are turned by where their sensor hangs.
+            # Points in another frame are converted by the sensor's position.
             looks = is_looked_up(field) or (nodes[0].name.value == "points" and bool(nodes[0].arguments))
             asks = nodes[0].name.value in COSTS or (looks and not knows_assets)
             if open_ and asks:

@@ -1,4 +1,4 @@
-"""The names of fields, `Type.field`: which an operation selects, and which the schema has."""
+"""Names of fields as `Type.field`: those that an operation selects, and those of the schema."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from .documents import ParsedDocument
 
 
 def field_names(schema: GraphQLSchema) -> dict[str, str | None]:
-    """Return each field of the schema's own types, and why it is deprecated."""
+    """Return each field of the schema's own types with its deprecation reason, or None."""
     return {
         f"{type_.name}.{name}": field.deprecation_reason
         for type_ in schema.type_map.values()
@@ -33,7 +33,7 @@ def field_names(schema: GraphQLSchema) -> dict[str, str | None]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Selected:
-    """What an operation is, for whoever counts it; one object for each operation of a document that is kept."""
+    """An operation's name and fields, for usage counts. There is one object for each operation of a kept document."""
 
     name: str
     document: str
@@ -45,7 +45,7 @@ INVALID = Selected("", "")
 
 
 def selected_of(schema: GraphQLSchema, document: ParsedDocument, text: str, operation: str | None) -> Selected:
-    """Return which fields an operation selects, whatever `@skip` says; `INVALID` for one that cannot run."""
+    """Return the fields that an operation selects, `@skip` ignored; `INVALID` for an operation that cannot run."""
     if document.errors or document.operation(operation) is None:
         return INVALID
     known: Selected | None = document.selected.get(operation)
@@ -85,6 +85,6 @@ def _selected(schema: GraphQLSchema, document: ParsedDocument, operation: str | 
                 case InlineFragmentNode(type_condition=condition, selection_set=below):
                     waiting.append((schema.type_map[condition.name.value] if condition else type_, below))
                 case FragmentSpreadNode(name=name):
-                    # Once: a fragment's fields do not depend on where it is spread.
+                    # Each fragment is visited once, since its fields do not depend on where it is spread.
                     if fragment := fragments.pop(name.value, None):
                         waiting.append((schema.type_map[fragment.type_condition.name.value], fragment.selection_set))

@@ -1,4 +1,4 @@
-"""Answers that come in parts: what `@defer` and `@stream` put off comes after the first, in graphql-core's format."""
+"""Incremental delivery: the parts that `@defer` and `@stream` send after the first, in graphql-core's format."""
 
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -32,7 +32,7 @@ DIRECTIVES = frozenset({GraphQLDeferDirective.name, GraphQLStreamDirective.name}
 
 
 def has_directives(document: DocumentNode) -> bool:
-    """Whether a document has `@defer` or `@stream` anywhere, on or off."""
+    """Return whether a document has `@defer` or `@stream` anywhere, whatever their `if` says."""
     waiting: list[Any] = list(document.definitions)
     while waiting:
         node = waiting.pop()
@@ -49,7 +49,7 @@ class _Undivided(Visitor):
 
 
 def undivided(document: DocumentNode) -> DocumentNode:
-    """Return a document without `@defer` and `@stream`: what it asks for comes whole."""
+    """Return a document without `@defer` and `@stream`, so that its answer is one part."""
     whole: DocumentNode = visit(document, _Undivided())
     return whole
 
@@ -57,7 +57,7 @@ def undivided(document: DocumentNode) -> DocumentNode:
 def comes_in_parts(
     document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any] | None
 ) -> bool:
-    """Whether something of an operation is put off, as far as its document and variables tell."""
+    """Return whether an operation, by its document and variables, defers or streams anything."""
     fragments = {
         definition.name.value: definition.selection_set
         for definition in document.definitions
@@ -83,22 +83,22 @@ def comes_in_parts(
 
 
 class Later:
-    """What of an answer comes after its first part. Nothing of it begins before that is asked for."""
+    """The later parts of an answer. Their execution does not begin before they are asked for."""
 
     def __init__(self, results: ExperimentalIncrementalExecutionResults, context: Context) -> None:
         self._results = results.subsequent_results
         self._context = context
         self._pending = [each.formatted for each in results.initial_result.pending]
         self._open = {each["id"] for each in self._pending}
-        # All that its parts had.
+        # The errors of all parts so far.
         self.errors: list[GraphQLError] = []
 
     def announced(self) -> dict[str, Any]:
-        """What the first part says of those to come."""
+        """Return what the first part says about the later ones."""
         return {"pending": self._pending, "hasNext": True}
 
     async def parts(self) -> AsyncIterator[dict[str, Any]]:
-        """Yield each part as it is to be written; only the last has `hasNext` false."""
+        """Yield each part as a map for JSON. Only the last has `hasNext` false."""
         async for result in self._results:
             if self._context.budget.overdrawn:
                 refused = self._context.budget.overdrawn
@@ -107,7 +107,7 @@ class Later:
             yield self._part(result)
 
     def cut_short(self, error: GraphQLError) -> dict[str, Any]:
-        """Return a last part that ends all that is still to come with an error."""
+        """Return a last part that ends everything still pending with an error."""
         self.errors.append(error)
         ended = [{"id": id_, "errors": [error.formatted]} for id_ in sorted(self._open, key=int)]
         self._open.clear()
@@ -137,7 +137,7 @@ class Later:
 async def execute_in_parts(
     executor: Executor[Any] | list[GraphQLError], context: Context
 ) -> tuple[ExecutionResult, Later | None]:
-    """Return the first part, and those to come where there are any."""
+    """Return the first part, and the later ones if there are any."""
     if isinstance(executor, list):
         return ExecutionResult(None, errors=executor), None
     result = executor.execute_operation()

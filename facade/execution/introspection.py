@@ -1,4 +1,4 @@
-"""The schema kept to itself, for those who switch introspection off."""
+"""A validation rule that refuses introspection."""
 
 from typing import Any
 

@@ -1,8 +1,8 @@
-"""What an operation may look like, told from its document alone, before validation.
+"""Limits on the form of an operation, checked on its document before validation.
 
-One walk opens fragments as execution does, and gives up at `EXPANDED_FIELDS`, so that a bomb costs no more than an
-honest document of that size. Validation comes after: its rule for overlapping fields is quadratic in what this
-bounds (`SAME_NAMES`).
+One walk expands fragments as execution does, and stops at `EXPANDED_FIELDS`, so that a malicious document costs no more
+than a usual one of that size. It precedes validation, whose rule for overlapping fields is quadratic in a number that
+is bounded here (`SAME_NAMES`).
 """
 
 from collections.abc import Iterable
@@ -21,13 +21,13 @@ from graphql import (
     SelectionSetNode,
 )
 
-# Fields of all operations with their fragments opened. Honest documents have hundreds.
+# Fields of all operations with their fragments expanded. Usual documents have hundreds.
 EXPANDED_FIELDS = 10_000
-# Fields that answer under one name in one place, as pairs, for validation compares each with each; five times as
-# long where they have arguments or selections.
+# Pairs of fields with one response name in one place: validation compares each pair, which takes five times as long if
+# they have arguments or selections.
 SAME_NAMES = 5000
 COMPOUND = 5
-# Pairs of fragments opened in one place, which validation compares too.
+# Pairs of fragments spread in one place, which validation compares too.
 FRAGMENT_PAIRS = 5000
 DIRECTIVES = 100
 DIRECTIVES_AT_ONE_PLACE = 10
@@ -38,12 +38,12 @@ INTROSPECTION_ALIASES = 10
 INTROSPECTION_ROOTS = frozenset({"__schema", "__type"})
 INTROSPECTION_LIST_FIELDS = frozenset({"types", "fields", "inputFields", "interfaces", "possibleTypes"})
 
-# Mutations that try credentials. Rates count requests, so that each may try one.
+# Mutations that check credentials. Rate limits count requests, so each request may have only one of these.
 LOGINS = frozenset({"login", "clientLogin", "refreshToken"})
 MOST_LOGINS = 1
 
-# Twice what an honest dashboard needs (345,600: 40 rooms, 30 days, 5 minutes) and more. A point takes 3 µs and
-# 1.2 kB here, so this is about a gigabyte for an instant, and 3 s of a processor.
+# Points: more than twice what a large dashboard needs (345,600: 40 rooms, 30 days, 5 minutes). A point takes 3 µs and
+# 1.2 kB here, so the limit is about a gigabyte for a moment, and 3 s of a processor.
 MAX_COST = 1_000_000
 
 
@@ -62,7 +62,7 @@ def too_complex(message: str, *, limit: int, found: int, node: Node | None = Non
 
 
 def too_long(error: GraphQLError, limits: Limits) -> GraphQLError | None:
-    """The parser's own limits, told by its words: tokens, and brackets in brackets."""
+    """Return the refusal for a parser error that means a limit (tokens or nesting), recognised by its message."""
     if "more than" in error.message and "tokens" in error.message:
         message = f"The document has more than {limits.tokens} tokens, which is the limit. Ask for less at once."
         return too_complex(message, limit=limits.tokens, found=limits.tokens + 1)
@@ -73,7 +73,7 @@ def too_long(error: GraphQLError, limits: Limits) -> GraphQLError | None:
 
 
 class TooComplex(Exception):  # noqa: N818 -- named for what happened
-    """Carries the error to the client out of a walk."""
+    """Ends a walk with the error for the client."""
 
     def __init__(self, error: GraphQLError) -> None:
         super().__init__(error.message)
@@ -98,7 +98,7 @@ def exceeded(document: DocumentNode, limits: Limits) -> GraphQLError | None:
                 expanded = walk.expanded
                 for name in walk.opened:
                     unopened.pop(name, None)
-        # Validation reads these too, before it refuses the document for them.
+        # Fragments that no operation uses count too, since validation reads them before it refuses the document.
         while unopened:
             walk = _Walk(fragments, limits, expanded)
             walk.run(unopened.popitem()[1])
@@ -110,23 +110,23 @@ def exceeded(document: DocumentNode, limits: Limits) -> GraphQLError | None:
     return None
 
 
-# A selection set, and the fragments that it stands in: one met again there is a circle.
+# A selection set, and the fragments that it is inside of: one of those spread in it again is a cycle.
 _Opened = tuple[SelectionSetNode, frozenset[str]]
 
 
 @dataclass(slots=True)
 class _Place:
-    """All selection sets that answer one object: those of every field of one name there are merged."""
+    """All selection sets for one object of the answer: those of fields with one response name are merged."""
 
     sets: list[_Opened]
     depth: int
-    # How many lists of an introspection lie above; None outside of one.
+    # How many lists of introspection enclose this place; None outside introspection.
     lists: int | None = None
 
 
 @dataclass(slots=True)
 class _Level:
-    """What a place selects, fragments opened, by the names that it answers under."""
+    """The fields that a place selects, fragments expanded, by response name."""
 
     fields: dict[str, list[tuple[FieldNode, frozenset[str]]]] = field(default_factory=dict)
     fragments: set[str] = field(default_factory=set)
@@ -190,7 +190,7 @@ class _Walk:
         self._check(len(logins), MOST_LOGINS, "holds {found} logins", logins[-1] if logins else None)
 
     def _below(self, place: _Place, nodes: list[FieldNode]) -> int | None:
-        """Check the fields that answer under one name; return what their selections are at."""
+        """Check the fields with one response name, and return the `lists` of the place below them."""
         node = nodes[0]
         if len(nodes) > 1:
             weight = COMPOUND if any(node.arguments or node.selection_set for node in nodes) else 1
@@ -230,7 +230,7 @@ class _Walk:
 
 
 def _check_directives(definitions: Iterable[Node]) -> None:
-    """Count directives as written: opened often, a fragment's are still read once."""
+    """Count directives as written: those of a fragment are read once, however often it is spread."""
     found = 0
     waiting = list(definitions)
     while waiting:

@@ -1,4 +1,4 @@
-"""`Outcome`: what an operation came to, and its answer as JSON."""
+"""`Outcome`: the result of an operation, and its answer as JSON."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,36 +13,36 @@ from .incremental import Later
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`executed` is false for a request error: nothing ran, and there is no `data`.
+    """The result of an operation. `executed` is false for a request error: nothing ran, and there is no `data`.
 
-    Data that was asked for `written` has `orjson.Fragment`s in it: `chunks` alone can do anything with them.
+    Data of a run with `written` holds `orjson.Fragment`s, which only `chunks` can write.
     """
 
     executed: bool
     data: dict[str, Any] | None
     errors: list[GraphQLError]
     large: Large | None = None
-    # Where this is but the first part. Whoever gets it closes it.
+    # The later parts, if this is the first of several. The caller closes it.
     later: Later | None = None
-    # What is to be known of the data, as `extensions.notes`.
+    # Notes about the data, for `extensions.notes`.
     notes: Sequence[Mapping[str, Any]] = ()
-    # Of an event of a subscription: what the subscription can be resumed by, and whether it was.
+    # For an event of a subscription: the id to resume after, and whether the subscription was resumed.
     cursor: str | None = None
     resumed: bool | None = None
-    # Points, and how many an operation may cost: over a transport without headers.
+    # The cost in points and its limit, for a transport without headers.
     cost: tuple[int, int] | None = None
-    # The answer, where it is written already.
+    # The answer as JSON, if it is written already.
     written: Sequence[bytes] = ()
 
     def chunks(self) -> list[bytes]:
-        """The response map as JSON, in one chunk but for what is large."""
+        """Return the response map as JSON: one chunk, or several for a large answer."""
         if self.written:
             return list(self.written)
         whole = orjson.dumps(self.as_json())
         return self.large.within(whole) if self.large else [whole]
 
     def as_json(self) -> dict[str, Any]:
-        """The response map of the GraphQL specification, section 7."""
+        """Return the response map (GraphQL specification, section 7)."""
         answer: dict[str, Any] = {}
         if self.errors:
             answer["errors"] = [error.formatted for error in self.errors]

@@ -1,4 +1,4 @@
-"""How lists that are streamed are executed."""
+"""Execution of lists with `@stream`."""
 
 from asyncio import ensure_future
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
@@ -13,15 +13,15 @@ from ..graph.selection import ResolveInfo
 from .executor import PUT_OFF, BulkExecutor
 from .plan import Plan
 
-# Items of a list that are completed at once, and wait to be sent.
+# How many items of a list are completed at once.
 TOGETHER = 1000
 
 
 class PartsExecutor(BulkExecutor):
     """Completes many items of a stream at once, so that what they load is loaded together.
 
-    graphql-core does so with `enable_early_execution` alone, which starts what is put off ahead of the first part, and
-    of what it has started it leaves some running when the parts are closed before their end.
+    graphql-core does so only with `enable_early_execution`. That starts deferred parts before the first part is sent,
+    and leaves some of them running when the parts are closed early.
     """
 
     def build_stream_item_queue(
@@ -63,7 +63,7 @@ class PartsExecutor(BulkExecutor):
         return StreamItemQueue(produce, close, capacity=TOGETHER)
 
     def _plan_of_all(self, item_type: GraphQLOutputType, details: FieldDetailsList) -> Plan | None:
-        """The plan for items that are records with nothing to resolve in them."""
+        """Return the plan for items that are records with no field to resolve, else None."""
         if isinstance(item_type, GraphQLNonNull):
             item_type = item_type.of_type
         plan = self._plans.below(item_type, details) if isinstance(item_type, GraphQLObjectType) else None

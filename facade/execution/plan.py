@@ -1,4 +1,4 @@
-"""How selections of records are executed: what is projected, what is resolved for all records at once, what is left."""
+"""Plan the execution of selections of records: fields to project, fields for batch resolvers, and the rest."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,13 +35,13 @@ class Many(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """How one selection of one type is executed: projected, but for `many` and the fields in `rest`."""
+    """How one selection of one type is executed: by projection, except for `many` and `rest`."""
 
     of_type: GraphQLObjectType
     selection: Selection
     many: tuple[Many, ...]
     rest: GroupedFieldSet
-    # The attributes that the resolvers of `many` look at.
+    # The attributes that the resolvers of `many` read.
     looks_at: frozenset[str]
 
     @cached_property
@@ -54,12 +54,12 @@ class Plan:
 
     @cached_property
     def holds_lists(self) -> bool:
-        """Whether lists of records are projected with it."""
+        """Return whether the projection includes lists of records."""
         return any(field.below and isinstance(field.type, GraphQLList) for field in self.selection.fields)
 
     @cached_property
     def left(self) -> GroupedFieldSet:
-        """All that is not projected."""
+        """Return all fields that are not projected."""
         return {**self.rest, **{many.name: many.details for many in self.many}}
 
     @cached_property
@@ -67,7 +67,7 @@ class Plan:
         return self.selection.reads() | self.looks_at
 
     def of(self, kind: type) -> "Plan":
-        """The same for records of another class."""
+        """Return the same plan for records of another class."""
         if kind in self.selection.shape.kinds:
             return self
         selection = self.selection._replace(shape=RecordShape((kind,)))
@@ -75,16 +75,16 @@ class Plan:
 
 
 class Plans:
-    """The plans of one execution. A plan is None where graphql-core does it all."""
+    """The plans of one execution. A plan is None where graphql-core executes everything."""
 
     def __init__(self, executor: Executor[Any], shapes: Mapping[str, RecordShape]) -> None:
         self._executor = executor
         self._shapes = shapes
-        # By the identity of the collected fields, which are kept with the plan lest the identity be used again.
+        # Keyed by the identity of the collected fields, which are kept alive so that it is not reused.
         self._known: dict[int, tuple[GroupedFieldSet, Plan | None]] = {}
 
     def below(self, type_: GraphQLObjectType, details: FieldDetailsList) -> Plan | None:
-        """The plan for what a field selects of its objects."""
+        """Return the plan for the selection of a field."""
         if type_.name not in self._shapes:
             return None
         try:
@@ -107,7 +107,7 @@ class Plans:
         if self._executor.middleware_manager is not None or not _takes(type_, shape):
             return None
         if not all(schema.get_field(type_, details[0].node.name.value) for details in fields.values()):
-            # Not a validated document: graphql-core leaves such a field out.
+            # The document was not validated: graphql-core omits unknown fields.
             return None
         try:
             selection = self._selection(type_, shape, fields)
@@ -138,7 +138,7 @@ class Plans:
         item_type = field.type.of_type if isinstance(field.type, GraphQLList) else field.type
         if listed and isinstance(item_type, GraphQLNonNull):
             item_type = item_type.of_type
-        # One that is not nullable would take its parents with it where it fails.
+        # The failure of a non-null field would make its parents null, so graphql-core executes it.
         if not isinstance(item_type, GraphQLObjectType):
             return None
         return Many(node.alias.value if node.alias else node.name.value, details, field, item_type, listed)
@@ -169,7 +169,7 @@ class Plans:
     def _below(
         self, type_: GraphQLObjectType, shape: RecordShape | None, details: list[FieldDetails]
     ) -> Selection | None:
-        """None where not every field can be projected."""
+        """Return the selection below a field; None if not every field of it can be projected."""
         if shape is None or not _takes(type_, shape):
             return None
         collected = self._executor.collect_subfields(type_, details)
@@ -180,12 +180,12 @@ class Plans:
 
 
 def _takes(type_: GraphQLObjectType, shape: RecordShape) -> bool:
-    """Whether it is known what the type's `is_type_of` says of the shape's records."""
+    """Return whether `is_type_of` is known to accept the shape's records."""
     return type_.is_type_of is None or shape.is_type
 
 
 def _definition(field: GraphQLField) -> StrawberryField | None:
-    """None where more happens than Strawberry's own resolving: a resolver not of its making has no `_is_default`."""
+    """Return the Strawberry field; None if it has extensions or a resolver that Strawberry did not make."""
     definition = field.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
     if not isinstance(definition, StrawberryField) or definition.extensions:
         return None
@@ -198,7 +198,7 @@ def _resolver_of(field: GraphQLField) -> object:
 
 
 def is_looked_up(field: GraphQLField) -> bool:
-    """Whether a field of records is looked up among the assets."""
+    """Return whether a field of records is looked up among the assets."""
     return read_by(_resolver_of(field)) is not None
 
 

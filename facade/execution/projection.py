@@ -1,4 +1,4 @@
-"""Selections over records, compiled: one function a selection, from records to what stands in the answer for them."""
+"""Compile selections of records: one function a selection, which turns records into what the answer has for them."""
 
 import gc
 from collections.abc import Callable
@@ -22,23 +22,23 @@ from ..cache import Bounded
 from ..graph.record_fields import RecordShape, Unread
 from ..graph.scalars import serialize_time
 
-# Bytes of compiled selections kept, and what one takes.
+# Bytes of compiled selections that are kept, and estimates of what one takes.
 KEPT = 8 * 1024**2
 BYTES_A_FIELD = 1024
 BYTES_A_SELECTION = 2048
 MOST_FIELDS = 100
-# Times remembered at once: a day by the second.
+# How many times are memoised: those of a day by the second.
 MOST_TIMES = 86_400
 
 
 class Unproven(Exception):  # noqa: N818 -- not an error: graphql-core takes over
-    """A value that only graphql-core's own completion may judge."""
+    """A value that only graphql-core's own completion can handle."""
 
 
 class Selected(NamedTuple):
-    """A field of a selection. Without a `place` it is `__typename`, or (no `type` either) left to others.
+    """A field of a selection. Without a `place` it is `__typename`, or, without a `type` too, filled in elsewhere.
 
-    What is `given` comes ready for each record.
+    The value of a `given` field is passed in for each record.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Selected(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """What is selected of a type's records; comparable, so that the same selection is compiled once."""
+    """The selected fields of a type's records. Comparable, so that equal selections are compiled once."""
 
     type_name: str
     shape: RecordShape
@@ -59,14 +59,14 @@ class Selection(NamedTuple):
         return sum(1 + (field.below.size() if field.below else 0) for field in self.fields)
 
     def reads(self) -> frozenset[str]:
-        """Return the attributes of a record that are looked at."""
+        """Return the attributes of a record that are read."""
         return frozenset(field.place for field in self.fields if isinstance(field.place, str))
 
 
 class Times(dict[str | int, str]):
-    """Times as they are written out. One answer names the same few moments for each of its sensors.
+    """Memo of times as they are written out, since an answer has the same few times for each of its sensors.
 
-    Only exact str and int may be looked up: True and 1.0 would find what 1 has left.
+    Only exact str and int may be looked up: True and 1.0 would find the entry of 1.
     """
 
     def __missing__(self, value: str | int) -> str:
@@ -79,21 +79,21 @@ class Times(dict[str | int, str]):
         return written
 
 
-# From records, and what is given for each in as many lists as fields are given, to what stands in the answer for them.
-# Raises whatever it likes where it cannot vouch for the outcome.
+# Takes records, the memo of times, and a list of values for each given field. Returns what the answer has for each
+# record, or raises any exception where graphql-core has to execute the list instead.
 Projection = Callable[..., list[Any]]
 
-# Which values of a scalar stand as they are.
+# The condition under which a scalar's value goes into the answer unchanged.
 _SOUND: dict[object, str] = {
     GraphQLString: "type({0}) is str",
     GraphQLID: "type({0}) is str",
     GraphQLBoolean: "type({0}) is bool",
     GraphQLInt: "type({0}) is int and -2147483648 <= {0} <= 2147483647",
-    # Not for an infinity or a NaN, whose difference from itself is a NaN.
+    # False for an infinity or a NaN, whose difference from itself is NaN.
     GraphQLFloat: "type({0}) is float and {0} - {0} == 0.0",
 }
 NEVER = "else: raise Unproven"
-# From here on msgspec writes 1e16 where orjson writes 1e+16.
+# From this value on msgspec writes 1e16 where orjson writes 1e+16.
 WRITTEN_ALIKE = 1e16
 _PASSIVE = frozenset({str, int, float, bool})
 
@@ -103,12 +103,12 @@ def is_time(type_: object) -> bool:
 
 
 def projects(type_: object) -> bool:
-    """Whether values of a leaf type can be projected."""
+    """Return whether values of a leaf type can be projected."""
     return type_ in _SOUND or is_time(type_)
 
 
 class Compiled:
-    """Selections compiled once, and kept within a bound of bytes."""
+    """Compiles each selection once, and keeps the functions within a bound of bytes."""
 
     def __init__(self, kept: int = KEPT) -> None:
         self._kept = kept
@@ -125,7 +125,7 @@ class Compiled:
         return known
 
     def _collect(self) -> None:
-        """Have classes freed that went: each is a cycle, and a server collects cycles seldom."""
+        """Free evicted classes. Each is a reference cycle, and a server runs the collector rarely."""
         if self._known.evicted - self._collected > self._kept:
             self._collected = self._known.evicted
             gc.collect()
@@ -135,20 +135,20 @@ _compiled = Compiled()
 
 
 def maps(selection: Selection) -> Projection:
-    """To the maps of the answer."""
+    """Return the projection to the maps of the answer."""
     return _compiled(selection)
 
 
 def structs(selection: Selection) -> Projection:
-    """To structs, which msgspec writes as orjson writes the maps: made and written in half the time."""
+    """Return the projection to structs, which msgspec writes as orjson writes maps, in half the time."""
     return _compiled(selection, written=True)
 
 
 class _Source:
-    """The source of a projection.
+    """Builds the source code of a projection.
 
-    Only attributes, indices and names of types that our own schema declares enter it, and response names by their
-    `repr`; everything else (classes, coercions) is bound by a number, so no query can write code.
+    The source contains only attributes, indices and type names of our own schema, and response names by their `repr`.
+    Everything else (classes, coercions) is bound to a numbered name, so that no query can inject code.
     """
 
     def __init__(self, selection: Selection, *, written: bool = False) -> None:
@@ -168,7 +168,7 @@ class _Source:
 
     def compile(self) -> Projection:
         exec("\n".join(self._lines), self._bound)  # noqa: S102 -- see above: nothing of a query but quoted names
-        # Taken out, so that the function and what it is bound to are no cycle.
+        # Removed from its own globals, so that there is no reference cycle.
         projection: Projection = self._bound.pop("project")
         return projection
 
@@ -185,7 +185,7 @@ class _Source:
         return name
 
     def _record(self, depth: int, record: str, selection: Selection, otherwise: str, also: str | None = None) -> None:
-        """Turn a variable that holds a record into the map of its fields; `also` is one more class of it."""
+        """Add code that turns a variable with a record into the map of its fields. `also` is a further class of it."""
         places = selection.shape.places
         kinds = [self._bind(kind) for kind in selection.shape.kinds]
         test = " or ".join(f"type({record}) is {kind}" for kind in [*kinds, *([also] if also else [])])
@@ -210,7 +210,7 @@ class _Source:
     def _map(self, names: list[str], values: list[str]) -> str:
         if not self._written:
             return f"{{{', '.join(f'{name!r}: {value}' for name, value in zip(names, values, strict=True))}}}"
-        # Attributes may not be named as a query likes.
+        # A query's response names cannot be used as attributes.
         attributes = {f"f{at}": name for at, name in enumerate(names)}
         struct = msgspec.defstruct("Map", list(attributes), rename=attributes, gc=False)
         return f"{self._bind(struct)}({', '.join(values)})"
@@ -223,7 +223,7 @@ class _Source:
         below: Selection | None,
         also: str | None = None,
     ) -> None:
-        """Turn a variable into what the answer has for it."""
+        """Add code that turns a variable into what the answer has for it."""
         non_null = isinstance(type_, GraphQLNonNull)
         inner = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
         otherwise = NEVER if non_null else f"elif {value} is not None: raise Unproven"
@@ -246,7 +246,7 @@ class _Source:
             self._add(depth + 1, f"{value} = {items}")
             self._add(depth, otherwise)
         elif below is not None:
-            # What a resolver does with a null among its lists is the resolver's own affair.
+            # For records whose fields are looked up by index, a null is left to the resolver.
             self._record(depth, value, below, NEVER if below.shape.places else otherwise, also)
         elif is_time(inner):
             self._add(depth, f"if type({value}) is str or type({value}) is int: {value} = times[{value}]")
@@ -258,7 +258,7 @@ class _Source:
             self._add(depth, f"if not ({self._test(value, inner)}){passing}: {value} = {self._coerced(inner)}({value})")
 
     def _is_sound(self, depth: int, value: str, type_: GraphQLList[Any]) -> bool:
-        """Begin what is to be done with a list of scalars that cannot be written as it is; false where none can."""
+        """Add the condition for a list of scalars that needs coercion; return False if every list needs it."""
         inner = type_.of_type
         nullable = not isinstance(inner, GraphQLNonNull)
         inner = inner if nullable else inner.of_type
@@ -281,13 +281,13 @@ class _Source:
         return True
 
     def _test(self, value: str, type_: Any) -> str:
-        """An expression that is true of values of a scalar that stand in the answer as they are."""
+        """Return an expression that is true if a scalar's value goes into the answer unchanged."""
         if self._written and type_ is GraphQLFloat:
             return f"type({value}) is float and {-WRITTEN_ALIKE} < {value} < {WRITTEN_ALIKE}"
         return _SOUND[type_].format(value)
 
     def _coerced(self, type_: Any) -> str:
-        """The type's own coercion, of values that nothing but their class decides."""
+        """Bind the type's own coercion, for values whose coercion depends only on their class."""
         coerce, written = type_.coerce_output_value, self._written
 
         def coerced(value: Any) -> Any:

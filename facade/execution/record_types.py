@@ -1,5 +1,5 @@
-"""Which types' objects are records: reading a field neither waits nor changes anything, and where it fails, it fails
-for graphql-core too.
+"""The types whose objects are records: reading a field neither waits nor changes anything, and fails as it would for
+graphql-core.
 """
 
 from ..assets import records
@@ -13,7 +13,7 @@ from ..graph.report_records import FreshnessRecord, GroupKeyRecord, GroupRecord,
 from ..graph.stats import AssetStatsRecord, StatsValueRecord
 from ..series import FULL_ROW
 
-# None of them holds itself but by a resolver, or the code for its selections could nest without end.
+# None of them contains itself except through a resolver: the code for its selections could nest without end.
 PLAIN = {
     "Address": RecordShape((records.AddressRecord,)),
     "Area": RecordShape((records.AreaRecord,)),

@@ -1,23 +1,23 @@
-"""Rows of large answers, written as JSON in steps."""
+"""Write the rows of large answers as JSON in steps."""
 
 import asyncio
 from typing import Any
 
 import msgspec
 
-# Records that are projected, and bytes that are written, before others get their turn: some milliseconds each.
+# Records that are projected, and bytes that are written, in one step of a few milliseconds on the event loop.
 ROWS_AT_ONCE = 3000
 BYTES_AT_ONCE = 512 * 1024
 
 
 def rows_in(made: Any) -> int:
-    """How many records there are in the lists of one that was projected, and itself."""
+    """Count a projected record and the records in its lists."""
     values = made.values() if isinstance(made, dict) else () if made is None else msgspec.structs.astuple(made)
     return 1 + sum(len(value) for value in values if type(value) is list)
 
 
 async def encoded(made: list[Any]) -> bytes:
-    """The records as JSON, some of it at a time."""
+    """Write the records as JSON, in steps."""
     parts: list[bytes] = []
     size = 0
     for record in made:

@@ -1,4 +1,4 @@
-"""Bulk execution whose lists are written as JSON at once."""
+"""Bulk execution that writes lists of records as JSON directly."""
 
 import asyncio
 from typing import Any
@@ -16,7 +16,7 @@ from .plan import Plan
 
 
 class WritingExecutor(BulkExecutor):
-    """Leaves `orjson.Fragment`s in the data for lists of records: for who does nothing but write it out."""
+    """Puts `orjson.Fragment`s into the data for lists of records. Such data can only be written by orjson."""
 
     writes = (True, False)
 
@@ -44,7 +44,7 @@ class WritingExecutor(BulkExecutor):
         info: ResolveInfo,
         path: Path,
     ) -> Any:
-        """As `complete_list_value`, without all of the records at once."""
+        """Complete a list as `complete_list_value` does, without all of its records in memory at once."""
         assert records.parts is not None  # noqa: S101 -- see the caller
         chunks: list[bytes] = []
         try:
@@ -55,7 +55,7 @@ class WritingExecutor(BulkExecutor):
                 if budget := self._budget:
                     budget.wrote(len(json))
                 chunks.append(b"".join((b",", memoryview(json)[1:-1])))
-                # Others wait for their turn.
+                # Yield to the event loop.
                 await asyncio.sleep(0)
             return self.context_value.large.put(chunks)
         except BudgetSpent:

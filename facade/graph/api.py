@@ -1,4 +1,4 @@
-"""The schema as clients see it: without what federation adds for composers and gateways."""
+"""The schema as clients see it: without federation's fields, types and directives."""
 
 from graphql import GraphQLObjectType, GraphQLSchema, specified_directives
 

@@ -1,4 +1,4 @@
-"""What arguments mean. A name means the same wherever it stands, so each is said once."""
+"""Descriptions of arguments by name: an argument's name means the same in every field."""
 
 from graphql import GraphQLInterfaceType, GraphQLObjectType, GraphQLSchema
 
@@ -52,7 +52,7 @@ MEANINGS = {
 
 
 def describe_arguments(schema: GraphQLSchema) -> None:
-    """Give every argument without a description of its own the meaning of its name."""
+    """Set the description of every argument that has none, by its name."""
     for type_ in schema.type_map.values():
         if isinstance(type_, GraphQLObjectType | GraphQLInterfaceType) and not type_.name.startswith("__"):
             for field in type_.fields.values():

@@ -1,4 +1,4 @@
-"""The roots that list assets or find one of them."""
+"""Root fields that list assets or find one asset."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from .context import Info
 from .fields import counted
 from .scalars import bad_input
 
-# Which of a caller's assets an id names, by its prefix.
+# The table of `Assets` for each prefix of ids.
 TABLE_OF_PREFIX = {
     "site": "sites",
     "building": "buildings",
@@ -35,7 +35,7 @@ class Wrapped:
 
 
 def _given(values: Collection[str] | None) -> set[str] | None:
-    """A filter's values; None where it was not given. An empty list is given, and matches nothing."""
+    """Return a filter's values; None if it was not given. An empty list was given, and matches nothing."""
     return None if values is None or values is UNSET else set(values)
 
 

@@ -1,34 +1,35 @@
-"""Fields resolved for many records at once: a list's own loads and look-ups, without a resolver call an item."""
+"""Batch resolvers: they resolve a field for all records of a list in one call."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
-# What a field is for each record, in their order: a value, or the exception that is this record's own.
+# The outcome for each record, in order: a value, or the exception for this record alone.
 Outcomes = Sequence[Any]
 ManyResolver = Callable[..., Awaitable[Outcomes]]
 
 
 @dataclass(frozen=True, slots=True)
 class ParentBatch:
-    """Stands as the parent of a field that is resolved for all of `records`.
+    """The parents of a field that is resolved for all of `records` at once.
 
-    `counts` says of how many places of the answer each record is the parent: one that many refer to is resolved once.
+    `counts` says how many times each record is in the answer: a record that is referred to many times is resolved once.
     """
 
     records: Sequence[Any]
     counts: Sequence[int]
 
 
-# By resolver: which of a record's attributes it looks at.
-_together: dict[object, frozenset[str]] = {}
+# The attributes of a record that each batch resolver reads.
+_reads: dict[object, frozenset[str]] = {}
 
 
 def resolves_many(*reads: str) -> Callable[[ManyResolver], Callable[..., Awaitable[Any]]]:
-    """Make a field's resolver of one that takes many parents, the first argument, and gives the outcome for each.
+    """Make a field's resolver from a function that takes many parents and returns an outcome for each.
 
-    The field must be nullable, or an outcome that is an error would be more than its own record's.
+    `reads` are the attributes of a parent that it reads. The field must be nullable, so that an outcome that is an
+    error affects its own record only.
     """
 
     def mark(many: ManyResolver) -> Callable[..., Awaitable[Any]]:
@@ -41,12 +42,12 @@ def resolves_many(*reads: str) -> Callable[[ManyResolver], Callable[..., Awaitab
                 raise outcome
             return outcome
 
-        _together[resolve] = frozenset(reads)
+        _reads[resolve] = frozenset(reads)
         return resolve
 
     return mark
 
 
 def read_by(resolver: object) -> frozenset[str] | None:
-    """Return the attributes that a resolver of many looks at; None for any other resolver."""
-    return _together.get(resolver)
+    """Return the attributes that a batch resolver reads; None for any other resolver."""
+    return _reads.get(resolver)

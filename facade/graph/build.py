@@ -1,4 +1,4 @@
-"""The schema itself, as graphql-core executes it."""
+"""Build the schema that graphql-core executes."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
@@ -33,7 +33,7 @@ from .sensor import Sensor
 from .session import Mutation
 from .subscription import Subscription
 
-# What a supergraph may ask for by id, and where it is among a caller's assets.
+# The types that a supergraph may ask for by id, with their tables of `Assets`.
 ENTITIES = {
     "Site": "sites",
     "Building": "buildings",
@@ -45,7 +45,7 @@ ENTITIES = {
     "Tag": "tags",
 }
 
-# The least that serves: not every composer knows the newest.
+# The lowest version that will do, since not every composer knows the newest.
 FEDERATION: Final = "2.3"
 
 FEDERATION_TYPES = {
@@ -78,9 +78,9 @@ def _build(extra_measurements: tuple[str, ...], incremental: bool) -> GraphQLSch
 
 
 def build_schema(extra_measurements: Iterable[str] = (), *, incremental: bool = False) -> GraphQLSchema:
-    """Return the schema, with values that Butlr has added to `Measurement` since.
+    """Return the schema. `extra_measurements` are added to the `Measurement` enum.
 
-    `incremental`: with `@defer` and `@stream`.
+    With `incremental` it has `@defer` and `@stream`.
     """
     return _build(tuple(extra_measurements), incremental)
 
@@ -100,10 +100,9 @@ async def _entities(_root: object, info: ResolveInfo, representations: Sequence[
 
 
 def _serve_sdl(core: GraphQLSchema, text: Callable[[], str]) -> None:
-    """Answer `_service` with the schema less `Query.node`.
+    """Answer `_service` with the schema without `Query.node`.
 
-    A gateway reaches assets by their keys. Ours would collide with the `node` of every Relay-style subgraph, of which
-    each answers for other types.
+    A gateway reads assets by their keys, and our `node` would collide with that of any other Relay-style subgraph.
     """
     service = core.type_map["_Service"]
     assert isinstance(service, GraphQLObjectType)  # noqa: S101 -- for the type checker
@@ -124,7 +123,7 @@ class _WithoutNode(Visitor):
 
 
 def _serve_entities(schema: GraphQLSchema) -> None:
-    """Answer `_entities` from the caller's assets: Strawberry's own way asks each type, one entity at a time."""
+    """Answer `_entities` from the caller's assets in one step: Strawberry would resolve one entity at a time."""
     assert schema.query_type is not None  # noqa: S101 -- for the type checker
     fields = schema.query_type.fields
     fields["_entities"].resolve = _entities

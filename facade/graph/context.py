@@ -1,4 +1,4 @@
-"""What resolvers may reach: the loaders of their operation, and nothing else of the server."""
+"""The context of resolvers: the loaders of their operation, and nothing else of the server."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,12 +21,12 @@ class Context:
     caller: Caller | None
     read_log: ReadLog
     request_id: str
-    # Without a limit until an engine sets its own.
+    # Unlimited until an engine sets its limit.
     budget: Budget = field(default_factory=Budget)
-    # What of the answer is written already, and too large to be written twice.
+    # Parts of the answer that are written already, and too large to be written twice.
     large: Large = field(default_factory=Large)
     notes: Notes = field(default_factory=Notes)
-    # What subscriptions are fed by, and the cursor that one goes on from.
+    # The source of subscription events, and the cursor to resume after.
     live: Live | None = None
     resume: str | None = None
 
@@ -43,9 +43,9 @@ class Context:
         return Loaders(self.services, self.known_caller(), self.read_log, self.budget)
 
     def knows(self, kind: str, assets: Assets | None = None) -> bool:
-        """Whether a configured source can know a kind of asset; the answer says so where none can.
+        """Return whether a configured source can know a kind of asset. If none can, add a note to the answer.
 
-        Raises `ButlrError` where those that can have not listed it among `assets`.
+        Raises `ButlrError` if the sources that can know it failed, so that `assets` lacks it.
         """
         if assets is not None:
             assets.require(kind)
@@ -60,13 +60,13 @@ class Context:
         return self.services.upstream.butlr
 
     def renew(self) -> None:
-        """Begin anew: each event of a subscription is an operation with loaders and parts of its own."""
+        """Start the next event of a subscription, which is an operation with its own loaders and parts."""
         self.close()
         self.__dict__.pop("loaders", None)
         self.read_log, self.large = ReadLog(), Large()
 
     def close(self) -> None:
-        """Stop what the operation still had under way."""
+        """Cancel what the operation is still loading."""
         if "loaders" in self.__dict__:
             self.loaders.cancel()
 

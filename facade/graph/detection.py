@@ -1,4 +1,4 @@
-"""Detections: where people stood, a point a person and window."""
+"""Detections: where people stood, one point for each person and window."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -102,7 +102,7 @@ class DetectionSet:
 
 
 async def detection_set(info: Info, source: Source) -> DetectionSetRecord:
-    """Make the one call that the selected fields need of a source that names no sensors, or none."""
+    """Make the one call that the selected fields need, or none, for a source that names no sensors."""
     types = source.types(_selected(info))
     body = {"data_types": sorted(types), **source.body}
     answer: DetectionsAnswer | NotAsked | None
@@ -114,7 +114,7 @@ async def detection_set(info: Info, source: Source) -> DetectionSetRecord:
 
 
 async def detection_sets(info: Info, sources: Sequence[Source | None]) -> list[DetectionSetRecord | Exception | None]:
-    """As `detection_set` for sources of named sensors, all with one body; None where there is no source."""
+    """Do as `detection_set` for sources that name sensors and share one body. The result of no source is None."""
     names = _selected(info)
     body = next((source.body for source in sources if source), {})
     asks = [(source, source.types(names), source.macs or ()) for source in sources if source]

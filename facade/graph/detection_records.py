@@ -1,4 +1,4 @@
-"""What stands behind detections: points of one or many answers."""
+"""The records behind the types of detections: the points of one or several answers."""
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -21,10 +21,10 @@ DATA_TYPES = POINT_TYPES | {"heatmap"}
 
 
 class Source(NamedTuple):
-    """Whose detections a `DetectionSet` holds.
+    """What a `DetectionSet` is about: sensors, or a place.
 
-    Points are asked by sensor, so that all who ask alike share a call; heat maps by place, where there is one, for
-    what names no sensor cannot be dealt back.
+    Points are asked for by sensor, so that equal loads share a call. Heat maps are asked for by place if there is one,
+    since their cells name no sensor by which an answer could be split.
     """
 
     body: Body
@@ -55,7 +55,7 @@ class Source(NamedTuple):
 
 
 def merged(answers: Sequence[DetectionsAnswer], types: frozenset[str]) -> DetectionsAnswer:
-    """One answer of several sensors' own."""
+    """Merge the answers of several sensors."""
     if len(answers) == 1:
         return answers[0]
     entries: dict[str, list[DetectionRecord] | None] = {
@@ -65,9 +65,9 @@ def merged(answers: Sequence[DetectionsAnswer], types: frozenset[str]) -> Detect
 
 
 class DetectionSetRecord:
-    """A `DetectionSet` over the answer to the types selected; null where none of them needs a call.
+    """A `DetectionSet` over the answer for the selected types; its fields are null if none of them needs a call.
 
-    A plan has an error in its place: what needs no points is planned all the same.
+    In a plan the answer is an error, so that the fields which need no points are planned all the same.
     """
 
     def __init__(

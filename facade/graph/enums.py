@@ -34,7 +34,7 @@ class Measurement(Enum):
 
     @classmethod
     def _missing_(cls, value: object) -> Any:
-        # Only values that `add_measurements` put into the schema get this far.
+        # GraphQL has validated the value, so it is one that `add_measurements` added.
         member = object.__new__(cls)
         member._name_ = member._value_ = value  # type: ignore[assignment]
         return member

@@ -1,4 +1,4 @@
-"""Short ways to say a field. Types are schema; the objects behind them are records of the layers below."""
+"""Helpers that declare fields. Types are schema; the objects behind them are records of the layers below."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import wraps
@@ -13,7 +13,7 @@ from .context import Info
 from .lookups import Lookup, looked_up
 from .record_fields import reads
 
-# Where each type lives: types refer to one another across modules, so by name.
+# The module of each type. Types of different modules refer to each other by name.
 _MODULES = {
     "Site": "place",
     "Building": "place",
@@ -31,22 +31,22 @@ def _lazy(name: str) -> Any:
 
 
 def maybe(name: str) -> Any:
-    """A nullable type by name."""
+    """Return a nullable type by name."""
     return Optional[_lazy(name)]  # noqa: UP045 -- made at run time, of a value
 
 
 def maybe_list(name: str) -> Any:
-    """A nullable list of a type by name."""
+    """Return a nullable list of a type by name."""
     return Optional[GenericAlias(list, (_lazy(name),))]  # noqa: UP045
 
 
 def described(text: str, *, deprecated: str | None = None) -> Any:
-    """A field that the record has under the same name."""
+    """Declare a field that the record has under the same name."""
     return strawberry.field(description=text, deprecation_reason=deprecated)
 
 
 def alias_of(attribute: str, type_: Any, text: str, *, name: str | None = None, deprecated: str | None = None) -> Any:
-    """A field that the record has under another name."""
+    """Declare a field that the record has under another name."""
 
     @reads(attribute)
     def read(root: strawberry.Parent[Any]) -> Any:
@@ -58,7 +58,7 @@ def alias_of(attribute: str, type_: Any, text: str, *, name: str | None = None, 
 
 
 def counted(resolver: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-    """Spend the operation's budget on the assets that a resolver comes to: lists of lists grow beyond all measure."""
+    """Spend the operation's budget on the assets that a resolver returns, since lists of lists may grow very large."""
 
     @wraps(resolver)
     async def resolve(*args: Any, **kwargs: Any) -> Any:
@@ -69,7 +69,7 @@ def counted(resolver: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[
 
 
 def _within_budget(found: Sequence[Any], counts: Sequence[int], info: Info) -> bool:
-    """Spend for all that was found, each so many times; false once that is too much for the operation."""
+    """Spend for all assets found, each `counts` times. Return False once the operation's budget is spent."""
     listed = referred = 0
     for items, count in zip(found, counts, strict=True):
         if isinstance(items, list | tuple):
@@ -81,17 +81,17 @@ def _within_budget(found: Sequence[Any], counts: Sequence[int], info: Info) -> b
 
 
 def one(type_name: str, lookup: Lookup, text: str) -> Any:
-    """A nullable relation to one object."""
+    """Declare a nullable relation to one object."""
     return strawberry.field(resolver=_relation(lookup), graphql_type=maybe(type_name), description=text)
 
 
 def many(type_name: str, lookup: Lookup, text: str) -> Any:
-    """A nullable list of related objects."""
+    """Declare a nullable list of related objects."""
     return strawberry.field(resolver=_relation(lookup), graphql_type=maybe_list(type_name), description=text)
 
 
 def some(type_name: str, lookup: Lookup, text: str) -> Any:
-    """A nullable list of related objects, of which `ids` keeps some."""
+    """Declare a nullable list of related objects, which the argument `ids` filters."""
 
     @resolves_many(*lookup.reads)
     async def resolve(roots: strawberry.Parent[ParentBatch], info: Info, ids: list[str] | None = UNSET) -> list[Any]:

@@ -1,11 +1,11 @@
-"""Where a point of a sensor's view lies on the floor, by how the sensor hangs."""
+"""Convert points between a sensor's view and the floor, by the sensor's position."""
 
 import math
 from dataclasses import dataclass
 
 from ..assets.records import SensorRecord
 
-# Radians: what every sensor saw before the native API began to say it.
+# Radians: the field of view of every sensor before the native API had it as a field.
 FIELD_OF_VIEW = 1.0472
 
 
@@ -19,20 +19,20 @@ class View:
     yaw: float
 
     def to_world(self, u: float, v: float) -> tuple[float, float]:
-        """From 0..1 in the view to metres on the floor."""
+        """Convert 0..1 in the view to metres on the floor."""
         dx, dy = (u - 0.5) * self.side, (v - 0.5) * self.side
         cos, sin = math.cos(self.yaw), math.sin(self.yaw)
         return self.x + cos * dx + sin * dy, self.y + cos * dy - sin * dx
 
     def to_local(self, x: float, y: float) -> tuple[float, float]:
-        """From metres on the floor to 0..1 in the view."""
+        """Convert metres on the floor to 0..1 in the view."""
         dx, dy = x - self.x, y - self.y
         cos, sin = math.cos(self.yaw), math.sin(self.yaw)
         return (cos * dx - sin * dy) / self.side + 0.5, (cos * dy + sin * dx) / self.side + 0.5
 
 
 def view_of(sensor: SensorRecord) -> View | None:
-    """The sensor's view; None where its place or height is not known. Only its yaw turns the view."""
+    """Return the sensor's view; None if its position or height is not known. Only its yaw turns the view."""
     if not sensor.center or len(sensor.center) < 2 or not sensor.height:
         return None
     yaw = sensor.orientation[2] if sensor.orientation and len(sensor.orientation) > 2 else 0.0

@@ -1,4 +1,4 @@
-"""Hives: what sensors report to."""
+"""Hives: the devices that sensors report to."""
 
 from typing import Any
 

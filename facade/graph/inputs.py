@@ -1,4 +1,4 @@
-"""Inputs that mirror the REST bodies one to one, and their way back into a body."""
+"""Inputs that mirror the REST bodies one to one, and their conversion to a body."""
 
 from dataclasses import fields, is_dataclass
 from enum import Enum
@@ -123,12 +123,12 @@ class DetectionFilter:
     mac_addresses: list[str] | None = optional("Sensors, by MAC address.")
 
 
-# What JSON is written with here; a larger float has but one spelling.
+# Integers that orjson can write. A larger float has one spelling anyway.
 _INTEGERS = range(-(2**63), 2**64)
 
 
 def body_of(value: Any) -> Any:
-    """Return an input as the JSON it was written as: what was not given, or null, is left out."""
+    """Return an input as JSON, as the client wrote it. Members that are null or were not given are omitted."""
     if is_dataclass(value):
         given = ((field.name, getattr(value, field.name)) for field in fields(value))
         return {name: body_of(item) for name, item in given if item is not UNSET and item is not None}
@@ -139,7 +139,7 @@ def body_of(value: Any) -> Any:
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, float) and value.is_integer() and int(value) in _INTEGERS:
-        # GraphQL reads `gte: 0` as 0.0; upstream gets the 0 that was written.
+        # GraphQL reads `gte: 0` as 0.0, but the upstream gets the 0 that was written.
         return int(value)
     if (isinstance(value, int) and value not in _INTEGERS) or (isinstance(value, float) and not isfinite(value)):
         raise bad_input("A number is too large: an integer takes 64 bits at most, any other 1.8e308.")
@@ -152,7 +152,7 @@ def without_unset(**arguments: Any) -> dict[str, Any]:
 
 
 def with_times(filter_: dict[str, Any]) -> dict[str, Any]:
-    """Return a reporting or detections filter with its bare dates as the midnights that they are."""
+    """Return a reporting or detections filter with its bare dates as midnights in UTC."""
     return {
         name: rfc3339(value) if name in ("start", "stop") and isinstance(value, str) else value
         for name, value in filter_.items()

@@ -1,4 +1,4 @@
-"""From a record's ids to the records they name: what fields that refer to assets have in common."""
+"""Look up the assets that records refer to by id."""
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -10,22 +10,22 @@ from .context import Info
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """`refers` is what a record says of the assets it refers to, None where it says nothing; `find` finds them by it.
+    """How to look up the assets of a record: `refers` returns its reference, or None, and `find` the assets for it.
 
-    `reads` are the attributes that `refers` looks at; a record may lack some of them.
+    `reads` are the attributes that `refers` reads. A record may lack some of them.
     """
 
     reads: tuple[str, ...]
     refers: Callable[[Any], Hashable | None]
     find: Callable[[Assets, Any], Any]
-    # The kind of assets found, by the name of their list, where a source may know none of it.
+    # The kind of the assets (the name of their list), if there are sources that cannot know this kind.
     kind: str | None = None
 
 
 async def looked_up(lookup: Lookup, records: Sequence[Any], info: Info) -> list[Any]:
-    """Return what each record refers to. Many refer to the same: it is looked up once, and is one object.
+    """Return what each record refers to. Equal references are looked up once, and give the same object.
 
-    Raises `ButlrError` where assets are needed and cannot be read.
+    Raises `ButlrError` if assets are needed and cannot be read.
     """
     if lookup.kind and not info.context.knows(lookup.kind):
         return [None] * len(records)
@@ -52,13 +52,13 @@ def _by_id(attribute: str, table: str) -> Lookup:
 
 
 def below(index: str) -> Lookup:
-    """What an index of `Assets` has for a record's id."""
+    """Look up a record's id in an index of `Assets`."""
     kind = index.partition("_by_")[0]
     return Lookup(("id",), lambda record: record.id, lambda assets, id_: getattr(assets, index).get(id_, []), kind)
 
 
 def named(attribute: str, table: str) -> Lookup:
-    """What a tuple of ids names, None where there is no tuple."""
+    """Look up the assets that a tuple of ids names; None if the attribute is None."""
 
     def find(assets: Assets, ids: tuple[str, ...]) -> list[Any]:
         known = getattr(assets, table)
@@ -87,12 +87,12 @@ def _hive(assets: Assets, ids: tuple[str | None, str | None]) -> Any:
 
 
 def _floor_id(record: Any) -> str | None:
-    # Rows call a floor a space; its id is the same.
+    # Rows call a floor a space, with the same id.
     return getattr(record, "space_id", None) or getattr(record, "floor_id", None) or None
 
 
 def via_sensor(lookup: Lookup) -> Lookup:
-    """What the sensor that a detection names refers to."""
+    """Look up what the sensor of a detection refers to."""
 
     def find(assets: Assets, ids: tuple[str | None, str | None]) -> Any:
         sensor = _sensor(assets, ids)

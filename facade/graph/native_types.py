@@ -1,4 +1,4 @@
-"""The small native types that assets are made of."""
+"""The small native types that are parts of assets."""
 
 from strawberry import federation
 

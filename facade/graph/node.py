@@ -1,4 +1,4 @@
-"""`Node`: what has an id that is known everywhere."""
+"""`Node`: the interface of objects with a global id."""
 
 import strawberry
 

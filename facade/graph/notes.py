@@ -1,4 +1,4 @@
-"""What a caller is to know of an answer that is no error: `extensions.notes`."""
+"""`extensions.notes`: remarks on an answer that are not errors."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,13 +9,13 @@ UNKNOWN = "UNKNOWN_TO_SOURCES"
 
 
 class Notes:
-    """The notes of one operation, each cause once."""
+    """The notes of one operation, one for each cause."""
 
     def __init__(self) -> None:
         self._entries: dict[tuple[str, str], Mapping[str, Any]] = {}
 
     def unknown(self, kind: str, source: str) -> None:
-        """Say that `source`, the configured one, knows nothing of a kind of asset, and which sources would."""
+        """Add a note that `source`, the configured one, cannot know a kind of asset, and which sources can."""
         others = sources_of(kind)
         self._entries[UNKNOWN, kind] = {
             "code": UNKNOWN,

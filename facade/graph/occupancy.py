@@ -1,4 +1,4 @@
-"""How many people are there now."""
+"""Occupancy: how many people are in a place now."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ from .fields import described
 from .report import DIMENSIONS
 from .scalars import Time
 
-# Presence first, and traffic through the doors where presence is silent. Zones have no doors.
+# In order of preference: presence, then traffic through the doors if there is no presence value. Zones have no doors.
 MEASUREMENTS: dict[type[Record], tuple[str, ...]] = {
     RoomRecord: ("room_occupancy", "traffic_room_occupancy"),
     FloorRecord: ("floor_occupancy", "traffic_floor_occupancy"),
     ZoneRecord: ("zone_occupancy",),
 }
-# Traffic lands 5 to 6 minutes after its minute, so this holds the last five landed ones of every place.
+# Traffic lands 5 to 6 minutes after its minute, so this span has at least the last five landed minutes.
 ASKED = "-15m"
 LAST_MINUTES = 300.0
 
@@ -49,7 +49,7 @@ class OccupancyRecord:
 
 
 async def occupancies(records: Sequence[Record], loaders: Loaders) -> list[OccupancyRecord | Exception]:
-    """Return of each the newest value of the first measurement that has one, or the `ButlrError` of its load."""
+    """Return for each place the newest value of the first measurement that has one, or the `ButlrError` of its load."""
     # The records of one list are of one class.
     measurements = MEASUREMENTS[type(records[0])]
     found: dict[str, OccupancyRecord | Exception] = {}

@@ -1,4 +1,4 @@
-"""`rows_connection`: a report's rows page by page, each page a page upstream."""
+"""`rows_connection`: a report's rows in pages, which are read as pages of the upstream."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from .scalars import bad_input
 DEFAULT_FIRST = 100
 MOST = 1000
 LONGEST_CURSOR = 64
-# No report has so many rows; a page number beyond is no integer of JSON.
+# More than any report has. A greater page number may not be exact in JSON.
 MOST_ROWS = 2**53
 
 
@@ -28,7 +28,7 @@ BEFORE = "A cursor, with `last`: what comes ahead of it."
 
 
 def numbered(text: str) -> Any:
-    """A field of ours: a supergraph leaves it out, for no other subgraph's `PageInfo` has it."""
+    """Declare a field that supergraphs omit, since the `PageInfo` of other subgraphs lacks it."""
     return federation.field(description=text, inaccessible=True)
 
 
@@ -77,7 +77,7 @@ def cursor_of(position: int) -> str:
 
 
 def position_of(cursor: str, argument: str = "after") -> int:
-    """Return the place of the row that a cursor names. Raises `GraphQLError` for one that is not ours."""
+    """Return the position of a cursor's row. Raises `GraphQLError` for a cursor that is not of `rows_connection`."""
     try:
         if len(cursor) <= LONGEST_CURSOR:
             kind, _, position = urlsafe_b64decode(cursor.encode()).decode().partition(":")
@@ -91,7 +91,7 @@ def position_of(cursor: str, argument: str = "after") -> int:
 
 
 def extent_of(first: Any, after: Any, last: Any, before: Any) -> tuple[int, int]:
-    """Return the place of the first row asked for, and how many. Raises `GraphQLError` for what cannot be told."""
+    """Return the position of the first row asked for, and how many. Raises `GraphQLError` for invalid arguments."""
     first, after, last, before = (None if each is UNSET else each for each in (first, after, last, before))
     if last is None and before is None:
         limit = DEFAULT_FIRST if first is None else first
@@ -111,7 +111,7 @@ def extent_of(first: Any, after: Any, last: Any, before: Any) -> tuple[int, int]
 
 
 async def read_page(reports: ReportLoader, body: Body, extent: tuple[int, int]) -> ConnectionRecord:
-    """Read the pages upstream that hold so many rows from a place on: one, or two where they lie across."""
+    """Read the rows of an extent (position and number) from the one or two pages of the upstream that hold them."""
     start, limit = extent
     if body.get("group_by") or "paginate" in body:
         raise bad_input("rows_connection pages flat reports: leave out group_by and paginate.")
@@ -148,7 +148,7 @@ async def read_page(reports: ReportLoader, body: Body, extent: tuple[int, int]) 
 
 
 def numbered_page(reporting: Reporting, paginate: Mapping[str, Any]) -> PageInfoRecord:
-    """What an answer to a body with `paginate` says of its page, and the cursors that its rows have."""
+    """Return the page info of an answer to a body with `paginate`, with the cursors of its rows."""
     info = reporting.page_info or {}
     page, count, total, pages = (
         _whole(info.get(name)) for name in ("page", "page_item_count", "total_item_count", "total_pages")
@@ -173,7 +173,7 @@ def _whole(value: object) -> int | None:
 
 
 def _extent(answer: Points, page: int, limit: int) -> tuple[int | None, bool]:
-    """How many rows there are in all, where the upstream says, and whether pages follow this one."""
+    """Return the number of all rows, if the upstream gives it, and whether pages follow this one."""
     info = (answer.reporting.page_info if answer.reporting is not None else None) or {}
     total, pages = info.get("total_item_count"), info.get("total_pages")
     known = total if isinstance(total, int) and total > 0 else None
@@ -181,5 +181,5 @@ def _extent(answer: Points, page: int, limit: int) -> tuple[int | None, bool]:
         return known, page * limit < known
     if isinstance(pages, int) and pages > 1:
         return None, page < pages
-    # Counts of zero beside rows are no counts: a full page may have one after it.
+    # A count of zero beside rows is not a count. A full page may be followed by another one.
     return None, len(answer.rows()) >= limit

@@ -1,4 +1,4 @@
-"""The roots of the graph."""
+"""The root fields of queries."""
 
 from typing import Annotated, Any
 

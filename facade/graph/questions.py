@@ -1,4 +1,4 @@
-"""What subscriptions have polled for them, read through the loaders as any operation reads."""
+"""The polls of subscriptions, read through the loaders as any operation."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ from ..upstream import ReadLog
 from .occupancy import OccupancyRecord, occupancies
 
 PLACES = ("rooms", "zones", "floors")
-# How far back the newest detections are looked for.
+# The span in which the newest detections are searched.
 DETECTIONS_SINCE = "-10m"
 _DAY = 24 * 3600
 
@@ -67,7 +67,7 @@ class OccupancyQuestion:
         return f"{value.time} {value.value}"
 
     def quiet_until(self, now: float) -> float:
-        # There is a new minute in each minute.
+        # A new window ends each minute.
         return now
 
     def is_over(self, _key: str, _values: Mapping[str, Any]) -> bool:
@@ -75,7 +75,7 @@ class OccupancyQuestion:
 
 
 class ReportQuestion:
-    """A flat report: its rows by series and window. `points` is what was read last, of so many `reads`."""
+    """A flat report: its rows by series and window. `points` is what was read last, `reads` how often."""
 
     points: Points
     reads = 0
@@ -97,11 +97,11 @@ class ReportQuestion:
         return bool(value.value != known.value)
 
     def told(self, value: Any) -> str:
-        # A number may have been read with its fraction or without.
+        # Equal numbers may be read as an int or a float.
         return str(value.value if value.value is None else float(value.value))
 
     def quiet_until(self, now: float) -> float:
-        """Windows land from their end on, sensor by sensor; then there is nothing new until the next one ends."""
+        """Return until when nothing new can land: a window lands after its end, and then none until the next ends."""
         windows = windows_of(self._body)
         if windows is None or self._read.include_open:
             return now
@@ -110,16 +110,16 @@ class ReportQuestion:
         landed = edge + timedelta(seconds=self._services.upstream.rules.landing_of(windows.seconds))
         if moment < landed:
             return now
-        # Of windows longer than a day no source says where they end: at some midnight.
+        # No source says where windows longer than a day end, except that it is at a midnight.
         return (edge + timedelta(days=1) if windows.seconds > _DAY else windows.after(edge)).timestamp()
 
     def is_over(self, _key: str, _values: Mapping[str, Any]) -> bool:
-        # The span has moved on.
+        # Rows that left the span as it moved on are forgotten.
         return True
 
 
 def row_key(row: Any) -> str:
-    """Return what a row is known by: its series, and the time of its window."""
+    """Return the key of a row: its series, and the time of its window."""
     named = (row.measurement, row.field, row.sensor_id, row.mac_address, row.zone_id, row.room_id, row.space_id)
     return "\0".join((*(name or "" for name in named), str(row.time)))
 

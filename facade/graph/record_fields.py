@@ -1,4 +1,4 @@
-"""How the records behind types are read, where reading them is all that there is to their fields."""
+"""How records are read by fields whose resolver only reads a record."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,24 +9,24 @@ Resolver = TypeVar("Resolver", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class RecordShape:
-    """Records of exactly these classes: what a subclass does when it is read, nobody knows.
+    """Records of exactly these classes, not of subclasses, which may read differently.
 
-    Fields are attributes of the same name, or where `places` are given, items at these indices.
+    Fields are attributes of the same name, or, with `places`, items at these indices.
     """
 
     kinds: tuple[type, ...]
     places: tuple[tuple[str, int], ...] = ()
-    # Whether the type's own `is_type_of`, if it has one, is true of all of them.
+    # Whether the type's `is_type_of`, if it has one, is true for all of them.
     is_type: bool = False
 
     def place(self, field: str) -> str | int | None:
-        """Return the attribute or index that a field is read at; None where the shape lacks it."""
+        """Return the attribute or index from which a field is read; None if the shape lacks it."""
         return dict(self.places).get(field) if self.places else field
 
 
 @dataclass(frozen=True, slots=True)
 class FieldSource:
-    """Where a field's value is, and how the records in it are read, where not in the way of their type."""
+    """Where a field's value is, and the shape of the records in it if it is not that of their type."""
 
     place: str | int
     items: RecordShape | None = None
@@ -34,13 +34,13 @@ class FieldSource:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A list of records that nobody has decoded yet; whoever iterates gets them whole."""
+    """A list of records that are not decoded yet. Iterating decodes them with all fields."""
 
     whole: Callable[[], list[Any]]
-    # Records that have these attributes, of one class, which may lack the others.
+    # Decodes the records with at least these attributes. All are of one class.
     having: Callable[[frozenset[str]], list[Any]]
-    # The same in parts, none of them empty, where there are too many to be held at once. Raises ValueError where that
-    # cannot be.
+    # The same in non-empty parts, if there are too many records to be held at once. Raises ValueError if they cannot be
+    # decoded in parts.
     parts: Callable[[frozenset[str]], Iterator[list[Any]]] | None = None
 
     def __iter__(self) -> Iterator[Any]:
@@ -51,10 +51,9 @@ _readings: dict[object, FieldSource] = {}
 
 
 def reads(attribute: str, **places: int) -> Callable[[Resolver], Resolver]:
-    """Mark a resolver that, called without arguments, gives nothing but what the record has as `attribute`.
+    """Mark a resolver that, called without arguments, only returns the record's `attribute`.
 
-    With `places` that is None, or a list of lists which have the fields of the field's type at these places; all of
-    them, even where only some are selected.
+    With `places` the attribute is None or a list of lists, which have all fields of the field's type at these indices.
     """
 
     def mark(resolver: Resolver) -> Resolver:

@@ -1,4 +1,4 @@
-"""Reports: one answer of the reporting call, as rows, as columns, as groups and as it came."""
+"""Reports: one answer of the reporting call, as rows, columns, groups, and the upstream's own data."""
 
 from typing import Annotated, Any
 
@@ -28,7 +28,7 @@ from .report_records import ReportRecord
 from .scalars import JSON, Time
 from .selection import selected
 
-# The reporting filter that names an asset of each kind. A floor is a "space", a site a "client" there.
+# The reporting filter for each kind of asset. There a floor is a "space", and a site a "client".
 DIMENSIONS: dict[type[Record], str] = {
     SiteRecord: "clients",
     BuildingRecord: "buildings",
@@ -177,7 +177,7 @@ class Report:
 
 
 def needs_whole(info: Info) -> bool:
-    """Whether a report is selected otherwise than by pages."""
+    """Return whether a selection needs the whole report and not only pages of it."""
     return not selected(info._raw_info) <= {"rows_connection", "__typename"}  # noqa: SLF001 -- as in detection.py
 
 
@@ -188,7 +188,7 @@ INCLUDE_OPEN = strawberry.argument(
 
 
 def reading_of(info: Info, include_open: bool | None) -> ReadOptions:
-    """How a report is read, by its selection: `data` is as the upstream answers it, byte by byte."""
+    """Return how a report is read, by its selection: `data` needs the upstream's own bytes."""
     verbatim = "data" in selected(info._raw_info)  # noqa: SLF001 -- as in detection.py
     return ReadOptions(verbatim=verbatim, include_open=bool(include_open))
 
@@ -218,13 +218,13 @@ async def asset_report(
         )
     )
     if "value" not in filter_ and any("occupancy" in name for name in filter_.get("measurements", ())):
-        # An empty room is a reading, and the upstream leaves zeros out unless told.
+        # Zero people is a reading too, but the upstream omits zeros without this filter.
         filter_["value"] = {"gte": 0}
     body = {"filter": filter_, **without_unset(window=window, group_by=group_by)}
     ids = [record.id for record in roots.records]
     # The records of one list are of one class.
     dimension = DIMENSIONS[type(roots.records[0])]
-    # A page is asked of one asset by itself.
+    # Pages are read for each asset by itself.
     paged = "rows_connection" in selected(info._raw_info)  # noqa: SLF001 -- as in detection.py
     bodies = [{**body, "filter": {**filter_, dimension: {"eq": [id_]}}} if paged else body for id_ in ids]
     if not needs_whole(info):

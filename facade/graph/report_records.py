@@ -1,4 +1,4 @@
-"""What stands behind `Report`: one answer as rows, columns, groups and as it came."""
+"""The records behind `Report`: one answer as rows, columns, groups, and the upstream's own data."""
 
 import dataclasses
 from collections.abc import Iterable, Sequence
@@ -62,9 +62,9 @@ class FreshnessRecord:
 
 
 class ReportRecord:
-    """A `Report` over an answer; each of its shapes is made when asked for, and once.
+    """A `Report` over an answer. Rows, columns and groups are made once, when they are first read.
 
-    A plan has an error in the answer's place: pages are planned all the same.
+    In a plan the answer is an error, so that pages are planned all the same.
     """
 
     def __init__(self, points: Points | NotAsked | None, body: Body) -> None:
@@ -120,7 +120,7 @@ class ReportRecord:
 
     @property
     def page_info(self) -> PageInfoRecord | None:
-        # Without `paginate` the upstream sends one all the same, whose counts mean nothing.
+        # The upstream sends page info even without `paginate`, but its counts are then meaningless.
         if "paginate" not in self.body:
             return None
         return numbered_page(self._reporting, self.body["paginate"])
@@ -130,7 +130,7 @@ class ReportRecord:
         return freshness_of(self._points.entry)
 
 
-# What was read by segments is flat.
+# Reports that are read by segments are flat.
 _NO_GROUPS = Reporting.from_data([])
 
 
@@ -144,7 +144,7 @@ def _moment(epoch: float) -> str:
 
 
 ROW_FIELDS = frozenset(Row.__struct_fields__) | WINDOW_FIELDS
-# What of a row stands in a series.
+# The fields of a row that a series has.
 COLUMNS = frozenset({"time", "value", "measurement", "field", "sensor_id", "room_id", "zone_id", "space_id"})
 
 
@@ -155,7 +155,7 @@ def _series_of(column: Column, windows: WindowTimes) -> SeriesRecord:
 
 
 def columns(rows: Iterable[Row], windows: WindowTimes) -> list[SeriesRecord]:
-    """Return the rows as columns, in the order in which their assets first come, each ordered by time."""
+    """Return the rows as columns, in order of the first row of each, with rows in order of time."""
     series: dict[tuple[str | None, ...], SeriesRecord] = {}
     for row in rows:
         if row.time is None:

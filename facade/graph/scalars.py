@@ -26,11 +26,11 @@ JSON = NewType("JSON", object)
 InstallationStatus = NewType("InstallationStatus", str)
 ServiceStatus = NewType("ServiceStatus", str)
 
-# In this project's documentation, wherever that is kept.
+# The page of this project's docs that specifies the scalars.
 SPECIFIED = "docs/clients.md"
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
-# Of a value in an error.
+# Most characters of a value that an error message quotes.
 _SHOWN = 60
 
 
@@ -66,13 +66,13 @@ def serialize_time(value: Any) -> str | None:
 
 
 def rfc3339(value: str) -> str:
-    """Return an input time with a bare date as the midnight that it is, in UTC."""
+    """Return an input time, with a bare date as midnight in UTC."""
     moment = parse_rfc3339(value) if _DATE.fullmatch(value) else None
     return format_rfc3339(moment) if moment else value
 
 
 def parse_duration_text(value: object) -> str:
-    """Return a duration; one with milliseconds, as a chart's interval may have them, in whole seconds."""
+    """Return a duration. Milliseconds, which a chart's interval may have, are converted to whole seconds."""
     if isinstance(value, str):
         try:
             duration = parse_duration(value)

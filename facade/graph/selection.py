@@ -1,4 +1,4 @@
-"""Which fields a selection asks for: what decides the upstream call before it is made."""
+"""The fields that a selection asks for. They decide the upstream call before it is made."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -18,13 +18,13 @@ ResolveInfo = GraphQLResolveInfo[Any]
 
 
 def selected(info: ResolveInfo) -> set[str]:
-    """Return the names of the fields selected below this one, fragments opened, `@skip` and `@include` obeyed."""
+    """Return the names of the fields selected below this one: fragments expanded, `@skip` and `@include` applied."""
     return {node.name.value for node in nodes(info)}
 
 
 def nodes(info: ResolveInfo) -> Iterator[FieldNode]:
-    """The same fields as they are written."""
-    # Opened once each: a fragment that opens another twice, and so on, would else take for ever.
+    """Yield the same fields as nodes of the document."""
+    # Each fragment is expanded once: fragments that each spread another one twice would grow exponentially.
     opened: set[str] = set()
     waiting = [node.selection_set for node in info.field_nodes if node.selection_set]
     while waiting:
@@ -58,14 +58,14 @@ def _included(selection: SelectionNode, info: ResolveInfo) -> bool:
 
 
 def is_on(node: Node, names: Iterable[str], values: Mapping[str, Any]) -> bool:
-    """Whether a selection has one of the directives, and its `if` does not switch it off."""
+    """Return whether a selection has one of the directives, and its `if` does not switch it off."""
     for directive in getattr(node, "directives", None) or ():
         if directive.name.value in names:
             given = [argument.value for argument in directive.arguments or () if argument.name.value == "if"]
             if not given:
                 return True
             if isinstance(given[0], VariableNode):
-                # What is no boolean will not run; until then it counts.
+                # An operation with a value that is no Boolean will not run; until then the directive counts.
                 return values.get(given[0].name.value) is not False
             return not isinstance(given[0], BooleanValueNode) or given[0].value
     return False

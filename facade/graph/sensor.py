@@ -1,4 +1,4 @@
-"""Sensors: the ceiling devices that count people by heat."""
+"""Sensors: the devices on ceilings that count people by heat."""
 
 from typing import Any
 

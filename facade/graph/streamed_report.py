@@ -1,4 +1,4 @@
-"""A report whose rows are sent while its answer still comes."""
+"""A report whose rows are sent while its answer is still being received."""
 
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any
@@ -10,7 +10,7 @@ from .selection import ResolveInfo, is_on, nodes
 
 
 def _of_whole(name: str) -> Any:
-    """A field that waits for the last row."""
+    """Declare a field that waits for the whole answer."""
 
     async def read(self: "StreamedReport") -> Any:
         return getattr(await self.whole(), name)
@@ -22,7 +22,7 @@ def _of_whole(name: str) -> Any:
 
 
 class StreamedReport:
-    """A `Report` as `ReportRecord` is one."""
+    """The record behind a `Report` with streamed rows, in place of `ReportRecord`."""
 
     def __init__(self, stream: RowStream, query: ReportQuery, reports: ReportLoader, body: Body) -> None:
         self._stream = stream
@@ -54,7 +54,7 @@ class StreamedReport:
 
 
 def streams_rows(info: ResolveInfo, body: Body) -> bool:
-    """Whether the rows of the report that is resolved are to be sent as they come: those of a flat answer can be."""
+    """Return whether `rows` is selected with `@stream`, and the report is flat, so that rows can be sent early."""
     if body.get("group_by"):
         return False
     # Strawberry's executor hands resolvers the plain coerced values.

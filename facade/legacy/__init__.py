@@ -1,4 +1,4 @@
-"""What legacy REST clients know, said in the graph: an operation for each REST call, and its answer's old shape.
+"""Translation of the REST API: an operation for each REST call, and the old shape of its answer.
 
 Nothing here serves HTTP or calls the upstream: `web` runs the operations, and the command line prints them.
 """

@@ -1,4 +1,4 @@
-"""From one REST request to the operation that equals it, or the reason why none does."""
+"""Translate one REST request to the equal operation, or say why there is none."""
 
 import re
 from collections.abc import Callable, Collection, Mapping
@@ -32,10 +32,10 @@ from .v2 import WRITES, GoneRead, find, refused_write
 Body = dict[str, Any]
 
 _PATH = re.compile(r"(?:/api)?(/v\d+/.*)", re.DOTALL)
-# A step of a path that stands for an id: {{id}}, :id, {id}, <id>, $ID.
+# A placeholder for an id in a path: {{id}}, :id, {id}, <id>, $ID.
 _UNNAMED = re.compile(r"/(\{[^/]*|:[^/]+|<[^/]*|\$[^/]*)")
 CAMEL_CALIBRATION = "calibrationPoints"
-# What a client asks besides, by the beginning of its path below `/api`.
+# Advice for other paths, by their beginning below `/api`.
 _ELSEWHERE = {
     "/v1/client": "Tokens are made in Butlr's web app (Account Settings, API tokens) or by this call at Butlr.",
     "/v2/streams": "Streams became POST /api/v3/detections: translate a body of that.",
@@ -46,14 +46,14 @@ _ELSEWHERE = {
 
 
 class Untranslatable(Exception):  # noqa: N818 - named for what happened
-    """There is no equal; the message says why, and what to do instead."""
+    """There is no equal operation. The message says why, and what to do instead."""
 
 
 @dataclass(frozen=True, slots=True)
 class Translation:
     """A REST request as an operation, or the reason why it has none.
 
-    `shape` makes what the REST call answers of the operation's data: None for what is GraphQL already.
+    `shape` converts the operation's data to the REST answer; None if the request is GraphQL already.
     """
 
     source: str
@@ -61,14 +61,14 @@ class Translation:
     variables: Mapping[str, Any] = field(default_factory=dict)
     reason: str | None = None
     shape: Shape | None = None
-    # Whether the request brought a token or a password outside its body.
+    # Whether the request has a token or a password outside its body.
     authorized: bool = False
 
 
 def translated(request: RestRequest, engine: Engine, refresh_path: str, *, suggest: bool = True) -> Translation:
     """Translate a request into an operation that the engine would run.
 
-    `suggest` is whether a reason may say which names of the schema are like one that it does not know.
+    With `suggest` a reason may name fields of the schema that are similar to an unknown one.
     """
     source = " ".join(str(request).split())
     try:
@@ -81,7 +81,7 @@ def translated(request: RestRequest, engine: Engine, refresh_path: str, *, sugge
 
 
 def _unfilled(request: RestRequest) -> str:
-    """Part of the reason may be that a placeholder stands where a value belongs."""
+    """Return a sentence about placeholders in place of values, which may be why the request is invalid."""
     left = dict.fromkeys(PLACEHOLDER.findall(request.body or "") if "{{" in (request.body or "") else ())
     return f" Put values in place of {', '.join(left)}." if left else ""
 
@@ -113,7 +113,7 @@ def _call(request: RestRequest, refresh_path: str) -> Call:
 
 
 def _known_path(path: str) -> str:
-    """The path as Butlr's docs write it: from `/api` on, whatever a proxy put before it."""
+    """Return the path as in Butlr's docs: from `/api` on, without a proxy's prefix."""
     versioned = _PATH.search(path)
     return "/api" + versioned[1].rstrip("/") if versioned else path.rstrip("/") or "/"
 
@@ -146,7 +146,7 @@ def _v2(request: RestRequest, path: str, read: Any, parameters: Mapping[str, str
 
 
 def _asked(query: str) -> str:
-    """The names in a query string: its values may be secret."""
+    """Return the names in a query string, without the values, which may be secret."""
     return ", ".join(f"`{name}`" for name in dict.fromkeys(name for name, _ in parse_qsl(query, True))) or "the `?`"
 
 
@@ -166,7 +166,7 @@ def _client_login(request: RestRequest) -> Call:
 
 
 def _credentials(request: RestRequest, required: Collection[str], optional: Collection[str]) -> Body:
-    """A login's body. It is checked here: a message of the schema's would hold what was given."""
+    """Return a login's body. It is checked here, since the schema's messages would quote the secrets."""
     body = _object(request, form=True)
     _refuse_unknown(body, {*required, *optional})
     for name in required:
@@ -217,7 +217,7 @@ def _stats(request: RestRequest) -> Call:
 
 
 def _graphql(request: RestRequest) -> Call:
-    """A request for Butlr's own GraphQL API stays as it is, where the schema has what it asks."""
+    """Return a request for Butlr's own GraphQL API unchanged, if it is valid in the schema."""
     body = _object(request)
     query, variables = body.get("query"), body.get("variables") or {}
     if not isinstance(query, str) or not isinstance(variables, dict):
@@ -250,12 +250,12 @@ def _refuse_unknown(body: Body, known: Collection[str]) -> None:
 
 
 def _check(text: str, variables: Mapping[str, Any], engine: Engine, *, suggest: bool) -> None:
-    """Raise `Untranslatable` with what is said of an operation or of its variables."""
+    """Raise `Untranslatable` with the faults of an operation or its variables, if there are any."""
     document = engine.document(text)
     said = [_sentence(_without_values(error)) for error in document.errors[:3]]
     if document.ast and not said:
         found = misfits(engine.schema, _definitions(document.ast), variables, suggest=suggest)
-        # The first few: a body may hold tens of thousands.
+        # Only the first faults, since a body may have tens of thousands.
         said = list(islice(found, 3))
     if said:
         raise Untranslatable(" ".join(said))
@@ -265,7 +265,7 @@ _LITERAL = re.compile(r'"[^"]*"')
 
 
 def _without_values(error: GraphQLError) -> str:
-    """The message of a fault in a document. It quotes names, and no literal."""
+    """Return the message of a fault in a document. It quotes names but no literals."""
     at = f" (line {error.locations[0].line}, column {error.locations[0].column})" if error.locations else ""
     if error.message.startswith("Syntax Error"):
         return f"The GraphQL document has a syntax error{at}"

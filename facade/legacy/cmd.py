@@ -1,4 +1,4 @@
-"""Command lines of cmd, the shell of Windows, as words. Browsers on Windows copy a curl command in this form."""
+"""Split command lines of cmd, the shell of Windows, into words. Browsers on Windows copy curl commands in this form."""
 
 import re
 from collections.abc import Iterator
@@ -8,20 +8,20 @@ _QUOTE = re.compile("['\"]")
 
 
 def is_cmd(text: str, start: int) -> bool:
-    """Whether what follows `start` is quoted by carets, or goes on after one at the end of a line."""
+    """Return whether the text after `start` is quoted by carets, or continues after one at the end of a line."""
     quote = _QUOTE.search(text, start)
     return (quote is not None and text[quote.start() - 1] == "^") or _CONTINUED.search(text, start) is not None
 
 
 def cmd_commands(text: str) -> Iterator[list[str]]:
-    """The words of each command of cmd. Raises ValueError for a quote without its end."""
+    """Yield the words of each command. Raises ValueError for an unclosed quote."""
     for line in _uncareted(text.replace("\r\n", "\n")):
         if words := _arguments(line):
             yield words
 
 
 def _uncareted(text: str) -> Iterator[str]:
-    """Each command without its carets. Within plain quotes a caret stands for itself."""
+    """Yield each command without its carets. Within plain quotes a caret is an ordinary character."""
     line: list[str] = []
     quoted = False
     position, end = 0, len(text)
@@ -30,7 +30,7 @@ def _uncareted(text: str) -> Iterator[str]:
         position += 1
         if char == "^" and not quoted:
             if text[position : position + 1] == "\n":
-                # The line goes on, and its first character is taken as it is.
+                # The command continues on the next line, whose first character is taken literally.
                 position += 1
             line.append(text[position : position + 1])
             position += 1
@@ -47,7 +47,7 @@ _PIECE = re.compile(r'(?P<blank>[ \t\n]+)|(?P<slashes>\\+)(?P<escaping>"?)|(?P<q
 
 
 def _arguments(line: str) -> list[str]:
-    """The words as a Windows program splits them: `\"` and, within quotes, `""` are a quote."""
+    """Split words as a Windows program does: `\"` and, within quotes, `""` are a quote."""
     words: list[str] = []
     word: list[str] | None = None
     quoted = False
@@ -59,7 +59,7 @@ def _arguments(line: str) -> list[str]:
             continue
         word = word if word is not None else []
         if piece["quotes"]:
-            # Within quotes a doubled one is a quote; outside them it is an empty text.
+            # Within quotes a doubled quote is a quote; outside it is an empty text.
             if len(piece[0]) == 1:
                 quoted = not quoted
             elif quoted:
@@ -77,5 +77,5 @@ def _arguments(line: str) -> list[str]:
 
 
 def _backslashes(count: int, quote: str) -> str:
-    """Before a quote two of them are one, and an odd one makes the quote a character."""
+    """Return the text of backslashes: before a quote two are one, and an odd one makes the quote a character."""
     return "\\" * (count // 2) + quote * (count % 2) if quote else "\\" * count

@@ -14,7 +14,7 @@ SCHEMA = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
 _PARAMETER = re.compile(r"{(\w+)}")
 # Logins fill in the token, and lists the ids that the time series are asked by.
 _ORDER = ("logins", "v2", "time series")
-# By the step of a path whose rows they are: variables, and what they hold before a list has been read.
+# By the segment of a path that lists them: variables, and their values before a list has been read.
 _IDS = {
     "sensors": ("sensor_id", "sensor_1"),
     "hives": ("hive_id", "hive_1"),
@@ -49,7 +49,7 @@ if (rows.length) {
 
 
 def collection(document: Mapping[str, Any], base_url: str) -> dict[str, Any]:
-    """A folder a tag, each with the calls that can still be made; what has ended altogether is left out."""
+    """Return the collection: a folder for each tag, with the calls that still work. Ended ones are omitted."""
     folders: dict[str, list[dict[str, Any]]] = {name: [] for name in _ORDER}
     for path, item in document["paths"].items():
         for tag, request in _requests(path, item):
@@ -98,11 +98,11 @@ def _after(script: str) -> dict[str, Any]:
 
 
 def _body(example: Mapping[str, Any]) -> str:
-    """A body with variables in place of the ids of its example."""
+    """Return the example of a body, with variables in place of ids."""
     text = json.dumps(example, indent=2)
     for name, sample in (*_IDS.values(), _MAC):
         text = text.replace(f'"{sample}"', f'"{{{{{name}}}}}"')
-    # A user's token is renewed for the application that it was made for, not for the client that logs in by itself.
+    # A user's token is refreshed with the id of the application that it was issued to, not that of the client login.
     return text.replace("{{client_id}}", "{{refresh_client_id}}") if "refresh_token" in example else text
 
 

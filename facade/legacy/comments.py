@@ -1,17 +1,17 @@
-"""JSON as people write it: with comments, and with commas before what closes."""
+"""Parse JSON with comments and trailing commas."""
 
 import re
 from typing import Any
 
 import orjson
 
-# A string, or a comment, each up to the end of the text where it has no end of its own.
+# A string or a comment. One without an end extends to the end of the text.
 _PIECE = re.compile(r'"(?:\\.|[^"\\])*(?:"|\Z)|//[^\n]*|/\*(?:.*?\*/|.*\Z)', re.DOTALL)
 _LAST_COMMA = re.compile(r'"(?:\\.|[^"\\])*(?:"|\Z)|,(?=\s*[}\]])', re.DOTALL)
 
 
 def load_commented(text: str) -> Any:
-    """Parse JSON that may hold comments. Raises `orjson.JSONDecodeError`, which says the line of the text as it is."""
+    """Parse JSON that may have comments. Raises `orjson.JSONDecodeError` with the line in the original text."""
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -19,7 +19,7 @@ def load_commented(text: str) -> Any:
 
 
 def without_comments(text: str) -> str:
-    """Blank out comments and last commas; lines stay where they are."""
+    """Blank out comments and trailing commas. Line numbers do not change."""
     return _LAST_COMMA.sub(_last_comma, _PIECE.sub(_comment, text))
 
 

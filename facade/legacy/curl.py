@@ -1,4 +1,4 @@
-"""curl's command lines as requests."""
+"""Read curl command lines as requests."""
 
 import re
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from .powershell import has_backticks, powershell_words
 from .rest_request import RestRequest, Unreadable, is_authorizing, named_file
 from .shell import commands as shell_commands
 
-# Options that take a value and say nothing of what is asked, besides those handled below.
+# Options with a value that do not change the request. Others are handled below.
 _IGNORED = """
     -A --user-agent -b --cookie -c --cookie-jar -C --continue-at -D --dump-header -e --referer -E --cert -H --header
     -h --help -K --config -m --max-time -o --output -P --ftp-port -Q --quote -r --range -t --telnet-option -u --user
@@ -35,7 +35,7 @@ _UPLOADS = frozenset({"-F", "--form", "--form-string", "-T", "--upload-file"})
 _CREDENTIALS = frozenset({"-b", "--cookie", "-u", "--user", "--oauth2-bearer"})
 _VALUED = frozenset(_IGNORED.split()) | _DATA | _UPLOADS | {"-X", "--request", "--url", "--url-query"}
 _CURL = re.compile(r"(?:.*/)?curl(?:\.exe)?")
-# Within one line each: over several, the time that a search takes would be the square of their number.
+# The pattern does not span lines, since the time of a search would then be quadratic in their number.
 _CURL_LINE = re.compile(r"^[ \t]*(?:\$[ \t]+)?(?:\w+=\S*[ \t]+)*(?:\S*/)?curl(?:\.exe)?\s", re.MULTILINE)
 
 
@@ -44,7 +44,7 @@ def is_curl(text: str) -> bool:
 
 
 def read_curl(text: str) -> list[RestRequest]:
-    """The requests of all curl commands in a text, of whatever shell. Raises `Unreadable`."""
+    """Return the requests of all curl commands in a text, of any shell. Raises `Unreadable`."""
     line = _CURL_LINE.search(text)
     is_of_cmd = line is not None and is_cmd(text, line.end())
     commands = cmd_commands if is_of_cmd else powershell_words if has_backticks(text) else shell_commands
@@ -58,7 +58,7 @@ def read_curl(text: str) -> list[RestRequest]:
 
 
 def _requests(words: list[str]) -> Iterator[RestRequest]:
-    # A prompt, or variables set for the command, may come before it.
+    # A prompt, or variables for the command, may precede it.
     start = next((index for index, word in enumerate(words) if _CURL.fullmatch(word)), None)
     if start is None or not all(word == "$" or "=" in word for word in words[:start]):
         return
@@ -93,7 +93,7 @@ def _requests(words: list[str]) -> Iterator[RestRequest]:
 
 
 def _options(words: list[str]) -> Iterator[tuple[str, str]]:
-    """Each option with its value, "" for none; what is no option is a URL, under the name ""."""
+    """Yield each option with its value ("" for none). Other words are URLs, under the name ""."""
     rest = iter(words)
     for word in rest:
         if word.startswith("--") and len(word) > 2:
@@ -105,7 +105,7 @@ def _options(words: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def _short(letters: str, rest: Iterator[str]) -> Iterator[tuple[str, str]]:
-    """Options of one letter may be written together, the last with its value: `-sXPOST`."""
+    """Yield options of one letter that are written together, the last with its value: `-sXPOST`."""
     for index, letter in enumerate(letters):
         option = f"-{letter}"
         if option in _VALUED:

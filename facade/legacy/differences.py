@@ -1,11 +1,11 @@
-"""Where two answers to one call differ: by field, since an operator mends fields and not points."""
+"""Compare two answers to one call. Differences are listed by field, not by point."""
 
 from typing import Any
 
 from ..graph.stats import StatsMeasurement
 
-# What answers are made of. Any other key is an id, a time or a name of somebody's, and is not told apart: a
-# difference in every room is one difference.
+# The names of fields. Any other key is an id, a time or a customer's name, and becomes `*`, so that a difference in
+# every room is listed once.
 _WRITTEN = """
 data page_info page page_item_count total_item_count total_pages calibration_points calibrationPoints
 field measurement time start stop value preprocessed timezone_offset tag_id building_id building_name
@@ -22,7 +22,7 @@ DEEPEST = 8
 
 
 def differences(one: Any, other: Any) -> list[str]:
-    """The paths at which the answers differ, such as `data[].value` or `data.*.in.sum`; each once."""
+    """Return the paths at which the answers differ, such as `data[].value` or `data.*.in.sum`, each once."""
     found: dict[str, None] = {}
     _compare(one, other, (), found)
     return list(found)
@@ -47,14 +47,14 @@ def _compare_lists(one: list[Any], other: list[Any], path: tuple[str, ...], foun
     shared = left.keys() & right.keys()
     if not len(left) == len(right) == len(shared):
         found[_written(path)] = None
-        # Of rows without an id it is not known then which belongs to which.
+        # The lists have different rows, so those without an id cannot be paired.
         shared = {key for key in shared if isinstance(key, str)}
     for key in shared:
         _compare(left[key], right[key], (*path, "[]"), found)
 
 
 def _keyed(items: list[Any]) -> dict[str | int, Any]:
-    """By id where each has one of its own, for the order of assets says nothing; else by place."""
+    """Key items by id if each has its own, since the order of assets is not significant; else by index."""
     by_id: dict[str | int, Any] = {
         item["id"]: item for item in items if isinstance(item, dict) and isinstance(item.get("id"), str)
     }

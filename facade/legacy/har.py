@@ -1,4 +1,4 @@
-"""HAR files, which browsers save (HTTP Archive 1.2): a whole one, one entry of it, or an entry's request."""
+"""Read HAR files of browsers (HTTP Archive 1.2): a whole file, one entry, or an entry's request."""
 
 import re
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ def is_har(value: Any) -> bool:
 
 
 def is_har_request(value: Any) -> bool:
-    """Whether it is an entry, or the request of one."""
+    """Return whether a value is an entry, or the request of one."""
     asked = value.get("request", value) if isinstance(value, dict) else None
     return (
         isinstance(asked, dict)
@@ -26,7 +26,7 @@ def is_har_request(value: Any) -> bool:
 
 
 def read_har(har: Mapping[str, Any]) -> list[RestRequest]:
-    """The calls of an API among all that a page has loaded. Raises `Unreadable` where there is none."""
+    """Return the API calls among all requests of a page. Raises `Unreadable` if there are none."""
     entries = [read_har_request(entry) for entry in har["log"]["entries"] if is_har_request(entry)]
     found = [one for one in entries if one.method != "OPTIONS" and _CALL.search(one.path)]
     if not found:

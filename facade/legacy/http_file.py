@@ -1,4 +1,4 @@
-"""Requests as HTTP writes them, one or several (`.http` and `.rest` files of editors)."""
+"""Read one or several requests in the form of HTTP messages (`.http` and `.rest` files of editors)."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -13,26 +13,26 @@ _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+\s*:")
 _DEFINITION = re.compile(r"@(\S+?)\s*=\s*(.*)")
 _NAME = re.compile(r"(?:#|//)\s*@name[\s=]+(.+)")
 _VARIABLE = re.compile(r"\{\{([^{}]+)\}\}")
-# Characters that the values of variables may put into the requests of one text.
+# Most characters that values of variables may add to the requests of one text.
 LONGEST = 2**20
 _COMMENTS = ("#", "//")
-# Scripts, and where to put the answer: instructions to the editor.
+# Instructions to the editor: scripts, and where to save the answer.
 _INSTRUCTION = re.compile(r"^(?:<>|>>?!?\s|>\s*\{%)")
 
 
 class Values:
-    """Values in place of the `{{names}}` of one text. A value may name others: what they put in is bounded in all."""
+    """Replaces the `{{names}}` of a text by values, which may contain further names. Their total length is bounded."""
 
     def __init__(self, known: Mapping[str, str] = MappingProxyType({}), *, room: list[int] | None = None) -> None:
         self._known = known
-        # Shared with the values of folders within.
+        # Shared with the values of nested folders.
         self._room = room if room is not None else [LONGEST]
 
     def within(self, more: Mapping[str, str]) -> "Values":
         return Values({**self._known, **more}, room=self._room) if more else self
 
     def put_into(self, text: str) -> str:
-        """Raises `Unreadable`."""
+        """Replace the names in a text. Raises `Unreadable`."""
         for _ in range(5):
             text, before = _VARIABLE.sub(self._value, text), text
             if text == before:
@@ -50,7 +50,7 @@ class Values:
 
 
 def read_http(text: str) -> list[RestRequest]:
-    """Raises `Unreadable`."""
+    """Return the requests of a text. Raises `Unreadable`."""
     defined = (_DEFINITION.fullmatch(line.strip()) for line in text.splitlines())
     values = Values({match[1]: match[2] for match in defined if match})
     pieces = _BREAK.split(text.replace("\r\n", "\n"))

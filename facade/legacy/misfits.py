@@ -1,4 +1,4 @@
-"""What is wrong with the variables of a translated body, said without any value of it: a body may hold a password."""
+"""Describe faults in the variables of a translated body, without its values, since a body may have a password."""
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
@@ -17,14 +17,14 @@ from graphql import (
 )
 from graphql.pyutils import suggestion_list
 
-# A longer name is no slip of the pen, and comparing it takes long.
+# Longer names are not compared with known ones: they are no typing errors, and comparing takes long.
 _LONGEST_NAME = 64
 
 
 def misfits(
     schema: GraphQLSchema, definitions: Collection[VariableDefinitionNode], values: Mapping[str, Any], *, suggest: bool
 ) -> Iterator[str]:
-    """One sentence for each variable or field that does not fit, as they are found."""
+    """Yield one sentence for each variable or field that does not fit."""
     for definition in definitions:
         name = definition.variable.name.value
         type_ = type_from_ast(schema, definition.type)
@@ -35,7 +35,7 @@ def misfits(
 
 
 def unknown_field(name: str, index: int, known: Collection[str], *, suggest: bool = True) -> str:
-    """How to say that a field is not known: by its name where that is nearly a known one, else by its place."""
+    """Refer to an unknown field in a message: by its name if it is similar to a known one, else by its position."""
     near = suggestion_list(name, list(known)) if suggest and len(name) <= _LONGEST_NAME else []
     return f"`{name}`," if near else f"a name, its field number {index + 1},"
 
@@ -94,6 +94,6 @@ def _leaf_misfits(value: Any, type_: GraphQLLeafType, path: str, *, suggest: boo
 def _hint(value: Any, type_: GraphQLLeafType, *, suggest: bool) -> str:
     if isinstance(type_, GraphQLEnumType):
         return nearest(value, type_.values) if suggest and isinstance(value, str) else ""
-    # "A time: RFC 3339, …": what it takes stands after the colon.
+    # "A time: RFC 3339, …": the accepted forms are after the colon.
     _, _, takes = (type_.description or "").partition(". ")[0].rstrip(".").partition(": ")
     return f" It takes {takes}." if takes else ""

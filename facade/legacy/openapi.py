@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document of the REST side: what lives, and the v2 reads served from the graph."""
+"""The OpenAPI 3.1 document of the REST paths: the current calls, and the v2 reads served from the graph."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ as well. Each answer names in `X-Successor-Operation` the GraphQL operation of `
 """
 
 _SPAN = {"start": "2025-04-01T09:00:00Z", "stop": "2025-04-01T10:00:00Z"}
-# By path: its schemas, a word on it, and a body to begin with.
+# By path: its schemas, its summary, and an example of a body.
 _BODIES: dict[str, tuple[str, str, str, dict[str, Any]]] = {
     LOGIN_PATH: ("Login", "Session", "Log in as a user", {"username": "{{username}}", "password": "{{password}}"}),
     CLIENT_LOGIN_PATH: (
@@ -71,7 +71,7 @@ _REFRESH = (
 )
 _LOGINS = frozenset({"Login", "Refresh", "ClientLogin"})
 
-# By the last literal step of a v2 path.
+# By the last literal segment of a v2 path.
 _ENTITIES = {"sensors": "Sensor", "hives": "Hive", "spaces": "Space", "rooms": "Room"}
 _SAMPLES = {"sensors": "sensor_1", "hives": "hive_1", "spaces": "space_1", "rooms": "room_1", "fixtures": "fixture_1"}
 _PRINTED = {"sensors": "The id, or the MAC address.", "hives": "The id, or the serial number."}
@@ -114,7 +114,7 @@ def document(*, version: str, refresh_path: str) -> dict[str, Any]:
 
 
 def without_ended(whole: Mapping[str, Any]) -> dict[str, Any]:
-    """The document without the operations that only ever answer 405 or 410, and without what they alone refer to."""
+    """Return the document without operations that only answer 405 or 410, and without schemas that only they use."""
     paths: dict[str, Any] = {}
     for path, item in whole["paths"].items():
         lives = {
@@ -164,7 +164,7 @@ def _read(read: V2Read | GoneRead) -> Schema:
     parameters = _PARAMETER.findall(read.path)
     if parameters:
         item["parameters"] = [_parameter(read.path, name) for name in parameters]
-    # Nothing came after fixtures.
+    # Fixtures have no successor.
     ended = _ENDED[:-1] if isinstance(read, GoneRead) else _ENDED
     for method in WRITES:
         item[method.lower()] = {
@@ -217,7 +217,7 @@ def _literal(path: str) -> str:
 
 
 def _identifier(path: str) -> str:
-    """`/spaces/{space}/rooms` as SpacesSpaceRooms: an identifier of its own for each path."""
+    """Return a unique identifier for a path: SpacesSpaceRooms for `/spaces/{space}/rooms`."""
     return "".join(word.capitalize() for word in re.findall(r"\w+", path))
 
 

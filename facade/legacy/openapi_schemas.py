@@ -1,7 +1,7 @@
-"""The bodies of the REST side as JSON Schema (2020-12, as OpenAPI 3.1 has it).
+"""The bodies of the REST paths as JSON Schema (2020-12, as in OpenAPI 3.1).
 
-Butlr's docs leave much open: a schema names what is known and forbids nothing besides. The v2 shapes are those that
-this facade answers.
+Butlr's docs are incomplete, so a schema lists the known fields and allows others. The v2 shapes are those of this
+facade's answers.
 """
 
 from .openapi_terms import BOOLEAN, INTEGER, NUMBER, STRING, Schema, described, many, maybe, of, ref
@@ -194,7 +194,7 @@ _NAMED = of({"id": STRING, "name": maybe(STRING)}, "id", "name")
 _DEVICE = of({"id": STRING, "mac_address": STRING, "mode": maybe(STRING)}, "id")
 _SERIAL = of({"id": STRING, "serial_number": STRING}, "id")
 _HIVE_ROW: dict[str, Schema] = {"id": STRING, "serial_number": STRING, "num_sensors": INTEGER}
-# Of a room, sensors have these today.
+# Fields that rooms had in v2. Today sensors have them.
 _OF_SENSORS = ("color", "height", "door_line", "in_direction", "parallel_to_door", "sensitivity")
 _V2 = {
     "Sensor": of(

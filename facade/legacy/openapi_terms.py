@@ -1,4 +1,4 @@
-"""Short ways to say a schema of OpenAPI."""
+"""Helpers that build OpenAPI schemas."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def many(items: Schema) -> Schema:
 
 
 def of(properties: dict[str, Schema], *required: str, **more: Any) -> Schema:
-    """An object that may have other fields."""
+    """Return the schema of an object that may have other fields."""
     return {
         "type": "object",
         "properties": properties,

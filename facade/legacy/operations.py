@@ -1,4 +1,4 @@
-"""The GraphQL operation that takes the place of each REST call."""
+"""The equal GraphQL operation of each REST call."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ SESSION = "access_token refresh_token id_token scope expires_in token_type"
 ENTRY = "start_time sample_time mac_address value"
 PAGE = "page page_item_count total_item_count total_pages"
 
-# The selections that the v2 shapes are made of. A list's rows and a detail are the same but for hives.
+# The selections from which the v2 shapes are made. Rows of a list and single records are equal except for hives.
 SENSOR = """
 id mac_address mode height orientation center
 hive { id serialNumber } hive_id hive_serial
@@ -29,7 +29,7 @@ building { address { lines } site { timezone } }
 sensors { id mac_address mode } hives { id serialNumber } rooms { id name }
 """
 
-# Of the fields that detections are asked for by `data_types`, those whose values the schema gives as JSON.
+# The `data_types` of detections that are JSON in the schema.
 HEAT_MAPS = frozenset({"heatmap", "heatmap_v2"})
 DATA_TYPES = ("detections_local", "detections_world", "heatmap", "heatmap_v2")
 
@@ -55,12 +55,12 @@ STATS_VARIABLES = {
 class Operation:
     name: str
     text: str
-    # The names of its variables, in the order of their declaration.
+    # The names of the variables, in order of declaration.
     variables: tuple[str, ...]
 
 
 def operation(text: str) -> Operation:
-    """A document of one named operation, printed as everyone prints them."""
+    """Make an operation from the text of a document with one named operation, which is pretty-printed."""
     document = parse(text, no_location=True)
     (defined,) = document.definitions
     assert isinstance(defined, OperationDefinitionNode)  # noqa: S101 -- for the type checker
@@ -82,13 +82,13 @@ REFRESH = operation(
 
 
 def client_login(given: Collection[str]) -> Operation:
-    """`audience` and `grant_type` have Butlr's own values where the client leaves them out."""
+    """Return the client login. `audience` and `grant_type` have Butlr's own values if the client omits them."""
     variables = {"client_id": "String!", "client_secret": "String!", "audience": "String", "grant_type": "String"}
     return _of("mutation", "ClientLogin", "clientLogin", variables, given, SESSION)
 
 
 def report(given: Collection[str]) -> Operation:
-    """`data` is what the REST call answers. `given` names the fields of the REST body."""
+    """Return the report, with `data` as in the REST answer. `given` names the fields of the REST body."""
     return _of("query", "Report", "report", REPORT_VARIABLES, given, f"data page_info {{ {PAGE} }}")
 
 
@@ -104,7 +104,7 @@ def stats(given: Collection[str]) -> Operation:
 def _of(
     kind: str, name: str, field: str, variables: dict[str, str], given: Collection[str], selection: str
 ) -> Operation:
-    """An operation with the variables that are given, and those that have to be."""
+    """Return an operation with the given variables, and the required ones."""
     used = {variable: type_ for variable, type_ in variables.items() if variable in given or type_.endswith("!")}
     declared = ", ".join(f"${variable}: {type_}" for variable, type_ in used.items())
     passed = ", ".join(f"{variable}: ${variable}" for variable in used)

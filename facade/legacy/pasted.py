@@ -1,4 +1,4 @@
-"""From a pasted text to the REST requests in it, whatever form they have."""
+"""Read the REST requests in a pasted text, in any supported form."""
 
 import re
 from typing import Any
@@ -14,12 +14,12 @@ from .postman import is_collection, read_postman
 from .powershell import is_powershell, read_powershell
 from .rest_request import READ, RestRequest, Unreadable
 
-# Above a body of Butlr's own samples: `// POST https://api.butlr.io/api/v3/reporting`.
+# The line above a body in Butlr's own samples: `// POST https://api.butlr.io/api/v3/reporting`.
 _TITLE = re.compile(r"(?://|#)[ \t]*(GET|HEAD|POST|PUT|PATCH|DELETE)[ \t]+(\S+)[^\n]*")
 
 
 def read(text: str) -> tuple[list[RestRequest], bool]:
-    """The requests, and whether the text is a list of them however many there are. Raises `Unreadable`."""
+    """Return the requests, and whether the text is a list, which may have a single one. Raises `Unreadable`."""
     text = text.lstrip("\ufeff").strip()
     if not text:
         raise Unreadable(f"There is nothing to translate. It reads {READ}.")
@@ -37,7 +37,7 @@ def _is_json(text: str) -> bool:
 
 
 def _titled(text: str) -> RestRequest | None:
-    """A JSON body below comment lines, of which one is its request line; None where it is not that."""
+    """Read a JSON body below comment lines, one of which is its request line; None for any other text."""
     title = None
     position = 0
     while text.startswith(("//", "#", "/*", "\n", " ", "\t", "\r"), position) and not text.startswith("###", position):
@@ -60,7 +60,7 @@ def _read_json(text: str) -> tuple[list[RestRequest], bool]:
     except orjson.JSONDecodeError as exc:
         raise Unreadable(f"It is not JSON: {exc}.") from exc
     if isinstance(value, dict) and is_collection(value.get("collection")):
-        # As Postman's API gives it.
+        # The form in which Postman's API returns a collection.
         value = value["collection"]
     if is_har(value):
         return read_har(value), True
@@ -74,7 +74,7 @@ def _read_json(text: str) -> tuple[list[RestRequest], bool]:
 
 
 def _pasted(value: Any) -> RestRequest:
-    """A JSON body with its path: `{"path": "/api/v3/reporting", "body": {…}}`."""
+    """Read a JSON body with its path: `{"path": "/api/v3/reporting", "body": {…}}`."""
     if is_har_request(value):
         return read_har_request(value)
     url = value.get("path", value.get("url")) if isinstance(value, dict) else None

@@ -1,4 +1,4 @@
-"""Postman collections (v2.0 and v2.1) as requests."""
+"""Read Postman collections (v2.0 and v2.1) as requests."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ def is_collection(value: Any) -> bool:
 
 
 def read_postman(collection: Mapping[str, Any]) -> list[RestRequest]:
-    """The requests of all folders, named by the way to them. Raises `Unreadable`."""
+    """Return the requests of all folders, named by their path of folders. Raises `Unreadable`."""
     found = list(_items(collection, (), Values()))
     if not found:
         raise Unreadable("The collection holds no request.")
@@ -34,7 +34,7 @@ def _items(folder: Mapping[str, Any], way: tuple[str, ...], above: Values) -> It
 
 
 def _request(name: str, request: Any, values: Values) -> RestRequest:
-    # A request that is nothing but a GET may be written as its URL.
+    # A plain GET may be written as its URL.
     if isinstance(request, str):
         return RestRequest("GET", values.put_into(request), name=name)
     if not isinstance(request, dict):
@@ -61,7 +61,7 @@ def _url(url: Any, values: Values) -> str:
         )
         asked = urlencode(_pairs(url.get("query")))
         written = f"{host}/{path.lstrip('/')}{'?' if asked else ''}{asked}"
-    # `:id` in the path, with its value beside it.
+    # `:id` in the path, whose value is in `variable`.
     steps_known = _pairs(url.get("variable"))
     base, mark, query = written.partition("?")
     steps = [_step(step, steps_known) for step in base.split("/")]
@@ -76,7 +76,7 @@ def _step(step: str, values: Mapping[str, str]) -> str:
 
 
 def _body(body: Any, values: Values) -> tuple[str | None, str | None]:
-    """The text of a body, or why it cannot be told."""
+    """Return the text of a body, or the reason why it is not known."""
     if not isinstance(body, dict) or body.get("disabled"):
         return None, None
     mode = body.get("mode")
@@ -95,7 +95,7 @@ def _body(body: Any, values: Values) -> tuple[str | None, str | None]:
 
 
 def _pairs(listed: Any) -> dict[str, str]:
-    """Names and values of a list of `{"key", "value"}`, without those switched off."""
+    """Return the names and values of a list of `{"key", "value"}`, without disabled ones."""
     return {
         str(one.get("key", one.get("id"))): str(one["value"])
         for one in _list(listed)

@@ -1,4 +1,4 @@
-"""PowerShell's web commands (Invoke-WebRequest, Invoke-RestMethod) as requests, and its curl lines as words."""
+"""Read PowerShell's web commands (Invoke-WebRequest, Invoke-RestMethod) as requests, and its curl lines as words."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -31,7 +31,7 @@ _PIECE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """`parts` is what stands within brackets: a table `@{…}`, or an expression that PowerShell works out."""
+    """A token. `parts` are the tokens within brackets: of a table `@{…}`, or of an expression."""
 
     text: str
     quoted: bool = False
@@ -43,18 +43,18 @@ def is_powershell(text: str) -> bool:
 
 
 def has_backticks(text: str) -> bool:
-    """Whether lines go on after a backtick, as PowerShell's do."""
+    """Return whether a line continues after a backtick, as in PowerShell."""
     return _BACKTICK.search(text) is not None
 
 
 def read_powershell(text: str) -> list[RestRequest]:
-    """The requests of all web commands in a text. Raises `Unreadable`."""
+    """Return the requests of all web commands in a text. Raises `Unreadable`."""
     found: list[RestRequest] = []
     values: dict[str, Token] = {}
     try:
         for tokens in powershell_commands(text):
             if len(tokens) >= 3 and tokens[0].text.startswith("$") and tokens[1].text == "=":
-                # `$body = '…'`, and what one command makes is no text that is known here.
+                # `$body = '…'`. The result of a command has an unknown value.
                 values[tokens[0].text.lower()] = tokens[2] if len(tokens) == 3 else Token("", parts=())
             found += _request(tokens, values)
     except ValueError as exc:
@@ -65,13 +65,13 @@ def read_powershell(text: str) -> list[RestRequest]:
 
 
 def powershell_words(text: str) -> Iterator[list[str]]:
-    """The words of each command. Raises ValueError for a quote or a bracket without its end."""
+    """Yield the words of each command. Raises ValueError for an unclosed quote or bracket."""
     for tokens in powershell_commands(text):
         yield [token.text for token in tokens]
 
 
 def powershell_commands(text: str) -> Iterator[list[Token]]:
-    """The tokens of each command. Raises ValueError for a quote or a bracket without its end."""
+    """Yield the tokens of each command. Raises ValueError for an unclosed quote or bracket."""
     command: list[Token] = []
     within: list[Token] = []
     opening, depth = "", 0
@@ -148,7 +148,7 @@ def _request(tokens: list[Token], values: Mapping[str, Token]) -> Iterator[RestR
 
 
 def _options(tokens: list[Token]) -> dict[str, Token]:
-    """The values of the options that matter; a name may be cut short, and the URL may stand without one."""
+    """Return the values of the relevant options. A name may be abbreviated, and the URL may have none."""
     found: dict[str, Token] = {}
     rest = iter(range(len(tokens)))
     for at in rest:
@@ -170,14 +170,14 @@ def _is_switch(name: str) -> bool:
 
 
 def _known(token: Token | None, values: Mapping[str, Token]) -> Token | None:
-    """A token, or the value of the variable that it names."""
+    """Return a token, or the value of the variable that it names."""
     if token is None or token.quoted or not token.text.startswith("$"):
         return token
     return values.get(token.text.lower(), token)
 
 
 def _encoded_text(parts: tuple[Token, ...]) -> str | None:
-    """The text in `[System.Text.Encoding]::UTF8.GetBytes("…")`, which browsers write; None for anything else."""
+    """Return the text in `[System.Text.Encoding]::UTF8.GetBytes("…")`, as browsers write it; None for anything else."""
     texts = [part.text for part in parts if part.quoted]
     others = "".join(part.text for part in parts if not part.quoted)
     return texts[0] if len(texts) == 1 and re.fullmatch(r"(?i)\[[\w.]+\]::UTF8\.GetBytes", others) else None

@@ -1,12 +1,12 @@
-"""A REST request as it was found in what somebody pasted."""
+"""`RestRequest`: a REST request that was read from a pasted text."""
 
 import re
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-# What stands for a value that is not known here: {{token}} (Postman, .http files), $TOKEN (a shell).
+# A placeholder for an unknown value: {{token}} (Postman, .http files), $TOKEN (a shell).
 PLACEHOLDER = re.compile(r"\{\{[^{}]*\}\}|\$\{?\w+\}?")
-# What can be read, as messages say it.
+# The supported forms, for messages.
 READ = (
     "curl commands (of a shell, of cmd or of PowerShell), Invoke-WebRequest and Invoke-RestMethod, HTTP requests "
     "(.http files), JSON bodies with their path or below a line such as `// POST /api/v3/reporting`, Postman "
@@ -21,16 +21,16 @@ class RestRequest:
     method: str
     url: str
     body: str | None = None
-    # As the file calls it.
+    # The name in the file.
     name: str = ""
-    # Why a part of it cannot be told.
+    # Why a part of it is not known.
     problem: str | None = None
-    # Whether it brought a token or a password outside its body. Neither is read, nor part of what is asked.
+    # Whether it has a token or a password outside its body. These are not read, and not compared.
     authorized: bool = field(default=False, compare=False)
 
     @property
     def path(self) -> str:
-        """The path of the URL, its placeholders as they are; the host may be one, or be left out."""
+        """Return the path of the URL, with its placeholders. The host may be a placeholder or absent."""
         url = self.url.strip()
         if scheme := _SCHEME.match(url):
             url = url[scheme.end() :]
@@ -47,12 +47,12 @@ class RestRequest:
 
 
 def is_authorizing(header: str) -> bool:
-    """Whether a header, `Name: value` or its name alone, says who asks."""
+    """Return whether a header (`Name: value`, or only the name) has credentials."""
     return _AUTHORIZING.fullmatch(header.partition(":")[0].strip()) is not None
 
 
 def named_file(name: str) -> str:
-    """How to say which file a body is in; what is long is more likely to be the body."""
+    """Refer to the file of a body in a message. A long name is not quoted, since it is probably the body itself."""
     return f"the file {name}" if len(name) <= 100 and name.isprintable() else "a file"
 
 

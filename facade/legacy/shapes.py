@@ -1,7 +1,7 @@
-"""From the graph's data back to what the REST calls answer.
+"""Convert the graph's data to the answers of REST calls.
 
-The v2 shapes are those that clients of the time have shown; no source gives them officially. An id that is not
-known is "", as everywhere in the REST API; any other value that no source of assets knows is null.
+The v2 shapes are known from clients of that time, not from official docs. An unknown id is "", as everywhere in the
+REST API. Any other value that no source of assets knows is null.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ from ..butlr import parse_rfc3339
 from .operations import HEAT_MAPS
 
 Data = Mapping[str, Any]
-# To the REST answer, or None where what was asked for is not there.
+# Returns the REST answer, or None if the requested asset does not exist.
 Shape = Callable[[Data], dict[str, Any] | None]
 
 
@@ -45,7 +45,7 @@ def hive(data: Data) -> dict[str, Any]:
     return {
         **hive_row(data),
         "sensors": [_sensor_in(one) for one in data["sensors"] or ()],
-        # No API that lives tells of gateways or of MQTT.
+        # No current API has gateways or MQTT.
         "gateways": [],
         "space": _named(data["floor"], data["floor_id"]),
         "mqtt": None,
@@ -63,7 +63,7 @@ def room(data: Data) -> dict[str, Any]:
         "mid_capacity": capacity.get("mid"),
         "maxCapacity": capacity.get("max"),
         "coordinates": data["coordinates"],
-        # Sensors have these today, and rooms no longer.
+        # Fields that rooms no longer have. Today sensors have them.
         **dict.fromkeys(("color", "height", "door_line", "in_direction", "parallel_to_door", "sensitivity")),
         "sensors": [_sensor_in(one) for one in data["sensors"] or ()],
         "space": _named(data["floor"], data["floor_id"]),
@@ -80,7 +80,7 @@ def space(data: Data) -> dict[str, Any]:
         "capacity": capacity.get("max"),
         "mid_capacity": capacity.get("mid"),
         "area": (data["area"] or {}).get("value"),
-        # The site's zone is the one that a floor's days are counted in.
+        # The site's time zone comes first, since a floor's days are counted in it.
         "timezone": (building.get("site") or {}).get("timezone") or data["timezone"],
         "installation_date": data["installation_date"],
         "sensors": [_sensor_in(one) for one in data["sensors"] or ()],
@@ -102,7 +102,7 @@ def report(data: Data) -> dict[str, Any] | None:
     answer = data["report"]
     if answer is None:
         return None
-    # The REST call also numbers the pages of an answer that has none; there the numbers say nothing.
+    # The REST call has page info without pages too, but its numbers are then meaningless.
     return {"data": answer["data"], **({"page_info": answer["page_info"]} if answer["page_info"] else {})}
 
 
@@ -143,7 +143,7 @@ def _epoch_ms(time: str | None) -> int | None:
 def session(field: str) -> Shape:
     def shape(data: Data) -> dict[str, Any] | None:
         answer = data[field]
-        # A client login has no refresh token, and the REST answer does not name it.
+        # A client login has no refresh token, and its REST answer omits the field.
         return answer and {name: value for name, value in answer.items() if value is not None}
 
     return shape

@@ -1,4 +1,4 @@
-"""The counts of all replicas, in the Redis that they share: a hash a day, which ends by itself.
+"""Usage counts of all replicas, in their shared Redis: one hash for each day, which expires by itself.
 
 Needs the extra `redis`.
 """
@@ -36,22 +36,22 @@ ANSWERS_WITHIN = 1.0
 MOST_CONNECTIONS = 10
 _KEPT = timedelta(days=KEPT_DAYS + 1)
 
-# Refused and reset connections, and what takes too long, are OSErrors.
+# Refused and reset connections and timeouts are OSErrors.
 _FAILURES = (RedisError, OSError)
 
 
 class SharedUsage(Usage):
-    """Counts here first and writes what has come together now and then, so that no request waits for Redis.
+    """Counts in this process, and writes the counts to Redis at intervals, so that no request waits for Redis.
 
-    What Redis does not take is kept, within the bound of `CallCounts`, and written later; what it took without saying
-    so in time is counted twice.
+    If a write fails, the counts are kept, within the bound of `CallCounts`, and written later. If only the reply of
+    Redis was lost, they count twice.
     """
 
     def __init__(self, url: str, *, every: float = WRITTEN_EVERY, clock: Callable[[], float] = time.time) -> None:
-        """Raises ValueError for a URL that cannot be used."""
+        """Take the URL of Redis. Raises ValueError for one that cannot be used."""
         super().__init__(clock)
         self._every = every
-        # The types of redis-py's commands are those of both its clients, the one that waits and the one that does not.
+        # Any, since redis-py types its commands for the synchronous and the asynchronous client at once.
         self._redis: Any = RedisAddress.parse(url).client(
             timeout=ANSWERS_WITHIN, max_connections=MOST_CONNECTIONS, answers_within=ANSWERS_WITHIN
         )
@@ -75,7 +75,7 @@ class SharedUsage(Usage):
             await self.write()
 
     async def write(self) -> None:
-        """Never raises for what befalls Redis."""
+        """Write the counts. Does not raise if Redis fails."""
         self._settle()
         taken, self._counts = self._counts, CallCounts()
         left = dict(taken.by_day())
@@ -97,7 +97,7 @@ class SharedUsage(Usage):
 
     async def _add(self, key: str, rows: Counter[Row]) -> None:
         taken = await self._redis.hlen(key)
-        # Which rows are there matters only once it gets narrow.
+        # The rows in Redis are read only when they may approach the bound.
         known = set(await self._redis.hkeys(key)) if taken + len(rows) > MOST_ROWS // 2 else None
         async with self._redis.pipeline(transaction=True) as pipe:
             for row, count in rows.items():

@@ -1,4 +1,4 @@
-"""Lines of a shell as words: enough of its grammar for what people copy and paste.
+"""Split shell commands into words: enough of the grammar for commands that people copy and paste.
 
 `shlex` keeps the newline of a continued line and does not know `$'…'`, which browsers write.
 """
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "a": "\a", "e": "\x1b", "E": "\x1b"}
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{1,4}|U[0-9a-fA-F]{1,8}|x[0-9a-fA-F]{1,2}|[0-7]{1,3}|.)", re.DOTALL)
-# An unquoted piece, a quoted one, an escape, a comment, or what ends a word.
+# An unquoted piece, a quoted one, an escape, a comment, or the end of a word.
 _PIECE = re.compile(
     r"""
     (?P<continued> \\\r?\n )
@@ -26,7 +26,7 @@ _PIECE = re.compile(
 
 
 def commands(text: str) -> Iterator[list[str]]:
-    """The words of each command. Nothing is expanded. Raises ValueError for a quote without its end."""
+    """Yield the words of each command. Nothing is expanded. Raises ValueError for an unclosed quote."""
     words: list[str] = []
     word: list[str] | None = None
     position = 0
@@ -37,7 +37,7 @@ def commands(text: str) -> Iterator[list[str]]:
             continue
         piece = _PIECE.match(text, position)
         if piece is None or piece.lastgroup == "open":
-            # The text itself is not said: a token may stand there.
+            # The message does not quote the text, which may have a token.
             raise ValueError(f"a quote is never closed, in line {text.count(chr(10), 0, position) + 1}")
         position = piece.end()
         if piece.lastgroup in ("blank", "separator"):
@@ -48,7 +48,7 @@ def commands(text: str) -> Iterator[list[str]]:
                 yield words
                 words = []
         elif piece.lastgroup != "continued":
-            # Pieces, and not a longer and longer text: a word may be of many.
+            # A list of pieces, since a word may have many.
             word = word if word is not None else []
             word.append(_unquoted(str(piece.lastgroup), piece[0]))
     if word is not None:
@@ -64,7 +64,7 @@ def _unquoted(kind: str, piece: str) -> str:
         case "single":
             return piece[1:-1]
         case "double":
-            # Only these are escaped within double quotes; any other backslash stands for itself.
+            # Only these are escaped within double quotes. Any other backslash is literal.
             return re.sub(r'\\([\\"$`])|\\\r?\n', lambda found: found[1] or "", piece[1:-1])
         case "ansi":
             return _ESCAPE.sub(_character, piece[2:-1])

@@ -1,4 +1,4 @@
-"""An operation as code that runs when pasted: curl, fetch, Apollo Client and Python (httpx)."""
+"""Write an operation as code to paste: curl, fetch, Apollo Client and Python (httpx)."""
 
 import json
 import pprint
@@ -13,7 +13,7 @@ TOKEN = "BUTLR_TOKEN"  # noqa: S105 -- the name of the variable
 
 
 def snippets(query: str, variables: Mapping[str, Any], url: str) -> dict[str, str]:
-    """By name. The token is read from the environment; a login sends none."""
+    """Return the snippets by name. They read the token from the environment; a login sends none."""
     mutation = _is_mutation(query)
     return {
         "curl": _curl(query, variables, url, token=not mutation),
@@ -35,7 +35,7 @@ def _curl(query: str, variables: Mapping[str, Any], url: str, *, token: bool) ->
     lines = [f"curl {shlex.quote(url)}", "-H 'Content-Type: application/json'"]
     if token:
         lines.append(f'-H "Authorization: Bearer ${TOKEN}"')
-    # `--data-raw`: a body that begins with @ is no file.
+    # `--data-raw`, since `--data` takes a body that begins with @ for a file.
     return " \\\n  ".join([*lines, f"--data-raw {shlex.quote(body)}"])
 
 
@@ -86,7 +86,7 @@ print(response.json())"""
 
 
 def _template(query: str, margin: str) -> str:
-    """A template literal of JavaScript, within which GraphQL may be indented freely."""
+    """Return a JavaScript template literal, in which GraphQL may be indented."""
     text = query.strip().replace("\\", "\\\\").replace("`", "\\`").replace("${", "\\${")
     return f"`\n{indent(text, margin + '  ')}\n{margin}`"
 

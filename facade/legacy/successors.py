@@ -1,4 +1,4 @@
-"""Which operation takes the place of which REST call that lives."""
+"""The equal operation of each current REST call."""
 
 from dataclasses import dataclass
 
@@ -7,14 +7,14 @@ from ..butlr import CLIENT_LOGIN_PATH, DETECTIONS_PATH, LOGIN_PATH, REPORTING_PA
 
 @dataclass(frozen=True, slots=True)
 class LegacyCall:
-    """`path` is a template, as the OpenAPI document has it; `operation` is None where nothing takes its place."""
+    """A current REST call. `path` is a template as in the OpenAPI document; `operation` is None if none is equal."""
 
     path: str
     operation: str | None = None
 
 
 def living(refresh_path: str) -> dict[str, LegacyCall]:
-    """By path. The names are those that `translate` gives the operations."""
+    """Return the current calls by path. Operations have the names that `translate` gives them."""
     names = {
         LOGIN_PATH: "Login",
         refresh_path: "Refresh",

@@ -1,11 +1,11 @@
-"""Who sends what, and how often: counts by day (UTC), bounded, and no more of a caller than a name.
+"""Usage counts by day (UTC): what clients send and how often. Bounded, and with no more about a client than its name.
 
-A row is a tuple of words, the first of which says what it counts:
+A row is a tuple of texts, the first of which is the kind of row:
 
 - `call`, client, agent, path, operation, class of the status (`2xx`): a call of the REST API
-- `operation`, client, version, name, start of the document's hash, how it ended (`ok`): a GraphQL operation
-- `field`, name (`Room.name`), client, version: operations that select it. Of a field that is not deprecated the client
-  is left out, so that these rows are as many as the schema has fields
+- `operation`, client, version, name, start of the document's hash, outcome (`ok`): a GraphQL operation
+- `field`, name (`Room.name`), client, version: operations that select it. The client is only in rows of deprecated
+  fields, so that there are no more other rows than fields in the schema
 - `replay`, path, operation, outcome
 - `difference`, path, field
 """
@@ -23,7 +23,7 @@ Counted = tuple[str, Row, int]
 
 KEPT_DAYS = 31
 DAY = 86_400
-# Where clients say who they are: names, versions, and what all send.
+# Headers with the names and versions of clients, and the user agent.
 CLIENT_HEADERS = (
     b"apollographql-client-name",
     b"x-graphql-client-name",
@@ -34,16 +34,16 @@ CLIENT_HEADERS = (
 )
 Headers = tuple[bytes, ...]
 LONGEST_NAME = 100
-# Of a document's hash: enough to find it by.
+# Characters of a document's hash, enough to identify it.
 HASH = 12
 MOST_UNCOUNTED = 1000
-# Rows of one day. Callers name themselves, so there may be any number of names.
+# Most rows of one day. Bounded, since clients choose their names.
 MOST_ROWS = 2_000
 OTHERS = "(others)"
 
 
 def folded(row: Row) -> Row:
-    """A row that does not tell callers apart: of those there are few."""
+    """Return the row without the client, of which there are few."""
     match row:
         case ("call", _, _, *rest):
             return ("call", OTHERS, OTHERS, *rest)
@@ -55,12 +55,15 @@ def folded(row: Row) -> Row:
 
 
 def has_room(row: Row, taken: int) -> bool:
-    """Whether a new row may be added. Anyone may be refused under any name: half the room is for who is served."""
+    """Return whether a new row may be added. Half of the rows are reserved for successful calls.
+
+    Refused calls may have any client name, and must not use up all rows.
+    """
     return taken < (MOST_ROWS if row[0] == "field" or row[-1] in ("2xx", "ok") else MOST_ROWS // 2)
 
 
 def client_of(headers: Headers) -> tuple[str, str]:
-    """The name and version that a client gives itself; its user agent where it gives none."""
+    """Return the name and version that a client states; else its user agent."""
     first, second, third, version, other, agent = (_printable(value) for value in headers)
     name = first or second or third
     return (name, version or other) if name else (agent, "")
@@ -71,11 +74,11 @@ def _printable(value: bytes) -> str:
 
 
 class UsageUnavailableError(Exception):
-    """The counts cannot be read; the message says why."""
+    """The counts cannot be read. The message says why."""
 
 
 class CallCounts:
-    """How often each row came on each day."""
+    """The count of each row on each day."""
 
     def __init__(self) -> None:
         self._days: dict[str, Counter[Row]] = {}
@@ -105,16 +108,16 @@ class Usage:
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._counts = CallCounts()
-        # Operations of one day that are not rows yet: an answer that is given again takes little longer than its rows.
+        # Operations of one day that are not rows yet: making rows takes about as long as serving a cached response.
         self._operations: Counter[tuple[Selected, str, Headers]] = Counter()
         self._day = 0
 
     def note(self, row: Row, count: int = 1) -> None:
-        """Never waits and never fails: it is called for each request."""
+        """Count a row. Never waits or fails, since it is called for each request."""
         self._counts.add(f"{self.today()}", row, count)
 
     def operation(self, selected: Selected, ended: str, headers: Headers) -> None:
-        """Note an operation. Never waits and never fails. `headers` are the values of `CLIENT_HEADERS`."""
+        """Note an operation. Never waits or fails. `headers` are the values of `CLIENT_HEADERS`."""
         day = int(self._clock() // DAY)
         if day != self._day or len(self._operations) >= MOST_UNCOUNTED:
             self._settle()
@@ -122,7 +125,7 @@ class Usage:
         self._operations[selected, ended, headers] += 1
 
     def _settle(self) -> None:
-        """Make rows of the operations that are none yet."""
+        """Make rows of the operations noted since the last time."""
         noted, self._operations = self._operations, Counter()
         day = f"{datetime.fromtimestamp(self._day * DAY, UTC).date()}"
         for (selected, ended, headers), count in noted.items():
@@ -138,25 +141,25 @@ class Usage:
         return datetime.fromtimestamp(self._clock(), UTC).date()
 
     async def counted(self, days: int) -> list[Counted]:
-        """The counts of the last `days` days, today among them. Raises `UsageUnavailableError`."""
+        """Return the counts of the last `days` days, including today. Raises `UsageUnavailableError`."""
         self._settle()
         wanted = set(last_days(self.today(), days))
         return [counted for counted in self._counts if counted[0] in wanted]
 
     async def run(self) -> None:
-        """What has to be done while the process serves: nothing, for what is kept here."""
+        """Run background work while the process serves. Counts in memory need none."""
 
     async def aclose(self) -> None:
         return None
 
 
 def last_days(today: date, days: int) -> list[str]:
-    """The last days of those that are kept, the oldest first."""
+    """Return the last days, oldest first, of those that are kept."""
     return [f"{today - timedelta(days=back)}" for back in reversed(range(min(days, KEPT_DAYS)))]
 
 
 def summary(counted: Iterable[Counted], days: int) -> dict[str, Any]:
-    """Over all days, what is most frequent first: calls by caller and path, replays by path, differences by field."""
+    """Sum up all days, most frequent first: calls by client and path, replays by path, differences by field."""
     calls: dict[Row, dict[str, Any]] = {}
     replays: dict[Row, dict[str, Any]] = {}
     operations: dict[Row, dict[str, Any]] = {}
@@ -207,9 +210,9 @@ def summary(counted: Iterable[Counted], days: int) -> dict[str, Any]:
 
 
 def field_summary(fields: Mapping[str, str | None], counted: Iterable[Counted], days: int) -> dict[str, Any]:
-    """Which fields of the schema nobody selects, and who selects one that is deprecated.
+    """List the fields of the schema that no client selects, and the clients that select deprecated ones.
 
-    `fields` has of each field why it is deprecated, None where it is not.
+    `fields` has the deprecation reason of each field, or None.
     """
     uses: Counter[str] = Counter()
     by_client: dict[Row, dict[str, Any]] = {}

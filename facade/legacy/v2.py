@@ -1,6 +1,6 @@
-"""The reads of REST v2: each path, the operation that answers it now, and the shape it answered in.
+"""The reads of REST v2: each path, the operation that now answers it, and the old shape of its answer.
 
-They ended upstream on 2024-10-11, floor fixtures on 2024-09-20.
+They ended upstream on 2024-10-11, those of floor fixtures on 2024-09-20.
 """
 
 import re
@@ -19,7 +19,7 @@ WRITES = ("POST", "PUT", "PATCH", "DELETE")
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """When a call ended, as the headers of RFC 9745 (Deprecation) and RFC 8594 (Sunset) say it."""
+    """When a call ended, as headers of RFC 9745 (Deprecation) and RFC 8594 (Sunset)."""
 
     deprecation: str
     sunset: str
@@ -35,7 +35,7 @@ FIXTURES_NOTICE = (
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """A call as an operation. `shape` makes the v2 answer of its data, or None where there is no such thing."""
+    """A call as an operation. `shape` converts its data to the v2 answer, or None if there is no such asset."""
 
     operation: Operation
     variables: dict[str, Any]
@@ -50,14 +50,14 @@ class V2Answer:
 
 @dataclass(frozen=True, slots=True)
 class V2Read:
-    """`path` is below `/api/v2`, its parameters in braces; the variables of its operations follow them in order."""
+    """A v2 read. `path` is below `/api/v2`, with parameters in braces, which are the operation's variables in order."""
 
     path: str
     answer: V2Answer
-    # Devices go by their id, which begins with `id_prefix`, or else by what is printed on them.
+    # Devices are named by their id, which begins with `id_prefix`, or else by the number printed on them.
     id_prefix: str = ""
     otherwise: V2Answer | None = None
-    # Mutations of Butlr's own GraphQL API by method; a method that is not here has none whose name is known.
+    # Mutations of Butlr's own GraphQL API by method, as far as their names are known.
     writes: Mapping[str, str] = field(default_factory=dict)
 
     def resolve(self, parameters: Mapping[str, str]) -> Resolved:
@@ -76,7 +76,7 @@ class GoneRead:
 
 
 def refused_write(method: str, read: V2Read | GoneRead) -> str:
-    """What to do instead of a v2 write."""
+    """Say what to do instead of a v2 write."""
     mutation = read.writes.get(method)
     where = "POST /api/v3/graphql at Butlr"
     instead = (
@@ -89,7 +89,7 @@ def refused_write(method: str, read: V2Read | GoneRead) -> str:
 
 
 def find(path: str) -> tuple[V2Read | GoneRead, dict[str, str]] | None:
-    """The read that a path names, with or without `/api`, and its parameters."""
+    """Return the read of a path, with or without `/api`, and its parameters."""
     for read, pattern in _PATTERNS:
         if match := pattern.fullmatch(path):
             return read, {name: unquote(value) for name, value in match.groupdict().items()}
@@ -97,7 +97,7 @@ def find(path: str) -> tuple[V2Read | GoneRead, dict[str, str]] | None:
 
 
 def _list(rows: Callable[[Data], Any], row: Callable[[Data], dict[str, Any]]) -> Shape:
-    """The shape of a list; None where the place that it belongs to is not there."""
+    """Return the shape of a list. Its result is None if the place to which the list belongs does not exist."""
 
     def shape(data: Data) -> dict[str, Any] | None:
         found = rows(data)
@@ -131,7 +131,7 @@ def _named(name: str) -> Callable[[Data], Any]:
 
 
 def _hive_on_floor(data: Data) -> Any:
-    # The schema lists a floor's hives and looks hives up, but does not look them up on a floor.
+    # The schema has the hives of a floor and a hive by id, but not a hive by id on a floor.
     floor, hive = data["floor"], data["hive"]
     return hive if floor and hive and hive["floor_id"] == floor["id"] else None
 

@@ -1,4 +1,4 @@
-"""Many asks become few: one set of loaders an operation, which never outlives it."""
+"""Loaders: many loads of one operation become few calls. Each operation has its own set, which ends with it."""
 
 import asyncio
 from dataclasses import dataclass
@@ -34,13 +34,13 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What lives as long as the process, and what the loaders of every operation read through."""
+    """The process-wide services that the loaders of every operation read through."""
 
     upstream: Upstream
     reports: Reports
     detections: DetectionsReader
     assets: AssetSource
-    # Butlr's own GraphQL API, where it is among the sources: what only it knows is asked for then.
+    # Butlr's own GraphQL API, if it is among the asset sources, for data that only it has.
     native: AssetSource | None = None
 
 
@@ -48,7 +48,7 @@ class Loaders:
     """The loaders of one operation of one caller."""
 
     def __init__(self, services: Services, caller: Caller, read_log: ReadLog, budget: Budget | None = None) -> None:
-        # One moment for the whole operation: what is relative to it means the same everywhere in it.
+        # One moment for the whole operation, so that a relative time means the same everywhere in it.
         self.now = services.upstream.now()
         self.reports = ReportLoader(services.reports, caller, read_log, self.now, budget)
         self.detections = DetectionsLoader(services.detections, caller, read_log, self.now, budget)
@@ -63,7 +63,7 @@ class Loaders:
         """Return all assets the caller may see, read once an operation. Raises `ButlrError`."""
         if self._assets is None:
             self._assets = asyncio.create_task(self._read_assets())
-        # A field's error cancels its siblings, and they all wait for this one task.
+        # Shielded, since a field's error cancels its siblings, and all fields wait for this one task.
         return await asyncio.shield(self._assets)
 
     async def _read_assets(self) -> Assets:
@@ -81,7 +81,7 @@ class Loaders:
         return await read_webhooks(self._upstream, self._caller, self._read_log)
 
     def cancel(self) -> None:
-        """Stop what is under way: the client has gone."""
+        """Cancel all loads: the client has disconnected."""
         self.reports.cancel()
         self.detections.cancel()
         self.stats.cancel()

@@ -1,4 +1,4 @@
-"""What a report is asked for: which assets, and how it is read."""
+"""The keys of the report loader: which asset, which body, and how the report is read."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -12,8 +12,8 @@ from ..series import (
 class ReadOptions(NamedTuple):
     """How a report is read.
 
-    `verbatim` gives its `data` exactly as the upstream answers it, `include_open` the windows that are open or have not
-    landed, made from minutes where that is exact.
+    `verbatim` keeps `data` exactly as the upstream answers it. `include_open` adds the windows that are open or have
+    not landed, computed from minutes where that is exact.
     """
 
     verbatim: bool = False
@@ -21,7 +21,7 @@ class ReadOptions(NamedTuple):
 
 
 class ReportOf(NamedTuple):
-    """A report of one asset: `dimension` is the filter that names it, `body` all else of the REST body."""
+    """A report of one asset: `dimension` is the filter that names it, `body` the rest of the REST body."""
 
     dimension: str
     id: str

@@ -1,4 +1,4 @@
-"""`Batch`: keys asked one by one, loaded together."""
+"""`Batch`: loads keys together that are asked for one by one."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
@@ -9,16 +9,16 @@ from .. import tracing
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
-# Resolvers of one operation reach their loads at different depths, a few turns of the event loop apart. A batch
-# closes once this many turns in a row have brought nothing new.
+# Resolvers of one operation reach their loads a few turns of the event loop apart. A batch closes once so many turns in
+# a row have brought no new key.
 QUIET_TURNS = 8
 
 
 class Batch(Generic[K, V]):
     """Loads each key once, in as few calls of `load_many` as the operation's shape allows.
 
-    `load_many` answers for each key with a value or with the exception that this key alone failed with. A key
-    that failed is forgotten, so that a later ask tries again.
+    `load_many` returns for each key its value, or the exception of this key alone. A key that failed is forgotten, so
+    that it is loaded again when asked for later.
     """
 
     def __init__(self, load_many: Callable[[Sequence[K]], Awaitable[Mapping[K, V | Exception]]]) -> None:
@@ -32,8 +32,8 @@ class Batch(Generic[K, V]):
         futures = [self._future(key) for key in keys]
         for future in futures:
             if not future.done():
-                # Those that are loaded together are done together. A field's error cancels its siblings: this, unlike
-                # to await the future, does not take it from the others that wait for the key.
+                # A field's error cancels its siblings. Awaiting the future itself would then cancel it for the others
+                # that wait for the key.
                 await asyncio.wait((future,))
         return [_outcome(future) for future in futures]
 
@@ -47,7 +47,7 @@ class Batch(Generic[K, V]):
         return future
 
     def cancel(self) -> None:
-        """Stop what is under way: nobody waits for it any more."""
+        """Cancel all loads: nobody waits for them any more."""
         for task in self._tasks:
             task.cancel()
 
@@ -79,7 +79,7 @@ class Batch(Generic[K, V]):
         if isinstance(value, Exception):
             future = self._futures.pop(key)
             future.set_exception(value)
-            # Read once here: a future that nobody waits for any more must not complain.
+            # asyncio logs an exception that was never retrieved.
             future.exception()
         else:
             self._futures[key].set_result(value)
@@ -87,5 +87,5 @@ class Batch(Generic[K, V]):
 
 def _outcome(future: asyncio.Future[Any]) -> Any:
     error = future.exception()
-    # `_settle` puts in nothing wider.
+    # `_settle` sets no BaseException that is not an Exception.
     return error if isinstance(error, Exception) else future.result()

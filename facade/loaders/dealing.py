@@ -1,4 +1,4 @@
-"""One answer about many assets, dealt out again: which part of it is about which."""
+"""Split one answer about many assets into an answer for each."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -13,7 +13,10 @@ from ..series import (
 
 
 def is_dealable(dimension: str, body: Body) -> bool:
-    """A sensor's row names one of its zones only, so sensors' measurements are asked zone by zone."""
+    """Return whether the answer to one call for all assets can be split.
+
+    A sensor's row names only one of the sensor's zones, so measurements of sensors need a call for each zone.
+    """
     if dimension != "zones":
         return True
     measurements = body["filter"].get("measurements") or ()
@@ -21,7 +24,7 @@ def is_dealable(dimension: str, body: Body) -> bool:
 
 
 def with_level(query: ReportQuery, level: str) -> ReportQuery:
-    """Group by the asset too where the answer is grouped by something else, so that it can be dealt back."""
+    """Add the asset to the levels of a grouped answer that lacks it, so that the answer can be split."""
     if query.is_flat or level in query.order:
         return query
     return query.with_body(group_by={**query.body["group_by"], "order": [level, *query.order]})
@@ -39,7 +42,7 @@ def rows_by_id(whole: Reporting, level: str) -> dict[str, Reporting] | None:
         told.add(row.measurement)
         dealt[id_].append(item)
     if untold - told:
-        # A measurement none of whose rows says whose it is: one stray row among others is nobody's.
+        # No row of this measurement names its asset. A single row without one is dropped instead.
         return None
     return {id_: Reporting.of_items(items) for id_, items in dealt.items()}
 

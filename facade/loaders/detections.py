@@ -1,4 +1,4 @@
-"""Detections of many sensors: one call for all that ask the same of different sensors."""
+"""Detections of many sensors: one call for all loads that differ only in the sensor."""
 
 import asyncio
 from collections import defaultdict
@@ -21,14 +21,14 @@ from .budget import Budget, BudgetSpent
 
 T = TypeVar("T")
 
-# The items of each sensor, by its MAC address in the one spelling.
+# The items of each sensor, by its normalised MAC address.
 Handed = dict[str, list[T]]
 
 POINT_TYPES = frozenset({"detections_local", "detections_world"})
 
 
 class DetectionsOf(NamedTuple):
-    """Detections of one sensor: `types` are the `data_types`, `body` all else of the REST body."""
+    """Detections of one sensor: `types` are the `data_types`, `body` the rest of the REST body."""
 
     mac_address: str
     types: frozenset[str]
@@ -46,7 +46,7 @@ class DetectionsAnswer(NamedTuple):
 
 
 class DetectionsLoader:
-    """Asks for detections by MAC address, and deals the answer back to each sensor."""
+    """Loads detections by MAC address, and splits the answer by sensor."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class DetectionsLoader:
         alike: dict[tuple[frozenset[str], bytes], list[str]] = defaultdict(list)
         for key in keys:
             alike[key.types, key.body].append(key.mac_address)
-        # What the same sensors are asked twice, with other types, is one call with both.
+        # Two loads of the same sensors with different types are one call with both types.
         asks = {(types, body): (body, tuple(sorted(macs))) for (types, body), macs in alike.items()}
         merged: dict[tuple[bytes, tuple[str, ...]], set[str]] = defaultdict(set)
         for (types, _), ask in zip(alike, asks.values(), strict=True):
@@ -125,7 +125,7 @@ class DetectionsLoader:
             if dealt is None:
                 if part := asked_part():
                     part.reasons.append("a call each: the answer does not say whose its entries are")
-                # What names no sensor cannot be told apart in one answer: a call each.
+                # Entries that name no sensor cannot be split, so each sensor needs its own call.
                 alone = await asyncio.gather(
                     *(self._reader.by_macs(query, [mac], self._caller, self._read_log) for mac in piece.ids)
                 )
@@ -152,7 +152,7 @@ def _alone(piece: PartialAnswer[Detections]) -> DetectionsAnswer | Exception:
 
 
 def _deal(piece: PartialAnswer[Detections], types: set[str]) -> dict[str, DetectionsAnswer | Exception] | None:
-    """The piece's answer as each sensor's own; None where no entry says whose it is."""
+    """Split the piece's answer by sensor; None if no entry names its sensor."""
     if piece.answer is None or len(piece.ids) == 1:
         return dict.fromkeys(piece.ids, _alone(piece))
     whole = piece.answer.value
@@ -186,11 +186,11 @@ def _deal(piece: PartialAnswer[Detections], types: set[str]) -> dict[str, Detect
 
 
 def _handed_out(items: list[T], macs: list[str | None], owners: AbstractSet[str]) -> Handed[T] | None:
-    """Each sensor's own items; None where no item names one. An item among others that names none is lost."""
+    """Sort items by sensor; None if no item names one. If only some items name none, those are dropped."""
     if items and not any(macs):
         return None
     handed: Handed[T] = {}
-    # An address is mostly spelt alike in all its items.
+    # A memo, since all items of a sensor mostly spell its address alike.
     of_spelling: dict[str | None, list[T] | None] = {None: None}
     for mac in set(macs):
         if mac:

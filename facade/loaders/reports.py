@@ -1,4 +1,4 @@
-"""Reports of many assets: one call for all that ask the same of different assets."""
+"""Reports of many assets: one call for all loads that differ only in the asset."""
 
 import asyncio
 from collections import defaultdict
@@ -40,7 +40,7 @@ from .dealing import is_dealable, leaves_by_id, rows_by_id, with_level
 
 @dataclass(frozen=True, slots=True)
 class Reports:
-    """What lives as long as the process, and what reports are read through."""
+    """The process-wide services that reports are read through."""
 
     calls: ReportCalls
     series: SeriesReader
@@ -63,12 +63,12 @@ Loaded = dict[str, Points | Exception]
 
 
 class ReportLoader:
-    """Asks for reports by asset, and deals the answer back to each."""
+    """Loads reports by asset, and splits the answer by asset."""
 
     def __init__(
         self, reports: Reports, caller: Caller, read_log: ReadLog, now: datetime, budget: Budget | None = None
     ) -> None:
-        """`now` is one moment for the whole operation: what is relative to it means the same everywhere in it."""
+        """Take `now`, one moment for the whole operation, so that a relative time means the same everywhere in it."""
         self._reports = reports
         self._budget = budget or Budget()
         self._caller = caller
@@ -106,7 +106,7 @@ class ReportLoader:
         return self._points(answer, query)
 
     async def streamed(self, body: Body) -> tuple[RowStream, ReportQuery] | Points:
-        """As `whole`, but where the rows of a flat report are still to come, their stream."""
+        """As `whole`, but return the stream of a flat report's rows if they are still being received."""
         query = self._query(body)
         self._budget.report(query.body, 1)
         stream = self._reports.calls.streamed(query, self._caller, self._read_log)
@@ -127,15 +127,15 @@ class ReportLoader:
         return query
 
     def windows_of(self, query: ReportQuery) -> WindowTimes:
-        """What the times of a query's rows say of their windows."""
+        """Return the windows of a query's rows by their times."""
         return WindowTimes(query, self._reports.labels.current)
 
     def points_of(self, answer: Answer[Reporting], query: ReportQuery) -> Points:
-        """The points of an answer of `streamed`."""
+        """Return the points of the answer to a call that `streamed` started."""
         return self._points(answer, query)
 
     def cancel(self) -> None:
-        """Stop what is under way: nobody waits for it any more."""
+        """Cancel all loads: nobody waits for them any more."""
         self._batch.cancel()
         for stream in self._streams:
             stream.close()
@@ -147,7 +147,7 @@ class ReportLoader:
 
     @staticmethod
     def _put_together(slices: Mapping[str, Slice | Exception], query: ReportQuery) -> Points:
-        """One report of all assets. Raises the first one's error."""
+        """Join slices to one report of all assets. Raises the error of the first slice that has one."""
         good: list[Slice] = []
         for each in slices.values():
             if isinstance(each, Exception):
@@ -175,7 +175,7 @@ class ReportLoader:
         }
 
     def _minutes(self, query: ReportQuery, assets: int, read: ReadOptions) -> ReportQuery | None:
-        """The report by the minute that open windows are made from. Raises `BudgetSpent`."""
+        """Return the report by the minute from which open windows are computed. Raises `BudgetSpent`."""
         if read.verbatim or not read.include_open:
             return None
         minutes = minutes_of(query, self._now, self._reports.rules)
@@ -232,12 +232,12 @@ class ReportLoader:
     async def _one_by_one(
         self, query: ReportQuery, minutes: ReportQuery | None, dimension: str, ids: Iterable[str], read: ReadOptions
     ) -> Loaded:
-        """A call each: for what cannot be told apart in one answer."""
+        """Make a call for each asset, since one answer for all could not be split."""
         calls = self._reports.calls
 
         async def one(id_: str) -> Points | Exception:
             if not read.verbatim:
-                # Where rows do not say whose they are, all of an answer to an ask of one asset are its own.
+                # Rows may not name their asset, but all rows of an answer about one asset belong to it.
                 of_one = query.with_ids(dimension, [id_])
                 named = dimension if dimension in KEY_OF_FILTER and is_dealable(dimension, query.body) else None
                 by_minute = minutes and minutes.with_ids(dimension, [id_])
@@ -256,7 +256,7 @@ class ReportLoader:
     def _deal(
         self, piece: PartialAnswer[Reporting], level: str, query: ReportQuery, asked: ReportQuery
     ) -> Loaded | None:
-        """The piece's answer as each asset's own; None where the answer does not say whose a part is."""
+        """Split the piece's answer by asset; None if a part does not name its asset."""
         if piece.answer is None:
             return dict.fromkeys(piece.ids, piece.error or RuntimeError("a piece has an answer or an error"))
         whole = piece.answer.value
@@ -270,7 +270,7 @@ class ReportLoader:
 
 def _opened(slice_: Slice | ButlrError, minutes: Slice | ButlrError) -> Slice | ButlrError:
     if isinstance(slice_, ButlrError) or isinstance(minutes, ButlrError):
-        # Without its minutes there are the windows that have landed.
+        # Without the minutes only landed windows are returned.
         return slice_
     return with_open(slice_, minutes)
 
@@ -281,7 +281,7 @@ def _say_verbatim(read: ReadOptions) -> None:
 
 
 def _why_apart(alike: Mapping[tuple[str, bytes, ReadOptions], object]) -> list[str]:
-    """Why the reports of one batch are not one ask, by what they are told apart by."""
+    """Say why the reports of one batch are not one call: the names of what they differ in."""
     return why_apart(
         [{"kind of assets": dimension, **orjson.loads(body), **read._asdict()} for dimension, body, read in alike]
     )

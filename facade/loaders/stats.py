@@ -1,4 +1,4 @@
-"""Statistics of many places: one call for all of one timezone that ask the same."""
+"""Statistics of many places: one call for all loads of one timezone that differ only in the place."""
 
 import asyncio
 from collections import defaultdict
@@ -21,7 +21,7 @@ Values = Mapping[str, float | None]
 
 
 class StatsOf(NamedTuple):
-    """Statistics of one place: `body` is all of the REST body but `items`."""
+    """Statistics of one place: `body` is the REST body without `items`."""
 
     item: str
     body: bytes
@@ -33,7 +33,7 @@ class StatsOf(NamedTuple):
 
 
 class StatsLoader:
-    """Asks for statistics by place, and deals the answer back to each."""
+    """Loads statistics by place, and splits the answer by place."""
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
-"""Time series: what a REST body asks, which calls answer it, and the store of what they brought.
+"""Time series: REST bodies as queries, the calls that answer them, and the store of their rows.
 
-Knows bodies, windows and rows; may not know GraphQL, assets, or who asks beyond the caller that it passes on.
+Knows bodies, windows and rows; may not know GraphQL or assets. The caller is only passed on.
 """
 
 from .about import detections_points, listed, report_points, why_apart

@@ -1,4 +1,4 @@
-"""What a body asks, in points for who bounds what operations cost, and in words for an operation that is explained."""
+"""Describe what a body asks for: estimated points for the cost limit, and reasons in words for explain."""
 
 import math
 from collections.abc import Sequence
@@ -10,13 +10,13 @@ from ..upstream import About
 from .query import Body, ReportQuery
 from .segmented_query import why_whole
 
-# Measurements of a report that names none.
+# The measurements that count for a report that names none.
 _ALL_MEASUREMENTS = ("presence", "traffic")
 # Traffic comes as in and out.
 _FIELDS_OF = {"traffic": 2}
 # Seconds between readings where no window says otherwise.
 READING_EVERY = 60.0
-# Statistics come back without the readings that they were made of.
+# An answer with statistics has no readings: so many readings of the span count as one point.
 READINGS_A_STATISTIC = 100
 # A month in seconds, for bounds.
 MONTH = 30 * 86_400
@@ -33,9 +33,9 @@ _PLURALS = {
 
 
 def report_points(query: ReportQuery, now: datetime, *, assets: int = 1) -> int:
-    """Estimate the points of a reporting call, of each of `assets` that it is made for.
+    """Estimate the points of a reporting call, for `assets` assets where it is made for each of them.
 
-    Raises ValueError for a duration that is none.
+    Raises ValueError for an invalid duration.
     """
     filter_ = query.body["filter"]
     named = max((len(listed(value.get("eq"))) for value in filter_.values() if isinstance(value, dict)), default=0)
@@ -46,7 +46,7 @@ def report_points(query: ReportQuery, now: datetime, *, assets: int = 1) -> int:
     order = listed(group.get("order"))
     if order and not group.get("raw") and "time" not in order:
         points = points / READINGS_A_STATISTIC
-    # Without an order an answer is flat, and flat ones alone come in pages.
+    # Only flat answers come in pages, and an answer without an order is flat.
     page = query.body.get("paginate")
     limit = page.get("limit") if isinstance(page, dict) else None
     if not order and isinstance(limit, int) and limit > 0:
@@ -55,7 +55,7 @@ def report_points(query: ReportQuery, now: datetime, *, assets: int = 1) -> int:
 
 
 def detections_points(query: ReportQuery, now: datetime, *, types: int = 1, sensors: int = 1) -> int:
-    """Estimate the points of a detections call. Raises ValueError for a duration that is none."""
+    """Estimate the points of a detections call. Raises ValueError for an invalid duration."""
     named = len(listed(query.body["filter"].get("mac_addresses")))
     return math.ceil(types * max(named, sensors) * _windows(query, now))
 
@@ -95,14 +95,14 @@ def seconds_of(duration: Duration) -> float:
 
 
 def listed(value: Any) -> Sequence[Any]:
-    """A list of GraphQL, where one value stands for a list of it."""
+    """Return a value of a GraphQL list type as a list: GraphQL takes one value for a list of one."""
     if value is None:
         return ()
     return value if isinstance(value, list | tuple) else (value,)
 
 
 def why_apart(bodies: Sequence[Body]) -> list[str]:
-    """Why some asks are not one: the names of what they differ in."""
+    """Say why these bodies are not asked for in one call: the names of the members in which they differ."""
     if len(bodies) < 2:
         return []
     flat = [_flat(body) for body in bodies]
@@ -112,7 +112,7 @@ def why_apart(bodies: Sequence[Body]) -> list[str]:
 
 
 def _flat(body: Body) -> dict[str, Any]:
-    """The members of a body, of those in objects each by itself."""
+    """Return the members of a body, with those of nested objects flattened."""
     found: dict[str, Any] = {}
     for name, value in body.items():
         found |= value if isinstance(value, dict) and name in ("filter", "window") else {name: value}

@@ -1,4 +1,4 @@
-"""Reporting calls: one, or as many as the upstream needs to bear what is asked."""
+"""Reporting calls: one, or several smaller ones where one is too much for the upstream."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from .query import Body, ReportQuery
 from .stitching import halves, put_together, separable, stitched
 from .stream import RowStream
 
-# Parts that could not be halved any more and were still too much: so many end the halving of one ask, for an upstream
-# that answers `{}` to everything is down.
+# Halving ends after so many parts that could not be halved further and were still answered with `{}`: an upstream that
+# answers `{}` to everything is down.
 MOST_EMPTY_LEAVES = 3
 
 
 class Sizes:
-    """How many ids a call bears, learnt per caller, measurement and span, and forgotten after an hour."""
+    """How many ids one call may name, learnt per caller, measurement and span, and forgotten after an hour."""
 
     def __init__(self, *, kept_for: float = 3600.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._kept_for = kept_for
@@ -44,7 +44,7 @@ class Sizes:
 
 
 class Halving:
-    """How far one ask may still be taken apart. Each further call is paid from the endpoint's retry budget."""
+    """Bounds the halving of one request. Each further call is paid from the endpoint's retry budget."""
 
     def __init__(self, upstream: Upstream) -> None:
         self._upstream = upstream
@@ -54,12 +54,12 @@ class Halving:
         self._empty_leaves += 1
 
     def may_go_on(self) -> bool:
-        """Whether one more part may be asked for; if so, it is paid."""
+        """Return whether one more part may be asked for, and pay for it if so."""
         return self._empty_leaves < MOST_EMPTY_LEAVES and self._upstream.may_retry(REPORTING_PATH)
 
 
 class ReportCalls:
-    """Makes reporting calls. An answer of `{}` means that the call was too much: it is halved until it is borne."""
+    """Makes reporting calls. The upstream answers `{}` to a call that is too much: such a call is halved."""
 
     def __init__(
         self,
@@ -76,20 +76,20 @@ class ReportCalls:
         self._sizes = sizes or Sizes()
 
     async def whole(self, query: ReportQuery, asked: Body, caller: Caller, read_log: ReadLog) -> Answer[Reporting]:
-        """Return the answer to a body as a client wrote it (`asked`), merged from parts where the upstream needs them.
+        """Return the answer to a body as a client wrote it (`asked`), merged from parts if the call had to be halved.
 
-        Raises `ButlrError`: of the call, or of the first part that failed.
+        Raises the `ButlrError` of the call, or of the first part that failed.
         """
         return await self.borne(await self._once(query, caller, read_log, asked=asked), query, caller, read_log)
 
     def streamed(self, query: ReportQuery, caller: Caller, read_log: ReadLog) -> RowStream:
-        """Ask a flat report, to take its rows as they come. What it ends with needs to be `borne`."""
+        """Start a flat report whose rows are taken as they arrive. Pass its final answer to `borne`."""
         return RowStream(self._upstream, self.call(query), caller, read_log)
 
     async def borne(
         self, answer: Answer[Reporting], query: ReportQuery, caller: Caller, read_log: ReadLog
     ) -> Answer[Reporting]:
-        """Return the answer, or where the upstream did not bear the call, one put together from parts."""
+        """Return the answer, or one merged from halves where the call was too much for the upstream."""
         if not answer.value.is_empty_object or "paginate" in query.body:
             return answer
         halving = Halving(self._upstream)
@@ -103,11 +103,11 @@ class ReportCalls:
     async def by_ids(
         self, query: ReportQuery, dimension: str, ids: Sequence[str], caller: Caller, read_log: ReadLog
     ) -> list[PartialAnswer[Reporting]]:
-        """Ask for all `ids` at once, or for as many at a time as were borne before; a part that failed says so."""
+        """Ask for all `ids` in one call, or in calls of the learnt size. A part that failed carries its error."""
         return await self._by_ids(query, dimension, ids, caller, read_log, Halving(self._upstream))
 
     async def are_kept(self, query: ReportQuery, dimension: str | None, ids: Sequence[str], caller: Caller) -> bool:
-        """Whether the answer to one call for all `ids` is kept and fresh."""
+        """Return whether the cache has a fresh answer to one call for all `ids`."""
         asked = query.with_ids(dimension, ids) if dimension else query
         return await self._upstream.is_kept(self.call(asked), caller)
 
@@ -152,7 +152,7 @@ class ReportCalls:
     async def _shorter(
         self, query: ReportQuery, caller: Caller, read_log: ReadLog, halving: Halving
     ) -> Answer[Reporting]:
-        """Ask a flat report that was too much by halves of its time. Raises `ButlrError` where it cannot be cut."""
+        """Ask for each half of the span of a flat report that was too much. Raises `ButlrError` if it cannot be cut."""
         parts = halves(query)
         if parts is None:
             halving.leaf_was_empty()
@@ -177,7 +177,7 @@ class ReportCalls:
         read_log: ReadLog,
         halving: Halving,
     ) -> list[PartialAnswer[Reporting]]:
-        """Take apart an ask that was answered with `{}`. The first half goes first: it teaches the size."""
+        """Halve a request that was answered with `{}`. The first half goes alone, so that its size is learnt."""
         if not query.is_flat and not await self._hides_points(query, dimension, ids, caller, read_log):
             return [PartialAnswer(tuple(ids), await self._once(query.with_ids(dimension, ids), caller, read_log))]
         if not halving.may_go_on():
@@ -194,7 +194,7 @@ class ReportCalls:
     async def _hides_points(
         self, query: ReportQuery, dimension: str, ids: Sequence[str], caller: Caller, read_log: ReadLog
     ) -> bool:
-        """Whether a grouped `{}` is overload and not true emptiness, which the same ask ungrouped calls `[]`."""
+        """Return whether a grouped `{}` means overload: where there is no data, the same body ungrouped gets `[]`."""
         answer = await self._once(query.with_ids(dimension, ids).with_body(group_by=None), caller, read_log)
         return bool(answer.value.is_empty_object or answer.value.data)
 
@@ -204,7 +204,7 @@ class ReportCalls:
         return await self._upstream.read(self.call(query, asked), caller, read_log)
 
     def call(self, query: ReportQuery, asked: Body | None = None) -> Call[Reporting]:
-        """The call for a query; `asked` is the body as the client wrote it."""
+        """Return the call for a query. `asked` is the body as the client wrote it."""
         windows = query.windows
         return Call(
             name="reporting",
@@ -235,14 +235,14 @@ class ReportCalls:
 
 
 def rows_of(value: Reporting) -> int | None:
-    """The rows, or the values of a grouped answer; None where they were never all held."""
+    """Count the rows, or the values of a grouped answer. None for a packed answer, whose rows are never all decoded."""
     if value.is_packed:
         return None
     return len(value.items) if value.is_flat else len(value.leaves)
 
 
 def newest_of(value: Reporting, query: ReportQuery, labels: Labels) -> float | None:
-    """The end of the newest window in a flat answer, in epoch seconds; None where it has none."""
+    """Return the end of the newest window in a flat answer, in epoch seconds; None for an answer without rows."""
     if not value.is_flat or query.windows is None:
         return None
     times = {row.time for row in value.rows_with(frozenset({"time"})) if row.time is not None}
@@ -265,7 +265,7 @@ def _too_much(query: ReportQuery) -> UpstreamTimeout:
 
 
 async def read_csv(upstream: Upstream, query: ReportQuery, caller: Caller, read_log: ReadLog) -> Answer[bytes]:
-    """Return the answer to a body that asks for CSV, as it came: no source gives its columns."""
+    """Return the bytes of a CSV answer as they came. They are not parsed, since no source documents the columns."""
     return await upstream.read(
         Call(
             name="reporting",

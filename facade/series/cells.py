@@ -1,4 +1,4 @@
-"""The cells of heatmap_v2: `[x, y, value]` in `array_cells`, wherever in the reply that is."""
+"""The cells of heatmap_v2: lists of `[x, y, value]` named `array_cells`, at any depth of the reply."""
 
 from collections.abc import Iterator, Sequence
 from math import fsum
@@ -7,17 +7,17 @@ from typing import Any
 from ..butlr import DETECTIONS_PATH, BadInput, Detections
 
 CELLS = "array_cells"
-# Far finer than any grid, far coarser than what adding up leaves behind.
+# Decimals of a coordinate: finer than any grid, and coarse enough to drop the rounding errors of sums.
 DIGITS = 6
-# Levels of a reply that are searched.
+# How many levels of a reply are searched for cells.
 DEEPEST = 16
-# Ids and names on the way to a list of cells: whose map it is.
+# The ids and names on the path to a list of cells. They tell the maps of several assets apart.
 Owner = tuple[tuple[str, str], ...]
 Cell = tuple[float, float, float]
 
 
 def map_in(answer: Detections) -> Any:
-    """The docs do not show where in the reply the map is: what is not under `heatmap_v2` is the whole reply."""
+    """Return the map of a reply: `heatmap_v2`, or the whole reply, since the docs do not show where the map is."""
     if "heatmap_v2" in answer.data_types:
         return answer.raw("heatmap_v2")
     reply = {name: answer.raw(name) for name in answer.data_types}
@@ -25,10 +25,10 @@ def map_in(answer: Detections) -> Any:
 
 
 def added(maps: Sequence[Any], *, normalize: bool = False) -> Any:
-    """Add up maps cell by cell, each owner's by itself, into one of the form that they came in.
+    """Add up maps cell by cell, for each owner separately, and return the sums in the form of the input.
 
-    What they say beside their cells is kept where they all say the same. Maps of several owners come as a list.
-    Raises `BadInput` where there is no telling where their cells are.
+    Members beside the cells are kept if they are equal in all maps. Maps of several owners are returned as a list.
+    Raises `BadInput` if the cells cannot be found.
     """
     found: dict[Owner, list[dict[str, Any]]] = {}
     for heatmap in maps:
@@ -40,12 +40,12 @@ def added(maps: Sequence[Any], *, normalize: bool = False) -> Any:
     totals = [_total(holders, normalize=normalize) for holders in found.values()]
     if len(totals) == 1:
         return _put_back(next(heatmap for heatmap in maps if any(_owned(heatmap))), totals[0])
-    # Nobody was anywhere: as empty as the parts are.
+    # No map has cells: the sum is as empty as the parts.
     return totals or (maps[0] if maps else None)
 
 
 def _owned(node: Any, owner: Owner = (), depth: int = 0) -> Iterator[tuple[Owner, dict[str, Any]]]:
-    """Each object of the map that holds cells, with the ids and names on the way to it."""
+    """Yield each object of the map that holds cells, with the ids and names on the path to it."""
     if depth > DEEPEST:
         return
     if isinstance(node, list):
@@ -81,7 +81,7 @@ def _cell(cell: Any) -> Cell:
 
 
 def _put_back(node: Any, total: dict[str, Any], depth: int = 0) -> Any:
-    """Copy the map's form with the total in place of the one object that holds cells."""
+    """Copy the map with the total in place of the object that holds cells."""
     if depth > DEEPEST:
         return node
     if isinstance(node, list):

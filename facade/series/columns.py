@@ -1,4 +1,4 @@
-"""Rows as typed columns: one series an asset, measurement and field, its times as integers and its values as floats."""
+"""Rows as typed columns: a series for each asset, measurement and field, with integer times and float values."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ..butlr import Row, RowSeries, format_rfc3339, from_epoch
 from .labels import epoch_of
 from .turn import Turn
 
-# All that a row says but its time, its value, and the span that it echoes.
+# All fields of a row but its time, its value, and the span of the query that it repeats.
 LABELS = tuple(name for name in Row.__struct_fields__ if name not in ("time", "value", "start", "stop"))
 MEASUREMENT, FIELD = LABELS.index("measurement"), LABELS.index("field")
-# The order of the facade's rows: building, floor, room, zone, sensor, measurement, field; and time within.
+# The order of the facade's rows: building, floor, room, zone, sensor, measurement, field, and then time.
 ORDER = ("building_id", "space_id", "room_id", "zone_id", "sensor_id", "measurement", "field")
 _ORDER = tuple(LABELS.index(name) for name in ORDER)
 
-# Longer lists of times are made anew each time, so that what is kept of them stays small.
+# Longer lists of times are not memoised, so that the memo stays small.
 _MOST_SHARED = 4096
 
 _labels_of = attrgetter(*LABELS)
@@ -36,7 +36,7 @@ class Unplaceable(Exception):  # noqa: N818 -- named for what happened
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One series: `labels` are all else that its rows say.
+    """One series. `labels` are the other fields of its rows, which are equal in all of them.
 
     `times` are the rows' own in epoch milliseconds, oldest first; a value of NaN stands for null.
     """
@@ -45,10 +45,10 @@ class Column:
     times: array[int]
     values: array[float]
     echoes: bool = True
-    """Whether its rows say which span was asked."""
+    """Whether its rows repeat the span of the query (`start`, `stop`)."""
 
     def between(self, after: int, until: int) -> Column | None:
-        """The rows from `after` up to, not including, `until`; None where there are none."""
+        """Return the rows from `after` up to, not including, `until`; None where there are none."""
         low, high = bisect_left(self.times, after), bisect_left(self.times, until)
         if low >= high:
             return None
@@ -65,7 +65,7 @@ class Column:
         return self.labels[FIELD]  # type: ignore[return-value]
 
     def read_values(self) -> list[float | None]:
-        """The values, null as None."""
+        """Return the values, with None for null."""
         values: list[float | None] = self.values.tolist()  # type: ignore[assignment]
         # A sum is NaN if any part is.
         if values and math.isnan(sum(self.values)):
@@ -74,7 +74,7 @@ class Column:
 
 
 class _Millis(dict[str | int | None, int]):
-    """Epoch milliseconds of the times of rows."""
+    """Memo of the epoch milliseconds of row times. Raises `Unplaceable` for what is not a time."""
 
     def __init__(self, no_time: int | None) -> None:
         super().__init__()
@@ -93,16 +93,16 @@ class Builder:
     """Sorts rows into columns by asset."""
 
     def __init__(self, level: str | None, *, no_time: int | None = None) -> None:
-        """`level` is the row's field that names its asset; None: all rows are one asset's, whose id is empty.
+        """Sort by `level`, the row's field that names its asset. None: all rows belong to one asset, whose id is empty.
 
-        `no_time` stands for the time of a row that has none; without it there may be no such row.
+        `no_time` is the time given to rows without one. Where it is None too, such a row raises `Unplaceable`.
         """
         self._asset_at = None if level is None else LABELS.index(level)
         self._columns: dict[Labelled, tuple[array[int], array[float], bool]] = {}
         self._millis = _Millis(no_time)
 
     def add(self, series: Iterable[RowSeries]) -> None:
-        """Raises `Unplaceable`."""
+        """Add rows. Raises `Unplaceable` for a row without a time."""
         for one in series:
             row = one.row
             labels = _labels_of(row)
@@ -115,11 +115,11 @@ class Builder:
 
     @property
     def times(self) -> Iterable[str | int]:
-        """The different times of the rows, as they were written."""
+        """Return the distinct times of the rows, as the upstream wrote them."""
         return [time for time in self._millis if time is not None]
 
     async def columns(self, turn: Turn) -> dict[str, list[Column]]:
-        """The columns of each asset, in order of measurement and field. Raises `Unplaceable`."""
+        """Return the columns of each asset, sorted by measurement and field. Raises `Unplaceable`."""
         found: dict[str, list[Column]] = {}
         for labels, (times, values, echoes) in self._columns.items():
             asset = "" if self._asset_at is None else labels[self._asset_at]
@@ -133,7 +133,7 @@ class Builder:
 
 
 def order_of(column: Column) -> tuple[str, ...]:
-    """Asset, measurement, field, and then whatever else tells series apart."""
+    """Sort key of a column: asset, measurement, field, and then the other labels."""
     labels = column.labels
     return (*(str(labels[at] or "") for at in _ORDER), *map(str, labels))
 
@@ -146,7 +146,7 @@ def _in_order(times: array[int], values: array[float]) -> tuple[array[int], arra
 
 
 def laid_over(old: Sequence[Column], new: Sequence[Column], after: int, until: int) -> list[Column]:
-    """The columns of `old`, with what they have from `after` up to `until` replaced by `new`."""
+    """Return the columns of `old` with their rows from `after` up to `until` replaced by those of `new`."""
     merged: dict[tuple[Labelled, bool], list[Column]] = {}
     for part in (*_outside(old, after, until), *new):
         merged.setdefault((part.labels, part.echoes), []).append(part)
@@ -161,7 +161,7 @@ def _outside(columns: Sequence[Column], after: int, until: int) -> Iterable[Colu
 
 
 def joined(parts: Sequence[Column]) -> Column:
-    """One column of parts of the same series, whose times do not overlap."""
+    """Join parts of one series, whose times do not overlap, to one column."""
     if len(parts) == 1:
         return parts[0]
     times, values = array("q"), array("d")
@@ -173,7 +173,7 @@ def joined(parts: Sequence[Column]) -> Column:
 
 @lru_cache(maxsize=8192)
 def text_of(millis: int) -> str:
-    """A time as answers have it: RFC 3339 in UTC."""
+    """Write a time as answers do: RFC 3339 in UTC."""
     moment = from_epoch(millis) if abs(millis) >= 10**11 else from_epoch(millis / 1000)
     return "" if moment is None else format_rfc3339(moment)
 
@@ -186,7 +186,7 @@ def _texts(packed: bytes) -> list[str]:
 
 
 def texts_of(times: array[int]) -> list[str]:
-    """The times as text. Shared by all series with the same times: not to be changed."""
+    """Return the times as text. The list is shared by all series with the same times: do not change it."""
     if len(times) > _MOST_SHARED:
         return list(map(text_of, times))
     return _texts(times.tobytes())

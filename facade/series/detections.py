@@ -1,4 +1,4 @@
-"""Detections calls, cut where they name more sensors than one call takes."""
+"""Detections calls, split where they name more sensors than one call takes."""
 
 import asyncio
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ class DetectionsReader:
         self._upstream = upstream
 
     async def whole(self, query: ReportQuery, caller: Caller, read_log: ReadLog) -> Answer[Detections]:
-        """Return the answer to a body as a client wrote it. Raises `ButlrError`, of the first part that failed."""
+        """Return the answer to a body as a client wrote it. Raises the `ButlrError` of the first part that failed."""
         pieces = await self._read(query, caller, read_log)
         if len(pieces) == 1:
             return pieces[0].unwrap()
@@ -37,7 +37,7 @@ class DetectionsReader:
     async def by_macs(
         self, query: ReportQuery, macs: Sequence[str], caller: Caller, read_log: ReadLog
     ) -> list[PartialAnswer[Detections]]:
-        """Ask for all sensors, `MACS_A_CALL` at a time; a part that failed says so by itself."""
+        """Ask for all sensors, `MACS_A_CALL` at a time. A part that failed carries its error."""
         return await self._read(_with_macs(query, macs), caller, read_log)
 
     async def _read(self, query: ReportQuery, caller: Caller, read_log: ReadLog) -> list[PartialAnswer[Detections]]:

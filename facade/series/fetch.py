@@ -1,4 +1,4 @@
-"""`SeriesReader`: reports of assets as slices of series, read from the store and from calls for what it lacks."""
+"""`SeriesReader`: reports of assets as slices of series, from the store and from calls for what the store lacks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .slices import Relabelled, Slices
 
 
 class SeriesReader:
-    """Reads flat reports by asset. What one question has read of a series another need not ask again."""
+    """Reads flat reports by asset. Windows that one query has read are not asked for again by another."""
 
     def __init__(self, upstream: Upstream, calls: ReportCalls, labels: Labels) -> None:
         self._upstream = upstream
@@ -39,14 +39,14 @@ class SeriesReader:
     async def read(
         self, query: ReportQuery, dimension: str | None, ids: Sequence[str], caller: Caller, read_log: ReadLog
     ) -> Slices | None:
-        """Return the slice of each asset, or the error of its call; None where the report is not read by segments.
+        """Return for each asset its slice, or the error of its call. None where the report is not read by segments.
 
-        `dimension` is the filter that names the assets; None: all that match the query are one, whose id is empty.
+        `dimension` is the filter that names the assets. None: all matching assets count as one, whose id is empty.
         """
         try:
             return await self._read(query, dimension, ids, caller, read_log)
         except Relabelled:
-            # The calls that taught it are in the cache.
+            # The answers that showed the other label are cached, so that the second run makes no calls.
             return await self._read(query, dimension, ids, caller, read_log)
 
     async def _read(
@@ -63,9 +63,9 @@ class SeriesReader:
             return await Load(self, shape, list(ids), caller, own).run(), own
 
         if (explain := explaining()) and explain.is_plan:
-            # Not shared: who asks the same at the same time wants an answer.
+            # A plan makes no calls and has no answer, so a caller who wants an answer must not share its flight.
             return (await load())[0]
-        # Once, however many ask the same at the same time.
+        # Concurrent equal queries share one load.
         asked = hashlib.sha256(f"{query.span_header} {ids}".encode()).hexdigest()
         async with awaited(read_log):
             slices, notes = await self._flights.run(
@@ -75,7 +75,7 @@ class SeriesReader:
         return slices
 
     async def has_some(self, query: ReportQuery, dimension: str | None, ids: Sequence[str], caller: Caller) -> bool:
-        """Whether the store knows anything of what is asked: else one call for the whole is the way to it."""
+        """Return whether the store has any window of the query. If not, one call for the whole query is best."""
         shape = shape_of(query, dimension, self._labels.current)
         if shape is None or shape.dimension != dimension or not _is_bounded(shape, ids):
             return False
@@ -86,10 +86,10 @@ class SeriesReader:
     def keep_later(
         self, query: ReportQuery, dimension: str | None, ids: Sequence[str], answer: Answer[Reporting], caller: Caller
     ) -> None:
-        """Keep the rows of an answer by segments once nobody waits for them any more."""
+        """Store the rows of an answer by segments, in the background after the answer has gone out."""
 
         async def keep() -> None:
-            # A second time where the first one taught which end of its window a time is.
+            # Twice, since the first attempt may learn that times label the other end of their windows.
             for _ in range(2):
                 shape = shape_of(query, dimension, self._labels.current)
                 if shape is None or shape.dimension != dimension or not _is_bounded(shape, ids):
@@ -99,7 +99,7 @@ class SeriesReader:
                 except Relabelled:
                     continue
                 except (Unplaceable, ButlrError, ValueError):
-                    # Nobody waits for it: what cannot be kept by segments is kept whole.
+                    # Rows that do not fit into segments remain in the cache of whole bodies.
                     pass
                 return
 

@@ -1,4 +1,4 @@
-"""heatmap_v2 over more than the upstream gives in one call: cut by time, and the cells added up."""
+"""heatmap_v2 over longer spans than one call takes: the span is cut, and the cells are added up."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -18,10 +18,10 @@ MOST = timedelta(days=7)
 async def read_heatmap_v2(
     reader: DetectionsReader, query: ReportQuery, now: datetime, caller: Caller, read_log: ReadLog
 ) -> Answer[Detections]:
-    """Return the answer to a body whose `data_types` is heatmap_v2 alone. Raises `ButlrError`.
+    """Return the answer to a body whose only `data_types` is heatmap_v2. Raises `ButlrError`.
 
-    A span of more than seven days, and more sensors than go into a call, are several calls. A normalised map is then
-    asked for as it is, added up, and divided by its greatest cell.
+    A span of more than seven days, or more sensors than one call takes, needs several calls. Their maps are then asked
+    for without normalisation, added up, and, where the caller wants it, divided by the greatest cell.
     """
     parts = _parts(query, now)
     if len(parts) <= 1 and len(query.body["filter"].get("mac_addresses") or ()) <= MACS_A_CALL:

@@ -16,16 +16,16 @@ class Label(StrEnum):
 
 
 class Labels:
-    """The label of this upstream's rows. Since August 2026 Butlr labels windows by their stop."""
+    """Which end of its window labels a row of this upstream. Since August 2026 Butlr labels windows by their stop."""
 
     def __init__(self, setting: str = "auto") -> None:
-        """`setting` is `start`, `stop` or `auto`. Raises ValueError for anything else."""
+        """Take `start`, `stop` or `auto` as the setting. Raises ValueError for anything else."""
         self._fixed = None if setting == "auto" else Label(setting)
         self._learnt: Label | None = None
 
     @property
     def current(self) -> Label:
-        """The label as set or learnt; till an answer has proven one, `stop`."""
+        """Return the label as set or learnt; `stop` until an answer has proven one."""
         return self._fixed or self._learnt or Label.STOP
 
     @property
@@ -33,10 +33,10 @@ class Labels:
         return (self._fixed or self._learnt) is not None
 
     def learn(self, query: ReportQuery, times: Iterable[str | int]) -> Label:
-        """Learn from the times of an answer's rows, and return the label that they have.
+        """Learn the label from the times of an answer's rows, and return it.
 
-        A row at the span's start proves `start`, one at its stop proves `stop`: the window that is labelled so would
-        else lie outside of the span.
+        A row at the span's start proves `start`, a row at its stop proves `stop`: with the other label the row's window
+        would lie outside the span.
         """
         if self._fixed is not None:
             return self._fixed
@@ -55,15 +55,15 @@ class Labels:
 
 
 def epoch_of(time: str | int) -> float | None:
-    """Epoch seconds of a row's time; None for what is no time."""
+    """Return the epoch seconds of a row's time; None for an invalid time."""
     moment = from_epoch(time) if isinstance(time, int) else parse_rfc3339(time)
     return None if moment is None else moment.timestamp()
 
 
 def window_of(label_at: datetime, label: Label, windows: Windows, query: ReportQuery) -> tuple[datetime, datetime]:
-    """Start and stop of the window that a row labelled `label_at` covers.
+    """Return start and stop of the window that a row labelled `label_at` covers.
 
-    A backend that cuts its first and last window to the span says no more than that: so do these.
+    Where the backend cuts the first and last window to the span, the result is cut too.
     """
     if label is Label.STOP:
         start, stop = windows.before(label_at), label_at

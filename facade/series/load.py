@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from .fetch import SeriesReader
 from .slices import Relabelled, Slice, Slices
 
-# Segments that are worth looking up for one question.
+# A query that touches more segments is not read by segments.
 MOST_SEGMENTS = 8192
-# Of a stored segment: a time and a value.
+# Bytes of a row in a stored segment: a time and a value.
 BYTES_A_ROW = 16
 
 
 class Load:
-    """One question being answered."""
+    """One read of a query by segments."""
 
     def __init__(
         self, reader: SeriesReader, shape: SegmentedQuery, ids: list[str], caller: Caller, read_log: ReadLog
@@ -44,15 +44,15 @@ class Load:
         self._read_log = read_log
         self._rules = reader.upstream.rules
         self._start, self._stop = shape.span
-        # By asset and number of a segment.
+        # Keyed by asset and segment number.
         self._segments: dict[tuple[str, int], Segment] = {}
         self._changed: dict[tuple[str, int], Segment] = {}
-        # Of a window that the span ends within: kept by nobody.
+        # Rows of the last window, by asset, where the span ends within it. They are never stored.
         self._tails: dict[str, tuple[list[Column], Entry]] = {}
         self._entries: dict[tuple[tuple[WindowRun, ...], int], Entry] = {}
 
     async def run(self) -> Slices | None:
-        """None where an answer's rows do not say whose or when they are."""
+        """Return the slices; None where rows of an answer lack an asset or a time."""
         now = self._upstream.clock()
         await self._recall()
         missing = self._missing(now)
@@ -92,7 +92,7 @@ class Load:
         return slices
 
     async def _with_tail(self, asked: list[Rectangle]) -> list[Rectangle]:
-        """The calls for what is missing, and the one for the window that the span ends within."""
+        """Extend the calls for missing windows by the one for a last window that the span ends within."""
         shape = self._shape
         if not self._read_log.fresh and await self._calls.are_kept(
             shape.query, shape.dimension, self._ids, self._caller
@@ -110,7 +110,7 @@ class Load:
                 await turn.done(len(entry.body) // BYTES_A_ROW)
 
     async def _recall_shared(self, missing: Mapping[str, Sequence[Stretch]], now: float) -> bool:
-        """Take windows that another replica has read since this process's memory was filled. Whether there are any."""
+        """Take windows that another replica has read meanwhile from the shared store. Return whether there are any."""
         shape, found = self._shape, False
         places = [
             (id_, number) for id_, lacks in missing.items() for number in shape.segments(lacks[0][0], lacks[-1][1])
@@ -128,7 +128,7 @@ class Load:
 
     def _missing(self, now: float) -> dict[str, list[Stretch]]:
         if self._read_log.fresh:
-            # Nothing of the store is young enough; what comes is laid over it all the same.
+            # With `no-cache` nothing stored is young enough. New rows still replace the stored ones.
             return {id_: [(self._start, self._stop)] for id_ in self._ids}
         numbers = self._shape.segments(self._start, self._stop)
         # Assets that are read together have the same runs.
@@ -159,7 +159,7 @@ class Load:
         return [PartialAnswer(one.ids, answer)]
 
     async def keep_whole(self, answer: Answer[Reporting]) -> None:
-        """Keep the answer to the whole question. Raises `Unplaceable`."""
+        """Store the answer to the whole query. Raises `Unplaceable`."""
         await self._recall()
         await self._take(answer, (self._start, self._stop), self._ids)
         await self._store()
@@ -173,7 +173,7 @@ class Load:
     def _without_tail(
         self, columns: Mapping[str, list[Column]], ids: Sequence[str], entry: Entry
     ) -> dict[str, list[Column]]:
-        """The rows of whole windows; those of the window that the span ends within are put aside."""
+        """Return the rows of whole windows. Rows of a last window that the span ends within go to `_tails`."""
         until = self._shape.rows_between(self._start, self._stop)[1]
         whole: dict[str, list[Column]] = {}
         for id_, some in columns.items():
@@ -184,7 +184,7 @@ class Load:
         return whole
 
     async def _sorted(self, value: Reporting) -> dict[str, list[Column]]:
-        """The rows of an answer by asset. Raises `Unplaceable`."""
+        """Sort the rows of an answer into columns by asset. Raises `Unplaceable`."""
         builder, turn = Builder(self._shape.level), Turn()
         for some in value.in_series():
             builder.add(some)
@@ -196,8 +196,10 @@ class Load:
     async def _keep(
         self, columns: Mapping[str, list[Column]], span: tuple[int, int], ids: Sequence[str], entry: Entry
     ) -> None:
-        """Lay the rows of an answer over what is known. Raises `Unplaceable`, and changes nothing, where one lies
-        outside of its span, between the edges of windows, or belongs to no asset asked.
+        """Replace the known rows of a span by those of an answer.
+
+        Raises `Unplaceable`, and changes nothing, if a row lies outside the span or off the edges of windows, or
+        belongs to an asset that was not asked for.
         """
         shape = self._shape
         if not columns.keys() <= set(ids):
@@ -253,12 +255,12 @@ class Load:
         return Slice(shape.query, shape.label, columns, entry)
 
     def _without(self, failed: Mapping[str, ButlrError]) -> Slices:
-        """The answer where calls failed: of each asset that lacks some, what is known of it, as stale, or the error."""
+        """Return the slices after failed calls: an asset that lacks windows gets its stale rows, or an error."""
         slices: Slices = {}
         for id_ in self._ids:
             error = failed.get(id_)
             if isinstance(error, Unauthenticated):
-                # What was kept for a token that is refused now is not for it.
+                # A refused token may not read what was cached for it.
                 return dict.fromkeys(self._ids, error)
             stop = self._stop if error is None else self._known_until(id_)
             usable = error is None or (isinstance(error, UPSTREAM_FAILED) and stop > self._start)
@@ -266,7 +268,7 @@ class Load:
         return slices
 
     def _known_until(self, id_: str) -> int:
-        """Up to where an older answer may stand in: from the start on, without a gap, and not too old."""
+        """Return up to where stale windows may be served: from the start on, without a gap, and not too old."""
         at = self._start
         runs = [
             run
@@ -280,7 +282,7 @@ class Load:
             if run.start <= at and self._upstream.may_stand_in(fresh_until):
                 at = max(at, run.stop)
         at = min(at, self._stop)
-        # Of a span that lacks more than half an older answer is none.
+        # Stale windows that cover less than half of the span are not served.
         return at if 2 * (at - self._start) > self._stop - self._start else self._start
 
 

@@ -1,4 +1,4 @@
-"""Windows that are open or have not landed, made from windows of a minute where that is exact."""
+"""Open and not yet landed windows, computed from windows of a minute where that is exact."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .slices import Slice
 
 _MINUTE = 60
 _DAY = 86_400
-# What a window's value is of the values of its minutes, oldest first. A median is none of its parts' medians.
+# How a window's value follows from the values of its minutes, oldest first. A median does not follow from medians.
 _OF_MINUTES: Mapping[str, Callable[[Sequence[float]], float]] = {
     "max": max,
     "min": min,
@@ -28,16 +28,16 @@ _OF_MINUTES: Mapping[str, Callable[[Sequence[float]], float]] = {
     "last": lambda values: values[-1],
     "mean": fmean,
 }
-# What tells one series of an asset from another; what else a row says may change.
+# Labels that identify a series. The others, such as names, may change over time.
 _TOLD_BY = tuple(LABELS.index(name) for name in (*ORDER, "mac_address"))
 
 Key = tuple[str | bool | None, ...]
 
 
 def minutes_of(query: ReportQuery, now: datetime, rules: Rules) -> ReportQuery | None:
-    """The same report by the minute, of the windows that are open or may not have landed.
+    """Return the same report by the minute, for the windows that are open or may not have landed.
 
-    None where there are no such windows in its span, and where minutes do not say what a window's value is.
+    None if the span has no such windows, or if a window's value does not follow from its minutes.
     """
     windows, filter_, until = query.windows, query.body["filter"], query.until
     if windows is None or query.start is None or until is None or why_whole(query) is not None:
@@ -46,7 +46,7 @@ def minutes_of(query: ReportQuery, now: datetime, rules: Rules) -> ReportQuery |
     if not _MINUTE < windows.seconds <= _DAY or windows.seconds % _MINUTE or window.get("function") not in _OF_MINUTES:
         return None
     if filter_.get("value") not in (None, {"gte": 0}):
-        # Whether such a bound is on readings or on windows no source says.
+        # No source says whether such a bound applies to readings or to windows.
         return None
     start = max(windows.floor(now - timedelta(seconds=rules.landing_of(windows.seconds))), query.start)
     stop = min(now, until).replace(second=0, microsecond=0)
@@ -57,13 +57,13 @@ def minutes_of(query: ReportQuery, now: datetime, rules: Rules) -> ReportQuery |
 
 
 def with_open(slice_: Slice, minutes: Slice) -> Slice:
-    """A slice with the windows that it lacks made from minutes. A window that has landed beats its minutes."""
+    """Return a slice with its missing windows computed from minutes. A landed window wins over its minutes."""
     query = slice_.query
     made = list(_made(slice_, minutes))
     parts: dict[Key, list[Column]] = {}
     for column in (*slice_.columns, *made):
         parts.setdefault(_key(column), []).append(column)
-    # Of one series, but with other labels now: what it is called since.
+    # One series whose labels have changed gets the newer ones.
     columns = [
         joined([replace(part, labels=some[-1].labels, echoes=some[0].echoes) for part in some])
         for some in parts.values()

@@ -1,4 +1,4 @@
-"""An answer in parts: each is for some of what was asked, and may fail alone."""
+"""An answer in parts: each part is for some of the ids, and may fail by itself."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class PartialAnswer(Generic[T]):
-    """The answer for some of the ids asked, or why there is none."""
+    """The answer for some of the ids asked for, or its error."""
 
     ids: tuple[str, ...]
     answer: Answer[T] | None
@@ -27,7 +27,7 @@ class PartialAnswer(Generic[T]):
 
 
 def oldest(entries: Sequence[Entry]) -> Entry:
-    """The freshness of what is put together: the oldest part's age, settled only as far as every part is."""
+    """Return the freshness of a merged answer: the age of its oldest part, settled as far as every part is."""
     settled = [entry.settled_until for entry in entries]
     return replace(
         entries[0],

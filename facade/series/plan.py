@@ -1,4 +1,4 @@
-"""Which calls to make for what is missing: the fewest rectangles of assets and time that hold all of it. Pure."""
+"""Plan the calls for missing windows: the fewest rectangles of assets and time that cover them. Pure functions."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-# More calls than this are worse than one for the whole.
+# A plan of more calls is replaced by one call for the whole query.
 MOST_CALLS = 8
-# So much of the whole is as good as all of it.
+# A plan that covers this share of the whole query is replaced by one call for the whole.
 NEARLY_ALL = 0.8
 
 Stretch = tuple[int, int]
-"""From one window's edge up to another, in epoch seconds."""
+"""Start and stop in epoch seconds, both at edges of windows."""
 
 
 class Rectangle(NamedTuple):
@@ -28,7 +28,7 @@ class Rectangle(NamedTuple):
 
 
 def rectangles(missing: Mapping[str, Sequence[Stretch]], whole: Rectangle) -> list[Rectangle]:
-    """Cover the stretches that each id lacks; by `[whole]` where that is as well."""
+    """Cover the stretches that each id lacks; by `[whole]` where that costs about as much."""
     if not missing:
         return []
     best = min(_by_asset(missing), _by_time(missing), key=lambda found: (len(found), sum(one.size for one in found)))
@@ -38,7 +38,7 @@ def rectangles(missing: Mapping[str, Sequence[Stretch]], whole: Rectangle) -> li
 
 
 def _by_asset(missing: Mapping[str, Sequence[Stretch]]) -> list[Rectangle]:
-    """Ids that lack the same are asked for together."""
+    """Make one rectangle for all ids that lack the same stretches."""
     alike: defaultdict[tuple[Stretch, ...], list[str]] = defaultdict(list)
     for id_, stretches in missing.items():
         alike[tuple(stretches)].append(id_)
@@ -46,7 +46,7 @@ def _by_asset(missing: Mapping[str, Sequence[Stretch]]) -> list[Rectangle]:
 
 
 def _by_time(missing: Mapping[str, Sequence[Stretch]]) -> list[Rectangle]:
-    """From one change of which assets lack something to the next, all of those."""
+    """Cut time wherever the set of ids that lack something changes, and make one rectangle of each interval."""
     edges = sorted({edge for stretches in missing.values() for stretch in stretches for edge in stretch})
     place = {edge: at for at, edge in enumerate(edges)}
     lacking: list[list[str]] = [[] for _ in edges]

@@ -1,4 +1,4 @@
-"""The points of a report, whichever way they were read: as the upstream's answer, or as columns."""
+"""The points of a report, read either as one answer of the upstream or as columns."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _series_of = attrgetter(*ORDER)
 
 
 class WindowTimes:
-    """What rows' times say of their windows: start and stop as text, by the time of a row."""
+    """Memo of the start and stop of a window, as text, by the time of its row."""
 
     def __init__(self, query: ReportQuery, label: Label) -> None:
         self._query = query
@@ -49,7 +49,7 @@ class WindowTimes:
 
 @dataclass(frozen=True, slots=True)
 class Points:
-    """One report: a whole answer of the upstream, or columns. `entry` says how old and how fresh it is."""
+    """One report: a whole answer of the upstream, or columns. `entry` is its age and freshness."""
 
     query: ReportQuery
     label: Label
@@ -57,18 +57,18 @@ class Points:
     reporting: Reporting | None = None
     columns: Sequence[Column] = ()
     is_ordered: bool = False
-    """Whether the rows of `reporting` are to come in the facade's own order."""
+    """Whether the rows of `reporting` are put into the facade's own order."""
 
     @property
     def windows(self) -> WindowTimes:
         return WindowTimes(self.query, self.label)
 
     def rows(self) -> list[Any]:
-        """All of each row."""
+        """Return the rows with all fields."""
         return self.rows_with(frozenset(Row.__struct_fields__) | WINDOW_FIELDS)
 
     def rows_with(self, fields: frozenset[str]) -> list[Any]:
-        """The rows, as records that have at least these fields. Shared: not to be changed."""
+        """Return the rows, as records with at least these fields. They are shared: do not change them."""
         if self.reporting is None:
             return self._rows_of_columns(fields)
         known = fields - WINDOW_FIELDS
@@ -83,9 +83,9 @@ class Points:
 
     @property
     def parts(self) -> Callable[[frozenset[str]], Iterator[list[Any]]] | None:
-        """Gives the rows as `rows_with` does, in parts, each of which may be let go of; None where they are few.
+        """Return a function that yields the rows as `rows_with` has them, in parts; None where one list will do.
 
-        They come in the upstream's order: an answer so large is never held whole.
+        The parts of a packed answer come in the upstream's order, since it is never unpacked whole.
         """
         parts = self.reporting.parts if self.reporting is not None else None
         if parts is None:
@@ -117,7 +117,7 @@ class Points:
 
 
 def in_order(rows: list[Any]) -> list[Any]:
-    """The rows in the facade's order. They need the fields of `ORDER` and a time."""
+    """Return the rows in the facade's order. They need the fields of `ORDER` and a time."""
     runs = [(tuple(name or "" for name in key), list(some)) for key, some in groupby(rows, _series_of)]
     series: dict[tuple[str, ...], list[Any]] = {}
     if any(after <= before for (before, _), (after, _) in pairwise(runs)):
@@ -133,9 +133,9 @@ def in_order(rows: list[Any]) -> list[Any]:
 
 
 def time_order(times: Sequence[str | int | None]) -> list[int] | None:
-    """The places of times in the order of their instants; None where they are in it."""
+    """Return the indices that sort times by instant; None if they are sorted."""
     keys: Sequence[Any] = times
-    # Times that are written alike sort as they stand; a text that does not end in Z has an offset of its own.
+    # Times in UTC and of equal length sort as text. A text that does not end in Z has an offset.
     if not all(type(time) is str and time.endswith("Z") and len(time) == len(times[0]) for time in times):  # type: ignore[arg-type]
         keys = list(map(_moment, times))
     if all(map(le, keys, islice(keys, 1, None))):
@@ -149,7 +149,7 @@ def _moment(time: str | int | None) -> float:
 
 
 def with_windows(rows: list[Any], windows: WindowTimes) -> list[Any]:
-    """The rows, each with the start and stop of its window."""
+    """Return the rows, each with the start and stop of its window."""
     if not rows:
         return rows
     fields = type(rows[0]).__struct_fields__
@@ -169,10 +169,10 @@ def with_windows(rows: list[Any], windows: WindowTimes) -> list[Any]:
 
 @lru_cache(maxsize=256)
 def _record(labels: tuple[str, ...]) -> type[Any]:
-    """A class of records that have these fields beside those of every row."""
+    """Make a class of records with these fields and those that every row has."""
     fields = ("time", "value", "start", "stop", "window_start", "window_stop", *labels)
     return msgspec.defstruct("ReportRow", [(name, Any) for name in fields], gc=False)
 
 
-# The class of rows that have all fields.
+# The class of rows with all fields.
 FULL_ROW = _record(LABELS)

@@ -1,4 +1,4 @@
-"""A REST body as one typed value: when it is about, in which windows, and whether it may be read by segments."""
+"""A REST body as one typed value: its span, its windows, and whether it may be read by segments."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from ..cache import canonical
 
 Body = Mapping[str, Any]
 
-# The reply's row and level that carry what a filter asks by. Rows have no site, and a sensor's one `zone_id` does
-# not say all the zones it stands in.
+# The field of rows, and the level of grouped answers, that has the id which a filter asks by. Rows have no site, and a
+# sensor's row names one `zone_id` even where the sensor is in several zones.
 KEY_OF_FILTER = {
     "rooms": "room_id",
     "spaces": "space_id",
@@ -36,18 +36,18 @@ KEY_OF_FILTER = {
     "buildings": "building_id",
     "mac_addresses": "mac_address",
 }
-# A time without an offset is somewhere on Earth: this far from the same time in UTC at most.
+# A time without an offset differs by this much at most from the same time in UTC.
 _WIDEST_OFFSET = timedelta(hours=14)
 _MINUTES = Windows(Duration(seconds=60))
 
 
 @dataclass(frozen=True)
 class ReportQuery:
-    """A body of the reporting, detections or stats call, its times as they go up.
+    """A body of the reporting, detections or stats call, with its times as they are sent upstream.
 
-    `start` and `stop` are None where the body has none or where they name no offset: such a span is never cut.
-    `is_resolved` says that a time of the body was written anew, `moves` that its stop is relative to now, and
-    `until` is what its stop meant before it was moved to an edge.
+    `start` and `stop` are None if the body has none, or has times without an offset: such a span is never cut.
+    `is_resolved` says that a time of the body was rewritten, `moves` that its stop is relative to now, and `until` is
+    the stop before it was moved to an edge.
     """
 
     body: Body
@@ -59,12 +59,12 @@ class ReportQuery:
 
     @cached_property
     def key(self) -> bytes:
-        """Equal for bodies that ask the same."""
+        """Return the canonical bytes of the body, equal for equal queries."""
         return canonical(self.body)
 
     @property
     def within(self) -> Body:
-        """Where the body has its span: in `filter` (reporting, detections) or beside it (stats)."""
+        """Return the object that holds the span: `filter` (reporting, detections) or the body itself (stats)."""
         inner = self.body.get("filter")
         return inner if isinstance(inner, dict) else self.body
 
@@ -74,7 +74,7 @@ class ReportQuery:
 
     @property
     def order(self) -> list[str]:
-        """The levels that a grouped answer is asked in, outermost first."""
+        """Return the levels of a grouped answer as asked for, outermost first."""
         group_by = self.body.get("group_by")
         order = group_by.get("order") if isinstance(group_by, dict) else None
         return list(order) if isinstance(order, list) else []
@@ -85,12 +85,12 @@ class ReportQuery:
 
     @property
     def span_header(self) -> str:
-        """`START/STOP` as they go up."""
+        """Return `START/STOP` as they are sent upstream."""
         return f"{self.within.get('start', '')}/{self.within.get('stop', '')}"
 
     @cached_property
     def bounds(self) -> tuple[datetime, datetime | None] | None:
-        """The span as far as it can be told: of times without an offset the earliest start and the latest stop."""
+        """Return start and stop. Of times without an offset these are the earliest start and the latest stop."""
         start = self.start or _about(self.within.get("start"), -_WIDEST_OFFSET)
         stop = self.stop or _about(self.within.get("stop"), _WIDEST_OFFSET)
         if start is None or (stop is None and self.within.get("stop") not in (None, "now")):
@@ -99,30 +99,30 @@ class ReportQuery:
 
     @property
     def moves_at(self) -> datetime | None:
-        """When the same times relative to now will name a later stop; None where its stop stays."""
+        """Return when the same relative stop will mean a later edge; None for an absolute stop."""
         return (self.windows or _MINUTES).after(self.stop) if self.moves and self.stop else None
 
     def seconds(self, now: datetime) -> float:
-        """The length of the span, up to `now` where it is open; 0 where it cannot be told."""
+        """Return the length of the span, up to `now` if it has no stop; 0 if it is not known."""
         bounds = self.bounds
         return max(((bounds[1] or now) - bounds[0]).total_seconds(), 0.0) if bounds else 0.0
 
     def with_ids(self, dimension: str, ids: Sequence[str]) -> ReportQuery:
-        """The same of these ids."""
+        """Return the same query for these ids."""
         return replace(self, body={**self.body, "filter": {**self.body["filter"], dimension: {"eq": list(ids)}}})
 
     def with_body(self, **changes: Any) -> ReportQuery:
-        """The same with these members of the body; None takes one out."""
+        """Return the same query with these members of the body. None removes a member."""
         body = {name: value for name, value in {**self.body, **changes}.items() if value is not None}
         return replace(self, body=body)
 
     def between(self, start: datetime, stop: datetime) -> ReportQuery:
-        """The same of another span."""
+        """Return the same query for another span."""
         span = {"start": format_rfc3339(start), "stop": format_rfc3339(stop)}
         return ReportQuery({**self.body, "filter": {**self.body["filter"], **span}}, start, stop, self.is_resolved)
 
     def widest(self, *, at_least: int) -> tuple[str | None, list[str]]:
-        """The longest list of ids that a report is asked by, of those that rows can be told apart by."""
+        """Return the filter with the most ids, and its ids, among the filters whose id stands in the rows."""
         lists = {
             name: value["eq"]
             for name, value in self.body["filter"].items()
@@ -135,7 +135,7 @@ class ReportQuery:
 
 
 def windows_of(body: Body) -> Windows | None:
-    """The windows that a body asks; None without any, or where they are none that can be told."""
+    """Return the windows of a body; None if it has none, or none that the facade understands."""
     window = body.get("window")
     every = window.get("every") if isinstance(window, dict) else None
     if not isinstance(window, dict) or not isinstance(every, str):
@@ -148,8 +148,8 @@ def resolve_report(body: Body, now: datetime) -> ReportQuery:
     """Return a reporting body with both ends of its span absolute, as Butlr takes them since August 2026.
 
     An end that is relative to now, `now`, or absent is moved to an edge of the window in its time zone, the start down
-    and the stop to the last edge that has passed; without a window, to whole minutes. So those who poll share what is
-    cached. An end that is absolute stays as it is, and one without an offset as it was written.
+    and the stop to the last edge that has passed; without a window, to whole minutes. Clients that poll therefore share
+    cached answers. An absolute end stays as it is, and one without an offset as it was written.
     """
     return _resolved(body, now, adds_stop=True)
 
@@ -173,8 +173,8 @@ def _resolved(body: Body, now: datetime, *, adds_stop: bool) -> ReportQuery:
     if stop and stop_moves:
         stop = grid.floor(stop)
         if start and stop <= start:
-            # The span lies within one window. A start that may move goes down to the window before; one that may not
-            # has no window yet, and the minutes so far show that.
+            # The span lies within one window. A relative start moves down to the window before. With an absolute start
+            # there is no whole window yet: the stop is then a whole minute, and the upstream answers without rows.
             if start_moves:
                 start = grid.before(stop)
             else:
@@ -184,7 +184,7 @@ def _resolved(body: Body, now: datetime, *, adds_stop: bool) -> ReportQuery:
         if moment is not None and (moves or not (isinstance(written, str) and is_rfc3339(written))):
             changed[name] = format_rfc3339(moment)
     if absent and start is None and _about(within.get("start"), timedelta()) is None:
-        # Not even a start: the upstream says what is missing, or wrong with it.
+        # Without a valid start no stop is added: the upstream's own error says what is wrong.
         changed.pop("stop", None)
     if not changed:
         return ReportQuery(body, start, None if absent and not adds_stop else stop, until=until)
@@ -196,7 +196,7 @@ def _resolved(body: Body, now: datetime, *, adds_stop: bool) -> ReportQuery:
 
 
 def _end(written: object, now: datetime) -> tuple[datetime | None, bool]:
-    """The moment of an end, and whether it may be moved to an edge; None for what names no moment for certain."""
+    """Return the moment of an end, and whether it may be moved to an edge; None if the moment is not certain."""
     if isinstance(written, int) and not isinstance(written, bool):
         return from_epoch(written) if is_epoch(str(abs(written))[:20]) else None, False
     if not isinstance(written, str):
@@ -216,7 +216,7 @@ def _about(written: object, by: timedelta) -> datetime | None:
     try:
         return moment and moment + by
     except OverflowError:
-        # At an end of the calendar.
+        # The sum is beyond the calendar (years 1 to 9999).
         return moment
 
 

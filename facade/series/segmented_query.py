@@ -1,4 +1,4 @@
-"""Which questions are read by segments, and where their windows lie."""
+"""Which queries are read by segments, and where their windows lie."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from .labels import Label
 from .plan import Stretch
 from .query import KEY_OF_FILTER, ReportQuery
 
-# Of one segment.
+# Windows in a segment.
 WINDOWS = 512
-# Assets times windows. A report of more is kept whole alone.
+# Assets times windows. A larger report is only kept whole.
 MOST_CELLS = 500_000
-# What each window's rows are made of is known of these alone: run totals (traffic occupancy) may count from the start
-# of the span.
+# The measurements whose windows are known to depend on readings of that window alone. Run totals (traffic occupancy)
+# may count from the start of the span.
 BY_WINDOW = frozenset({"presence", "traffic", "room_occupancy", "floor_occupancy", "zone_occupancy"})
 _FUNCTIONS = frozenset({"max", "min", "sum", "mean", "median", "first", "last"})
 _PLAIN_OPTIONS = {"format": "json", "timestamp": "RFC3339", "includeCalibrationPoints": False}
@@ -29,35 +29,35 @@ _FILTERS = frozenset({"start", "stop", "measurements", "value", "time_constraint
 
 @dataclass(frozen=True)
 class SegmentedQuery:
-    """A question that can be read by segments: its windows, and all of it but the assets and the span."""
+    """A query that can be read by segments: its windows, and its body without the assets and the span."""
 
     query: ReportQuery
     windows: Windows
     dimension: str | None
-    """The filter that names the assets; None: all that match are one, whose id is empty."""
+    """The filter that names the assets. None: all matching assets count as one, whose id is empty."""
     label: Label
 
     @property
     def level(self) -> str | None:
-        """The field of rows that names their asset."""
+        """Return the field of rows that names their asset."""
         return KEY_OF_FILTER[self.dimension] if self.dimension else None
 
     @cached_property
     def span(self) -> Stretch:
-        """The whole windows that are asked for."""
+        """Return start and stop of the whole windows in the query's span, in epoch seconds."""
         query = self.query
         assert query.start is not None and query.stop is not None  # noqa: S101, PT018 -- `shape_of` has seen to it
         return int(query.start.timestamp()), self.edge(query.stop.timestamp())
 
     @property
     def tail(self) -> datetime | None:
-        """The stop of a span that ends within a window: of that window some backends give what there is."""
+        """Return the stop if it lies within a window, else None. Some backends answer a part of a window."""
         stop = self.query.stop
         return None if stop is None or self.windows.is_edge(stop) else stop
 
     @cached_property
     def name(self) -> bytes:
-        """Equal for questions that may share segments."""
+        """Return bytes that are equal for queries which may share segments."""
         filter_ = {
             name: value
             for name, value in self.query.body["filter"].items()
@@ -68,38 +68,38 @@ class SegmentedQuery:
 
     @property
     def length(self) -> int:
-        """Of a segment, in seconds."""
+        """Return the length of a segment in seconds."""
         return self.windows.seconds * WINDOWS
 
     def span_of(self, number: int) -> Stretch:
-        """The edges that the windows of a segment lie between."""
+        """Return the first and the last edge of a segment's windows, in epoch seconds."""
         return self._edge_from(number * self.length), self._edge_from((number + 1) * self.length)
 
     def _edge_from(self, seconds: int) -> int:
-        """The first window's edge at or after a moment."""
+        """Return the first edge at or after a moment."""
         moment = datetime.fromtimestamp(seconds, UTC)
         edge = self.windows.floor(moment)
         return int((edge if edge == moment else self.windows.after(edge)).timestamp())
 
     def segments(self, start: int, stop: int) -> range:
-        """The numbers of the segments that hold windows from `start` up to `stop`."""
+        """Return the numbers of the segments with windows from `start` up to `stop`."""
         return range(start // self.length, (stop - 1) // self.length + 1)
 
     def key(self, scope: str, asset: str, number: int) -> str:
         return key(scope, "segment", b"%b %d %b" % (self.name, number, asset.encode()))
 
     def edge(self, seconds: float) -> int:
-        """The last window's edge at or before a moment."""
+        """Return the last edge at or before a moment."""
         return int(self.windows.floor(datetime.fromtimestamp(seconds, UTC)).timestamp())
 
     def rows_between(self, start: int, stop: int) -> tuple[int, int]:
-        """From which time of a row up to which, in milliseconds, rows are of the windows between two edges."""
+        """Return the range of row times, in milliseconds, that belongs to the windows between two edges."""
         shift = 1 if self.label is Label.STOP else 0
         return start * 1000 + shift, stop * 1000 + shift
 
 
 def why_whole(query: ReportQuery) -> str | None:
-    """Why a report cannot be read by segments; None where it can."""
+    """Say why a report cannot be read by segments; None if it can."""
     return next(chain(_of_span(query), _of_window(query), _of_body(query)), None)
 
 
@@ -148,12 +148,12 @@ def _of_body(query: ReportQuery) -> Iterator[str]:
 
 
 def shape_of(query: ReportQuery, dimension: str | None, label: Label) -> SegmentedQuery | None:
-    """How a report is read by segments; None where `why_whole` says why not."""
+    """Return how a report is read by segments; None where `why_whole` has a reason against it."""
     if why_whole(query) is not None or query.windows is None:
         return None
     if dimension == "zones":
         measurements = query.body["filter"].get("measurements") or ("",)
         if not all(name.startswith("zone_") for name in measurements):
-            # The one zone that a sensor's row names does not say all the zones it stands in.
+            # A sensor's row names one zone, even where the sensor is in several.
             dimension = None
     return SegmentedQuery(query, query.windows, dimension, label)

@@ -1,8 +1,7 @@
-"""The store of series: columns kept by scope, question, asset and segment of windows, each window with its age.
+"""The store of series: columns by scope, query, asset and segment of windows, with an age for each window.
 
-A segment is a stretch of time of `WINDOWS` windows, aligned to the epoch. A window belongs to the segment that its
-start lies in. Which windows of it are known, and as of when, is kept beside the rows: a known window without a row is
-an answer.
+A segment is `WINDOWS` windows long and aligned to the epoch. A window belongs to the segment in which it starts. Beside
+the rows it is kept which windows are known and when they were read: a known window without a row is an answer.
 """
 
 from __future__ import annotations
@@ -23,9 +22,9 @@ CONTENT_TYPE = "application/x-segment"
 
 
 class WindowRun(NamedTuple):
-    """Windows from one edge up to another, read at one time. Times are epoch seconds.
+    """Consecutive windows that were read at one time. Times are epoch seconds.
 
-    `newest` is the end of the newest window in the answer that they came with.
+    `newest` is the end of the newest window in the answer that brought them.
     """
 
     start: int
@@ -35,7 +34,7 @@ class WindowRun(NamedTuple):
 
 
 class Segment(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """What is known of one asset in one stretch of time."""
+    """The known windows of one asset in one stretch of time, with their rows."""
 
     runs: tuple[WindowRun, ...]
     series: tuple[tuple[Labelled, bytes, bytes, bool], ...]
@@ -62,7 +61,7 @@ _decoder = msgspec.msgpack.Decoder(Segment)
 
 
 def decode(body: bytes) -> Segment | None:
-    """None for what is no segment: what a shared store gives back is input."""
+    """Decode a segment; None for invalid bytes, since a shared store may hold anything."""
     try:
         segment = _decoder.decode(body)
         for labels, times, values, _ in segment.series:
@@ -74,7 +73,7 @@ def decode(body: bytes) -> Segment | None:
 
 
 def without(stretch: Stretch, known: Iterable[Stretch]) -> list[Stretch]:
-    """What of a stretch none of the others holds."""
+    """Return the parts of a stretch that none of the known ones covers."""
     left, at = [], stretch[0]
     for start, stop in sorted(known):
         if start > at:
@@ -87,14 +86,14 @@ def without(stretch: Stretch, known: Iterable[Stretch]) -> list[Stretch]:
 
 
 def fresh_part(run: WindowRun, shape: SegmentedQuery, rules: Rules, now: float) -> Stretch | None:
-    """The windows at the start of a run that are fresh: the older a window, the longer it is kept."""
+    """Return the fresh windows of a run, which are its first ones: older windows stay fresh for longer."""
     up_to = rules.fresh_up_to(shape.windows.seconds, run.as_of, run.newest, now)
     stop = run.stop if run.stop <= up_to else shape.edge(max(up_to, run.start))
     return (run.start, stop) if stop > run.start else None
 
 
 def runs_over(old: Sequence[WindowRun], new: WindowRun) -> list[WindowRun]:
-    """The runs with a newer one laid over them."""
+    """Return the runs with a newer one in place of the windows that it covers."""
     kept = [
         run._replace(start=start, stop=stop)
         for run in old
@@ -105,7 +104,7 @@ def runs_over(old: Sequence[WindowRun], new: WindowRun) -> list[WindowRun]:
 
 
 def settled_together(runs: Sequence[WindowRun], shape: SegmentedQuery, rules: Rules) -> list[WindowRun]:
-    """Neighbours that were settled when they were read, as one run as old as the older."""
+    """Join neighbouring runs that were settled when read. The joined run has the age of the older."""
     found: list[WindowRun] = []
     for run in runs:
         before = found[-1] if found else None
@@ -125,13 +124,13 @@ def settled_together(runs: Sequence[WindowRun], shape: SegmentedQuery, rules: Ru
 
 @dataclass(frozen=True)
 class Known:
-    """What the store has of one asset, over all segments that a question touches."""
+    """The known windows of one asset, over all segments that a query touches."""
 
     runs: tuple[WindowRun, ...]
     segments: Mapping[int, Segment]
 
     def columns(self, after: int, until: int) -> list[Column]:
-        """The rows from one time up to another, in milliseconds."""
+        """Return the rows from one time up to another, in milliseconds."""
         parts: dict[tuple[Labelled, bool], list[Column]] = {}
         for segment in self.segments.values():
             for column in segment.columns():
@@ -144,7 +143,7 @@ class Known:
 def merged(
     old: Segment | None, run: WindowRun, columns: Sequence[Column], shape: SegmentedQuery, rules: Rules
 ) -> Segment:
-    """A segment with a newer run, and its rows, laid over what was known."""
+    """Return a segment with a newer run and its rows in place of the windows that the run covers."""
     after, until = shape.rows_between(run.start, run.stop)
     new = [part for column in columns if (part := column.between(after, until)) is not None]
     runs = settled_together(runs_over(old.runs if old else (), run), shape, rules)
@@ -154,7 +153,7 @@ def merged(
 def filled(
     old: Segment | None, other: Segment, lacks: Iterable[Stretch], shape: SegmentedQuery, rules: Rules, now: float
 ) -> Segment | None:
-    """Return the segment with those windows that it lacks and that are fresh in another one of the same place."""
+    """Return a segment, with its missing windows taken from another one if they are fresh there."""
     for lack in lacks:
         for run in other.runs:
             start, stop = fresh_part(run, shape, rules, now) or (0, 0)
@@ -165,10 +164,9 @@ def filled(
 
 
 def entry_of(segment: Segment, shape: SegmentedQuery, rules: Rules) -> Entry:
-    """What the store keeps of a segment.
+    """Return the cache entry of a segment.
 
-    It counts as fresh for as long as its newest run does: then another replica may have put a newer one into the shared
-    store.
+    It is fresh for as long as its newest run. After that another replica may have stored a newer segment.
     """
     newest = max(segment.runs, key=lambda run: run.as_of)
     return Entry(
@@ -182,8 +180,9 @@ def entry_of(segment: Segment, shape: SegmentedQuery, rules: Rules) -> Entry:
 
 
 def age_of(runs: Sequence[WindowRun], span: Stretch, shape: SegmentedQuery, rules: Rules) -> Entry:
-    """The age of what a span has of some runs: the oldest's, fresh for as long as the shortest is, settled as far as
-    all are. It has no body.
+    """Return the freshness of the runs in a span, as an entry without a body.
+
+    It has the age of the oldest run and the shortest lifetime, and is settled as far as all runs are.
     """
     window, settled = float(shape.windows.seconds), span[1]
     parts = [
@@ -192,7 +191,7 @@ def age_of(runs: Sequence[WindowRun], span: Stretch, shape: SegmentedQuery, rule
         if run.start < span[1] and run.stop > span[0]
     ]
     for run in parts:
-        # As `fresh_up_to` for the oldest age at which anything is still fresh: what was settled when it was read.
+        # At the oldest age at which anything is still fresh, `fresh_up_to` tells what was settled when it was read.
         up_to = rules.fresh_up_to(window, run.as_of, run.newest, run.as_of + rules.late_for)
         if up_to < run.stop:
             settled = min(settled, max(shape.edge(max(up_to, run.start)), run.start))

@@ -1,4 +1,4 @@
-"""What a report of assets is read as: slices of series."""
+"""Slices: the rows of one asset in the span of a query."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """The rows of one asset in the span of a query, as columns, oldest first, in order of measurement and field."""
+    """The rows of one asset in the span of a query, as columns sorted by measurement and field, oldest row first."""
 
     query: ReportQuery
     label: Label
@@ -29,4 +29,4 @@ Slices = dict[str, Slice | ButlrError]
 
 
 class Relabelled(Unplaceable):
-    """An answer has shown that its rows are labelled by the other end of their windows."""
+    """An answer has shown that times label the other end of their windows than was assumed."""

@@ -1,4 +1,4 @@
-"""Answers of several calls put together, and what was asked cut in halves."""
+"""Cut a query in halves, and merge the answers of several calls."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _ROW_OWN = frozenset({"time", "value", "start", "stop"})
 
 
 def halves(query: ReportQuery) -> tuple[ReportQuery, ReportQuery] | None:
-    """The first and the last half of a report's windows; None where to cut it would change the answer.
+    """Return the first and the second half of a report's span; None where the cut would change the answer.
 
-    Windows that lie on the clock are cut at an edge, and only where each row is of one window by itself: an empty
-    window that is filled depends on its neighbours.
+    The cut is at an edge of windows, and only if each row depends on its own window alone: a filled empty window
+    depends on its neighbours.
     """
     windows, start, stop = query.windows, query.start, query.stop
     whole = windows and start and stop and query.is_flat and "paginate" not in query.body
@@ -33,7 +33,7 @@ def halves(query: ReportQuery) -> tuple[ReportQuery, ReportQuery] | None:
 
 
 def stitched(query: ReportQuery, parts: Sequence[list[Any]]) -> list[Any]:
-    """The rows of parts, in order of time, as the rows of the whole query: they say its span and not their part's."""
+    """Return the rows of parts, oldest part first, with the span of the whole query in place of their part's."""
     span = {name: query.within[name] for name in ("start", "stop")}
     rows = [
         {**row, **{name: value for name, value in span.items() if name in row}} if isinstance(row, dict) else row
@@ -42,7 +42,7 @@ def stitched(query: ReportQuery, parts: Sequence[list[Any]]) -> list[Any]:
     ]
     if any(_is_interleaved(part) for part in parts):
         return rows
-    # One series after the other, as the parts do not say otherwise.
+    # The parts have one series after another, so the whole has too.
     series: dict[object, list[Any]] = {}
     for row in rows:
         series.setdefault(_series_of(row), []).append(row)
@@ -56,14 +56,14 @@ def _series_of(row: Any) -> object:
 
 
 def _is_interleaved(rows: list[Any]) -> bool:
-    """Whether a series is taken up again after another: such an answer is ordered by time first."""
+    """Return whether a series continues after rows of another: such an answer is ordered by time first."""
     series = [_series_of(row) for row in rows]
     changes = sum(before != after for before, after in pairwise(series))
     return changes >= len(set(series)) > 1
 
 
 def separable(query: ReportQuery, dimension: str) -> bool:
-    """Whether parts by id put together are the whole: statistics over several ids are never merged."""
+    """Return whether answers for some of the ids can be merged: statistics over several ids cannot."""
     return query.is_flat or KEY_OF_FILTER.get(dimension) in query.order
 
 
@@ -83,7 +83,7 @@ def merged_groups(answers: Sequence[Answer[Reporting]]) -> Answer[Reporting]:
 
 
 def _merge_maps(into: dict[str, Any], part: dict[str, Any]) -> None:
-    """Merge nested maps in place; leaves never meet, for each part holds other ids."""
+    """Merge nested maps in place. Leaves never collide, since each part has other ids."""
     for name, value in part.items():
         kept = into.get(name)
         if isinstance(kept, dict) and isinstance(value, dict):

@@ -1,9 +1,8 @@
-"""A report's rows while its answer still comes.
+"""Yield the rows of a report while its answer is still being received.
 
-The call is made as any other is: cache, single flight, rights, retries, breaker and slots are those of
-`Upstream.read`. What is more is an ear at the wire. Its chunks wait here for who takes the rows, so that a client that
-reads slowly holds no slot and no connection upstream; of one that is too far behind no more is heard, and it has the
-rest of the rows from the whole answer.
+The call is made by `Upstream.read` as any other: cache, single flight, rights, retries, breaker and slots apply. The
+received chunks are also queued here, so that a slow client holds no slot and no connection upstream. When more than
+`MOST_WAITING` bytes are queued, no more chunks are added, and the rest of the rows is taken from the whole answer.
 """
 
 import asyncio
@@ -15,12 +14,12 @@ from ..auth import Caller
 from ..butlr import REPORTING_PATH, ButlrError, Reply, Reporting, Row, UpstreamTimeout, split_rows
 from ..upstream import Answer, Call, ReadLog, Upstream
 
-# Bytes heard and not yet taken.
+# Bytes of chunks that may be queued for the client.
 MOST_WAITING = 32 * 1024**2
 
 
 class RowStream:
-    """One reporting call and its rows. It has to be closed."""
+    """One reporting call and its rows. Close it after use."""
 
     def __init__(
         self,
@@ -43,15 +42,15 @@ class RowStream:
         self._ended = False
         self._broken: ButlrError | None = None
         self._taken = False
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
         heard = dataclasses.replace(call, send=self._send, path=REPORTING_PATH)
         self._read = asyncio.create_task(upstream.read(heard, caller, read_log))
-        self._read.add_done_callback(lambda _: self._news.set())
+        self._read.add_done_callback(lambda _: self._changed.set())
 
     async def comes_in_rows(self) -> bool:
-        """Whether there are rows to take while the answer still comes. If not, `answer` has it, or why there is none.
+        """Wait for the first rows, and return whether there are any before the answer is complete.
 
-        It is not so of an answer from the cache, of one that another's call brings, and of one without rows.
+        False for an answer from the cache, from another caller's flight, or without rows: then await `answer`.
         """
         while not self._read.done() and self._broken is None and self._splitter.is_array is None:
             await self._wait()
@@ -59,7 +58,7 @@ class RowStream:
         return bool(self._splitter.is_array) and self._broken is None and not self._read.done()
 
     async def rows(self) -> AsyncIterator[Row]:
-        """Yield the rows as they come. Raises the `ButlrError` that the call ended with."""
+        """Yield the rows as they are received. Raises the `ButlrError` of the call."""
         if self._taken:
             for row in (await self.answer()).value.rows:
                 yield row
@@ -79,32 +78,32 @@ class RowStream:
             await self._wait()
         whole = (await self.answer()).value
         if not self._ended:
-            # The answer is an older one, which stands in for what was too late.
+            # The answer is a stale one, served since the call was too late: it cannot continue the rows sent so far.
             raise UpstreamTimeout("The operation's time limit ended before Butlr had sent all rows.")
         for row in islice(whole.each_row(), self._split_off, None) if self._missed else self._splitter.rest().rows:
             yield row
 
     async def answer(self) -> Answer[Reporting]:
-        """Return the whole answer once it is there. Raises the `ButlrError` of the call."""
-        # Unlike to await the task, this leaves it running for others when one who waits is cancelled.
+        """Wait for the whole answer and return it. Raises the `ButlrError` of the call."""
+        # Awaiting the task itself would cancel it for all waiters when one of them is cancelled.
         await asyncio.wait((self._read,))
         return self._read.result()
 
     def close(self) -> None:
         self._read.cancel()
         if self._read.done() and not self._read.cancelled():
-            # Read once here: an error that nobody came to wait for must not complain.
+            # asyncio logs an exception that was never retrieved.
             self._read.exception()
 
     async def _send(self, body: bytes, token: str) -> Reply:
-        # A second attempt's bytes need not be the first's: who has rows of that cannot go on with these.
+        # The bytes of a second attempt may differ from the first's, so its rows cannot continue those sent so far.
         hear = None if self._heard else self._hear
         try:
             reply = await self._butlr.reporting(body, token, hear)
         except ButlrError as error:
             if self._heard and self._broken is None:
                 self._broken = error
-                self._news.set()
+                self._changed.set()
             raise
         self._ended = True
         return reply
@@ -115,7 +114,7 @@ class RowStream:
         if not self._missed:
             self._waiting += len(chunk)
             self._chunks.append(chunk)
-            self._news.set()
+            self._changed.set()
 
     def _split(self) -> list[Row]:
         if not self._chunks:
@@ -126,5 +125,5 @@ class RowStream:
         return rows
 
     async def _wait(self) -> None:
-        await self._news.wait()
-        self._news.clear()
+        await self._changed.wait()
+        self._changed.clear()

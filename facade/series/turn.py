@@ -1,13 +1,13 @@
-"""How long work on rows goes on before others on the event loop get their turn."""
+"""Yield to the event loop during long work on rows."""
 
 import asyncio
 
-# Rows of one step: some milliseconds.
+# Rows in one step, which takes a few milliseconds.
 ROWS_AT_ONCE = 1000
 
 
 class Turn:
-    """Counts the rows of one piece of work, and lets others go ahead after each `ROWS_AT_ONCE` of them."""
+    """Counts the rows of one piece of work, and yields to the event loop after each `ROWS_AT_ONCE` of them."""
 
     def __init__(self) -> None:
         self._rows = 0

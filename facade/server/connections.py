@@ -1,4 +1,4 @@
-"""HTTP connections: answers ahead of ASGI, and a server that stops."""
+"""HTTP connections that answer from the response cache before ASGI, and that close cleanly at the server's stop."""
 
 import asyncio
 import time
@@ -10,14 +10,14 @@ from ..web.repeatable import Asked, Repeated
 from ..web.response_cache import LONGEST, ResponseCache
 from .strict import StrictConnection
 
-# Seconds in which a connection just taken may still send its request.
+# Seconds in which a connection that was just accepted may still send its request.
 FRESH = 0.5
 
 
 class PatientConnection(StrictConnection):
-    """Where the server stops, a connection that was taken but not read yet is answered before it is closed.
+    """At the server's stop, answers a connection that was accepted but not read yet before closing it.
 
-    Else whoever connects in the moment that a worker is replaced would see a reset, though another worker serves.
+    Otherwise a client that connects while a worker is replaced would see a reset, although another worker runs.
     """
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -36,18 +36,18 @@ class PatientConnection(StrictConnection):
 
 
 class CachingConnection(PatientConnection):
-    """Gives an answer again as soon as its request is read: no task, no scope, and no event for it.
+    """Answers from the response cache as soon as a request is read, without a task, a scope or an event.
 
-    The app's lifespan gives the answers, as `response_cache` of its state. A request that may be for one is held back
-    until its body is whole; all else, and what is not found, goes the way of every request.
+    The cache is `response_cache` in the lifespan state. A request that it may answer is held back until its body is
+    complete. Other requests, and those that it has no answer for, go to the app.
     """
 
-    # The body so far of a request that is held back, and when its head was read.
+    # The body so far of a request that is held back, and the time when its head was read.
     _held: list[bytes] | None = None
     _began = 0.0
 
     def on_message_begin(self) -> None:
-        # Set by an answer to a request before it in the same bytes.
+        # An earlier request in the same bytes may have set it.
         self._unset_keepalive_if_required()
         super().on_message_begin()
 
@@ -85,7 +85,7 @@ class CachingConnection(PatientConnection):
         super().shutdown()
 
     def _is_alone(self) -> bool:
-        """Whether nothing else is under way on this connection, nor waits to be sent."""
+        """Return whether no other request runs on this connection, and no other answer waits to be sent."""
         return (self.cycle is None or self.cycle.response_complete) and not self.pipeline and not self.flow.write_paused
 
     def _may_be_found(self, response_cache: ResponseCache) -> bool:
@@ -137,5 +137,5 @@ class CachingConnection(PatientConnection):
         if is_last:
             lines.append(b"connection: close\r\n")
         head = b"".join((status, *lines, b"\r\n"))
-        # What is large is not copied for its head.
+        # A large body is not copied to join it with its head.
         self.transport.writelines((head, body)) if len(body) > LONGEST else self.transport.write(head + body)

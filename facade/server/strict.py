@@ -15,7 +15,7 @@ from ..web.arrival import Arrival
 log = structlog.get_logger(__name__)
 
 _DEFAULTS = Arrival()
-# Seconds in which a client that is refused may read why.
+# Seconds in which a client may read a refusal before the connection is closed.
 _LINGERING = 1.0
 _TOO_LARGE = "The request's head is too large."
 
@@ -25,29 +25,29 @@ class _Refused(Exception):  # noqa: N818 - ends the parsing, and is never seen o
 
 
 class StrictConnection(HttpToolsProtocol):
-    """Refuses requests that are wrong, too large or too slow, before the app sees them.
+    """Refuses requests that are invalid, too large or too slow, before the app sees them.
 
     - An offer to upgrade to anything but WebSocket is ignored, and the body is read (RFC 9110, section 7.8).
     - Trailer fields are dropped (section 6.5.1).
-    - `Host` must be there once (RFC 9112, section 3.2); HTTP/1.0 may leave it out.
-    - A head has a bound in bytes: 414 for the request target, 431 for the rest.
-    - A request must arrive within a time: 408, or the end of the connection where an answer has begun.
-    - An answer without a length goes to an HTTP/1.0 client without chunks, up to the connection's end.
+    - `Host` must occur once (RFC 9112, section 3.2); HTTP/1.0 may omit it.
+    - A head is bounded in bytes: 414 for the request target, 431 for the rest.
+    - A request must arrive within a time: 408, or the connection is closed if an answer has begun.
+    - An answer of unknown length is sent to an HTTP/1.0 client without chunks, and ends with the connection.
     """
 
     _arrival: Arrival = _DEFAULTS
-    # Of the request that is arriving: whether it has begun and whether its head is whole.
+    # State of the arriving request: whether it has begun, and whether its head is complete.
     _is_arriving = False
     _is_head_whole = False
-    # Whether the app has been given it.
+    # Whether it was passed to the app.
     _has_cycle = False
     _head_size = 0
-    # Bytes since the parser last made something of them.
+    # Bytes since the last callback of the parser.
     _unparsed = 0
     _deadline: TimerHandle | None = None
     _refusal: tuple[HTTPStatus, str] | None = None
     _is_refused = False
-    # The request that the app works on, or did last; `cycle` is the newest, which may wait for it.
+    # The request that the app handles, or handled last. `cycle` is the newest request, which may wait for it.
     _active: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -66,7 +66,7 @@ class StrictConnection(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         most = self._arrival.most_head
         try:
-            # In slices: of one that ends within a field the parser does not say how much it keeps.
+            # In slices, since the parser does not say how many bytes of an incomplete field it holds.
             for at in range(0, len(data), most):
                 part = data[at : at + most]
                 self._unparsed += len(part)
@@ -80,7 +80,7 @@ class StrictConnection(HttpToolsProtocol):
             self._start_deadline()
 
     def _is_read(self, data: bytes) -> bool:
-        """Parse bytes; false where the connection reads no more after them."""
+        """Parse bytes. Return False if the connection reads no more after them."""
         while True:
             try:
                 self.parser.feed_data(data)
@@ -92,7 +92,7 @@ class StrictConnection(HttpToolsProtocol):
                 data = self._without_upgrade() + data[exc.args[0] :]
             except httptools.HttpParserCallbackError:
                 if self._refusal is None and not self.transport.is_closing():
-                    # Not the request is wrong.
+                    # A fault of the server, not of the request.
                     log.exception("connection.failed")
                     self._refusal = HTTPStatus.INTERNAL_SERVER_ERROR, "The request could not be read."
                     self._send_refusal()
@@ -105,7 +105,7 @@ class StrictConnection(HttpToolsProtocol):
                 return True
 
     def _without_upgrade(self) -> bytes:
-        """Return the head just read without its offer, for a new parser: the old one skips the body of such a head."""
+        """Return the head without its `Upgrade`, for a new parser: the current one would skip the request's body."""
         version = self.parser.get_http_version()
         lines = [b"%b %b HTTP/%b\r\n" % (self.parser.get_method(), self.url, version.encode())]
         lines += [b"%b: %b\r\n" % pair for pair in self.headers if pair[0] != b"upgrade"]
@@ -113,11 +113,11 @@ class StrictConnection(HttpToolsProtocol):
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
         return b"".join((*lines, b"\r\n"))
 
-    # What the parser calls.
+    # Callbacks of the parser.
 
     def on_message_begin(self) -> None:
         if self.transport.is_closing():
-            # What follows a request that was the connection's last.
+            # Bytes after the last request of the connection.
             raise _Refused
         self._is_arriving, self._is_head_whole, self._has_cycle = True, False, False
         self._head_size = self._unparsed = 0
@@ -141,7 +141,7 @@ class StrictConnection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._unparsed = 0
         if self._is_offer():
-            # Read again by `_without_upgrade`.
+            # The head is read again by `_without_upgrade`.
             return
         self._is_head_whole = True
         if self.parser.get_method() == b"CONNECT":
@@ -152,7 +152,7 @@ class StrictConnection(HttpToolsProtocol):
         self.on_head()
 
     def on_head(self) -> None:
-        """Take a request whose head is whole and right."""
+        """Handle the head of a request, which is complete and valid."""
         self._has_cycle = True
         super().on_headers_complete()
 
@@ -163,14 +163,14 @@ class StrictConnection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._unparsed = 0
         if not self._is_head_whole:
-            # The end that the parser sees after an offer to upgrade.
+            # The parser ends the message after an `Upgrade`.
             return
         self._is_arriving = False
         self._stop_deadline()
         self.on_request()
 
     def on_request(self) -> None:
-        """Take the end of a request."""
+        """Handle the end of a request."""
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -178,7 +178,7 @@ class StrictConnection(HttpToolsProtocol):
         if self._refusal is not None:
             self._send_refusal()
         elif self._is_arriving:
-            # Its own deadline counts now.
+            # The request's own deadline replaces the keep-alive timeout.
             self._unset_keepalive_if_required()
 
     def _is_offer(self) -> bool:
@@ -191,7 +191,7 @@ class StrictConnection(HttpToolsProtocol):
     # Deadlines.
 
     def _is_idle(self) -> bool:
-        """Whether nothing is under way that ends by itself: neither an answer, nor the wait for the next request."""
+        """Return whether no answer is being made and no keep-alive timeout runs, so that a deadline is needed."""
         return (self.cycle is None or self.cycle.response_complete) and self.timeout_keep_alive_task is None
 
     def _start_deadline(self) -> None:
@@ -208,7 +208,7 @@ class StrictConnection(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if self.flow.read_paused:
-            # The rest waits for the app, not for the client.
+            # Reading is paused by the app, so the client is not late.
             self._start_deadline()
         elif not self._is_arriving:
             self.transport.close()
@@ -219,13 +219,13 @@ class StrictConnection(HttpToolsProtocol):
     # Refusals.
 
     def _refuse(self, status: HTTPStatus, why: str) -> None:
-        """End the connection at the request that is arriving; what came before it is still answered."""
+        """Refuse the arriving request and end the connection. Earlier requests are still answered."""
         self._refusal = status, why
         self._send_refusal()
         raise _Refused
 
     def _send_refusal(self) -> None:
-        """Send the refusal now, or leave it for when the answers before it have been sent."""
+        """Send the refusal now, or, if earlier answers are not sent yet, after them."""
         if self._refusal is None or self._is_refused or self.transport.is_closing():
             return
         self._stop_deadline()
@@ -257,7 +257,7 @@ class StrictConnection(HttpToolsProtocol):
         lines = (STATUS_LINE[status], *(b"%b: %b\r\n" % pair for pair in headers), b"\r\n", text)
         self._is_refused = True
         self.transport.write(b"".join(lines))
-        # Closed at once, with bytes unread, the connection would be reset and the refusal lost on its way.
+        # If the connection were closed with unread bytes, it would be reset, and the client might not get the refusal.
         self.flow.resume_reading()
         if self.transport.can_write_eof():
             self.transport.write_eof()
@@ -265,7 +265,7 @@ class StrictConnection(HttpToolsProtocol):
 
 
 def _without_chunks(cycle: RequestResponseCycle, app: Any) -> Any:
-    """Wrap an app for an HTTP/1.0 client: an answer whose length is not given ends with the connection."""
+    """Wrap an app for an HTTP/1.0 client: an answer of unknown length ends with the connection."""
 
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         has_length = True
@@ -277,7 +277,7 @@ def _without_chunks(cycle: RequestResponseCycle, app: Any) -> Any:
                 if not has_length:
                     cycle.chunked_encoding = False
             elif not has_length:
-                # uvicorn counts down to zero from here.
+                # uvicorn counts this down to zero as the body is sent.
                 cycle.expected_content_length = len(message.get("body", b""))
             await send(message)
 

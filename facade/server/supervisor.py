@@ -11,18 +11,18 @@ from uvicorn.config import STARTUP_FAILURE, Config
 from uvicorn.supervisors import Multiprocess
 from uvicorn.supervisors.multiprocess import Process
 
-# Seconds until a worker that has answered its supervisor before, and does no more, is replaced.
+# Seconds without an answer to its supervisor after which a worker is replaced.
 SILENCE = 12.0
-# Seconds that a worker has for its first answer, and a successor until it serves. A busy machine starts slowly.
+# Seconds until a worker's first answer, or until a successor serves. A busy machine starts processes slowly.
 STARTING = 60.0
-# Seconds that a worker has to end, beyond those that its requests have.
+# Seconds for a worker to end, in addition to those for its requests.
 ENDING = 10.0
 
 log = logging.getLogger("uvicorn.error")
 
 
 class Worker(Process):
-    """A worker process, which answers its supervisor from a thread of its own."""
+    """A worker process. A thread of its own answers the supervisor."""
 
     def __init__(self, config: Config, sockets: list[socket.socket]) -> None:
         super().__init__(config, sockets)
@@ -32,7 +32,7 @@ class Worker(Process):
         self._began_at = time.monotonic()
 
     def ask(self) -> None:
-        """Note what it has answered, and ask it again; never waits."""
+        """Read the worker's answers, and ping it again. Never waits."""
         try:
             while self.parent_conn.poll():
                 self.serves = self.parent_conn.recv() is True
@@ -41,7 +41,7 @@ class Worker(Process):
                 self.parent_conn.send(b"ping")
                 self._is_asked = True
         except (OSError, EOFError, pickle.UnpicklingError):
-            # Its end of the pipe is closed: it ends, or has ended.
+            # The worker closed its end of the pipe, so it is ending or has ended.
             pass
 
     @property
@@ -52,7 +52,7 @@ class Worker(Process):
         return time.monotonic() - since > patience
 
     def end(self, seconds: float) -> None:
-        """Wait for its end no longer than it was given, then kill it."""
+        """Wait up to `seconds` for the worker's end, then kill it."""
         self.process.join(max(seconds, 0))
         if self.exitcode is None:
             self.kill()
@@ -60,7 +60,7 @@ class Worker(Process):
 
 
 class Supervisor(Multiprocess):
-    """uvicorn's, whose waits have ends: all workers are asked at once, and none is waited for without a bound."""
+    """uvicorn's supervisor with bounded waits: all workers are pinged at once, and every wait has a limit."""
 
     processes: list[Any]
 
@@ -76,7 +76,7 @@ class Supervisor(Multiprocess):
             worker.kill()
             worker.process.join()
             if worker.exitcode == STARTUP_FAILURE:
-                # It would fail again.
+                # A new worker would fail too.
                 log.error("Worker %s failed to start, so the supervisor stops.", worker.pid)
                 self.should_exit.set()
                 return
@@ -84,7 +84,7 @@ class Supervisor(Multiprocess):
             self.processes[at] = self._started()
 
     def restart_all(self) -> None:
-        """Replace each worker by one that serves already."""
+        """Replace each worker, after its successor has started to serve."""
         for at, worker in enumerate(self.processes):
             successor = self._started()
             if not self._comes_to_serve(successor):

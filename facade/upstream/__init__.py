@@ -1,4 +1,4 @@
-"""The one way to read the upstream: cache, single flight and token handling laid over the client."""
+"""Read the upstream through cache, single flight and token handling. Nothing else uses the client for data."""
 
 from .call import Answer, Call
 from .dispatch import Dispatcher

@@ -1,4 +1,4 @@
-"""A circuit breaker: an endpoint that only fails is left alone for a while, then tried with one call at a time.
+"""A circuit breaker: an endpoint that keeps failing gets no calls for a pause, then one call at a time.
 
 Written here because no kept library fits. purgatory and aiobreaker read the wall clock themselves, let every call
 through once half open, and know two outcomes only, where a 429 is neither; pybreaker and circuitbreaker have no
@@ -17,15 +17,15 @@ log = structlog.get_logger(__name__)
 
 
 class CircuitOpen(UpstreamUnavailable):
-    """No call was made: so many before it failed."""
+    """No call was made, since the calls before it failed."""
 
 
 class Breaker:
     """Closed while calls succeed; open for a pause after `threshold` failures in a row; then one probe at a time.
 
-    A probe that fails doubles the pause, up to `longest`; one that succeeds closes. `admit` gives a ticket that goes
-    back through `succeeded`, `failed` or `dropped`, whatever befell the call. A ticket of a time before the breaker
-    last opened or closed says nothing any more.
+    A failed probe doubles the pause, up to `longest`; a successful one closes the breaker. `admit` returns a ticket, to
+    be given back to `succeeded`, `failed` or `dropped`. Tickets from before the breaker last opened or closed are
+    ignored.
     """
 
     __slots__ = (
@@ -53,7 +53,7 @@ class Breaker:
         whose: str = "The last calls",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`pause` and `longest` in seconds; `whose` begins the message of a refusal."""
+        """Take `pause` and `longest` in seconds. `whose` begins the message of a refusal."""
         self.path = path
         self._threshold = threshold
         self._pause = pause
@@ -73,21 +73,21 @@ class Breaker:
 
     @property
     def is_idle(self) -> bool:
-        """Closed, with no failure to remember."""
+        """Return whether the breaker is closed and no failure is counted."""
         return self._until is None and not self._failures
 
     @property
     def probes_in(self) -> float:
-        """Seconds until the next call is let through; 0 where nothing but a probe under way holds it up."""
+        """Return the seconds until the next call is admitted; 0 if only a probe under way blocks it."""
         return 0.0 if self._until is None else max(self._until - self._clock(), 0.0)
 
     def check(self) -> None:
-        """Raise `CircuitOpen` where a call would not be let through now."""
+        """Raise `CircuitOpen` if a call would not be admitted now."""
         if self._until is not None and (self._probing or self._clock() < self._until):
             raise self._refusal()
 
     def admit(self) -> int:
-        """Return a ticket, which has to be given back. Raises `CircuitOpen`."""
+        """Admit a call and return its ticket, which must be given back. Raises `CircuitOpen`."""
         self.check()
         self._probing = self._until is not None
         return self._epoch
@@ -105,7 +105,7 @@ class Breaker:
             log.info("circuit closed", path=self.path)
 
     def failed(self, ticket: int, error: ButlrError, *, slow_for: str | None = None) -> None:
-        """Note a failure. One that may be the asker's own doing counts once in a row for each `slow_for`."""
+        """Count a failure. With `slow_for` (a caller's scope) failures in a row of one caller count once."""
         if ticket != self._epoch:
             return
         if self._until is None:
@@ -119,12 +119,12 @@ class Breaker:
         self._open(error)
 
     def dropped(self, ticket: int) -> None:
-        """Note a call that told nothing of the endpoint: it was cancelled, or answered at the door."""
+        """Give back the ticket of a call that says nothing about the endpoint: cancelled, or answered 401, 403, 429."""
         if ticket == self._epoch:
             self._probing = False
 
     def _open(self, error: ButlrError) -> None:
-        # The upstream's own word for when it will be back, where it gave one.
+        # A `Retry-After` of the upstream may lengthen the pause.
         pause = min(max(self._next_pause, error.retry_after or 0.0), self._longest)
         self._next_pause = min(self._next_pause * 2, self._longest)
         self._until = self._clock() + pause
@@ -138,7 +138,7 @@ class Breaker:
         self._probing = False
 
     def _refusal(self) -> CircuitOpen:
-        # With a probe under way its outcome decides, soon.
+        # 0 s are left while a probe is under way: its outcome is known soon.
         wait = max(math.ceil(self.probes_in), 1)
         return CircuitOpen(
             f"{self._whose} of {self.path} failed one after another, so Butlr is left alone for now. "

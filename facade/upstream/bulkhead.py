@@ -1,4 +1,4 @@
-"""A bound on calls at once, fair between callers: one's storm is not another's wait."""
+"""A bound on concurrent calls, fair between callers: the burst of one does not delay the others."""
 
 import asyncio
 from collections import OrderedDict, deque
@@ -7,17 +7,17 @@ from ..butlr import RateLimited
 
 
 class Crowded(RateLimited):
-    """No call was made: too many of this caller's wait already."""
+    """No call was made, since too many calls of this caller are queued."""
 
 
 class Bulkhead:
-    """`size` slots. A free one goes to the caller who holds fewest of them, in turn among equals.
+    """`size` slots. A free slot goes to the caller who holds the fewest; equal callers take turns.
 
-    Once there have been two callers, no one of them gets the last eighth of the slots: however long the calls of one
-    hang, another's find a way through.
+    Once there have been two callers, none of them alone gets the last eighth of the slots: if all calls of one caller
+    hang, another's calls still find a slot.
 
-    At most `waiting` calls queue. One more, and whoever queues most loses the call that came last: the caller who
-    fills the queue pays for it.
+    At most `waiting` calls are queued. When the queue is full, the newest call of the caller with the most queued calls
+    is refused.
     """
 
     def __init__(self, size: int, *, waiting: int = 1000) -> None:
@@ -28,7 +28,7 @@ class Bulkhead:
         self._most_each = size
         self._only: str | None = None
         self._held: dict[str, int] = {}
-        # In the order of whose turn it is next.
+        # Ordered by turn: the first caller is served next.
         self._queues: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
 
     @property
@@ -39,7 +39,7 @@ class Bulkhead:
         return self._held.get(scope, 0)
 
     async def acquire(self, scope: str) -> None:
-        """Wait for a slot, which has to be given back by `release`. Raises `Crowded`."""
+        """Wait for a slot, which must be given back by `release`. Raises `Crowded`."""
         if scope != self._only:
             self._meet(scope)
         if self.free and self.held(scope) < self._most_each:
@@ -56,7 +56,7 @@ class Bulkhead:
             if future.cancelled():
                 self._leave(scope, future)
             elif not future.exception():
-                # It was given a slot in the moment that it was cancelled.
+                # Cancelled after it was given a slot.
                 self.release(scope)
             raise
 
@@ -91,7 +91,7 @@ class Bulkhead:
                 self._queues.move_to_end(scope)
             else:
                 del self._queues[scope]
-            # One cancelled in this very turn has not had the time to leave.
+            # A waiter that was cancelled in this turn of the event loop is still in the queue.
             if not future.done():
                 self._take(scope)
                 future.set_result(None)

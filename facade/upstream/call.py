@@ -1,4 +1,4 @@
-"""One ask of the upstream, its keys in the cache, and its answer."""
+"""A call of the upstream, its keys in the cache, and its answer."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,12 +23,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call(Generic[T]):
-    """One ask of the upstream.
+    """One call of the upstream.
 
-    `asked` is the body with its times resolved, and the cache's key; `body` makes the one to send from it. `written` is
-    the body as the caller wrote it, where its times are relative: by it an older answer is found that may stand in.
-    `decode` turns a 2xx body into a value, or raises `InvalidResponse`, which keeps the body out of the cache; `empty`
-    says whether a value is an answer without points, and `newest` the end of the newest window in it.
+    `asked` is the body with absolute times, from which the cache key is made; `body` makes the body to send from it.
+    `written` is the body as the caller wrote it, if its times are relative: by it a stale answer is found. `decode`
+    turns a 2xx body into a value, or raises `InvalidResponse`, so that the body is not cached; `empty` says whether a
+    value has no points, and `newest` gives the end of its newest window.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Call(Generic[T]):
     path: str | None = None
     kept_for: float | None = None
     refresh_after: float | None = None
-    # For an operation that is explained.
+    # Describes the call where an operation is explained.
     about: Callable[[], About] = About
     rows: Callable[[T], int | None] = lambda _: None
 
@@ -71,6 +71,6 @@ def span_of(call: Call[T]) -> Span | None:
     if call.span is None:
         return None
     start, stop = call.span
-    # The least time that there is has no time zone before it.
+    # `floor` would leave the calendar for a time in its first year.
     last = call.windows.floor(stop).timestamp() if call.windows and stop and stop.year > 1 else None
     return Span(start.timestamp(), stop.timestamp() if stop else None, last)

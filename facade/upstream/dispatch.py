@@ -1,4 +1,4 @@
-"""`Dispatcher`: one call sent, through all that guards the upstream and its callers from each other."""
+"""`Dispatcher`: sends one call through pauses, retries, circuit breakers and slots."""
 
 import asyncio
 import math
@@ -28,16 +28,16 @@ from .retry_after import CallerPauses
 
 Send = Callable[[bytes, str], Awaitable[Reply]]
 
-# Each of them held a slot for as long as a call may take.
+# Timeouts in a row after which one caller's breaker opens. Each of them held a slot for as long as a call may take.
 SLOW_IN_A_ROW = 10
-# Callers whose own calls took too long one after another.
+# How many breakers of single callers are kept.
 MOST_SLOW = 1000
-# Bytes of a call's body that its span has: one that names 500 sensors is shorter.
+# Bytes of a call's body that go into its trace span. A body that names 500 sensors is shorter.
 LONGEST_TRACED = 32 * 1024
 
 
 class _Endpoint:
-    """What is known of one endpoint's health."""
+    """The breaker and the retry budget of one endpoint."""
 
     __slots__ = ("breaker", "budget", "path")
 
@@ -48,7 +48,7 @@ class _Endpoint:
 
 
 class Observer(Protocol):
-    """Is told of each attempt; `path` is the endpoint's, a template."""
+    """Is told of each attempt. `path` is the endpoint's path template."""
 
     def exchanged(self, path: str, outcome: str, seconds: float) -> None:
         """An attempt ended: `ok`, or the error's code."""
@@ -60,10 +60,10 @@ class Observer(Protocol):
 
 
 class Dispatcher:
-    """Sends calls: at most `concurrency` at once, and each at most `retries` times more than once.
+    """Sends calls: at most `concurrency` at once, each with at most `retries` retries.
 
-    From the outside in: a caller's pause after a 429, the retries and their budget, the endpoint's breaker, and a
-    slot for each attempt.
+    From the outside in: the caller's pause after a 429, retries and their budget, the endpoint's breaker, and a slot
+    for each attempt.
     """
 
     def __init__(
@@ -82,18 +82,18 @@ class Dispatcher:
         self._backoff = backoff or Backoff()
         self._clock = clock
         self._endpoints: dict[str, _Endpoint] = {}
-        # Apart from the endpoint's own breaker, or one caller's asking for too much would close it to all.
+        # Timeouts of one caller count apart, so that a caller who asks for too much opens no breaker for the others.
         self._slow: OrderedDict[tuple[str, str], Breaker] = OrderedDict()
         self._last = "unknown"
 
     @property
     def open_by_path(self) -> dict[str, bool]:
-        """Whether each endpoint's breaker is open, of those that have been called."""
+        """Return for each endpoint called so far whether its breaker is open."""
         return {path: endpoint.breaker.is_open for path, endpoint in self._endpoints.items()}
 
     @property
     def state(self) -> str:
-        """`ok`, `unknown` before the first call, `failing: CODE`, or `open: PATH, probes again in N s`."""
+        """Return `ok`, `unknown` (before the first call), `failing: CODE`, or `open: PATH, probes again in N s`."""
         breakers = [endpoint.breaker for endpoint in self._endpoints.values() if endpoint.breaker.is_open]
         if not breakers:
             return self._last
@@ -108,7 +108,7 @@ class Dispatcher:
         return endpoint
 
     def may_retry(self, path: str) -> bool:
-        """Whether the endpoint's retry budget has a call left; if so, it is taken."""
+        """Return whether the endpoint's retry budget has a call left, and take it if so."""
         return self._endpoint(path).budget.spend()
 
     async def send(
@@ -119,11 +119,11 @@ class Dispatcher:
         caller: Caller,
         deadline: Callable[[], float | None] | None = None,
     ) -> Reply:
-        """Send one call under the caller's token; on a 401 once more with a new one where there can be one.
+        """Send one call with the caller's token; after a 401 once more with a new token, if the caller has one.
 
-        `path` is the endpoint's, a template rather than a URL. `deadline` gives the time of the clock past which
-        nothing is tried again; None: there is none. Raises the `ButlrError` of the last attempt, `CircuitOpen`,
-        `Crowded`, or `RateLimited` while the caller has to pause.
+        `path` is the endpoint's path template. `deadline` returns the time of the clock after which nothing is retried;
+        None: no deadline. Raises the `ButlrError` of the last attempt, `CircuitOpen`, `Crowded`, or `RateLimited` while
+        the caller has to pause.
         """
         endpoint = self._endpoint(path)
         token = await caller.token()
@@ -158,7 +158,7 @@ class Dispatcher:
                 self._observer.retried(endpoint.path)
 
     async def _once(self, endpoint: _Endpoint, send: Send, body: bytes, token: str, scope: str) -> Reply:
-        # Before the wait for a slot too: what is refused anyway must not queue.
+        # Checked before the wait for a slot as well: a call that will be refused must not queue.
         self._check(endpoint, scope)
         asked = self._clock()
         await self.bulkhead.acquire(scope)
@@ -197,7 +197,7 @@ class Dispatcher:
             own.check()
 
     async def _observed(self, endpoint: _Endpoint, send: Send, body: bytes, token: str, scope: str) -> Reply:
-        # Both have just been checked, so neither refuses.
+        # Both breakers have just been checked, so neither refuses.
         ticket = endpoint.breaker.admit()
         own = self._slow.get((endpoint.path, scope)) if self._slow else None
         own_ticket = own.admit() if own else 0
@@ -210,16 +210,16 @@ class Dispatcher:
                 if own:
                     own.dropped(own_ticket)
             else:
-                # Too much may have been asked: only what many callers meet is the endpoint's fault.
+                # The call may have asked for too much: only failures of several callers are the endpoint's fault.
                 endpoint.breaker.failed(ticket, error, slow_for=scope)
                 self._watched(endpoint, scope).failed(own_ticket, error)
             raise
         except (BadInput, NotFound):
-            # Read and answered.
+            # A 4xx answer proves that the endpoint works.
             self._succeeded(endpoint, ticket, scope, own_ticket)
             raise
         except BaseException as error:
-            # A 401, 403 or 429 is said at the door, however things stand behind it; or the call was cancelled.
+            # A 401, 403 or 429 may come from a gateway and says nothing about the endpoint; nor does a cancelled call.
             endpoint.breaker.dropped(ticket)
             if own:
                 own.dropped(own_ticket)

@@ -1,4 +1,4 @@
-"""What one operation asks of the upstream and why, noted where it is decided, for a caller who wants it explained."""
+"""Notes for `explain`: which calls one operation makes and why, taken where that is decided."""
 
 import asyncio
 import time
@@ -13,8 +13,8 @@ import orjson
 
 from ..butlr import ButlrError
 
-# A plan waits until this many turns of the event loop in a row have brought no new call and found no look into the
-# store under way.
+# A plan is complete once so many turns of the event loop in a row have brought no new call, and no read of the store is
+# under way.
 QUIET_TURNS = 64
 
 
@@ -24,7 +24,7 @@ class Mode(StrEnum):
 
 
 class NotAsked(ButlrError):  # noqa: N818 -- named for what happened
-    """A plan ends here: the call would be made, and is not."""
+    """Raised instead of making a call while a plan is made."""
 
     code = "NOT_ASKED"
 
@@ -33,7 +33,7 @@ class NotAsked(ButlrError):  # noqa: N818 -- named for what happened
 
 
 class About(NamedTuple):
-    """What a call is of, as far as its body says; and why it is not cut or shared."""
+    """What a call asks for, as its body says, and the reasons why it is not cut or shared."""
 
     assets: int = 0
     windows: int | None = None
@@ -43,12 +43,12 @@ class About(NamedTuple):
 
 @dataclass(slots=True)
 class PlanPart:
-    """What was asked for together: a batch of a loader, or the assets."""
+    """Assets or loads that are asked for together, such as a loader's batch."""
 
     what: str
     assets: int
     reasons: list[str] = field(default_factory=list)
-    # Of all assets: windows that are asked for, that the store holds, and that calls ask again.
+    # Sums over all assets: windows of the query, windows in the store, and windows that calls ask for.
     windows: int = 0
     held: int = 0
     asked: int = 0
@@ -78,14 +78,14 @@ class PlanPart:
 
 @dataclass(slots=True)
 class AskedCall:
-    """One call, and once it is made, how it went. Times are those of `time.monotonic`."""
+    """One call and, once it is made, its outcome. Times are those of `time.monotonic`."""
 
     endpoint: str
     body: Any
     about: About
     part: PlanPart | None
     began: float
-    # Why no other caller's answer serves this one; None where all share.
+    # Why this call cannot share another caller's answer; None if it can.
     unshared: str | None = None
     ended: float | None = None
     busy: float = 0.0
@@ -96,7 +96,7 @@ class AskedCall:
     cache: str = "MISS"
 
     def tried(self, began: float, ended: float, status: int | None, bytes_: int | None) -> None:
-        """An attempt that had its slot from `began` on has ended."""
+        """Note the end of an attempt that got its slot at `began`."""
         self.tries += 1
         self.busy += ended - began
         self.status, self.bytes_ = status, bytes_
@@ -147,11 +147,11 @@ class Explain:
 
     @property
     def is_open(self) -> bool:
-        """Whether a plan cannot tell all calls."""
+        """Return whether the plan may lack calls."""
         return bool(self._needs)
 
     def call(self, endpoint: str, body: bytes, about: About, unshared: str | None = None) -> AskedCall:
-        """Note a call. Of a plan, those that are alike are one: the first one's answer serves all of them."""
+        """Note a call. A plan has equal calls once, since they share one answer."""
         known = self._planned.get((endpoint, body))
         if known is not None:
             return known
@@ -165,13 +165,13 @@ class Explain:
         return noted
 
     def need(self, what: str) -> None:
-        """Note something that decides about further calls and is not known to a plan."""
+        """Note something unknown to a plan on which further calls depend."""
         if what not in self._needs:
             self._needs.append(what)
 
     @contextmanager
     def looking(self) -> Iterator[None]:
-        """While the block looks into the store, which may be far away, more calls may follow."""
+        """Mark a read of the store, which may be remote: more calls may follow it."""
         self._looks += 1
         try:
             yield
@@ -179,17 +179,17 @@ class Explain:
             self._looks -= 1
 
     async def not_asked(self) -> NotAsked:
-        """Return the error of a call that is not made, once all that go out beside it are known."""
+        """Wait until the calls beside this one are known, and return the error to raise instead of the call."""
         seen, quiet = len(self.calls), 0
         while quiet < QUIET_TURNS:
-            # A store that is far away takes a thousand turns: they are not to keep a processor busy.
+            # A read of a remote store lasts a thousand turns, which would keep a processor busy.
             await asyncio.sleep(0.001 if self._looks else 0)
             quiet = quiet + 1 if len(self.calls) == seen and not self._looks else 0
             seen = len(self.calls)
         return NotAsked()
 
     def upstream_seconds(self, until: float) -> float:
-        """The time in which a call at least was under way."""
+        """Return the seconds during which at least one call was under way."""
         total, at = 0.0, self.began
         for call in sorted(self.calls, key=lambda call: call.began):
             ended = until if call.ended is None else min(call.ended, until)
@@ -217,25 +217,25 @@ _call: ContextVar[AskedCall | None] = ContextVar("explained_call", default=None)
 
 
 def explaining() -> Explain | None:
-    """The notes of the operation that is under way here; None where nobody asked for them."""
+    """Return the notes of the current operation; None if it is not explained."""
     return _explain.get()
 
 
 def looking() -> AbstractContextManager[None]:
-    """Around a look into the store: a plan waits for it."""
+    """Wrap a read of the store, so that a plan waits for it."""
     explain = _explain.get()
     return nullcontext() if explain is None else explain.looking()
 
 
 def plan_needs(what: str) -> None:
-    """Note something that decides about further calls, where a plan is made."""
+    """Note something unknown on which further calls depend, if a plan is made."""
     explain = _explain.get()
     if explain is not None and explain.is_plan:
         explain.need(what)
 
 
 def asked_call() -> AskedCall | None:
-    """The call that is under way here."""
+    """Return the call that the current task makes."""
     return _call.get()
 
 
@@ -245,7 +245,7 @@ def asked_part() -> PlanPart | None:
 
 @contextmanager
 def explained(explain: Explain) -> Iterator[None]:
-    """Note what the operation inside asks."""
+    """Collect the notes of the operation that runs inside the block."""
     token = _explain.set(explain)
     try:
         yield
@@ -255,7 +255,7 @@ def explained(explain: Explain) -> Iterator[None]:
 
 @contextmanager
 def part_of(what: str, assets: int, reasons: Callable[[], Sequence[str]] = tuple) -> Iterator[PlanPart | None]:
-    """What is asked inside is asked together. Without an operation that is explained, nothing."""
+    """Note the loads inside the block as one part. Does nothing unless the operation is explained."""
     explain = _explain.get()
     if explain is None:
         yield None
@@ -271,7 +271,7 @@ def part_of(what: str, assets: int, reasons: Callable[[], Sequence[str]] = tuple
 
 @contextmanager
 def under_way(call: AskedCall | None) -> Iterator[None]:
-    """Attempts made inside are the call's."""
+    """Note the attempts inside the block as those of the call."""
     if call is None:
         yield
         return

@@ -1,4 +1,4 @@
-"""For how long those who wait for a flight wait."""
+"""How long the waiters of a flight wait."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,7 +15,7 @@ from .read_log import ReadLog
 
 
 class Patience:
-    """Until when anybody waits for a flight."""
+    """The deadlines of a flight's waiters. Called, it returns the latest one."""
 
     def __init__(self) -> None:
         self._deadlines: list[float | None] = []
@@ -24,7 +24,7 @@ class Patience:
         return bool(self._deadlines)
 
     def __call__(self) -> float | None:
-        """The latest deadline, of `time.monotonic`; None where somebody has none."""
+        """Return the latest deadline, a time of `time.monotonic`; None if a waiter has none."""
         deadlines = [deadline for deadline in self._deadlines if deadline is not None]
         return max(deadlines) if deadlines and len(deadlines) == len(self._deadlines) else None
 
@@ -37,7 +37,7 @@ class Patience:
 
 @asynccontextmanager
 async def awaited(read_log: ReadLog) -> AsyncIterator[None]:
-    """Wait for a flight, for as long as the operation may. Raises `ButlrError` where it does not end in time."""
+    """Wait for a flight until the operation's deadline. Raises `ButlrError` if the flight does not end in time."""
     left = read_log.time_left()
     if left is not None and left <= 0:
         raise _out_of_time()

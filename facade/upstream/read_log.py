@@ -1,4 +1,4 @@
-"""What one operation read: the source of `X-Cache`, `Age` and `Cache-Control`."""
+"""Notes on what one operation read, from which `X-Cache`, `Age` and `Cache-Control` are made."""
 
 import time
 from collections.abc import Callable
@@ -9,10 +9,9 @@ from ..cache import CacheStatus, Entry
 
 @dataclass(slots=True)
 class ReadLog:
-    """One an operation. `fresh` asks for answers no older than the operation itself (`no-cache`).
+    """The notes of one operation. `fresh` asks for answers no older than the operation itself (`no-cache`).
 
-    `deadline` is the time of `time.monotonic` past which the operation waits for nothing any more, `began` the one at
-    which it was asked.
+    `began` is the operation's start, `deadline` the time after which it waits for nothing, both of `time.monotonic`.
     """
 
     fresh: bool = False
@@ -20,7 +19,7 @@ class ReadLog:
     began: float = field(default_factory=time.monotonic)
     calls: int = 0
     oldest: float | None = None
-    # As `oldest`, but of what the upstream answered alone: what is known here proves nothing of a token.
+    # As `oldest`, but only for answers of the upstream: local data does not prove that a token is valid.
     proven: float | None = None
     fresh_until: float | None = None
     stale: bool = False
@@ -29,7 +28,7 @@ class ReadLog:
     on_call: Callable[[int], None] | None = None
 
     def time_left(self) -> float | None:
-        """Seconds until the deadline, less than 0 once it has passed; None without one."""
+        """Return the seconds until the deadline, negative after it; None without a deadline."""
         return None if self.deadline is None else self.deadline - time.monotonic()
 
     def called(self) -> None:
@@ -50,7 +49,7 @@ class ReadLog:
         self.stale = self.stale or stale
 
     def add(self, other: "ReadLog") -> None:
-        """Note what another noted: of a part that was put together once for several operations."""
+        """Add the notes of a load that was made once for several operations."""
         self.calls += other.calls
         self.stale = self.stale or other.stale
         if other.slowest:
@@ -64,24 +63,24 @@ class ReadLog:
             self.fresh_until = until if self.fresh_until is None else min(self.fresh_until, until)
 
     def local(self, fresh_for: float) -> None:
-        """Note a part that is known here, without a call; a client may keep it for `fresh_for` seconds."""
+        """Note a part from local data, without a call. A client may keep it for `fresh_for` seconds."""
         now = time.time()
         self.oldest = now if self.oldest is None else min(self.oldest, now)
         until = now + fresh_for
         self.fresh_until = until if self.fresh_until is None else min(self.fresh_until, until)
 
     def until(self, moment: float) -> None:
-        """Note when a part will mean something else: a span that is relative to now moves on."""
+        """Note when a relative span will move to the next window."""
         self.fresh_until = moment if self.fresh_until is None else min(self.fresh_until, moment)
 
     @property
     def since(self) -> float | None:
-        """Which time of `time.monotonic` what is read has to be younger than; None where what is fresh will do."""
+        """Return the time of `time.monotonic` after which answers must have been read; None if fresh ones will do."""
         return self.began if self.fresh else None
 
     @property
     def status(self) -> CacheStatus | None:
-        """How the cache served this operation; None where nothing was read."""
+        """Return how the cache served this operation; None if nothing was read."""
         if self.fresh:
             return CacheStatus.BYPASS
         if self.stale:

@@ -1,4 +1,4 @@
-"""`Upstream`: one read of one call, by way of cache and single flight."""
+"""`Upstream`: reads one call through cache and single flight."""
 
 import asyncio
 import time
@@ -42,7 +42,7 @@ from .patience import Patience, awaited
 from .read_log import ReadLog
 
 log = structlog.get_logger(__name__)
-# What an older answer may stand in for: the upstream failed, and did not refuse the caller.
+# Errors for which stale data may be served: the upstream failed, and did not refuse the caller.
 UPSTREAM_FAILED = (UpstreamTimeout, UpstreamUnavailable, RateLimited, InvalidResponse)
 
 
@@ -62,10 +62,10 @@ class Upstream:
         clock: Callable[[], float] = time.time,
         steady: Callable[[], float] | None = None,
     ) -> None:
-        """`steady` is as `ReadingRights` takes it.
+        """Take `steady` as `ReadingRights` does.
 
-        `stale_while_revalidate`: for so many seconds after its freshness an answer that reaches into now is still
-        served, as stale, while it is read anew behind it. 0: never, for who asks about now means now.
+        `stale_while_revalidate` is for how many seconds after its freshness an answer whose span reaches up to now is
+        still served as stale, while it is read anew in the background. 0: never.
         """
         self.butlr = butlr
         self.store = store
@@ -96,7 +96,7 @@ class Upstream:
 
     @property
     def traffic(self) -> Dispatcher:
-        """What sends the calls, for those who count."""
+        """Return the dispatcher, for metrics."""
         return self._dispatcher
 
     def now(self) -> datetime:
@@ -109,13 +109,13 @@ class Upstream:
         await self._flights.aclose()
 
     def may_retry(self, path: str) -> bool:
-        """Whether the endpoint's retry budget has a call left; if so, it is taken."""
+        """Return whether the endpoint's retry budget has a call left, and take it if so."""
         return self._dispatcher.may_retry(path)
 
     async def read(self, call: Call[T], caller: Caller, read_log: ReadLog) -> Answer[T]:
-        """Return the answer to `call`: cached while fresh, else asked once however many wait for it.
+        """Return the answer to `call`: from the cache while fresh, else by one call that concurrent callers share.
 
-        Raises the `ButlrError` of the call where no cached answer may stand in for it.
+        Raises the `ButlrError` of the call where no stale answer may be served.
         """
         kept = await self._recall(call, caller, read_log)
         if kept is not None:
@@ -145,12 +145,12 @@ class Upstream:
         return answer
 
     async def is_kept(self, call: Call[T], caller: Caller) -> bool:
-        """Whether the answer to just this call is kept and fresh."""
+        """Return whether the cache has a fresh answer to this call."""
         kept = await self._kept(key_of(call, caller), caller)
         return kept is not None and kept.fresh_until > self.clock()
 
     async def _recall(self, call: Call[T], caller: Caller, read_log: ReadLog) -> Answer[T] | None:
-        """Return the answer to just this call that is kept, where it may be served without asking."""
+        """Return the cached answer to this call if it may be served without a call, else None."""
         if read_log.fresh:
             return None
         entry_key = key_of(call, caller)
@@ -170,7 +170,7 @@ class Upstream:
         return None
 
     async def _stale(self, call: Call[T], caller: Caller, read_log: ReadLog, error: ButlrError) -> Answer[T] | None:
-        """Return the older answer that may stand in for one that the upstream failed to give."""
+        """Return the stale answer that may be served after an upstream failure, else None."""
         if read_log.fresh:
             return None
         kept = await self._kept(key_of(call, caller), caller) or await self._earlier(call, caller)
@@ -181,20 +181,20 @@ class Upstream:
         return Answer(call.decode(kept.body), kept)
 
     def may_stand_in(self, fresh_until: float) -> bool:
-        """Whether what was fresh until then may be served while the upstream fails."""
+        """Return whether data that was fresh until then may be served as stale while the upstream fails."""
         return self.clock() - fresh_until <= self._stale_if_error
 
     async def _earlier(self, call: Call[T], caller: Caller) -> Entry | None:
-        """The entry of what the same relative times came to before."""
+        """Return the entry of an earlier answer to the same relative times."""
         if call.written is None:
             return None
         pointer = await self._kept(written_key_of(call, caller), caller)
         return await self._kept(pointer.body.decode(), caller) if pointer else None
 
     async def kept_many(self, keys: Sequence[str], caller: Caller, *, shared: bool = False) -> list[Entry | None]:
-        """The entries, fresh or not, that this caller may read now.
+        """Return the entries, fresh or not, that this caller may read now.
 
-        `shared`: those of the shared store, of keys that this process's memory answered for.
+        With `shared` they come from the shared store, also where this process's memory has the key.
         """
         if self.rights.has_expired(caller):
             return [None] * len(keys)
@@ -203,32 +203,32 @@ class Upstream:
         return [entry if entry is not None and self.rights.may_read(caller, entry.as_of) else None for entry in entries]
 
     async def keep_many(self, entries: Sequence[tuple[str, Entry]], caller: Caller) -> None:
-        """Store entries where the caller may still read them, for as long as they may stand in for newer ones."""
+        """Store entries if the caller may still read them, for as long as they may be served as stale."""
         ttl = self._rules.settled_for + self._stale_if_error
         may_read = self.rights.may_read
         await self.store.set_many([(key, entry, ttl) for key, entry in entries if may_read(caller, entry.as_of)])
 
     async def _in_time(self, entry_key: str, call: Call[T], caller: Caller, read_log: ReadLog) -> Answer[T]:
-        """One flight, however many wait, and each only until its own operation's deadline."""
+        """Join the call's flight, or start it, and wait until the operation's deadline."""
         async with awaited(read_log):
             return await self._flown(entry_key, call, caller, deadline=read_log.deadline, since=read_log.since)
 
     async def _flown(
         self, entry_key: str, call: Call[T], caller: Caller, *, deadline: float | None, since: float | None
     ) -> Answer[T]:
-        """One flight in this process, and one among the replicas that share the store.
+        """Make the call once in this process, and once among the replicas that share the store.
 
-        `since` is a time of `time.monotonic`: only a call that was made later will do; None: any answer that is fresh.
+        `since` is a time of `time.monotonic`: only a call made after it will do. None: any fresh answer.
         """
         flight = f"{caller.flight} {entry_key}"
         locks = self.store.locks
-        # A flight lives as long as the most patient of those who wait for it.
+        # A flight lives until the latest deadline of its waiters.
         patience = self._patience.setdefault(flight, Patience())
         patience.add(deadline)
         asked_at = None if since is None else self.clock() - (time.monotonic() - since)
 
         async def fetch() -> Answer[T]:
-            # What is not kept, no other replica could read.
+            # An answer that is not stored cannot be read by another replica, so a lock is of no use.
             if locks is None or call.kept_for == 0:
                 return await self._fetch(entry_key, call, caller, patience)
             async with locks.turn(
@@ -255,17 +255,17 @@ class Upstream:
         deadline: Callable[[], float | None] | None = None,
         check: Callable[[Reply], object] | None = None,
     ) -> Reply:
-        """Send one call, as `Dispatcher.send` does, and note whether the upstream takes the caller's token.
+        """Send one call, as `Dispatcher.send` does, and note whether the upstream accepts the caller's token.
 
-        `path` is for a `send` that is none of Butlr's own methods. `check` raises for a 2xx that is no answer: a
-        proxy's page proves nothing of a token.
+        `path` is needed where `send` is not a method of Butlr's client. `check` raises for a 2xx that is not a valid
+        answer: a proxy's page does not prove that a token is valid.
         """
         path = path or self._paths.get(send, "the API")
         asked_at = self.clock()
         try:
             reply = await self._dispatcher.send(path, send, body, caller, deadline)
         except Unauthenticated:
-            # A 403 is about what was asked for, and costs that alone.
+            # Only a 401 drops the scope: a 403 is about the requested data, not about the token.
             await self._refused(caller)
             raise
         if check:
@@ -289,7 +289,7 @@ class Upstream:
                 check=lambda reply: values.append(call.decode(reply.content)),
             )
         except Forbidden:
-            # What the same ask brought before may not be read any more; all else may.
+            # The earlier answer to this call may not be read any more; other entries may.
             await self.store.delete(entry_key)
             raise
         [value] = values
@@ -319,12 +319,12 @@ class Upstream:
         window = float(call.windows.seconds) if call.windows else None
         newest = None
         if span and span.last and span.last <= now < self._rules.settled_at(span.last, window, None):
-            # Only then does it matter, and to look for it is to decode the answer's times.
+            # Looked up only where it matters, since it takes decoding the answer's times.
             newest = call.newest(value)
         return lifetime(span, window, now, rules=self._rules, empty=call.empty(value), newest=newest)
 
     async def _kept(self, entry_key: str, caller: Caller) -> Entry | None:
-        """The cached entry, fresh or not, that this caller may read now."""
+        """Return the cached entry, fresh or not, if this caller may read it now."""
         if self.rights.has_expired(caller):
             return None
         with looking():
@@ -332,9 +332,9 @@ class Upstream:
         return entry if entry is not None and self.rights.may_read(caller, entry.as_of) else None
 
     async def _refused(self, caller: Caller) -> None:
-        """Drop all that a refused token had cached, in every replica that shares the store.
+        """Drop all entries of a refused token's scope, in every replica that shares the store.
 
-        What the scope's other tokens have asked for goes as well, and is asked for anew: who asked is not kept.
+        Entries of the scope's other tokens go as well and are read anew: which token brought an entry is not stored.
         """
         if self.rights.note_refused(caller):
             await self.store.drop(scope_prefix(caller.scope))

@@ -1,4 +1,4 @@
-"""When a call is tried again, and how many such calls an upstream that fails may get."""
+"""Which failed calls are retried, and the budget of retries that a failing upstream gets."""
 
 import random
 import time
@@ -9,24 +9,24 @@ from ..butlr import ButlrError, RateLimited, UpstreamTimeout, UpstreamUnavailabl
 from .breaker import CircuitOpen
 from .bulkhead import Crowded
 
-# A longer `Retry-After` is for the client to wait out.
+# Seconds. A longer `Retry-After` is passed on to the client instead of waited for.
 SHORT = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """In seconds: `first` doubles with each retry up to `longest`, and up to `jitter` comes on top."""
+    """Waits in seconds: `first` doubles with each retry up to `longest`, plus a random part of up to `jitter`."""
 
     first: float = 0.1
     longest: float = 2.0
     jitter: float = 0.3
 
     def longest_before(self, retry: int) -> float:
-        """The most that a call waits before its retry of this number, counted from 0."""
+        """Return the longest wait before a retry. `retry` counts from 0."""
         return min(self.longest, self.first * 2.0**retry + self.jitter)
 
     def before(self, retry: int) -> float:
-        """What a call waits before that retry."""
+        """Return the wait before a retry, with jitter."""
         return min(self.longest, self.first * 2.0**retry + self.jittered())
 
     def jittered(self) -> float:
@@ -34,9 +34,9 @@ class Backoff:
 
 
 class RetryBudget:
-    """Retries are at most `ratio` of the calls that succeed, and a `floor` that fills again in 10 seconds.
+    """Allows retries up to `ratio` of the successful calls, and a `floor` of retries each 10 seconds.
 
-    So an upstream that fails now and then hides it, and one that only fails gets few calls more.
+    Occasional failures are therefore retried, while an upstream that only fails gets few extra calls.
     """
 
     __slots__ = ("_clock", "_filled_at", "_floor", "_most", "_ratio", "_tokens")
@@ -60,12 +60,12 @@ class RetryBudget:
         self._tokens = min(self._tokens + self._ratio, self._most)
 
     def spend(self) -> bool:
-        """Whether there is a retry left; if so, it is taken."""
+        """Return whether a retry is left, and take it if so."""
         now = self._clock()
         filled = self._tokens + (now - self._filled_at) * self._floor / 10
         self._tokens = max(self._tokens, min(filled, self._floor))
         self._filled_at = now
-        # Sums of tenths fall short of whole numbers by a hair.
+        # Sums of tenths may fall short of whole numbers by rounding.
         if self._tokens < 1 - 1e-9:
             return False
         self._tokens -= 1
@@ -73,10 +73,10 @@ class RetryBudget:
 
 
 class Retries:
-    """Decides for one call, failure by failure. Every call that comes here is a read, so safe to repeat.
+    """Decides after each failure of one call whether to retry. All calls are reads, so they are safe to repeat.
 
-    Not repeated: what the upstream refused or answered with nonsense, and what never left for it. What took too long
-    is repeated once: a hung call may have been chance, while an ask that is too much stays too much.
+    Not retried: refusals, invalid answers, and calls that were never sent. A timeout is retried once: a second one
+    means that the call asks for too much.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class Retries:
         self._timed_out = False
 
     def wait_after(self, error: ButlrError) -> float | None:
-        """Return the seconds after which to repeat the call; None where it is not repeated."""
+        """Return the seconds to wait before the next retry; None if the call is not retried."""
         if self._left <= 0 or not self._is_repeatable(error):
             return None
         wait = error.retry_after
@@ -108,11 +108,11 @@ class Retries:
         until = self._deadline() if self._deadline else None
         if until is not None and until - self._clock() <= longest:
             return None
-        # What was held back here cost the upstream nothing, so its repetition is none.
+        # A call that a pause held back cost the upstream nothing, so its retry is not paid from the budget.
         was_call = not (isinstance(error, RateLimited) and not error.sent)
         if was_call and not self._budget.spend():
             return None
-        # Those who wait for the same moment must not all come in it.
+        # Jitter, since many calls may wait for the same moment.
         return self._backoff.before(retry) if wait is None else wait + self._backoff.jittered()
 
     def _is_repeatable(self, error: ButlrError) -> bool:

@@ -1,4 +1,4 @@
-"""Callers whom the upstream asked for fewer calls: until the time it named, nothing of theirs goes up."""
+"""Pauses after a 429: until the time that `Retry-After` names, no call of that caller is sent."""
 
 import math
 import time
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from ..butlr import RateLimited
 
-# Callers remembered. One forgotten costs a call, and its 429 is remembered anew.
+# How many callers are remembered. A forgotten one costs a call, whose 429 begins the pause again.
 MOST = 10_000
 
 

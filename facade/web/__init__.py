@@ -1,1 +1,1 @@
-"""What faces HTTP: GraphQL, subscriptions, pages, metrics. REST bodies are known in `rest` alone."""
+"""HTTP: GraphQL, subscriptions, pages, metrics. Only `rest` knows REST bodies."""

@@ -1,4 +1,4 @@
-"""Who asks, and whether they may ask now: the same for GraphQL, REST and v2."""
+"""Authenticate callers and apply rate limits, equally for GraphQL, REST and v2."""
 
 from collections.abc import Callable, Container
 
@@ -13,12 +13,12 @@ from .middleware.audit import note_caller
 from .middleware.csrf import is_forged
 from .rate_limit import RateLimit, address_of, counted_as
 
-# Whether the upstream or the issuer's keys have proven the caller's token.
+# Returns whether the upstream or the issuer's keys have proven a caller's token.
 Proven = Callable[[Caller], bool]
 
 
 class Admission:
-    """Tells callers apart and counts their requests: by what proves who they are, else by address."""
+    """Authenticates callers and counts their requests: by proven identity, else by address."""
 
     def __init__(
         self,
@@ -34,18 +34,18 @@ class Admission:
         self._cors_origins = cors_origins
 
     async def caller(self, request: Request) -> Caller | None:
-        """Return who asks, None where nobody says so. Raises `Unauthenticated` and `RateLimited`."""
+        """Count a request and return its caller; None without credentials. Raises `Unauthenticated`, `RateLimited`."""
         caller = await self.known(request.headers, address_of(request))
         note_caller(request.scope, caller)
         await self.count(caller, address_of(request))
         return caller
 
     async def known(self, headers: Headers, address: str) -> Caller | None:
-        """Return who asks, without counting it. Raises `Unauthenticated` and `RateLimited`."""
+        """Return the caller without counting the request. Raises `Unauthenticated` and `RateLimited`."""
         try:
             return await self._callers().of(headers)
         except Unauthenticated:
-            # Guesses count, too.
+            # Wrong credentials count too, so that guessing is limited.
             await self._count(address)
             raise
 
@@ -55,11 +55,12 @@ class Admission:
         if own is None or caller is None or not self._proven(caller):
             await self._count(address)
         if own is not None:
-            # What is not proven counts for its address, too: once it is proven, nothing of it is forgotten.
+            # A caller that is not proven counts for its token as well as for its address, so that its count goes on
+            # once it is proven.
             await self._count(own)
 
     async def count_address(self, request: Request) -> None:
-        """Count a request of which nobody knows whose it is. Raises `RateLimited`."""
+        """Count a request without a caller, by its address. Raises `RateLimited`."""
         await self._count(address_of(request))
 
     async def _count(self, who: str) -> None:
@@ -67,6 +68,6 @@ class Admission:
             await self._rate_limit.check(who)
 
     def refuse_forged(self, request: Request) -> None:
-        """Raise `BadRequest` for what a page of another site made a browser send."""
+        """Raise `BadRequest` for a request that a page of another site made a browser send."""
         if is_forged(request.headers, self._cors_origins):
             raise BadRequest(403, "A page of another site made this request. Send an Authorization header with it.")

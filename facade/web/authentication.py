@@ -1,4 +1,4 @@
-"""From a request's headers to who asks."""
+"""Authenticate a request's caller by its headers."""
 
 import hmac
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ from ..butlr import Unauthenticated
 
 
 class Authentication:
-    """Tells callers apart.
+    """Authenticates callers.
 
-    With a `service` login every caller is that login, once an API key of theirs is good; `passthrough` lets a
-    caller with a bearer token be themselves all the same, and a `verifier` only once their token is verified.
+    With a `service` login every caller with a valid API key (if keys are set) is that login. With `passthrough` as
+    well, a caller with a bearer token uses that token instead. With a `verifier`, tokens must be verified.
     """
 
     def __init__(
@@ -32,9 +32,9 @@ class Authentication:
         self._verifier = verifier
 
     async def of(self, headers: Headers) -> Caller | None:
-        """Return the caller; None where there is no token.
+        """Return the caller; None without a token.
 
-        Raises `Unauthenticated` for a wrong API key and for a token that is not verified where it has to be.
+        Raises `Unauthenticated` for a wrong API key, and for a token that must be verified and is not valid.
         """
         bearer = _bearer(headers.get("authorization", ""))
         if self._passthrough and bearer:
@@ -47,9 +47,9 @@ class Authentication:
         return self._service
 
     def _number_of(self, key: str) -> int | None:
-        """Which of the API keys it is, from 1; None for a wrong one."""
+        """Return the number of an API key, from 1; None for a wrong one."""
         digest = sha256(key.encode()).digest()
-        # Every key is compared, so that the time taken says nothing of a wrong one.
+        # Every key is compared, so that the time taken does not reveal anything about the keys.
         matches = [hmac.compare_digest(digest, known) for known in self._api_keys]
         return matches.index(True) + 1 if True in matches else None
 

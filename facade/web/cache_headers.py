@@ -1,4 +1,4 @@
-"""What the cache says of an answer, as headers."""
+"""Response headers about caching."""
 
 import math
 import re
@@ -13,25 +13,24 @@ NEVER_KEPT = {"Cache-Control": "no-store"}
 
 
 def is_fresh(cache_control: str) -> bool:
-    """Whether the caller asks for fresh data, by the `Cache-Control` of the request."""
+    """Return whether the caller asks for fresh data, by the request's `Cache-Control`."""
     return "no-cache" in cache_control.lower()
 
 
 def etag_of(*parts: bytes) -> str:
-    """A strong validator of an answer (RFC 9110, section 8.8.3)."""
+    """Return a strong validator of an answer (RFC 9110, section 8.8.3)."""
     return f'"{sha256(b"".join(parts)).hexdigest()[:32]}"'
 
 
 def is_known(etag: str, if_none_match: str) -> bool:
-    """Whether the caller has this answer already (RFC 9110, section 13.1.2): by its validator, weak or not, or any."""
+    """Return whether `If-None-Match` has this validator, weak or not, or `*` (RFC 9110, section 13.1.2)."""
     return if_none_match.strip() == "*" or etag in _TAG.findall(if_none_match)
 
 
 def cache_headers(read_log: ReadLog, *, keep: bool = True, clock: Callable[[], float] = time.time) -> dict[str, str]:
-    """`X-Cache`, and how long a private cache may keep the answer: as long as its shortest part.
+    """Return `X-Cache`, `Age` and `Cache-Control`. A private cache may keep the answer until its first part expires.
 
-    `max-age` counts from when the oldest part was read, as `Age` does (RFC 9111, section 4.2): what is left of it is
-    what is left of the part that ends first.
+    `Age` and `max-age` count from when the oldest part was read (RFC 9111, section 4.2).
     """
     status = read_log.status
     headers: dict[str, str] = {} if status is None else {"X-Cache": status.value}

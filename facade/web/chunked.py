@@ -1,4 +1,4 @@
-"""An answer in chunks, none of which is joined with another or kept once it is sent."""
+"""A response that is sent in chunks, each freed once it is sent."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Answers compressed, as far as a client takes it."""
+"""Compress answers in a coding that the client accepts."""
 
 import asyncio
 import gzip
@@ -9,14 +9,14 @@ from functools import lru_cache
 import brotli
 import zstandard
 
-# Bytes. A smaller answer is one packet either way.
+# Bytes. A smaller answer is one packet, compressed or not.
 LEAST = 1024
-# Bytes that are compressed in some milliseconds; more than that must not keep the others waiting.
+# Bytes that are compressed on the event loop, in a few milliseconds. More are compressed in a thread.
 AT_ONCE = 64 * 1024
 
 IDENTITY = "identity"
 _WEIGHT = re.compile(r"[01](\.[0-9]*)?")
-# At equal weights the first. zstd is not: a fetch polyfill in wide use says that it takes zstd, and fails on it.
+# In order of preference at equal weights. zstd is not first, since a widely used fetch polyfill accepts it and fails.
 _CODINGS: dict[str, Callable[[bytes], bytes]] = {
     "br": lambda body: bytes(brotli.compress(body, quality=4)),
     "zstd": lambda body: zstandard.compress(body, 3),
@@ -26,7 +26,7 @@ _CODINGS: dict[str, Callable[[bytes], bytes]] = {
 
 @lru_cache(maxsize=256)
 def coding_of(accept_encoding: str) -> str:
-    """Return the coding to answer in, `IDENTITY` for none (RFC 9110, section 12.5.3)."""
+    """Return the coding to answer in, or `IDENTITY` (RFC 9110, section 12.5.3)."""
     given = _given(accept_encoding)
     rest = given.get("*", 0.0)
     best = max(_CODINGS, key=lambda coding: given.get(coding, rest))
@@ -35,7 +35,7 @@ def coding_of(accept_encoding: str) -> str:
 
 @lru_cache(maxsize=256)
 def takes(accept_encoding: str, coding: str) -> bool:
-    """Whether a client takes a coding."""
+    """Return whether a client accepts a coding."""
     given = _given(accept_encoding)
     return given.get(coding, given.get("*", 0.0)) > 0
 
@@ -49,7 +49,7 @@ def _given(accept_encoding: str) -> dict[str, float]:
 
 
 def _quality(parameters: str) -> float:
-    """The weight among the parameters of a value, 0 for one that is none."""
+    """Return the weight (`q`) among the parameters of a value; 0 for an invalid one."""
     for parameter in parameters.split(";"):
         name, _, value = parameter.partition("=")
         if name.strip() == "q":

@@ -1,4 +1,4 @@
-"""Who may log in to the sandbox: no secret, for all that it tells is made up."""
+"""The sandbox's credentials. They are not secret, since its data is made up."""
 
 DEMO = {
     "username": "demo@example.com",

@@ -1,4 +1,4 @@
-"""A client that goes away takes its operation with it, and so the upstream work that nobody else waits for."""
+"""Cancel the operation of a client that disconnects, and with it upstream calls for which no one else waits."""
 
 import asyncio
 from contextlib import suppress
@@ -7,15 +7,15 @@ from typing import Self
 
 from starlette.types import Receive
 
-# nginx's number for it; it is read in the log alone.
+# nginx's status for a client that disconnected. It only appears in the log.
 CLIENT_GONE = 499
 
 
 class Disconnect:
-    """An async context manager that cancels what runs inside once the client has gone, and swallows that cancellation.
+    """An async context manager that cancels its block when the client disconnects, and suppresses that cancellation.
 
-    Afterwards `gone` says whether that happened. Nothing is watched before the first `watch`, given to a `ReadLog`
-    as `on_call`: an answer from the cache is sooner done than a task is started.
+    Afterwards `gone` says whether that happened. The client is not watched before the first `watch`, which is the
+    `on_call` of a `ReadLog`: an answer from the cache takes less time than starting a task.
     """
 
     def __init__(self, receive: Receive) -> None:
@@ -48,10 +48,10 @@ class Disconnect:
             return False
         cancelled = isinstance(error, asyncio.CancelledError)
         if not cancelled:
-            # The cancellation may still wait to be raised, which `uncancel` alone does not undo before Python 3.13.
+            # The cancellation may still be pending. Before Python 3.13 `uncancel` alone does not remove it.
             with suppress(asyncio.CancelledError):
                 await asyncio.sleep(0)
-        # Someone else's cancellation besides ours still goes through.
+        # A cancellation by someone else is still raised.
         if task.uncancel() > 0:
             if not cancelled:
                 raise asyncio.CancelledError

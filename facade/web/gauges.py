@@ -1,6 +1,6 @@
-"""What is so at a moment, for `/metrics`: read by the second and at each scrape, since workers read each other's files.
+"""Gauges of `/metrics`. They are read each second and at each scrape, since workers read each other's files.
 
-A part that has something to tell joins by `add`: what live subscriptions and the store of segments say belongs here.
+A part with values of its own, such as subscriptions or the store of segments, adds a function by `add`.
 """
 
 import platform
@@ -18,7 +18,7 @@ Reading = Callable[[], None]
 
 
 class Gauges:
-    """The sum over all workers that live."""
+    """The gauges, each the sum over all running workers."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
@@ -30,7 +30,7 @@ class Gauges:
         self.in_flight = self._gauge("facade_http_requests_in_flight", "Requests under way.")
 
     def add(self, reading: Reading) -> None:
-        """Call `reading` each time that the gauges are read: it sets gauges of its own."""
+        """Call `reading` whenever the gauges are read, to set further gauges."""
         self._readings.append(reading)
 
     def read(self) -> None:
@@ -38,7 +38,7 @@ class Gauges:
             reading()
 
     def watch(self, store: Store, dispatcher: Dispatcher) -> None:
-        """Say what a service's cache and upstream calls are like."""
+        """Set the gauges of a store and of upstream calls."""
         self.add(self._of_cache(store))
         self.add(self._of_upstream(dispatcher))
 
@@ -82,7 +82,7 @@ class Gauges:
         return read
 
     def of_live(self, counts: Callable[[], LiveCounts | None]) -> None:
-        """Say what subscriptions are like."""
+        """Set the gauges of subscriptions."""
         subscribers = self._gauge("facade_live_subscribers", "Subscriptions under way.")
         lag = self._gauge(
             "facade_live_lag_seconds",

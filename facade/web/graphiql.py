@@ -1,4 +1,4 @@
-"""GraphiQL, built from npm packages at install time and served from this process alone."""
+"""GraphiQL, built from npm packages at install time. The page loads nothing from other hosts."""
 
 import json
 import os
@@ -18,16 +18,16 @@ from .middleware.prefix import prefix_of
 
 BUNDLE = Path(__file__).parent / "graphiql"
 
-# Monaco writes its own styles; nothing else is loosened, and no other host is reachable from the page.
+# Inline styles are allowed for Monaco. Nothing else is, and the page can reach no other host.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'"
 )
-# The names of these files hold a hash of what is in them.
+# The folder of files whose names contain a hash of their content.
 HASHED = "assets/"
 FOR_GOOD = "public, max-age=31536000, immutable"
-# Made by the build beside each file, the smaller first.
+# Compressed files that the build writes beside each file, the smaller first.
 ENDINGS = {"br": ".br", "gzip": ".gz"}
 
 _FOLDER = "./"
@@ -39,10 +39,10 @@ def is_built(bundle: Path = BUNDLE) -> bool:
 
 
 class GraphiQL:
-    """The page and its assets. Raises `FileNotFoundError` where the bundle was not built.
+    """The page and its assets. Raises `FileNotFoundError` if the bundle was not built.
 
-    `sandbox` are the credentials of the simulated upstream that this facade stands before: the page says that it is
-    one, and its log-in is filled in.
+    `sandbox` are the credentials of the simulated upstream, if this facade uses it: the page says so, and fills in its
+    login.
     """
 
     def __init__(self, bundle: Path = BUNDLE, *, sandbox: Mapping[str, str] | None = None) -> None:
@@ -51,7 +51,7 @@ class GraphiQL:
         self._sandbox = sandbox
 
     def page(self, path: str) -> Response:
-        """The page as it is served at `path`: what it loads is named from there, so that any prefix will do."""
+        """Return the page for `path`. Its assets are named relative to that path, so that any prefix works."""
         files = "../" * (path.count("/") - 1) + "graphiql/"
         settings = json.dumps({"files": files, "sandbox": self._sandbox})
         html = self._html.replace(f'"{_FOLDER}', f'"{files}')
@@ -70,19 +70,19 @@ class GraphiQL:
             return self.page("/graphiql/index.html")
 
         files = _Files(directory=self._bundle)
-        # The page by its file's name has the page's policy, too.
+        # The page has its policy also when requested by its file name.
         return Mount("/graphiql", routes=[Route("/index.html", page), Mount("/", files)], name="graphiql")
 
 
 async def to_the_page(request: Request) -> Response:
-    """What a browser gets at the root."""
-    # A proxy that says nothing of its prefix is met by a path that is relative to where the browser is.
+    """Redirect a browser from the root to GraphiQL."""
+    # A relative path, in case a proxy has a prefix that it does not name.
     target = f"{prefix_of(request.scope) or '.'}/graphql"
     return RedirectResponse(target, 302, {"Cache-Control": "no-store", "Vary": "X-Forwarded-Prefix"})
 
 
 class _Files(StaticFiles):
-    """The built files, compressed as the build has left them."""
+    """Serves the built files, in the compressed versions that the build made."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(self._chosen(path, scope), scope)

@@ -1,4 +1,4 @@
-"""The GraphQL endpoint: the GraphQL-over-HTTP specification, and what the cache says of an answer."""
+"""The GraphQL endpoint: the GraphQL-over-HTTP specification, with headers about caching."""
 
 import time
 from collections.abc import Callable, Container, Sequence
@@ -57,10 +57,11 @@ from .subscriptions.http import Framing, StreamResponse, framing_of
 from .subscriptions.stream import Streams, SubscribedOperation
 from .trusted_documents import DocumentNotFound, Persisted, Trusted
 
-# What of a GET makes it an operation, whoever asks; a browser that comes with a `query` finds it in GraphiQL's editor.
+# Parameters that make a GET an operation, also from a browser. With `query` alone a browser gets GraphiQL, with the
+# query in its editor.
 NAMES_A_DOCUMENT = {"extensions", *DOCUMENT_NAMES}
 UPSTREAM_CALLS = "X-Upstream-Calls"
-# Where what an operation cost is noted.
+# Keys of the ASGI scope for the cost of the operation.
 _BUDGET = "facade.budget"
 _TOLD_COST = "facade.told_cost"
 VARY = "Authorization, X-API-Key, Accept, Accept-Encoding"
@@ -118,7 +119,7 @@ class GraphQLEndpoint:
         began = time.monotonic()
         try:
             framing = framing_of(request.headers.get("accept")) if self._streams else None
-            # A client that takes a stream alone gets any operation as one.
+            # A client that accepts only a stream gets any operation as one.
             streams_all = framing is not None and media is None
             media = self._answerable(request, JSON_TYPE if streams_all else media)
             caller = await self._admission.caller(request)
@@ -132,7 +133,7 @@ class GraphQLEndpoint:
         return await self._execute(request, text, params, caller, media, framing, explain, streams_all=streams_all)
 
     def _answerable(self, request: Request, media: str | None) -> str:
-        """Return the media type to answer in. Raises `BadRequest` for what is not answered, whatever it asks."""
+        """Return the media type to answer in. Raises `BadRequest` for a method or `Accept` that is not served."""
         if request.method not in ("GET", "POST"):
             raise BadRequest(405, "Use GET or POST.", {"Allow": "GET, POST"})
         if media is None and self._engine.has_parts and dialect_of(request.headers.get("accept")):
@@ -188,7 +189,7 @@ class GraphQLEndpoint:
                 resume,
                 operation_attributes(operation, document.operation_name(params.operation_name), text),
             )
-            # How far the budget is used up is known only once the headers are sent.
+            # The cost is an estimate here, since the true one is not known before the headers are sent.
             request.scope[_TOLD_COST] = self._engine.told_cost(document, params.variables, params.operation_name)
             return self._streamed(request, asked, framing, self._streams)
         needs_parts = explain is None and self._engine.comes_in_parts(document, params.variables, params.operation_name)
@@ -293,7 +294,7 @@ class GraphQLEndpoint:
         return Response(body, status, headers, media_type=media_type)
 
     def _explained(self, request: Request, told: Explained, context: Context, media: str) -> Response:
-        """An answer of one moment: it is kept nowhere."""
+        """Return the answer to an explained operation, which must not be cached."""
         outcome = told.outcome
         note(request.scope, outcome=ended(outcome), cost=context.budget.cost)
         causes = note_errors(request.scope, outcome.errors)
@@ -315,6 +316,6 @@ class GraphQLEndpoint:
             if self._metrics and not gone:
                 self._metrics.operation(operation.value if operation else "-", ended, context.budget.cost)
 
-        # Until it has all been sent.
+        # Noted as left until the whole answer has been sent.
         note(request.scope, outcome="left")
         return PartsResponse(outcome, later, context, ended, draining=self._draining)

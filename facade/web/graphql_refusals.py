@@ -1,4 +1,4 @@
-"""GraphQL requests that are refused: as errors of the protocol, in the media type that the client takes."""
+"""Answers to refused GraphQL requests, in the media type that the client accepts."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ NOT_EXPLAINED = "Explaining is switched off here (FACADE_EXPLAIN=false). Send th
 
 
 def operation_attributes(operation: OperationType | None, name: str | None, text: str) -> dict[str, str]:
-    """By the semantic conventions for GraphQL."""
+    """Return span attributes by OpenTelemetry's semantic conventions for GraphQL."""
     attributes = {"graphql.operation.type": operation.value if operation else "graphql"}
     if name:
         attributes["graphql.operation.name"] = name[:LONGEST_NAME]
@@ -56,7 +56,7 @@ async def close(outcome: Outcome | None, context: Context) -> None:
 
 
 def request_error(media: str) -> int:
-    """The status of a GraphQL answer to a request of which nothing ran."""
+    """Return the status of a GraphQL answer to a request that was not executed."""
     return 200 if media == JSON_TYPE else 400
 
 
@@ -83,7 +83,7 @@ def refused(error: BadRequest | DocumentNotFound | RateLimited | Unauthenticated
 
 
 def refusal(refused: BadRequest, media: str, *, code: str = "BAD_USER_INPUT", **extensions: Any) -> Response:
-    """A request that is no GraphQL request: its status says so in either media type."""
+    """Return the answer to an invalid request. Its status is an error in either media type."""
     error = GraphQLError(str(refused), extensions={"code": code, **extensions})
     answer: dict[str, Any] = {"errors": [error.formatted]}
     return Response(

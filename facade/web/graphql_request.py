@@ -1,4 +1,4 @@
-"""The request side of the GraphQL-over-HTTP specification: what was asked, or why it cannot be told."""
+"""Read requests by the GraphQL-over-HTTP specification."""
 
 import zlib
 from collections.abc import Mapping
@@ -17,18 +17,18 @@ RESPONSE_TYPE = "application/graphql-response+json"
 HTML_TYPE = "text/html"
 EXPLAIN = "X-Explain"
 PARTS_TYPE = "multipart/mixed"
-# Where a client names a document: the GraphQL-over-HTTP drafts, Relay, and Apollo's older persisted queries.
+# Parameters that name a document: of the GraphQL-over-HTTP drafts, Relay, and Apollo's older persisted queries.
 DOCUMENT_NAMES = ("documentId", "doc_id", "id")
 _OURS = (RESPONSE_TYPE, JSON_TYPE, HTML_TYPE)
 _WILDCARDS = ("application/*", "*/*")
-# zlib's name for the format of gzip.
+# zlib's `wbits` for gzip.
 _GZIP = 16 + zlib.MAX_WBITS
-# What follows a member is copied for the next one.
+# Most members of a gzip body. The bytes after each member are copied, so many members would cost time.
 _MOST_MEMBERS = 16
 
 
 class BadRequest(Exception):  # noqa: N818 -- named as the status is
-    """What was sent is no GraphQL request."""
+    """The request is invalid; `status` and message say how."""
 
     def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
@@ -38,23 +38,23 @@ class BadRequest(Exception):  # noqa: N818 -- named as the status is
 
 @dataclass(frozen=True, slots=True)
 class GraphQLRequest:
-    """`query` is None where the document is named: by `hash` (automatic persisted queries) or by `document_id`."""
+    """A GraphQL request. Without `query`, `hash` (automatic persisted queries) or `document_id` names the document."""
 
     query: str | None
     variables: dict[str, Any] | None
     operation_name: str | None
     hash: str | None = None
     document_id: str | None = None
-    # What a subscription goes on from.
+    # The event id after which a subscription resumes.
     resume: str | None = None
-    # `plan` or `analyze`: answered with how it is answered.
+    # Whether to explain the operation, by `plan` or `analyze`.
     explain: Mode | None = None
 
 
 def accepted(header: str | None) -> str | None:
-    """Return the media type to answer in; None where none of ours is accepted. First the client's, then ours.
+    """Return the media type to answer in, by the client's preference, then ours; None if none of ours is accepted.
 
-    A wildcard stands for JSON, unless JSON is named at a lower weight (RFC 9110, section 12.5.1).
+    A wildcard means JSON, unless JSON is named with a lower weight (RFC 9110, section 12.5.1).
     """
     if not header:
         return JSON_TYPE
@@ -75,15 +75,15 @@ def _media(part: str) -> tuple[str, float]:
 
 
 class Dialect(Enum):
-    """How a client that takes answers in parts reads them."""
+    """The format of incremental delivery that a client accepts."""
 
     CURRENT = "incrementalSpec"
-    # `deferSpec=20220824` and its like, which know no `pending`: they get the answer whole.
+    # `deferSpec=20220824` and similar, which have no `pending`. Such clients get the answer whole.
     FORMER = "deferSpec"
 
 
 def dialect_of(header: str | None) -> Dialect | None:
-    """Return how an answer may come in parts; None where it may not. A client has to say so: `*/*` means one part."""
+    """Return the format for an answer in parts; None if the client does not accept parts. `*/*` means one part."""
     best, best_quality = None, 0.0
     for part in (header or "").split(","):
         media, *parameters = (piece.strip().lower() for piece in part.split(";"))
@@ -105,7 +105,7 @@ def _quality(parameters: list[str]) -> float:
 
 
 async def read_request(request: Request, max_bytes: int) -> GraphQLRequest:
-    """Return what a GET or POST asks. Raises `BadRequest`."""
+    """Read a GET or POST. Raises `BadRequest`."""
     if request.method == "GET":
         given: dict[str, Any] = dict(request.query_params)
         for name in ("variables", "extensions"):
@@ -130,9 +130,9 @@ async def read_request(request: Request, max_bytes: int) -> GraphQLRequest:
 
 
 async def read_body(request: Request, max_bytes: int) -> bytes:
-    """Return the body of a request, its coding taken off.
+    """Return the decompressed body of a request.
 
-    Raises `BadRequest` where it is too large, coded or not, does not end, or has a coding that is not read.
+    Raises `BadRequest` if it is too large, compressed or not, is incomplete, or has an unknown coding.
     """
     coding = request.headers.get("content-encoding", "").strip().lower()
     body = await read_as_sent(request, max_bytes)
@@ -145,7 +145,7 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
 
 
 async def read_as_sent(request: Request, max_bytes: int) -> bytes:
-    """Return the body of a request in the coding that it came in. Raises `BadRequest`."""
+    """Return the body of a request without decompressing it. Raises `BadRequest`."""
     if int(request.headers.get("content-length") or 0) > max_bytes:
         raise _too_large(max_bytes)
     chunks, size = [], 0
@@ -165,7 +165,7 @@ def _too_large(max_bytes: int) -> BadRequest:
 
 
 def _gunzipped(body: bytes, max_bytes: int) -> bytes:
-    """Decompress gzip, of one member or several, to no more than `max_bytes`."""
+    """Decompress gzip of one or several members, to at most `max_bytes`. Raises `BadRequest`."""
     parts: list[bytes] = []
     left = max_bytes
     while body:
@@ -194,9 +194,9 @@ def _json(text: bytes, what: str) -> Any:
 
 
 def read_json(text: bytes) -> Any:
-    """Return what a caller's JSON says. Raises ValueError for what is none, `BadRequest` for what nests too deep.
+    """Parse a caller's JSON. Raises ValueError for invalid JSON, and `BadRequest` if it nests too deep.
 
-    All JSON of callers is read here: what comes through can be written again and walked by recursion.
+    All JSON of callers is read here, so that the rest of the code can write it again and walk it recursively.
     """
     if nests_too_deep(text):
         raise BadRequest(400, f"The JSON nests too deep: {MOST_LEVELS} levels are the limit.")
@@ -204,7 +204,7 @@ def read_json(text: bytes) -> Any:
 
 
 def request_of(given: Mapping[str, Any], explain: str | None = None) -> GraphQLRequest:
-    """Return the parameters of a request by their names; `explain` is the header of that name. Raises `BadRequest`."""
+    """Return the request of parameters by name. `explain` is the header `X-Explain`. Raises `BadRequest`."""
     extensions = given.get("extensions")
     if extensions is not None and not isinstance(extensions, dict):
         raise BadRequest(400, "`extensions` must be a JSON object.")
@@ -239,7 +239,7 @@ def _mode(given: object, where: str) -> Mode | None:
 
 
 def _persisted(extensions: Mapping[str, Any]) -> str | None:
-    """The hash of an automatic persisted query, if this is one."""
+    """Return the hash of an automatic persisted query; None if this is none. Raises `BadRequest`."""
     persisted = extensions.get("persistedQuery")
     if persisted is None:
         return None

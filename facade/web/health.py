@@ -11,9 +11,9 @@ from .middleware.draining import Draining
 
 
 class Health:
-    """`/healthz` says that the process lives; `/readyz` that it can serve, and how its neighbours are.
+    """`/healthz` says that the process runs; `/readyz` that it can serve, and the state of the upstream and the cache.
 
-    An upstream or a Redis that is down does not make a replica unready: stale answers are of use.
+    A replica is ready even if the upstream or Redis is down, since it can serve stale answers.
     """
 
     def __init__(self, services: Callable[[], Services | None], draining: Draining) -> None:

@@ -1,4 +1,4 @@
-"""JSON answers that nobody may keep: what is said of a request, and what holds for the moment."""
+"""JSON answers that no cache may keep."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,5 +15,5 @@ def fleeting(status: int, answer: Any, headers: Mapping[str, str] | None = None)
 
 
 def message(status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
-    """As Butlr's own errors are: `{"message"}`."""
+    """Return an error in the form of Butlr's own: `{"message"}`."""
     return fleeting(status, {"message": text}, headers)

@@ -1,4 +1,4 @@
-"""What `/metrics` says to Prometheus."""
+"""Metrics for Prometheus at `/metrics`."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -25,24 +25,24 @@ from .worker_metrics import of_all_workers
 
 Labelled = TypeVar("Labelled", Counter, Histogram)
 
-# When a series began, for each series once more: nobody asks for it.
+# No `_created` series: they would double the number of series for a time that no one uses.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS", "PUT", "DELETE", "PATCH"})
 MOST_UNCOUNTED = 500
-# Seconds: so long may what this process did be missing in what another worker says of all.
+# Seconds after which counts of this process are in the files that other workers read.
 SETTLED_EVERY = 1.0
 SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
 class Metrics:
-    """Counts what this process did. Labels come from closed sets: no path, name or id as a client wrote it."""
+    """Counters of this process. Labels have a fixed set of values: no path, name or id that a client wrote."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.gauges = Gauges(self.registry)
         self._repeated: list[tuple[str, str, int, float, str, int, str | None]] = []
-        # Labels come from closed sets, so there is an end to them.
+        # Bounded, since labels have a fixed set of values.
         self._children: dict[tuple[object, tuple[str, ...]], Any] = {}
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
@@ -136,7 +136,7 @@ class Metrics:
         }
 
     def _child(self, metric: Labelled, *labels: str) -> Labelled:
-        """`labels` of the library takes as long as the counting."""
+        """Return a memoised child, since the library's `labels` takes as long as the counting itself."""
         child: Labelled | None = self._children.get((metric, labels))
         if child is None:
             child = self._children[metric, labels] = metric.labels(*labels)
@@ -152,9 +152,9 @@ class Metrics:
     def repeated(
         self, route: str, method: str, status: int, seconds: float, type_: str, points: int, trace: str | None = None
     ) -> None:
-        """Note an operation whose answer was given again.
+        """Note an operation that the response cache answered.
 
-        It is counted later: with the library's locks counting takes longer than to look the answer up.
+        It is counted later, since counting with the library's locks takes longer than the lookup of the answer.
         """
         self._repeated.append((route, method, status, seconds, type_, points, trace))
         if len(self._repeated) >= MOST_UNCOUNTED:
@@ -177,7 +177,7 @@ class Metrics:
         self._points.inc(points)
 
     def failed(self, code: str, count: int) -> None:
-        """Note errors of one code in an answer. `code` is of the closed set in docs/using.md."""
+        """Note errors of one code in an answer. The codes are listed in docs/using.md."""
         self._child(self._errors, code).inc(count)
 
     def waited(self, seconds: float) -> None:
@@ -187,33 +187,33 @@ class Metrics:
         self._child(self._retries, path).inc()
 
     def exchanged(self, path: str, outcome: str, seconds: float) -> None:
-        """Note a call upstream. `path` is a template, never the path of a call."""
+        """Note a call upstream. `path` is the endpoint's path template."""
         self._child(self._calls, path, outcome).inc()
         trace = tracing.sampled_id()
         self._child(self._call_seconds, path).observe(seconds, {"trace_id": trace} if trace else None)
 
     def exported(self, format_: str, outcome: str, **counts: int) -> None:
-        """Note an export that has ended: its `rows`, `calls` and `bytes`."""
+        """Note the end of an export, with its `rows`, `calls` and `bytes`."""
         self._child(self._exports, format_, outcome).inc()
         for name, count in counts.items():
             self._child(self._exported[name], format_).inc(count)
 
     def legacy(self, path: str, operation: str, status: str) -> None:
-        """Note a legacy call. `path` is a template, `status` a class such as 2xx."""
+        """Note a legacy call. `path` is a path template, `status` a class such as 2xx."""
         self._legacy.labels(path, operation, status).inc()
 
     def replayed(self, path: str, outcome: str, fields: Iterable[str] = ()) -> None:
-        """Note a replay. `fields` are of a closed set: names of the API's, and none of a client's."""
+        """Note a replay. `fields` are names of the API's fields, never a client's own names."""
         self._replays.labels(path, outcome).inc()
         for field in fields:
             self._differences.labels(path, field).inc()
 
     def live(self, counts: Callable[[], LiveCounts | None]) -> None:
-        """Show what subscriptions count, as it is when somebody looks."""
+        """Add the counts of subscriptions, read at each scrape."""
         self.gauges.of_live(counts)
 
     def settle(self) -> None:
-        """Count what has not been counted yet, and read the gauges: what other workers' `/metrics` see of this one."""
+        """Count what was noted, and read the gauges, so that other workers' `/metrics` include them."""
         self.count_repeated()
         self.gauges.read()
 
@@ -223,7 +223,7 @@ class Metrics:
             await asyncio.sleep(SETTLED_EVERY)
 
     async def endpoint(self, request: Request) -> Response:
-        """Prometheus' text format, or OpenMetrics with exemplars where that is asked for."""
+        """Answer in Prometheus' text format, or in OpenMetrics with exemplars if the client asks for it."""
         self.settle()
         written, content_type = choose_encoder(request.headers.get("accept", ""))
         return Response(

@@ -1,4 +1,4 @@
-"""Answers in parts over HTTP: `multipart/mixed`, as GraphQL over HTTP's incremental delivery has it."""
+"""Answers in parts over HTTP: `multipart/mixed` as in the incremental delivery of GraphQL over HTTP."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -21,18 +21,18 @@ NEEDS_PARTS = (
     "This operation is answered in parts, for it uses @defer or @stream: "
     f"send `Accept: {PARTS_TYPE}, {RESPONSE_TYPE}`, or switch the directives off by their `if`."
 )
-# Seconds that an answer goes on once the process is to end: less than its socket stays open for.
+# Seconds for which an answer continues after the shutdown has begun: less than the socket stays open.
 AT_THE_END = 3.0
 
 _HEAD = b"\r\nContent-Type: application/json; charset=utf-8\r\n\r\n"
-# After a part and not before the next, or a client would have each only when the next comes.
+# Sent right after a part, so that the client need not wait for the next one to know that this one is complete.
 _BOUNDARY = b"\r\n---"
 
 
 class PartsResponse(Response):
-    """Sends the parts of an answer as they come. The operation's time limit is that of all its parts.
+    """Sends the parts of an answer as they are made. All parts share the operation's time limit.
 
-    `ended` is told of all their errors before the last is sent; or when the client has gone, and that it has.
+    `ended` is called with all errors before the last part is sent, or when the client has disconnected.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class PartsResponse(Response):
         *,
         draining: Draining | None = None,
     ) -> None:
-        # Proxies that wait for more before they pass anything on would keep the first part back.
+        # Tells proxies not to buffer, so that the first part is not held back.
         super().__init__(headers={**NEVER_KEPT, "X-Accel-Buffering": "no"}, media_type=f'{PARTS_TYPE}; boundary="-"')
         del self.headers["Content-Length"]
         self._outcome = outcome
@@ -52,7 +52,7 @@ class PartsResponse(Response):
         self._context = context
         self._ended = ended
         self._draining = draining
-        # By the event loop's clock; and what holds the part that is waited for to it.
+        # The time limit by the event loop's clock, and the timeout of the part that is awaited.
         self._until: float | None = None
         self._limit: asyncio.Timeout | None = None
 
@@ -76,7 +76,7 @@ class PartsResponse(Response):
             self._until = asyncio.get_running_loop().time() + left
         parts = self._later.parts()
         with self._draining.told(self._end_soon) if self._draining else nullcontext():
-            # A part that is being sent is sent: cut off there, it might be lost.
+            # The time limit applies to making a part, not to sending it, so that no part is cut off.
             while (part := await self._in_time(parts)) and part["hasNext"]:
                 await send(_body(_written(orjson.dumps(part))))
         if part:
@@ -86,7 +86,7 @@ class PartsResponse(Response):
         return self._later.cut_short(_error("UPSTREAM_TIMEOUT", "The operation's time limit ended. Ask for less."))
 
     async def _in_time(self, parts: AsyncIterator[dict[str, Any]]) -> dict[str, Any] | None:
-        """The next part; None where it is too late for one."""
+        """Return the next part; None if the time limit has passed."""
         try:
             async with asyncio.timeout_at(self._until) as limit:
                 self._limit = limit

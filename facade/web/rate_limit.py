@@ -1,4 +1,4 @@
-"""How often a caller may ask."""
+"""Rate limits of callers."""
 
 import math
 import time
@@ -21,16 +21,16 @@ log = structlog.get_logger(__name__)
 
 # Seconds between two attempts to reach a storage that was down.
 DOWN_FOR = 5.0
-# Seconds. A storage that is slower than that is as good as down.
+# Seconds. A storage that is slower counts as down.
 ANSWERS_WITHIN = 0.5
 MOST_CONNECTIONS = 1000
 MOST_CALLERS = 100_000
 
 
 class RateWindows:
-    """Counts in this process: the window under way, and of the one before it as much as still lies within a length.
+    """Counts in this process by a sliding window: the current window, and a share of the previous one.
 
-    That is the sliding window that the library counts in Redis. Its own counter in memory starts a task a request.
+    This is how the library counts in Redis. Its own counter in memory starts a task for each request.
     """
 
     def __init__(
@@ -39,17 +39,17 @@ class RateWindows:
         self._amount, self._length = item.amount, item.get_expiry()
         self._clock = clock
         self._most = most
-        # Number of the window, what was counted in it, and in the one before.
+        # By caller: the number of the current window, its count, and the count of the previous one.
         self._counted: OrderedDict[str, tuple[int, int, int]] = OrderedDict()
 
     def has_room(self, caller: str) -> bool:
-        """Whether another request would not be one too many."""
+        """Return whether another request is within the limit."""
         now, length = self._clock(), self._length
         _, counted, before = self._window(caller, now)
         return before * (1 - now % length / length) + counted + 1 <= self._amount
 
     def hit(self, caller: str) -> bool:
-        """Count a request unless it is one too many, and say whether it was counted."""
+        """Count a request if it is within the limit, and return whether it is."""
         if not self.has_room(caller):
             return False
         number, counted, before = self._window(caller, self._clock())
@@ -67,7 +67,7 @@ class RateWindows:
         room = self._amount - 1 - counted
         if room >= 0 and before:
             return max(0.0, length * (1 - room / before) - into)
-        # Only in the next window, and there as soon as what is counted now has slid out far enough.
+        # There is room in the next window, once enough of the current count has slid out.
         return length - into + max(0.0, length * (1 - (self._amount - 1) / max(counted, 1)))
 
     def _window(self, caller: str, now: float) -> tuple[int, int, int]:
@@ -79,9 +79,9 @@ class RateWindows:
 
 
 class _Storage(RedisStorage):
-    """Counts in Redis by a client of ours, for the library has none for all that a cache URL may say.
+    """Counts in Redis by our own client, since the library does not support all forms of a cache URL.
 
-    The two keys of a count are of one slot by its own tags.
+    The library's hash tags put the two keys of a count into one slot.
     """
 
     def __init__(self, client: Any) -> None:
@@ -95,13 +95,13 @@ class _Storage(RedisStorage):
 
 
 class RateLimit:
-    """Counts requests by caller, in this process or, with a Redis, in all replicas together.
+    """Counts requests by caller, in this process or, with Redis, over all replicas.
 
-    While Redis is down each process counts for itself: that is lenient, and no request fails for it.
+    While Redis is down each process counts by itself, so that no request fails because of the outage.
     """
 
     def __init__(self, rates: str, shared: _Storage | None = None) -> None:
-        """`rates` is such as "600/minute" or "10/second;600/minute"."""
+        """Take rates such as "600/minute" or "10/second;600/minute"."""
         self._items: list[RateLimitItem] = parse_many(rates)
         self._storage = shared
         self._shared = SlidingWindowCounterRateLimiter(shared) if shared else None
@@ -125,8 +125,8 @@ class RateLimit:
             await self._storage.client.aclose()
 
     async def check(self, caller: str) -> None:
-        """Count a request. Raises `RateLimited` where it is one too many."""
-        # Where there are several, all are asked before any counts: what one refuses must not use up another.
+        """Count a request. Raises `RateLimited` if it exceeds a limit."""
+        # Several limits are all tested before any of them counts, so that a refused request does not use up another.
         windows = list(zip(self._items, self._own, strict=True))
         if len(windows) > 1:
             for item, own in windows:
@@ -137,14 +137,14 @@ class RateLimit:
                 raise await self._limited(item, own, caller)
 
     async def _limited(self, item: RateLimitItem, own: RateWindows, caller: str) -> RateLimited:
-        # At the most a whole window; the counter slides, so it is seldom that long.
+        # At most one window, and usually less, since the window slides.
         wait = float(max(1, math.ceil(await self._wait(item, own, caller))))
         return RateLimited(
             f"This facade allows {item} to each caller. Try again in {wait:.0f} seconds.", retry_after=wait
         )
 
     def check_at_once(self, caller: str) -> bool:
-        """Count a request without waiting; false where that cannot be, or it is one too many: `check` tells which."""
+        """Count a request without waiting. Return False if it exceeds a limit, or only `check` can count it (Redis)."""
         if self._shared is not None or not all(own.has_room(caller) for own in self._own):
             return False
         for own in self._own:
@@ -185,12 +185,12 @@ def address_of(request: Request) -> str:
 
 
 def counted_as(caller: Caller | None, *, proven: bool) -> str | None:
-    """Who is counted: the API key that matched, a verified subject, a token that is `proven`; None: the address.
+    """Return the identity to count by: the API key, a verified subject, or a `proven` token. None: the address.
 
-    Never what a caller only claims, for that may be another in each request.
+    An unproven claim is never used, since a caller could send another one with each request.
     """
     if isinstance(caller, Service):
-        # The facade's own login is many people's.
+        # Many callers share the facade's own login.
         return None if caller.key is None else f"key {caller.key}"
     if caller is None or not proven:
         return None

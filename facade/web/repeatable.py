@@ -1,4 +1,4 @@
-"""Answers that may be given again, and the requests that they answer."""
+"""The entries and keys of the response cache."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _OF_BODY = (b"content-type", b"content-encoding")
 
 @dataclass(frozen=True, slots=True)
 class CacheOffer:
-    """What the endpoint says of an answer that may be given again while all its parts are fresh."""
+    """The endpoint's offer of an answer to the response cache, which may serve it while all its parts are fresh."""
 
     caller: Caller
     read_log: ReadLog
@@ -26,7 +26,7 @@ class CacheOffer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repeatable(Entry):
-    """An answer as it went out, and what is to be said of it each time."""
+    """A cached response: the bytes as they were sent, and the facts for logs and metrics."""
 
     headers: tuple[tuple[bytes, bytes], ...]
     lines: bytes
@@ -37,7 +37,7 @@ class Repeatable(Entry):
     cost: int
     noted: Mapping[str, Any]
     selected: Selected
-    # Of it, what the log of requests says.
+    # The fields of the access log about it.
     said: Mapping[str, Any]
     prepared: str
 
@@ -47,7 +47,7 @@ class Repeatable(Entry):
 
 
 class Asked(NamedTuple):
-    """A request, as far as it decides its answer. `who` are the credentials as they came."""
+    """The parts of a request that decide its answer. `who` are the credentials as they were sent."""
 
     method: str
     path: str
@@ -57,7 +57,7 @@ class Asked(NamedTuple):
 
 
 class Repeated(NamedTuple):
-    """What to send: `own` are the headers of this request and moment, beside those that were `kept`."""
+    """A response to send: `own` are the headers of this request, besides those of the `kept` response."""
 
     kept: Repeatable
     is_unchanged: bool

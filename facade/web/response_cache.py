@@ -1,8 +1,8 @@
-"""Answers given again: an operation that comes once more is answered with the bytes of its last answer.
+"""The response cache: an equal request is answered with the bytes of the last answer.
 
-What decides an answer is in its key: who asks, where, in which media type and coding, from which page, and the
-operation with its variables. All that holds for an answer made anew holds for one given again: the caller's rights,
-the rates, a line in each log, the counts, an id of its own.
+The key has everything that decides an answer: credentials, path, media type, coding, the page's origin, and the
+operation with its variables. A cached response is treated as a new one: the caller's rights, rate limits, logs, metrics
+and a request id of its own.
 """
 
 import time
@@ -31,25 +31,25 @@ from .repeatable import Asked, CacheOffer, Repeatable, Repeated
 from .rest.usage import CountsUsage
 
 log = structlog.get_logger(__name__)
-# Bytes. What asks for more is rare, and not worth reading twice.
+# Bytes. Larger requests are rare, and not worth parsing twice.
 LONGEST = 64 * 1024
-# Seconds that an answer is given again before it is made anew, from what is cached: whatever else there is to notice,
-# such as a key that its issuer has withdrawn, is noticed then.
+# Seconds for which a response is served before it is made again from cached data, so that other changes, such as a
+# withdrawn key of an issuer, take effect.
 LONGEST_KEPT = 60.0
 MOST_CALLERS = 10_000
-# What of a request's headers the endpoint looks at; `Accept-Encoding` and those that ask for a fresh or an unchanged
-# answer are looked at by their meaning.
+# The request headers that the endpoint reads, by their bytes. `Accept-Encoding` and those that ask for a fresh or an
+# unchanged answer are compared by meaning.
 DECIDING = frozenset(
     {b"authorization", b"x-api-key", b"accept", b"content-type", b"host", b"origin", b"sec-fetch-site", b"x-explain"}
     | {name.encode() for name in PREFLIGHTED}
 )
 _IN_ORDER = sorted(DECIDING)
-# What is read of them once more when an answer is given again.
+# The headers that are read again when a cached response is served.
 _LATER = frozenset(
     {b"x-request-id", b"if-none-match", b"cache-control", b"x-forwarded-for", b"traceparent", b"tracestate"}
 ).union(CLIENT_HEADERS)
 _TRACED = ("traceparent", "tracestate")
-# Of one request and its moment.
+# Per-request headers, never stored.
 _OWN = {
     b"x-request-id",
     b"x-cache",
@@ -64,7 +64,7 @@ _OWN = {
 
 
 class ResponseCache:
-    """Answers kept in this process, in the cache's memory and within its bound."""
+    """Responses in this process, kept in the cache's memory and within its bound."""
 
     def __init__(
         self,
@@ -88,17 +88,17 @@ class ResponseCache:
         self._usage = usage
         self._is_ending = is_ending
         self._clock = clock
-        # Whose credentials are whose, as told when the answers were made; what keys of theirs start with; until when.
+        # By credentials: the caller that they were authenticated as, the prefix of its keys, and until when.
         self._callers: OrderedDict[tuple[bytes, bytes], tuple[Caller, str, float]] = OrderedDict()
 
     def asked(
         self, method: str, path: str, query: bytes, headers: Iterable[tuple[bytes, bytes]], body: bytes
     ) -> Asked | None:
-        """Return what a request asks; None for what is never given again."""
+        """Return the key of a request; None for one whose answer is never cached."""
         given: dict[bytes, bytes] = {}
         for name, value in headers:
             if name in given and (name in DECIDING or name in _LATER or name == b"accept-encoding"):
-                # Which of the two counts is the endpoint's business.
+                # The header occurs twice, and the endpoint decides which one counts.
                 return None
             given[name] = value
         if method == "POST":
@@ -107,16 +107,16 @@ class ResponseCache:
             except (orjson.JSONDecodeError, TypeError):
                 return None
         coding = coding_of(given.get(b"accept-encoding", b"").decode("latin-1"))
-        # A header that is empty is there all the same.
+        # An empty header differs from an absent one.
         deciding = [b"=" + given[name] if name in given else b"" for name in _IN_ORDER]
-        # No header holds a line break, so no two requests come to the same text.
+        # No header contains a line break, so different requests give different texts.
         what = b"\n".join((method.encode(), path.encode("latin-1"), query, coding.encode(), *deciding, body))
         who = given.get(b"authorization", b""), given.get(b"x-api-key", b"")
         later = {name: given[name] for name in _LATER & given.keys()}
         return Asked(method, path, who, sha256(what).hexdigest(), later)
 
     def find(self, asked: Asked) -> Repeatable | None:
-        """Return the answer that the caller may have again now."""
+        """Return the cached response that the caller may read now, else None."""
         services = self._services()
         if services is None or self._is_ending():
             return None
@@ -133,17 +133,17 @@ class ResponseCache:
         return kept if upstream.rights.may_repeat(caller, kept.as_of, kept.proven) else None
 
     def is_counted_at_once(self, asked: Asked, kept: Repeatable, host: str | None) -> bool:
-        """Count a request without waiting; false where it is one too many, or that cannot be told so."""
+        """Count a request without waiting. Return False if it exceeds a limit, or cannot be counted without waiting."""
         if self._rate_limit is None:
             return True
         counted = self._counted_as(kept)
         if counted is None and b"x-forwarded-for" in asked.later:
-            # Whose address counts, a layer above this one knows.
+            # The caller's address is found by an outer layer (forwarded headers), so it cannot be counted here.
             return False
         return self._rate_limit.check_at_once(counted or host or "-")
 
     async def is_counted(self, kept: Repeatable, host: str | None) -> bool:
-        """Count a request; false where it is one too many."""
+        """Count a request. Return False if it exceeds a limit."""
         if self._rate_limit is None:
             return True
         try:
@@ -153,7 +153,7 @@ class ResponseCache:
         return True
 
     def repeat(self, asked: Asked, kept: Repeatable) -> Repeated:
-        """Return what to send for a request; `note` is called once it has been sent."""
+        """Return the response to send for a request. Call `note` once it has been sent."""
         later = asked.later
         request_id = id_of(later[b"x-request-id"].decode("latin-1") if b"x-request-id" in later else "")
         asks = later.get(b"if-none-match", b"").decode("latin-1")
@@ -169,14 +169,14 @@ class ResponseCache:
         return Repeated(kept, is_unchanged, own, request_id)
 
     def note(self, asked: Asked, sent: Repeated, began: float) -> None:
-        """Log and count an answer to a request that came at `began` (`time.perf_counter`).
+        """Log and count a response to a request that arrived at `began` (`time.perf_counter`).
 
-        Never raises: it has been sent, and is neither to be followed by an error nor to end its connection.
+        Never raises: the response has been sent, so an error must neither follow it nor close the connection.
         """
         try:
             self._note(asked, sent, time.perf_counter() - began)
         except Exception:
-            log.exception("hot.unnoted")
+            log.exception("response_cache.unnoted")
 
     def _note(self, asked: Asked, sent: Repeated, seconds: float) -> None:
         kept, status, request_id = sent.kept, sent.status, sent.request_id
@@ -195,7 +195,7 @@ class ResponseCache:
             self._audit.write(record(kept.noted, request_id, status=status, calls=0))
 
     def keep(self, asked: Asked, offer: CacheOffer, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
-        """Keep an answer that has just been given."""
+        """Store a response that has just been sent."""
         services, read_log = self._services(), offer.read_log
         if services is None or read_log.oldest is None or read_log.fresh_until is None or read_log.stale:
             return
@@ -224,7 +224,7 @@ class ResponseCache:
             said=said,
             prepared=self._access.prepared(said),
         )
-        prefix = f"{scope_prefix(offer.caller.scope)}hot:"
+        prefix = f"{scope_prefix(offer.caller.scope)}response:"
         self._callers[asked.who] = offer.caller, prefix, now + LONGEST_KEPT
         self._callers.move_to_end(asked.who)
         if len(self._callers) > MOST_CALLERS:
@@ -237,7 +237,7 @@ class ResponseCache:
 
 
 def _traced(tracer: tracing.Tracer, asked: Asked, kept: Repeatable, status: int, seconds: float) -> str | None:
-    """Note the answer's span, by the sampling of every other; return its trace's id where it is kept."""
+    """Record the span of a cached response, sampled as any other. Return its trace id if it is sampled."""
     later = asked.later
     parent = None
     if b"traceparent" in later:

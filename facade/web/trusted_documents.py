@@ -1,4 +1,4 @@
-"""Documents that clients name instead of sending: a manifest of trusted ones, and automatic persisted queries."""
+"""Documents that clients name instead of sending: those of a manifest, and automatic persisted queries."""
 
 from collections.abc import Mapping
 from hashlib import sha256
@@ -10,25 +10,25 @@ import orjson
 from ..cache import Bounded
 from .graphql_request import BadRequest, GraphQLRequest
 
-# Bytes of text of automatic persisted queries: what anyone may store must not grow.
+# Bytes of the texts of automatic persisted queries, bounded since anyone may store them.
 KEPT = 8 * 1024**2
 NOT_FOUND = "PERSISTED_QUERY_NOT_FOUND"
 
 
 class DocumentNotFound(Exception):  # noqa: N818 -- named for what happened
-    """No document goes by what was sent. Safe to show."""
+    """There is no document of this id or hash. The message is safe to show."""
 
     code = NOT_FOUND
 
 
 class Persisted:
-    """Automatic persisted queries: a client sends a document's hash, and its text when the hash is not known yet."""
+    """Automatic persisted queries: a client sends a document's hash, and also its text if the hash is unknown."""
 
     def __init__(self, *, kept: int = KEPT) -> None:
         self._texts: Bounded[str, str] = Bounded(kept)
 
     def text(self, params: GraphQLRequest) -> str:
-        """Return the text of what was asked. Raises `DocumentNotFound` and `BadRequest`."""
+        """Return the document's text. Raises `DocumentNotFound` and `BadRequest`."""
         if params.hash is None:
             if params.query is None:
                 raise BadRequest(400, "Send `query`: this facade has no document by that id.")
@@ -44,13 +44,13 @@ class Persisted:
     def _known(self, hash_: str) -> str:
         text = self._texts.get(hash_)
         if text is None:
-            # Clients know this by its very words, and send the text next.
+            # Clients recognise this exact message, and then send the text.
             raise DocumentNotFound("PersistedQueryNotFound")
         return text
 
 
 class Trusted:
-    """Only the documents of a manifest, by id, by hash, or as they stand in it."""
+    """Only the documents of a manifest, by id, by hash, or by their exact text."""
 
     def __init__(self, documents: Mapping[str, str]) -> None:
         self._by_id = dict(documents)
@@ -59,11 +59,11 @@ class Trusted:
 
     @property
     def texts(self) -> list[str]:
-        """The documents as they stand in the manifest."""
+        """Return the documents of the manifest."""
         return list(self._by_id.values())
 
     def text(self, params: GraphQLRequest) -> str:
-        """Return the text of what was asked. Raises `DocumentNotFound`."""
+        """Return the document's text. Raises `DocumentNotFound`."""
         ids = [id_ for id_ in (params.document_id, params.hash) if id_ is not None]
         for id_ in ids:
             if text := self._by_id.get(id_) or self._by_hash.get(id_.lower()):
@@ -77,7 +77,7 @@ class Trusted:
 
 
 def read_manifest(path: Path) -> Trusted:
-    """Read a manifest as Apollo's or Relay's tools write it. Raises ValueError that says what is wrong with it."""
+    """Read a manifest in the format of Apollo's or Relay's tools. Raises ValueError that says what is wrong with it."""
     try:
         manifest = orjson.loads(path.read_bytes())
     except OSError as exc:

@@ -1,4 +1,4 @@
-"""`POST /webhooks/butlr`: Butlr's events come in here."""
+"""`POST /webhooks/butlr`: receives Butlr's events."""
 
 import base64
 import binascii
@@ -21,7 +21,7 @@ MOST_EVENTS = 1000
 
 
 class WebhookEndpoint:
-    """Takes an event, or a list of them, from whoever knows the secret: Butlr signs nothing."""
+    """Accepts an event, or a list of them, from a sender with the secret, since Butlr does not sign its webhooks."""
 
     def __init__(self, live: Callable[[], Live], secret: str, *, max_body_bytes: int) -> None:
         self._live = live
@@ -55,7 +55,7 @@ class WebhookEndpoint:
             except (binascii.Error, ValueError):
                 text = b""
             given.append(text.partition(b":")[2].decode(errors="replace"))
-        # Each is compared whole, so that the time taken says nothing of a wrong one.
+        # Each is compared in constant time, so that the time taken does not reveal the secret.
         return any([hmac.compare_digest(one.encode(), self._secret) for one in given])  # noqa: C419
 
 

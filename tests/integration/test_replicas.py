@@ -72,7 +72,8 @@ def ready(replicas, redis, upstream):
         replica.ask("{ sensors { data { id } } }", token=token)
     until(
         lambda: all(
-            replica.log().count("cache.news_heard") > replica.log().count("cache.news_lost") for replica in replicas
+            replica.log().count("cache.invalidations_received") > replica.log().count("cache.invalidations_lost")
+            for replica in replicas
         )
     )
     upstream.forget_calls()
@@ -262,9 +263,7 @@ def test_redis_stopped_and_started_amid_traffic_fails_nothing(fleet, redis, upst
 
 
 @pytest.mark.slow
-def test_one_killed_at_work_holds_the_others_up_for_its_lease_and_loses_nothing(
-    launch, fleet, redis, upstream, at_work
-):
+def test_one_killed_at_work_holds_the_others_up_for_its_lock_and_loses_nothing(launch, fleet, redis, upstream, at_work):
     doomed = launch.facade(upstream.url, FACADE_CACHE_URL=redis.url)
     ready([doomed], redis, upstream)
     token = upstream.login()
@@ -277,7 +276,7 @@ def test_one_killed_at_work_holds_the_others_up_for_its_lease_and_loses_nothing(
         doomed.process.kill()
         began = time.monotonic()
         first, *others = waiting
-        # The lease; the call itself would take ten minutes.
+        # The lock; the call itself would take ten minutes.
         assert time.monotonic() - began < 600
     assert isinstance(lost.exception(), httpx.TransportError)
     assert first["report"]["rows"]

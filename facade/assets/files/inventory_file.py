@@ -1,4 +1,4 @@
-"""Inventories as files: read whole into `Assets`, and written from them."""
+"""Read an inventory file into `Assets`, and write one from them."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from . import plain_yaml
 from .located import SUFFIXES, InventoryError, LocatedDocument, read_document
 from .saved_answers import saved_records
 
-# Which list the ids in a field are of.
+# The list in which the ids of a field are looked up.
 _REFERENCES = {
     "site_id": "sites",
     "building_id": "buildings",
@@ -27,10 +27,10 @@ _REFERENCES = {
 
 
 def load_inventory(path: Path) -> Assets:
-    """Read an inventory: a file, or a folder of files that are put together.
+    """Read an inventory: a file, or a folder of files that are merged.
 
-    Raises `InventoryError`. An id that two records of one list have is an error; an id that is referred to and is
-    in no list is none, for another source may know it (`dangling` tells of them).
+    Raises `InventoryError`, also if two records of one list have the same id. A reference to an unknown id is no error,
+    since another source may know it (`dangling` lists those).
     """
     found: dict[str, dict[str, Record]] = {kind: {} for kind in RECORD_TYPES}
     for file in inventory_files(path):
@@ -46,7 +46,7 @@ def load_inventory(path: Path) -> Assets:
 
 
 def inventory_files(path: Path) -> list[Path]:
-    """The files of an inventory, in the order in which they are read: of a folder, those that could be part."""
+    """Return the files of an inventory in reading order: the file itself, or those of a folder with a known suffix."""
     if not path.is_dir():
         return [path]
     files = sorted(file for file in path.iterdir() if _may_be_part(file))
@@ -56,12 +56,12 @@ def inventory_files(path: Path) -> list[Path]:
 
 
 def _may_be_part(file: Path) -> bool:
-    # A pipe would be waited for without end.
+    # Reading a pipe may block forever, so only regular files count.
     return file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file()
 
 
 def dangling(assets: Assets) -> Iterator[str]:
-    """What refers to nothing: `sensor_1: no room_2 in rooms`. A list that is not there at all is not missed."""
+    """Yield references to unknown ids: `sensor_1: no room_2 in rooms`. References to absent lists are skipped."""
     for kind, type_ in RECORD_TYPES.items():
         for field, list_ in _REFERENCES.items():
             there = getattr(assets, list_)
@@ -75,12 +75,12 @@ def dangling(assets: Assets) -> Iterator[str]:
 
 
 def dump_inventory(assets: Assets) -> dict[str, list[dict[str, Any]]]:
-    """Assets as an inventory: JSON-able, sorted by id, without what is not known."""
+    """Return assets as an inventory for JSON: sorted by id, without unknown fields."""
     return {kind: [_known(record) for _, record in sorted(getattr(assets, kind).items())] for kind in RECORD_TYPES}
 
 
 def dump_yaml(lists: dict[str, list[dict[str, Any]]]) -> str:
-    """What `dump_inventory` gives, as YAML that any reader takes."""
+    """Write the result of `dump_inventory` as YAML that any parser reads."""
     return plain_yaml.write(lists)
 
 
@@ -99,7 +99,7 @@ def _plain(value: Any) -> Any:
 
 
 def _is_saved_answer(value: Any) -> bool:
-    """Whether it is what a v2 call answered: a list in `data`, one thing in `data`, or that thing alone."""
+    """Return whether a value is the answer of a v2 call: a list in `data`, one record in `data`, or a single record."""
     if not isinstance(value, dict):
         return isinstance(value, list)
     return isinstance(value.get("data"), list | dict) or isinstance(value.get("id"), str)

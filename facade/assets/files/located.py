@@ -1,4 +1,4 @@
-"""Files of records as parsed values that can still say the line on which each value stands."""
+"""Read a file of records as a value, and find the line of any part of it."""
 
 import json
 import re
@@ -28,7 +28,7 @@ class InventoryError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class LocatedDocument:
-    """`line` gives the line, from 1, of the value at some steps, or of the innermost one around it."""
+    """A parsed file. `line` returns the line, from 1, of the value at some steps, or of the innermost one around it."""
 
     path: Path
     value: Any
@@ -40,7 +40,7 @@ class LocatedDocument:
 
 
 def read_document(path: Path) -> LocatedDocument:
-    """Told apart by the suffix; without one of ours, by its first character. Raises `InventoryError`."""
+    """Read a file, whose format is told by its suffix, or else by its first character. Raises `InventoryError`."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as exc:
@@ -93,7 +93,7 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 
 
 def _json_line(text: str, steps: Steps) -> int:
-    """orjson keeps no places, and a file is nearly always right: the line is looked for only when one is not."""
+    """Find the line of a value. orjson gives no positions, and they are needed only for a faulty file."""
     at = _past_space(text, 0)
     for step in steps:
         inner = _json_child(text, at, step)
@@ -115,10 +115,10 @@ def _json_child(text: str, at: int, step: str | int) -> int | None:
             name += 1
         else:
             name, at = _DECODER.raw_decode(text, at)
-            # The colon, and what may stand around it.
+            # Skip the colon and the space around it.
             at = _past_space(text, _past_space(text, at) + 1)
         if name == step:
-            # Of two equal names the last one is the one that was read.
+            # Of two equal names the parser keeps the last.
             found = at
         at = _past_space(text, _DECODER.raw_decode(text, at)[1])
         if text[at] == ",":

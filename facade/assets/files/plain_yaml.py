@@ -1,8 +1,8 @@
-"""YAML for records: read fast, and without what eats identifiers.
+"""YAML for records: parsed fast, and without the conversions that change identifiers.
 
-`12:34:56` is no number in base 60 here, `0012` not ten, `No` not false, `2025-01-01` no date and `65e12` no number.
-It is a subset of YAML 1.1: what others write is read as they meant it. Built from PyYAML's events: its own trees of
-nodes take six times as long, and are made only to find the line of a fault.
+Here `12:34:56` is no number in base 60, `0012` is not ten, `No` is not false, `2025-01-01` is no date, and `65e12` is
+no number. It is a subset of YAML 1.1. Values are built from PyYAML's events: its trees of nodes take six times as long,
+and are made only to find the line of a fault.
 """
 
 import re
@@ -32,7 +32,7 @@ class NotYAML(ValueError):  # noqa: N818 - named for what happened
 
 
 def parse(text: str) -> Any:
-    """Raises `NotYAML`."""
+    """Parse YAML to a value. Raises `NotYAML`."""
     try:
         return _Builder(text).document()
     except yaml.MarkedYAMLError as exc:
@@ -42,9 +42,9 @@ def parse(text: str) -> Any:
 
 
 def write(value: Any) -> str:
-    """Any YAML reader's YAML of a JSON-able value."""
+    """Write a JSON value as YAML that any parser reads."""
     text = _written(value, plain=True)
-    # PyYAML writes these as they are, and reads them as the ends of lines.
+    # PyYAML writes these characters unquoted, but reads them as line breaks.
     return _written(value, plain=False) if _BREAKS.search(text) else text
 
 
@@ -54,7 +54,7 @@ def _written(value: Any, *, plain: bool) -> str:
 
 
 def line(text: str, steps: tuple[str | int, ...]) -> int:
-    """The line, from 1, of the value at `steps`, or of the innermost one around it."""
+    """Return the line, from 1, of the value at `steps`, or of the innermost one around it."""
     node: Any = yaml.compose(text, Loader=_Loader)
     for step in steps:
         if isinstance(node, yaml.MappingNode):
@@ -69,16 +69,16 @@ def line(text: str, steps: tuple[str | int, ...]) -> int:
     return int(node.start_mark.line) + 1 if node is not None else 1
 
 
-# Of lists and mappings in one another. An inventory has four.
+# Most levels of nested lists and mappings. An inventory has four.
 MOST_DEEP = 64
-# Values, with what aliases stand for counted each time: a few lines of aliases of aliases are otherwise billions.
+# Most values, those behind aliases counted at each use: a few lines with aliases of aliases may mean billions.
 MOST_VALUES = 2_000_000
 
 
 class _Builder:
     def __init__(self, text: str) -> None:
         self._next = _Loader(text).get_event
-        # Each with how many values it holds.
+        # Each value with the number of values in it.
         self._anchored: dict[str, tuple[Any, int]] = {}
         self._depth = 0
         self._values = 0
@@ -153,7 +153,7 @@ def _as_list(value: Any) -> list[Any]:
 def _scalar(event: Any) -> Any:
     text: str = event.value
     if not event.implicit[0]:
-        # Quoted, or with a tag of its own.
+        # The scalar is quoted or has a tag.
         if event.tag not in (None, "!", "tag:yaml.org,2002:str"):
             raise NotYAML(f"the tag {event.tag} is not read here", event.start_mark)
         return text

@@ -1,4 +1,4 @@
-"""Records as CSV: the first line names the columns and the file the kind of record in each further line."""
+"""Records as CSV: the first line names the columns, and the file's name says the kind of the records."""
 
 import csv
 import io
@@ -16,11 +16,11 @@ from ..records import RECORD_TYPES
 _NUMBER = re.compile(r"[-+]?[0-9]+(?P<fraction>\.[0-9]*)?(?P<exponent>[eE][-+]?[0-9]+)?")
 _DECIMAL_COMMA = re.compile(r"([-+]?[0-9]+),([0-9]+)")
 _TRUTH = {"true": True, "false": False, "yes": True, "no": False}
-# What Excel reads as the separator, and many files therefore begin with.
+# Excel reads its separator from such a first line, so many files begin with one.
 _SEPARATOR = re.compile(r'"?sep=(.)"?\r?\n', re.IGNORECASE)
 # v2 calls a floor a space.
 _KINDS = {**{kind: kind for kind in RECORD_TYPES}, "spaces": "floors"}
-# A number alone stands for this part of the object.
+# For an object field that is given as a single number: the member that it means.
 _PARTS = {"capacity": "max", "area": "value"}
 
 
@@ -35,23 +35,23 @@ class RecordTable:
     records: list[dict[str, Any]] = field(default_factory=list)
     # The line, from 1, on which each record begins.
     lines: list[int] = field(default_factory=list)
-    # The columns that no field goes by.
+    # The columns that are no field.
     unknown: list[str] = field(default_factory=list)
 
 
 def kind_of(stem: str) -> str:
-    """Which records a file of a name holds: `rooms.csv` rooms, one of any other name sensors."""
+    """Return the kind of records by a file's name: rooms for `rooms.csv`, sensors for any other name."""
     return _KINDS.get(stem.strip().lower(), "sensors")
 
 
 def parse(text: str, kind: str = "sensors") -> RecordTable:
-    """Raises `NotATable`."""
+    """Parse CSV. Raises `NotATable`."""
     separator = _SEPARATOR.match(text)
     before = 1 if separator else 0
     if separator:
         text = text[separator.end() :]
     header, _, _ = text.partition("\n")
-    # Where the comma is the decimal sign, spreadsheets separate by semicolons.
+    # Spreadsheets separate by semicolons in countries with a decimal comma.
     delimiter = separator[1] if separator else max(",;\t", key=header.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     cells_of = _Cells(kind, decimal_comma=delimiter == ";")
@@ -76,7 +76,7 @@ def parse(text: str, kind: str = "sensors") -> RecordTable:
 
 
 class _Cells:
-    """Reads cells as the fields of a kind want them."""
+    """Converts cells to the types of a kind's fields."""
 
     def __init__(self, kind: str, *, decimal_comma: bool) -> None:
         self._kind = kind
@@ -103,7 +103,7 @@ class _Cells:
         return {_PARTS[name]: value} if name in _PARTS and is_number else value
 
     def _list(self, text: str) -> Any:
-        """`0;0;90`, `zone_a zone_b` or a JSON list."""
+        """Read a list, written as `0;0;90`, `zone_a zone_b` or JSON."""
         if text.startswith("["):
             return self._scalar(text)
         between = r"[;|\s]+" if self._decimal_comma and _DECIMAL_COMMA.search(text) else r"[;,|\s]+"

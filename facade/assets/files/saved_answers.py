@@ -1,6 +1,6 @@
 """Saved answers of the ended v2 calls (`/sensors`, `/hives`, `/spaces`) as raw records with native names.
 
-No source gives these shapes in full: what is missing is not missed, and what is nested is read as records too.
+No source gives these shapes in full, so every field is optional, and nested objects are read as records too.
 """
 
 from collections.abc import Iterator, Mapping
@@ -8,7 +8,7 @@ from typing import Any
 
 from ..raw_records import Misfit, Raw, Steps
 
-# By a sure sign each: an id's prefix first, then what only one kind has.
+# The kind of a record is told by the prefix of its id, or else by a field that only one kind has.
 _PREFIXES = {"sensor_": "sensors", "hive_": "hives", "space_": "floors", "floor_": "floors", "room_": "rooms"}
 _SIGNS = (
     ("sensors", ("mac_address",)),
@@ -21,9 +21,9 @@ Records = Iterator[tuple[str, Raw]]
 
 
 def saved_records(data: Any, place: Steps = ("data",)) -> Records:
-    """The records in the `data` of a saved answer, each with the list it belongs to. `place` is where `data` stands.
+    """Yield the records in the `data` of a saved answer, each with its list. `place` is the path of `data`.
 
-    Raises `Misfit` for what is none of them.
+    Raises `Misfit` for a value that is not such a record.
     """
     alone = isinstance(data, dict)
     for index, record in enumerate([data] if alone else data):
@@ -101,7 +101,7 @@ _READERS = {"sensors": _sensor, "hives": _hive, "floors": _space, "rooms": _room
 
 
 def _nested(kind: str, steps: Steps, record: Mapping[str, Any], known: Mapping[str, Any]) -> Records:
-    """Records inside a record, or ids of some."""
+    """Yield the records, or references by id, inside a record."""
     inner = record.get(kind)
     for index, item in enumerate(inner if isinstance(inner, list) else ()):
         found = item if isinstance(item, dict) else {"id": item}
@@ -110,7 +110,7 @@ def _nested(kind: str, steps: Steps, record: Mapping[str, Any], known: Mapping[s
 
 
 def _mentioned(steps: Steps, record: Mapping[str, Any]) -> Records:
-    """The places and the hive that a device or room names beside its own fields."""
+    """Yield the places and the hive that a device or room names beside its own fields."""
     floor_id = _id_of(record.get("space"))
     for name, kind in (("space", "floors"), ("room", "rooms"), ("hive", "hives")):
         item = record.get(name)

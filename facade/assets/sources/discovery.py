@@ -1,4 +1,4 @@
-"""Assets as seen in reporting rows: Butlr's REST API has no other place left that names them."""
+"""`Discovery`: assets from reporting rows, since no other call of Butlr's REST API names them any more."""
 
 import asyncio
 import time
@@ -26,16 +26,16 @@ from ..graph import Assets
 from ..records import BuildingRecord, FloorRecord, HiveRecord, Record, RoomRecord, SensorRecord, ZoneRecord
 
 MEASUREMENTS = ("presence", "traffic")
-# Windows of half a day tell of the past in few rows. They land late, so shorter ones tell of the hours since.
+# Windows of half a day cover the past with few rows. They land late, so shorter windows cover the last hours.
 OLD, NEW = Windows(Duration(seconds=12 * 3600)), Windows(Duration(seconds=1800))
-# How long after its end a window of half a day may still come.
+# How long after its end a window of half a day may still land.
 LANDING = timedelta(hours=2)
-# A span is halved this often before discovery gives up: a week comes down to less than six hours.
+# How often the span is halved before discovery gives up: a week becomes less than six hours.
 HALVINGS = 5
-# For how long it is remembered that a caller's week was too much.
+# Seconds for which a caller's shortened span is remembered.
 NARROWED_FOR = 3600.0
 CALLERS_KEPT = 1000
-# Of what was learnt for callers, in assets.
+# Most assets in the memo of learnt answers.
 MOST_ASSETS = 200_000
 
 R = TypeVar("R", bound=Record)
@@ -43,14 +43,14 @@ R = TypeVar("R", bound=Record)
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """How to ask so that the upstream bears it."""
+    """How much one call asks for: the span, and whether measurements share a call (`together`)."""
 
     span: timedelta
     together: bool = True
     halvings: int = 0
 
     def next(self) -> "_Plan | None":
-        """A plan that asks for less at once; None where there is none."""
+        """Return a plan with smaller calls; None if there is none."""
         if self.together:
             return _Plan(self.span, together=False)
         if self.halvings == HALVINGS:
@@ -59,10 +59,10 @@ class _Plan:
 
 
 class Discovery:
-    """Sensors, hives and the places they stand in, learnt from a week's rows of presence and traffic.
+    """Sensors, hives and their places, learnt from a week's rows of presence and traffic.
 
-    Butlr gives windows once they are closed and have landed, so one window as long as the span would give nothing. Two
-    calls find all that reported: windows of half a day up to the last that has landed, and half hours from there on.
+    Butlr answers with windows that are closed and have landed, so one window of the whole span would give nothing. Two
+    calls find everything that reported: windows of half a day up to the last landed one, and half hours after it.
     """
 
     name = "discovery"
@@ -84,7 +84,7 @@ class Discovery:
         self._kept_for = kept_for
         self._refresh_after = refresh_after
         self._span = span
-        # By the caller's scope: one tenant's overload narrows no other's week, and is forgotten after an hour.
+        # By scope, so that one tenant's overload does not shorten the span of others. Forgotten after an hour.
         self._plans: TTLCache[str, _Plan] = TTLCache(CALLERS_KEPT, NARROWED_FOR, timer=clock)
         self._known: LRUCache[str, tuple[tuple[float, ...], Assets]] = LRUCache(
             MOST_ASSETS, getsizeof=lambda known: len(known[1])
@@ -119,7 +119,7 @@ class Discovery:
             self._plans[caller.scope] = narrower
 
     def _queries(self, plan: _Plan, measurements: tuple[str, ...]) -> list[ReportQuery]:
-        """The calls that hold the plan's span, the older windows first."""
+        """Return the queries that cover the plan's span, older windows first."""
         now = self._upstream.now()
         start, landed, stop = now - plan.span, OLD.floor(now - LANDING), NEW.floor(now)
         if start >= landed:
@@ -135,7 +135,7 @@ class Discovery:
             Call(
                 name="discovery",
                 send=self._upstream.butlr.reporting,
-                # The newer windows are one question, whatever the time.
+                # The cache key has no stop, so that the newer windows have one key at any time.
                 asked={"measurements": query.body["filter"]["measurements"], "since": query.within["start"]}
                 if is_new
                 else query.body,
@@ -162,7 +162,7 @@ def _query(measurements: tuple[str, ...], start: datetime, stop: datetime, every
             "start": format_rfc3339(start),
             "stop": format_rfc3339(stop),
             "measurements": list(measurements),
-            # Rows of zero are kept only when asked for, and an empty room has its sensor all the same.
+            # The upstream omits rows of zero without this filter, but an empty room has a sensor too.
             "value": {"gte": 0},
         },
         "window": {"every": every, "function": "last"},
@@ -170,14 +170,14 @@ def _query(measurements: tuple[str, ...], start: datetime, stop: datetime, every
     return ReportQuery(body, start, stop)
 
 
-# What of a row tells of assets.
+# The fields of a row from which assets are learnt.
 LEARNT_FROM = frozenset(Row.__struct_fields__) - {"value", "start", "stop", "preprocessed", "timezone_offset", "tag_id"}
 
 _OF_SENSOR = ("id", "mac_address", "floor_id", "room_id", "hive_id", "hive_serial", "zone_ids", "mode", "last_seen")
 
 
 def learn(rows: Iterable[Row]) -> Assets:
-    """Merge rows into assets. Of two rows of one sensor the later one says where it stands."""
+    """Merge rows into assets. The place of a sensor is that of its latest row."""
     ordered = sorted(rows, key=lambda row: str(row.time or ""), reverse=True)
     sensors = _Learnt(SensorRecord, _OF_SENSOR)
     hives = _Learnt(HiveRecord, ("id", "serialNumber", "floor_id"))
@@ -216,9 +216,9 @@ def learn(rows: Iterable[Row]) -> Assets:
 
 
 class _Learnt(Generic[R]):
-    """What rows say of the assets of one kind: of each field the first thing that is said.
+    """Collects the fields of one kind of asset from rows. The first value of a field wins.
 
-    Many rows say the same of a place, so records are made once all have been heard.
+    Many rows repeat the same values, so records are made after the last row.
     """
 
     def __init__(self, made: type[R], fields: Sequence[str]) -> None:
@@ -227,7 +227,7 @@ class _Learnt(Generic[R]):
         self._heard: dict[tuple[Any, ...], None] = {}
 
     def add(self, *said: Any) -> None:
-        """Hear what a row says, the id first, without which it says nothing."""
+        """Add the values of a row, the id first. A row without an id is ignored."""
         if said[0]:
             self._heard[said] = None
 

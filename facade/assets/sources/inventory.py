@@ -1,4 +1,4 @@
-"""`Inventory`: assets from a file that whoever runs the facade writes."""
+"""`Inventory`: assets from a file that the operator writes."""
 
 import asyncio
 import time
@@ -21,14 +21,14 @@ log = structlog.get_logger(__name__)
 # Modification time, size and inode of each file.
 _Version = tuple[tuple[Path, int, int, int], ...]
 
-# Seconds for which a client may keep what it was told of the file. It changes seldom, and by hand.
+# Seconds for which a client may keep data of the file, which rarely changes.
 FRESH_FOR = 60.0
 
 
 class Inventory:
     """The assets in a file or folder, read again when it changes.
 
-    A version that cannot be read leaves the one before in place, and says so in the log, once.
+    If a new version cannot be read, the previous one stays in use, and the log says so once.
     """
 
     name = "inventory"
@@ -42,9 +42,9 @@ class Inventory:
         check_every: float = 1.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Reads the file. Raises `InventoryError` where it cannot be read, one line that says why.
+        """Read the file. Raises `InventoryError` with one line that says why it cannot be read.
 
-        `check_every`: seconds in which the file is looked at but once.
+        `check_every` is the least number of seconds between two checks for changes.
         """
         self.path = Path(path)
         self._proof = proof
@@ -62,13 +62,13 @@ class Inventory:
             self._checked_at = now
             self._check = asyncio.create_task(self._catch_up())
         if self._check is not None and not self._check.done():
-            # Shared by all who wait: one's going away must not end it.
+            # Shared by all waiters, so that the cancellation of one does not end it.
             await asyncio.shield(self._check)
         read_log.local(FRESH_FOR)
         return self._assets
 
     async def _catch_up(self) -> None:
-        # In a thread: a large file takes a second, and a file system across the network any time.
+        # In a thread, since a large file takes a second, and a network file system may take any time.
         version = await asyncio.to_thread(_version, self.path)
         if version == self._version:
             return
@@ -94,7 +94,7 @@ def _read(path: Path) -> Assets:
 
 
 def _version(path: Path) -> _Version:
-    """What tells one version of the files from another. Empty for what is not there."""
+    """Return what identifies a version of the files. Empty if there are none."""
     try:
         stats = [(file, file.stat()) for file in inventory_files(path)]
     except (OSError, InventoryError):

@@ -30,17 +30,17 @@ from .native_query import FieldOf, fields_failed, fields_refused, query_without,
 
 log = structlog.get_logger(__name__)
 
-# How often one ask may be put again with fewer fields. An error names all fields that are unknown, as a rule.
+# How often a query is sent with ever fewer fields. Usually one error names all unknown fields.
 ATTEMPTS = 5
-# Seconds until a field whose resolver failed is asked for again; one that the schema lacks never is.
+# Seconds until a field whose resolver failed is asked for again. A field that the schema lacks never is.
 FAILED_FOR = 600.0
 ANSWERS_KEPT = 32
 
 
 class _Blamed(BadInput):
-    """An answer without data, whose errors are about fields that can be left out.
+    """An answer without data, whose errors are about fields that can be omitted.
 
-    Like any request that was read and not liked it is not the upstream's failure, and is not sent again as it is.
+    As any bad request, it is no failure of the upstream and is not retried unchanged.
     """
 
     def __init__(self, message: str, fields: set[FieldOf], *, for_good: bool) -> None:
@@ -50,7 +50,7 @@ class _Blamed(BadInput):
 
 
 class Native:
-    """All assets in one query: it has no paging, and its filters by place are ignored."""
+    """Reads all assets by one query, since the API has no paging and ignores filters by place."""
 
     name = "native"
     knows = frozenset(RECORD_TYPES)
@@ -65,12 +65,12 @@ class Native:
         self._upstream = upstream
         self._kept_for = kept_for.total_seconds()
         self._refresh_after = refresh_after.total_seconds()
-        # Until when each field is left out.
+        # The time until which each field is omitted.
         self._without: dict[FieldOf, float] = {}
         self._decoded: OrderedDict[bytes, Assets] = OrderedDict()
 
     async def assets(self, caller: Caller, read_log: ReadLog) -> Assets:
-        """Raises `ButlrError` where there is no data; what is there beside errors is kept."""
+        """Return all assets. Raises `ButlrError` if the answer has no data; errors beside data are ignored."""
         attempts_left = ATTEMPTS
         while True:
             attempts_left -= 1
@@ -110,7 +110,7 @@ class Native:
         return answer.value
 
     async def _send(self, body: bytes, token: str) -> Reply:
-        """Decoded here, for a token that is refused with status 200 must not pass for one that was taken."""
+        """Send and decode, so that a token refused with status 200 does not count as accepted."""
         try:
             reply = await self._upstream.butlr.native(body, token)
         except BadInput as error:
@@ -120,12 +120,12 @@ class Native:
                 raise _Blamed(str(error), fields, for_good=True) from error
             raise
         if reply.body not in self._decoded:
-            # In a thread: ten thousand sensors take most of a second.
+            # In a thread, since ten thousand sensors take most of a second.
             self._keep(reply.body, await asyncio.to_thread(decode, reply.body))
         return reply
 
     def _decode(self, body: bytes) -> Assets:
-        # A fresh answer is decoded on each read of the cache. Equal bytes are the same assets, whosever they are.
+        # Each read of the cache decodes the answer. Equal bytes give equal assets for any caller.
         known = self._decoded.get(body)
         return self._keep(body, decode(body) if known is None else known)
 
@@ -138,7 +138,7 @@ class Native:
 
 
 def decode(body: bytes) -> Assets:
-    """The assets in an answer. Raises `ButlrError` for a refusal, and for an answer without data."""
+    """Decode the assets in an answer. Raises `ButlrError` for a refusal, and for an answer without data."""
     answer = _object(body)
     data, errors = answer.get("data"), answer.get("errors")
     _raise_refusal(answer)
@@ -185,7 +185,7 @@ def _assets(found: dict[str, list[Any]], failed: dict[str, ButlrError]) -> Asset
         read, unfit = read_leniently(kind, raws)
         if unfit:
             log.warning("values of another type left out", list=kind, fields=sorted(unfit))
-        # Of two records of one tag the list's own says more, and comes first.
+        # Of two records of one tag the first is that of the tag list, which has more fields.
         records[kind] = {record.id: record for record in reversed(read)}
     return Assets(**{kind: dict(reversed(by_id.items())) for kind, by_id in records.items()}, failed=failed)
 
@@ -216,7 +216,7 @@ def _raise_refusal(answer: dict[str, Any]) -> None:
 def _raise_unanswered(body: bytes, errors: Any) -> NoReturn:
     said = upstream_message(body, None).rstrip(".")
     text = f"Butlr could not list the assets (on {NATIVE_PATH}){': ' + said if said else ''}."
-    # Some servers say with status 200 that a query is not valid.
+    # Some servers answer an invalid query with status 200.
     if fields := fields_refused(errors):
         raise _Blamed(text, fields, for_good=True)
     if fields := fields_failed(errors):
@@ -225,7 +225,7 @@ def _raise_unanswered(body: bytes, errors: Any) -> NoReturn:
 
 
 def _unmendable(error: BadInput) -> InvalidResponse:
-    """The query is ours: no caller has done anything wrong."""
+    """Return the error for a query that stays invalid. The query is the facade's, so the caller is not to blame."""
     return InvalidResponse(str(error), path=NATIVE_PATH)
 
 

@@ -1,4 +1,4 @@
-"""The one query that asks Butlr's own GraphQL API for all assets, and what can be left out of it."""
+"""The query for all assets of Butlr's own GraphQL API, and the fields that can be omitted from it."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -12,7 +12,7 @@ from ..records import RECORD_TYPES, AddressRecord, AreaRecord, CapacityRecord, F
 FieldOf = tuple[str, str]
 
 _TYPES = {kind: kind.removesuffix("s").capitalize() for kind in RECORD_TYPES}
-# The types of the fields that are made of fields.
+# The types of the fields that are objects.
 _PARTS: dict[str, tuple[str, type[msgspec.Struct]]] = {
     "metadata": ("MetaData", MetaDataRecord),
     "capacity": ("Capacity", CapacityRecord),
@@ -20,18 +20,21 @@ _PARTS: dict[str, tuple[str, type[msgspec.Struct]]] = {
     "address": ("Address", AddressRecord),
     "floor_plans": ("FloorPlan", FloorPlanRecord),
 }
-# `tags` has its records unwrapped; every other list has them in `data`.
+# `tags` is a plain list; every other list is wrapped in `data`.
 _UNWRAPPED = ("tags",)
-# Ours, and unknown there: learnt from reports; places name their tags.
+# Fields of the facade that the native API lacks: they come from reports, or from the tags that places name.
 _OURS = {"last_seen", "tag_ids"}
 
 _UNKNOWN = re.compile(r"""[Cc]annot query field ["'`]?(\w+)["'`]? on type ["'`]?(\w+)["'`]?""")
-# Of a type that is a scalar here and an object there, or the other way round. The type named is the field's own.
+# Error for a field that is a scalar here and an object there, or the reverse. The message names the field's own type.
 _OTHER_SHAPE = re.compile(r"""[Ff]ield ["'`]?(\w+)["'`]? .*must (?:not )?have a (?:selection|sub)""")
 
 
 def query_without(left_out: Collection[FieldOf] = ()) -> str:
-    """`floor_id` and `room_id` rather than `floorID` and `roomID`, which fail where a device hangs nowhere."""
+    """Return the query without some fields.
+
+    It has `floor_id` and `room_id`, since `floorID` and `roomID` fail for a device without a place.
+    """
     lists = [
         f"{kind} {selection}" if kind in _UNWRAPPED else f"{kind} {{ data {selection} }}"
         for kind in RECORD_TYPES
@@ -67,7 +70,7 @@ def _selection(type_: str, fields: Iterator[str], left_out: Collection[FieldOf])
 
 
 def fields_refused(errors: Any) -> set[FieldOf]:
-    """The fields that a schema other than the known one does not have, or has in another shape."""
+    """Return the fields that the server's schema lacks, or has in another shape, by its errors."""
     refused: set[FieldOf] = set()
     for error in errors if isinstance(errors, list) else ():
         message = error.get("message") if isinstance(error, dict) else None
@@ -81,16 +84,16 @@ def fields_refused(errors: Any) -> set[FieldOf]:
 
 
 def fields_failed(errors: Any) -> set[FieldOf]:
-    """The fields of records whose errors took the whole answer with them, by the errors' paths.
+    """Return the fields of records whose errors left the answer without data, by the errors' paths.
 
-    A list that failed whole is none of them: to do without all sensors is no answer.
+    A list that failed as a whole is not among them, since an answer without all sensors is of no use.
     """
     failed: set[FieldOf] = set()
     for error in errors if isinstance(errors, list) else ():
         path = error.get("path") if isinstance(error, dict) else None
         names = [step for step in path if isinstance(step, str)] if isinstance(path, list) else []
         if names and names[0] in _TYPES:
-            # sensors, data, metadata, created_at: what fails inside a part costs that part.
+            # A path such as sensors, data, metadata, created_at means that the object field (metadata) failed.
             inner = names[1:] if names[0] in _UNWRAPPED else names[2:]
             failed.update((_TYPES[names[0]], field) for field in inner[:1])
     return {field for field in failed if field[1] != "id"}
@@ -106,7 +109,7 @@ def _wherever(field: str) -> Iterator[FieldOf]:
 
 
 def records_in(data: Mapping[str, Any], kind: str) -> list[Any] | None:
-    """The raw records of one list of an answer; None where it failed."""
+    """Return the raw records of one list of an answer; None if the list failed."""
     found = data.get(kind)
     if kind not in _UNWRAPPED:
         found = found.get("data") if isinstance(found, dict) else None

@@ -1,4 +1,4 @@
-"""The way to a Redis that may be away, hang or refuse: what is asked of it has an answer all the same.
+"""The Redis client, with one rule for outages: a call that fails returns a default instead of raising.
 
 Needs the extra `redis`.
 """
@@ -24,21 +24,21 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from ..redis_address import RedisAddress
 
 T = TypeVar("T")
-Kind = Literal["get", "set", "delete", "lease", "news", "stream"]
+Kind = Literal["get", "set", "delete", "lock", "invalidation", "stream"]
 
 log = structlog.get_logger(__name__)
 
-# TimeoutError and refused or reset connections are OSErrors; RuntimeError is uvloop's word for writing to a
-# connection that the other side has reset.
+# TimeoutError and refused or reset connections are OSErrors. uvloop raises RuntimeError for a write to a connection
+# that the other side has reset.
 FAILURES = (RedisError, OSError, RuntimeError)
 
 
-# Seconds by which a timeout of a process that is not held up itself may be late.
+# Seconds by which a timeout may be late in a process whose event loop is not delayed.
 LATE = 0.1
 
 
 class Outage:
-    """Said once when it begins and once when it is over. While it lasts, one attempt a `pause` finds out."""
+    """An outage, logged once when it begins and once when it ends. While it lasts, one call a `pause` is tried."""
 
     def __init__(self, what: str, where: str, pause: float, clock: Callable[[], float]) -> None:
         self._what, self._where, self._pause, self._clock = what, where, pause, clock
@@ -55,7 +55,7 @@ class Outage:
         now = self._clock()
         if now < self._retry_at:
             return False
-        # The others keep waiting while this one tries.
+        # Other calls are held back while this one is tried.
         self._retry_at = now + self._pause
         return True
 
@@ -74,10 +74,10 @@ class Outage:
 
 
 class RedisClient:
-    """Every call is bounded by `timeout` seconds. After a failure calls are answered with what stands in for `pause`
-    seconds, then one tries: a Redis that swallows packets must not slow every request down.
+    """A Redis client whose calls take at most `timeout` seconds.
 
-    Raises ValueError, on construction, for a URL that cannot be used.
+    After a failure calls return their default for `pause` seconds, then one call is tried: a Redis that drops packets
+    must not slow down every request. Raises ValueError, on construction, for a URL that cannot be used.
     """
 
     def __init__(
@@ -92,8 +92,8 @@ class RedisClient:
         self.timeout = timeout
         self._address = RedisAddress.parse(url)
         self._where = str(self._address)
-        # Those that are under way wait for each other below, so that the pool never refuses one for want of a
-        # connection; readers of streams have some beside.
+        # Calls wait for each other below, so that the pool never refuses one for lack of a connection. The other half
+        # of the connections is for readers of streams.
         self.client: Any = self._address.client(timeout=timeout, max_connections=2 * max_connections)
         self.cache = _cache_of(self.client)
         self.is_cluster = self._address.kind == "cluster"
@@ -101,7 +101,7 @@ class RedisClient:
         self._free = asyncio.Semaphore(max_connections)
         self._pause, self._clock = pause, clock
         self._connection = self._outage("connection")
-        # Redis may refuse one kind of command and serve the others: out of memory, a replica, an ACL.
+        # Redis may refuse one kind of command and serve the others: when out of memory, as a replica, or by an ACL.
         self._refused: dict[Kind, Outage] = {}
 
     async def attempt(self, kind: Kind, work: Callable[[], Awaitable[T]], otherwise: T) -> T:
@@ -120,7 +120,7 @@ class RedisClient:
             except TimeoutError:
                 if time.monotonic() - began < self.timeout + LATE:
                     raise
-                # This process was late itself, and has not looked whether there is an answer.
+                # The event loop was delayed, so the answer may have arrived without being read.
                 result = await self._within(work)
         except FAILURES as exc:
             if isinstance(exc, ResponseError):
@@ -132,12 +132,12 @@ class RedisClient:
         self._over(self._connection, was_down)
         self._over(refused, was_refused)
         if task and task.cancelling() > cancelled:
-            # redis-py sends by `asyncio.wait_for`, which on Python 3.11 now and then swallows a cancellation.
+            # redis-py sends by `asyncio.wait_for`, which on Python 3.11 sometimes loses a cancellation.
             raise asyncio.CancelledError
         return result
 
     async def _within(self, work: Callable[[], Awaitable[T]]) -> T:
-        # Not aiocache's own timeout, which makes a task of every call.
+        # aiocache's own timeout would make a task of every call.
         async with asyncio.timeout(self.timeout), self._free:
             return await work()
 
@@ -148,11 +148,11 @@ class RedisClient:
         return outage
 
     async def listener(self) -> PubSub:
-        """One connection of its own, which breaks where it breaks: one that mended itself would hide what it missed."""
+        """Return a subscriber with its own connection, which does not reconnect: that would hide missed messages."""
         return PubSub(await self._address.single(self.client, within=self.timeout))
 
     async def ping(self) -> str:
-        """Asks even while calls are held back, so that what it says is true now."""
+        """Return `ok` or the reason of a failure. Asks Redis even during an outage, so that the result is current."""
         if self.closed:
             return "down: closed"
         try:
@@ -176,13 +176,13 @@ class RedisClient:
 
     @staticmethod
     def _over(outage: Outage, at_start: bool) -> None:
-        # A call that began before the outage and got through proves nothing about now.
+        # A success of a call that began before the outage does not prove that the outage is over.
         if at_start:
             outage.ends()
 
 
 class _ClusterCache(RedisCache):  # type: ignore[misc]
-    """aiocache reads many keys by one command, which a cluster refuses where they are of several nodes."""
+    """Reads many keys by one command a node: a cluster refuses aiocache's single command for keys on several nodes."""
 
     async def _multi_get(self, keys: list[str], encoding: str | None = None, _conn: Any = None) -> list[Any]:  # noqa: ARG002
         found: list[Any] = await self.client.mget_nonatomic(keys)
@@ -191,14 +191,14 @@ class _ClusterCache(RedisCache):  # type: ignore[misc]
 
 def _cache_of(client: Redis | RedisCluster) -> RedisCache:
     kind = _ClusterCache if isinstance(client, RedisCluster) else RedisCache
-    # Without an encoding the bytes stay bytes; with a timeout, aiocache makes a task of every call.
+    # Without an encoding the bytes stay bytes. With a timeout aiocache would make a task of every call.
     cache = kind(serializer=NullSerializer(encoding=None), timeout=0)
     cache.client = client
     return cache
 
 
 def reason(exc: Exception) -> str:
-    """Without addresses, since /readyz says it to anyone."""
+    """Say why a call failed, without addresses, since /readyz shows it to anyone."""
     if isinstance(exc, TimeoutError | RedisTimeoutError):
         return "no answer in time"
     if isinstance(exc, AuthenticationError):

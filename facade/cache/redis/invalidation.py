@@ -1,4 +1,4 @@
-"""What replicas tell each other: that a scope is to be forgotten.
+"""Invalidation among replicas: messages on a Redis channel say which scopes to drop.
 
 Needs the extra `redis`.
 """
@@ -22,15 +22,15 @@ log = structlog.get_logger(__name__)
 
 # Seconds between two attempts to subscribe, from the first to the longest.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
-# Seconds of silence after which the connection is asked whether it still is one, and then has as long to answer.
+# Seconds of silence after which the connection is pinged. It then has the same time to answer.
 SILENCE = 2.0
 
 
 class Invalidations:
-    """Hears what is said on a channel of Redis: words, and what they are about.
+    """Receives messages on a Redis channel: a word and its argument, which are passed to `hear`.
 
-    `on_air` is true while it is certain that nothing is missed: subscribed, and a word of our own was heard. `changed`
-    is called each time that begins or ends. A Redis that is down or refuses to let us subscribe is tried again.
+    `on_air` is true while no message can be missed: subscribed, and a message of our own has been received. `changed`
+    is called whenever `on_air` changes. If Redis is down or refuses the subscription, it is tried again.
     """
 
     def __init__(
@@ -50,16 +50,16 @@ class Invalidations:
         self._closed = False
 
     def start(self) -> None:
-        """Begin to listen, where that has not begun."""
+        """Start to listen, if not started yet."""
         if self._task is None and not self._closed:
-            # Not in the context of the request that happens to be the first.
-            self._task = asyncio.create_task(self._listen_on(), name="cache-news", context=contextvars.Context())
+            # An empty context, not that of the request that happens to be the first.
+            self._task = asyncio.create_task(self._listen_on(), name="invalidations", context=contextvars.Context())
 
     async def aclose(self) -> None:
         self._closed = True
         while self._task is not None and not self._task.done():
             self._task.cancel()
-            # Again and again: a cancellation that meets redis-py while it connects may get lost (`asyncio.wait_for`).
+            # Repeated, since a cancellation while redis-py connects may get lost (`asyncio.wait_for`).
             await asyncio.wait((self._task,), timeout=0.05)
 
     async def _listen_on(self) -> None:
@@ -69,22 +69,22 @@ class Invalidations:
                 await self._listen()
             except FAILURES as exc:
                 if isinstance(exc, ResponseError):
-                    # An ACL, mostly. That Redis is away is said by those who need it.
-                    self._client.refused("news").begins(reason(exc))
+                    # Mostly an ACL. That Redis is unreachable is logged by the calls that need it.
+                    self._client.refused("invalidation").begins(reason(exc))
                 if self.on_air:
                     pause = _FIRST_PAUSE
-                    log.info("cache.news_lost", reason=reason(exc))
+                    log.info("cache.invalidations_lost", reason=reason(exc))
             finally:
-                # However it ended.
+                # Also where the connection ended without an error.
                 if self.on_air:
                     self.on_air = False
                     self._changed()
-            # Not all replicas at once.
+            # Jitter, so that replicas do not all reconnect at once.
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 -- nothing secret
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _listen(self) -> None:
-        """Until the connection breaks; raises what broke it."""
+        """Listen until the connection breaks. Raises the error that broke it."""
         async with asyncio.timeout(self._client.timeout):
             listener = await self._client.listener()
         own = secrets.token_hex(8)
@@ -110,19 +110,19 @@ class Invalidations:
                     else:
                         self._hear(word, about)
         finally:
-            # Also where it was cancelled: nothing here waits for Redis.
+            # Safe after a cancellation: closing does not wait for Redis.
             await listener.aclose()  # type: ignore[no-untyped-call]
             await listener.connection_pool.aclose()
 
     def _begin(self, heard_ourselves: bool) -> None:
         if heard_ourselves and not self.on_air:
-            self._client.refused("news").ends()
+            self._client.refused("invalidation").ends()
             self.on_air = True
             self._changed()
-            log.info("cache.news_heard")
+            log.info("cache.invalidations_received")
 
 
 async def _next(listener: PubSub, seconds: float) -> dict[str, Any] | None:
-    """The next message, or None after so many seconds of silence."""
+    """Return the next message, or None after `seconds` of silence."""
     message: dict[str, Any] | None = await listener.get_message(timeout=seconds)
     return message

@@ -1,4 +1,4 @@
-"""One replica's turn to ask the upstream, while the others wait for what it learns.
+"""The lock by which one replica calls the upstream while the others wait for its answer.
 
 Needs the extra `redis`.
 """
@@ -21,9 +21,9 @@ from redis.exceptions import LockError
 from ..entry import HEAD, Entry
 from .store import RedisStore
 
-# Seconds for which a replica that died holds the others up. While the work goes on its lease is renewed.
-LEASE = 10.0
-# Seconds between two looks of those who wait, from the first to the longest.
+# Seconds after which the lock of a replica that died expires. A running replica renews its lock.
+HELD_FOR = 10.0
+# Seconds between two attempts of a waiting replica, from the first to the longest.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.005, 0.1
 
 
@@ -31,24 +31,24 @@ class Locks(Protocol):
     def turn(
         self, name: str, key: str, *, readable: Callable[[Entry], bool], since: float | None = None
     ) -> AbstractAsyncContextManager[Entry | None]:
-        """Wait until nobody else is at work under `name`, and give the entry of `key` where they have made it.
+        """Take the lock `name`, or wait for its holder and yield the entry of `key` that the holder has stored.
 
-        None: it is the caller's to make, and theirs alone until the context ends. Where Redis cannot say, it is
-        anybody's. An entry will do if it is `readable` and fresh; with `since`, if it was asked for after that time.
-        Whoever came while another was at work takes what that one made.
+        Yields None if the caller has to make the entry; the lock is then held until the context ends. If Redis fails,
+        None is yielded without a lock. An entry will do if it is `readable` and fresh, or, with `since`, if it was read
+        after that time. A caller that had to wait takes any entry that was stored meanwhile.
         """
         ...
 
 
 class RedisLocks:
-    """`read` reads the entry of a key anew; `wall` is the clock of entries."""
+    """Locks in Redis. `read` reads the entry of a key from Redis; `wall` is the clock of entries."""
 
     def __init__(
         self,
         store: RedisStore,
         *,
         read: Callable[[str], Awaitable[Entry | None]],
-        held_for: float = LEASE,
+        held_for: float = HELD_FOR,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._store, self._client = store, store.client
@@ -69,7 +69,7 @@ class RedisLocks:
         try:
             given, entry = await self._waited(lock, key, readable, since)
         except asyncio.CancelledError:
-            # Redis may have given it while we left.
+            # Redis may have set the lock although this task was cancelled.
             self._release(lock)
             raise
         if not given:
@@ -89,7 +89,7 @@ class RedisLocks:
     async def _waited(
         self, lock: Lock, key: str, readable: Callable[[Entry], bool], since: float | None
     ) -> tuple[bool | None, Entry | None]:
-        """Whether the lock is ours (None: nobody can say), and the entry that another made."""
+        """Return whether the lock is held here (None: Redis failed), and the entry that another replica stored."""
 
         def will_do(entry: Entry | None) -> bool:
             if entry is None or not readable(entry):
@@ -111,38 +111,38 @@ class RedisLocks:
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     async def _look(self, lock: Lock, key: str) -> tuple[bool | None, Entry | None]:
-        """Try to take the lock and look at the entry's head, in one go."""
+        """Try to take the lock and read the entry's head, in one round trip."""
 
         async def look() -> tuple[bool | None, Entry | None]:
             async with self._client.client.pipeline(transaction=False) as pipe:
                 pipe.set(lock.name, lock.local.token, nx=True, px=math.ceil(self._held_for * 1000))
-                # Not what SET says: a connection that broke may have had it done, and then done again.
+                # GET decides, not the reply to SET: after a broken connection redis-py may have sent SET twice.
                 pipe.get(lock.name)
                 pipe.getrange(self._store.name_of(key), 0, HEAD - 1)
                 _, holder, head = await pipe.execute()
             return holder == lock.local.token, Entry.decode_head(head)
 
         unknown: tuple[bool | None, Entry | None] = (None, None)
-        given, head = await self._client.attempt("lease", look, unknown)
+        given, head = await self._client.attempt("lock", look, unknown)
         return given, None if self._store.owes(key) else head
 
     async def _renew(self, lock: Lock) -> None:
         async def renew() -> None:
-            # Lost while Redis was away: what then follows is a call too many, and no harm.
+            # The lock expired during an outage: another replica may then make the same call, which does no harm.
             with contextlib.suppress(LockError):
                 await lock.reacquire()
 
         while True:
             await asyncio.sleep(self._held_for / 3)
-            await self._client.attempt("lease", renew, None)
+            await self._client.attempt("lock", renew, None)
 
     def _release(self, lock: Lock) -> None:
-        """In a task of its own: whoever is done need not wait for it, and whoever is cancelled cannot."""
+        """Release the lock in a task of its own: the holder need not wait for it, and a cancelled one cannot."""
 
         async def release() -> None:
             with contextlib.suppress(LockError):
                 await lock.release()
 
-        task = asyncio.create_task(self._client.attempt("lease", release, None))
+        task = asyncio.create_task(self._client.attempt("lock", release, None))
         self._releases.add(task)
         task.add_done_callback(self._releases.discard)

@@ -1,4 +1,4 @@
-"""A Redis that all replicas share. A broken one is no cache, and never an error.
+"""The store in a Redis that all replicas share. Where Redis fails, nothing is found or kept; no error is raised.
 
 Needs the extra `redis`; `open_store` says so where it is missing.
 """
@@ -22,21 +22,21 @@ from .streams import RedisStream
 
 T = TypeVar("T")
 
-# No entry may outlive the index that `drop` finds it by.
+# Seconds. No entry may outlive the index by which `drop` finds it.
 _LONGEST = 7 * 24 * 3600.0
-# How far the clocks of two replicas may be apart before one forgets another's entries in the index.
+# Seconds by which the clocks of replicas may differ before one removes another's entries from the index.
 _SKEW = 3600.0
 _OWED_MOST = 10_000
-# Keys and bytes of one write.
+# Most keys and bytes of one write.
 _MOST_AT_ONCE, _LARGEST_AT_ONCE = 500, 4 << 20
-# Slots that a cluster has the keys of one scope in: one alone would put all of a busy tenant on one node.
+# Slots of a cluster over which the keys of one scope are spread: one slot would put a busy tenant on one node.
 _PARTS = 16
 
 
 class RedisStore:
-    """Without a memory of its own. What it drops it says on `channel`, for the memories of those who have one.
+    """A store without memory in this process. Drops are published on `channel`, for replicas with a memory.
 
-    `timeout`, `pause` and what is raised on construction are those of `RedisClient`.
+    `timeout`, `pause` and the errors raised on construction are those of `RedisClient`.
     """
 
     locks = None
@@ -55,14 +55,14 @@ class RedisStore:
         self.channel = f"{prefix}forget"
         self.client = RedisClient(url, timeout=timeout, pause=pause, max_connections=max_connections, clock=clock)
         self._cache, self._client = self.client.cache, self.client.client
-        # Scopes that Redis has yet to drop: what a refused token had cached must not come back with Redis.
+        # Scopes that Redis has yet to drop after an outage: entries of a refused token must not come back with Redis.
         self._owed: dict[str, None] = {}
 
     def peek(self, key: str) -> Entry | None:  # noqa: ARG002 - the Store's signature
         return None
 
     def put_local(self, key: str, entry: Entry, ttl: float) -> None:
-        """Nothing: this store has no memory."""
+        """Do nothing: this store has no memory."""
 
     async def get(self, key: str) -> Entry | None:
         data = await self._read(key)
@@ -74,7 +74,7 @@ class RedisStore:
         names = [self.name_of(key) for key in keys]
         nothing: list[bytes | None] = []
         found = await self._attempt("get", lambda: self._cache.multi_get(names), nothing)
-        if not found:  # also what aiocache answers when AIOCACHE_DISABLE switches it off
+        if not found:  # aiocache also answers [] when AIOCACHE_DISABLE switches it off
             return [None] * len(keys)
         return [
             None if data is None or self.owes(key) else Entry.decode(data)
@@ -82,14 +82,14 @@ class RedisStore:
         ]
 
     async def get_shared(self, keys: Sequence[str]) -> list[Entry | None]:
-        # `get_many` has asked it already.
+        # `get_many` has read Redis already.
         return [None] * len(keys)
 
     async def set(self, key: str, entry: Entry, ttl: float) -> None:
         await self._write([(key, entry.encode(), ttl)])
 
     async def set_many(self, items: Sequence[tuple[str, Entry, float]]) -> None:
-        """One round trip, for what is not too much of it at once: Redis and the event loop have others to serve."""
+        """Write entries in one round trip, or in several if they are large, so that other work can go between."""
         batch: list[tuple[str, bytes, float]] = []
         size = 0
         for key, entry, ttl in items:
@@ -112,7 +112,7 @@ class RedisStore:
         await self._write([(key, value.encode(), ttl)])
 
     async def add_text(self, key: str, value: str, ttl: float) -> bool | None:
-        """`key` is of no scope: what is kept by this call no drop finds."""
+        """Keep a text unless the key is taken. `key` must belong to no scope: a drop does not find this text."""
         name, milliseconds = self.name_of(key), math.ceil(ttl * 1000)
         unknown: bool | None = None
 
@@ -132,20 +132,20 @@ class RedisStore:
         return await self._settle_debts()
 
     async def purge(self, start: str = "") -> int:
-        """Forget all scopes whose names start so, and say how many keys that were: an operator's command.
+        """Drop all scopes whose names start with `start`, and return the number of keys. For an operator's command.
 
-        Walks over all keys of Redis. Raises ConnectionError, unlike all else here, where Redis does not answer.
+        Walks over all keys of Redis. Raises ConnectionError, unlike the other methods, if Redis does not answer.
         """
         opening = f"{self.prefix}index:{'{' if self.client.is_cluster else ''}"
         scopes: set[str] = set()
         try:
-            # A walk takes as long as it takes, so that one that hangs is told from one that is long beforehand.
+            # The walk has no time limit, so a Redis that does not answer is found beforehand.
             async with asyncio.timeout(self.client.timeout):
                 await self._client.ping()
             async for name in self._client.scan_iter(match=f"{_literal(opening)}*:{_literal(start)}*:*", count=1000):
                 scopes.add(prefix_of(name.decode().removeprefix(opening)))
             forgotten = sum([await self._drop_scope(scope) for scope in scopes])
-            # A memory may hold what Redis no longer does.
+            # Memories of replicas may hold entries that Redis no longer has.
             await self._client.publish(self.channel, f"scopes {start}")
         except FAILURES as exc:
             raise ConnectionError(reason(exc)) from None
@@ -161,7 +161,7 @@ class RedisStore:
         await self.client.aclose()
 
     def owes(self, key: str) -> bool:
-        """Whether what Redis has under this key was dropped here, and Redis does not know it yet."""
+        """Return whether this key was dropped here while Redis still has it."""
         return bool(self._owed) and prefix_of(key) in self._owed
 
     async def _read(self, key: str) -> bytes | None:
@@ -177,10 +177,10 @@ class RedisStore:
             await self._attempt("set", lambda: self._put(kept), None)
 
     async def _put(self, items: Sequence[tuple[str, bytes, float]]) -> None:
-        # Names by index, scored by their expiry: a drop must not walk over all keys of Redis, since anyone with a
-        # made-up token can bring one about.
+        # Each scope has an index of its names, scored by their expiry: a drop must not walk over all keys of Redis,
+        # since anyone can cause one with a made-up token.
         now = time.time()
-        # What is written in one go: on a cluster, the keys of one slot.
+        # The writes of one pipeline: on a cluster, those for the keys of one slot.
         parts: dict[str, list[tuple[str, str, bytes, float]]] = {}
         for key, value, ttl in items:
             index = self._index_of(key)
@@ -199,14 +199,14 @@ class RedisStore:
                 await pipe.execute()
 
     def name_of(self, key: str) -> str:
-        """Return what Redis knows a key by."""
+        """Return the name of a key in Redis."""
         scope = prefix_of(key)
         if not (self.client.is_cluster and scope):
             return self.prefix + key
         return f"{self.prefix}{_tag(scope, _part_of(key))}{key.removeprefix(scope)}"
 
     def _index_of(self, key: str) -> str:
-        """Return the index that a key is in: in the slot of its name. Empty for a key of no scope."""
+        """Return the index that lists a key, in the slot of the key's name. Empty for a key of no scope."""
         scope = prefix_of(key)
         return self._indexes(scope)[_part_of(key) if self.client.is_cluster else 0] if scope else ""
 
@@ -233,7 +233,7 @@ class RedisStore:
                 pipe.zrange(index, 0, -1)
             if not self.client.is_cluster:
                 pipe.publish(self.channel, f"scope {scope}")
-            # That Redis will not pass the word on must not keep it from dropping: who does not hear, knows.
+            # A refused PUBLISH must not stop the drop: replicas that may miss messages know it and keep little.
             found: list[Any] = await pipe.execute(raise_on_error=False)
         if self.client.is_cluster:
             with contextlib.suppress(ResponseError):
@@ -248,9 +248,9 @@ class RedisStore:
 
     async def _drop_names(self, index: str, names: list[bytes]) -> int:
         async with self._client.pipeline(transaction=True) as pipe:
-            # Not `pipe.unlink`, which on a cluster sends each key by itself.
+            # `pipe.unlink` would send each key by itself on a cluster.
             pipe.execute_command("UNLINK", *names)
-            # Not the whole index: what was stored meanwhile must stay in it.
+            # The index itself stays, since it lists entries that were stored meanwhile.
             pipe.zrem(index, *names)
             dropped: int = (await pipe.execute())[0]
         return dropped
@@ -266,10 +266,10 @@ def _part_of(key: str) -> int:
 
 
 def _tag(scope: str, part: int) -> str:
-    """Return the beginning of a name that decides its slot."""
+    """Return the hash tag with which a name begins; it decides the slot."""
     return f"{{{scope}{part}}}"
 
 
 def _literal(text: str) -> str:
-    """As a pattern of Redis that it alone matches."""
+    """Escape a text for use in a Redis pattern."""
     return "".join(f"\\{char}" if char in "*?[]\\^" else char for char in text)

@@ -6,15 +6,15 @@ import asyncio
 
 from .client import FAILURES, RedisClient
 
-# Entries of a stream, about; and those of one read.
+# About how many entries a stream keeps, and how many one read returns at most.
 KEPT, AT_ONCE = 10_000, 1000
-# Milliseconds that Redis holds a read open while there is nothing.
+# Milliseconds for which Redis waits for an entry before it answers a read with nothing.
 HELD = 1000
 FIELD = b"event"
 
 
 class RedisStream:
-    """The entries are bytes. Raises none of `failures` but where it is read."""
+    """A stream whose entries are bytes. Only `read` raises `failures`."""
 
     failures = FAILURES
 
@@ -41,7 +41,7 @@ class RedisStream:
 
 
 def _pairs(found: object) -> list[tuple[object, list[tuple[bytes, dict[bytes, bytes]]]]]:
-    """redis-py gives a list of pairs, or in RESP3 a mapping whose entries are one list deeper."""
+    """Return the answer as pairs. redis-py gives pairs, or in RESP3 a mapping with a further level of lists."""
     if isinstance(found, dict):
         return [
             (name, entries[0] if len(entries) == 1 and isinstance(entries[0], list) else entries)

@@ -1,1 +1,1 @@
-"""ASGI middleware: what every request goes through, whichever endpoint it is for."""
+"""ASGI middleware, which every request passes."""

@@ -1,4 +1,4 @@
-"""What every request gets: an id, headers that browsers obey, a line in the access log, a count in the metrics."""
+"""Request ids, security headers, the access log, and the count of requests in the metrics."""
 
 import re
 import time
@@ -21,17 +21,17 @@ from .audit import NOTED as NOTED_OPERATION
 
 log = structlog.get_logger(__name__)
 
-# Of a document's hash: enough to find it by.
+# Characters of a document's hash in the log, enough to identify it.
 SHORT = 12
 _USABLE_ID = re.compile(r"[\w.:+/=-]{1,128}", re.ASCII)
 
 NOTHING_TO_LOAD = "default-src 'none'; frame-ancestors 'none'"
-# A worker would be held to the policy its script came with. Pages that load something bring a policy of their own.
+# Scripts get no policy here, since a web worker would be bound by that of its script. Pages have their own policy.
 SCRIPTS = ("text/javascript", "application/javascript")
 
 
 def secure(headers: MutableHeaders) -> None:
-    """Add what keeps a browser from making more of an answer than it is."""
+    """Add security headers, so that a browser neither runs nor frames an answer."""
     headers.setdefault("X-Content-Type-Options", "nosniff")
     headers.setdefault("Referrer-Policy", "no-referrer")
     if not headers.get("content-type", "").startswith(SCRIPTS):
@@ -39,7 +39,7 @@ def secure(headers: MutableHeaders) -> None:
 
 
 class AccessLogging:
-    """ASGI middleware: `X-Request-Id`, kept when the caller sends a usable one, and one log line a request."""
+    """ASGI middleware: `X-Request-Id`, the caller's own if it is valid, and one log line for each request."""
 
     def __init__(
         self, app: ASGIApp, access: AccessLog, metrics: Metrics | None = None, usage: CountsUsage | None = None
@@ -104,12 +104,12 @@ class AccessLogging:
                     UPSTREAM_FAILED,
                     code=cause.code,
                     count=cause.count,
-                    # In ASCII, as all of the log is.
+                    # The log is ASCII only.
                     where=cause.where.replace(TIMES, "x"),
                     error=cause.message,
                     request_id=request_id,
                 )
-        # The path alone: a query string may hold what is nobody else's to read.
+        # Only the path, since a query string may hold private data.
         self._access(
             method=scope["method"],
             path=scope["path"],
@@ -123,7 +123,7 @@ class AccessLogging:
 
 
 def said_of(noted: Mapping[str, Any], causes: Sequence[Cause] = ()) -> dict[str, Any]:
-    """What a line of the log says of a request's operation: its name and hash, its end, its errors, its cost."""
+    """Return the fields of a log line about an operation: its name, hash, outcome, errors and cost."""
     said = {name: noted[name] for name in ("type", "operation", "outcome", "cost") if noted.get(name) is not None}
     if noted.get("document"):
         said["document"] = noted["document"][:SHORT]
@@ -153,10 +153,10 @@ def _attributes(scope: Scope, status: int, request_id: str) -> tracing.Attribute
 
 
 def id_of(given: str) -> str:
-    """The caller's own id of a request, or a new one."""
+    """Return the caller's id of a request if it is valid, else a new one."""
     return given if _USABLE_ID.fullmatch(given) else token_hex(16)
 
 
 def _route_of(scope: Scope) -> str:
-    """The path as the route has it: what a client wrote there would be a series each."""
+    """Return the path template of the route, since each path that a client wrote would be a metrics series."""
     return getattr(scope.get("route"), "path", "") or "-"

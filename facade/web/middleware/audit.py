@@ -1,4 +1,4 @@
-"""The audit log: who ran what, what it cost, and how it ended. Never a token, a variable or an answer."""
+"""The audit log: the caller of each operation, its cost and its outcome. It never has tokens, variables or answers."""
 
 import os
 from collections import Counter
@@ -19,22 +19,22 @@ from ...logs import as_json, write_line
 log = structlog.get_logger(__name__)
 
 STDERR = "stderr"
-# What a request's operation is said to be, for this log and for the one of requests.
+# Key of the ASGI scope for notes on a request's operation, used by this log and the access log.
 NOTED = "facade.audit"
-# The errors of a request's answer, by cause.
+# Key of the ASGI scope for the errors of a request's answer, by cause.
 CAUSES = "facade.causes"
-# A client chooses it, and may choose it as long as a request may be.
+# Most characters of an operation's name, which a client may make as long as a request may be.
 LONGEST_NAME = 200
 
 
 class AuditLog:
-    """Appends a line a record to a file, or to stderr. The file may be moved away at any time: it is made anew."""
+    """Appends one line for each record to a file, or to stderr. If the file is moved away, a new one is created."""
 
     def __init__(self, target: str) -> None:
-        """Raises OSError for a file that cannot be written."""
+        """Open the log. Raises OSError for a file that cannot be written."""
         self._path = None if target == STDERR else target
         self._failing = False
-        # Whether the file ends within a record, for the disk was full.
+        # Whether the file ends with an incomplete record, as after a full disk.
         self._torn = False
         if self._path:
             os.close(self._open(self._path))
@@ -47,7 +47,7 @@ class AuditLog:
         try:
             file = self._open(self._path)
             try:
-                # One call, so that the lines of several processes do not mix.
+                # One write, so that lines of several processes do not mix.
                 line = b"\n" + line if self._torn else line
                 self._torn = os.write(file, line) < len(line)
             finally:
@@ -61,12 +61,12 @@ class AuditLog:
 
     @staticmethod
     def _open(path: str) -> int:
-        # Not blocking: a pipe that nobody reads fails at once.
+        # Non-blocking, so that a pipe without a reader fails at once.
         return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK, 0o600)
 
 
 class Audited:
-    """ASGI middleware, within the one that gives requests their ids: a record of each operation that came."""
+    """ASGI middleware inside `AccessLogging`, which gives request ids: writes a record of each operation."""
 
     def __init__(self, app: ASGIApp, audit: AuditLog) -> None:
         self._app = app
@@ -81,7 +81,7 @@ class Audited:
 
         def write() -> None:
             nonlocal written
-            # A visit of a page, of /metrics and the like is no operation.
+            # Requests for pages, /metrics and the like are no operations.
             if noted and not written:
                 written = True
                 read_log = scope.get("facade.read_log")
@@ -94,7 +94,7 @@ class Audited:
             if message["type"] == "http.response.start":
                 status = message["status"]
             elif message["type"] == "http.response.body" and not message.get("more_body"):
-                # Who has the whole answer is in the log.
+                # Written before the last part is sent, so that no client has the whole answer without a record.
                 write()
             await send(message)
 
@@ -105,7 +105,7 @@ class Audited:
 
 
 def note(scope: Scope, **what: Any) -> None:
-    """Say something of the operation that a request brings; `type` makes it one. Nothing where no log is kept."""
+    """Note facts about a request's operation (one with a `type`). Does nothing where no log is kept."""
     noted = scope.get(NOTED)
     if noted is not None:
         noted.update(what)
@@ -118,7 +118,7 @@ def note_caller(scope: Scope, caller: Caller | None) -> None:
     if isinstance(caller, Verified) and caller.tenant is not None:
         note(scope, tenant=caller.tenant)
     if isinstance(caller, Service) and caller.key is not None:
-        # Its place in the setting: a hash would let a short one be guessed.
+        # The key's number in the setting, since a short key could be guessed from its hash.
         note(scope, key=caller.key)
 
 
@@ -128,26 +128,26 @@ def note_document(scope: Scope, text: str, name: str | None) -> None:
 
 
 def note_errors(scope: Scope, errors: Iterable[GraphQLError]) -> list[Cause]:
-    """Say which errors an answer has, by cause."""
+    """Note the errors of an answer, and return them by cause."""
     causes = scope[CAUSES] = grouped(errors)
     note(scope, codes=sorted({cause.code for cause in causes}))
     return causes
 
 
 def note_failure(scope: Scope, error: ButlrError) -> None:
-    """Say that the one call of a REST request failed."""
+    """Note that the call of a REST request failed."""
     place = error.path or ""
     scope[CAUSES] = [Cause(error.code, str(error), place, Counter([place]))]
     note(scope, codes=[error.code])
 
 
 def noted(scope: Scope) -> dict[str, Any]:
-    """What has been said of the operation so far; nothing where no log is kept."""
+    """Return the notes on the operation so far; empty without a log."""
     return dict(scope.get(NOTED) or {})
 
 
 def record(noted: Mapping[str, Any], request_id: str | None, *, status: int, calls: int) -> dict[str, Any]:
-    """Return what the log says of an operation that was `noted`."""
+    """Return the log record of an operation from its notes."""
     more = dict(noted)
     return {
         "time": datetime.now(UTC).isoformat(timespec="milliseconds"),

@@ -1,4 +1,4 @@
-"""Answers given again under any server: ASGI middleware ahead of all others."""
+"""The response cache under any server: ASGI middleware before all others."""
 
 import time
 
@@ -7,13 +7,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ..repeatable import Asked, Repeated
 from ..response_cache import LONGEST, ResponseCache
 
-# Where the endpoint says that its answer may be given again, and a server what it has found that a request asks.
+# Keys of the ASGI scope: the endpoint's offer of a cacheable answer, and the cache key that a server has made.
 OFFERED = "facade.repeatable"
 ASKED = "facade.asked"
 
 
 class CachedResponses:
-    """Gives answers again, and keeps those that may be."""
+    """Serves answers from the response cache, and stores those that the endpoint offers."""
 
     def __init__(self, app: ASGIApp, response_cache: ResponseCache) -> None:
         self._app = app
@@ -45,7 +45,7 @@ class CachedResponses:
         await self._app(scope, receive, self._keeping(asked, scope, send))
 
     async def _asked(self, scope: Scope, receive: Receive) -> tuple[Asked | None, Receive]:
-        """What is asked, where its body has come in one piece; and how to receive that piece once more."""
+        """Return the cache key if the body came in one piece, and a `receive` that gives this piece again."""
         body = b""
         if scope["method"] == "POST":
             first = await receive()
@@ -67,7 +67,7 @@ class CachedResponses:
             elif headers is not None and (offer := scope.get(OFFERED)):
                 if not message.get("more_body"):
                     self._response_cache.keep(asked, offer, headers, message.get("body", b""))
-                # In pieces it is too large to be kept twice.
+                # An answer in several pieces is too large to be kept.
                 headers = None
             await send(message)
 

@@ -1,4 +1,4 @@
-"""What a page in somebody's browser may not make that browser do."""
+"""Protection against requests that a page of another site makes a browser send (CSRF, DNS rebinding)."""
 
 import ipaddress
 import re
@@ -10,14 +10,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..cache_headers import NEVER_KEPT
 
-# What a page can only send after a preflight that CORS answers: proof that the page may.
+# Headers that a page can send only after a CORS preflight, so that CORS has allowed the request.
 PREFLIGHTED = ("authorization", "x-api-key", "x-apollo-operation-name", "apollo-require-preflight", "x-requested-with")
 SIMPLE_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-data", "text/plain"})
-# Pages that are served on this machine.
+# Origins of pages that this machine serves.
 LOOPBACK_ORIGIN = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?"
 
 
-# What a page may read of an answer, beside what every page may.
+# Response headers that a page of an allowed origin may read, besides those of the CORS safelist.
 EXPOSED = (
     "Age",
     "Deprecation",
@@ -37,7 +37,7 @@ EXPOSED = (
 
 
 class Origins:
-    """Origins whose pages may call the API: those `listed`, and `with_loopback` those of this machine."""
+    """Origins whose pages may call the API: those `listed`, and, `with_loopback`, those of this machine."""
 
     def __init__(self, listed: Sequence[str], *, with_loopback: bool = False) -> None:
         self.listed = tuple(listed)
@@ -53,10 +53,11 @@ class Origins:
 
 
 def is_forged(headers: Headers, origins: Container[str] = ()) -> bool:
-    """Whether a foreign page may have made a browser send this: to spend for what it cannot read, or to log in.
+    """Return whether a page of another site may have made a browser send this request without a preflight.
 
-    Browsers say by `Sec-Fetch-Site` where a request comes from, older ones by the `Origin` of a POST alone, and pages
-    can change neither. Other programs send neither.
+    Such a page cannot read the answer, but could cause cost or a login. Browsers name the source of a request by
+    `Sec-Fetch-Site`, older ones only by the `Origin` of a POST. Pages can change neither, and other programs send
+    neither.
     """
     origin = headers.get("origin")
     if "sec-fetch-site" in headers:
@@ -73,13 +74,13 @@ def is_forged(headers: Headers, origins: Container[str] = ()) -> bool:
 
 
 def _is_own(origin: str, headers: Headers) -> bool:
-    """Whether an origin has the name that the request was sent to."""
+    """Return whether an origin has the host name to which the request was sent."""
     name = origin.strip().lower().partition("://")[2]
     return bool(name) and name in (headers.get("host", "").lower(), headers.get("x-forwarded-host", "").lower())
 
 
 def is_foreign(headers: Headers, origins: Container[str] = ()) -> bool:
-    """Whether a page of another site sent this, with or without a preflight: programs send no `Origin`."""
+    """Return whether a page of another site sent this, with or without a preflight. Programs send no `Origin`."""
     origin = headers.get("origin")
     if origin is None or "*" in origins or origin in origins:
         return False
@@ -87,10 +88,10 @@ def is_foreign(headers: Headers, origins: Container[str] = ()) -> bool:
 
 
 class LocalHosts:
-    """ASGI middleware: answers to names of this machine alone.
+    """ASGI middleware: accepts only host names of this machine.
 
-    Where callers need no credentials on loopback, a page whose own name is made to point there (DNS rebinding)
-    would count as one of them.
+    If callers need no credentials on loopback, a page could reach the facade by a host name that resolves to loopback
+    (DNS rebinding).
     """
 
     def __init__(self, app: ASGIApp, host: str) -> None:

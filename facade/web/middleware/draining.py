@@ -1,4 +1,4 @@
-"""The end of a process: unready at once, and the server stops when the requests under way are done."""
+"""Graceful shutdown: the process is unready at once, and stops when the running requests are done."""
 
 import asyncio
 import signal
@@ -15,10 +15,10 @@ Handler = Callable[[int, FrameType | None], object]
 
 
 class Draining:
-    """Hears of the end before the server does, and tells it once no request is under way, or after `most` seconds.
+    """Catches the stop signal, and passes it to the server once no request is running, or after `most` seconds.
 
-    Until then the socket stays open: who looks at `/readyz` learns of the end, and a request that comes before a load
-    balancer has looked is answered instead of refused. A second signal goes to the server at once.
+    Until then the socket stays open: `/readyz` answers 503, and requests that arrive before a load balancer has noticed
+    are answered. A second signal is passed on at once.
     """
 
     def __init__(self, *, most: float = 5.0) -> None:
@@ -31,7 +31,7 @@ class Draining:
 
     @contextmanager
     def heard(self) -> Iterator[None]:
-        """Stand between the signals and the server's own handlers, which it has set before the app starts."""
+        """Replace the server's signal handlers, which it has set before the app starts, while the block runs."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -55,7 +55,7 @@ class Draining:
 
     @contextmanager
     def told(self, hear: Callable[[], None]) -> Iterator[None]:
-        """Call `hear` if the end begins, or has begun, while this is entered."""
+        """Call `hear` if the shutdown begins, or has begun, while the block runs."""
         if self.begun:
             hear()
         self._told.add(hear)
@@ -85,13 +85,13 @@ class Draining:
             async with asyncio.timeout(self._most):
                 await self._idle.wait()
         except TimeoutError:
-            # What is still under way has the server's own time to finish.
+            # Requests that still run get the server's own time to finish.
             pass
         stop(number, None)
 
 
 class CountsRequests:
-    """ASGI middleware: counts what is under way, and asks for no further request on a connection that will end."""
+    """ASGI middleware: counts running requests, and sends `Connection: close` while draining."""
 
     def __init__(self, app: ASGIApp, draining: Draining) -> None:
         self._app = app

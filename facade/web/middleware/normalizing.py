@@ -1,15 +1,15 @@
-"""One spelling of a request for all that is behind: list headers in one line, paths without a trailing slash."""
+"""Normalise requests: list headers become one line, and paths lose a trailing slash."""
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-# Lists of values that are looked at here; others are passed on, or count as the first of their lines.
+# List headers that the facade reads. Of other headers it uses the first line, or passes them on.
 _LISTS = frozenset({b"accept", b"accept-encoding", b"cache-control", b"if-none-match"})
 
 
 class Normalizes:
     """ASGI middleware: joins the lines of a header that is a list (RFC 9110, section 5.3), and serves `/x/` as `/x`.
 
-    A redirect to `/x` would need the name that this host is reached by, and repeat the one that a caller wrote.
+    A redirect to `/x` would need this host's public name, and would repeat the one that the caller wrote.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -17,7 +17,7 @@ class Normalizes:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            # In place: the layers ahead of this one read the scope when the answer comes.
+            # In place, since outer middleware reads the scope when the answer is sent.
             scope["headers"] = _joined(scope["headers"])
             path = scope["path"]
             if path.endswith("/") and path != "/":

@@ -1,4 +1,4 @@
-"""The path prefix that a proxy puts before the facade."""
+"""The path prefix under which a proxy serves the facade."""
 
 import re
 from collections.abc import Mapping
@@ -8,20 +8,20 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 PREFIX = "facade.prefix"
-# It goes into links and into `Location`: letters that begin no other host and end no header.
+# The prefix goes into links and `Location`, so only characters that cannot name another host or end a header.
 _USABLE = re.compile(r"(?:/[\w.~-]+)+", re.ASCII)
 
 
 def prefix_of(scope: Mapping[str, Any]) -> str:
-    """What stands before the facade's own paths at the caller's side: `/butlr`, or nothing."""
+    """Return the prefix of the facade's paths as the caller sees them, such as `/butlr`, or an empty text."""
     prefix: str = scope.get(PREFIX, "")
     return prefix
 
 
 class Prefixed:
-    """ASGI middleware: paths are the facade's own, whatever is put before them.
+    """ASGI middleware: removes the prefix from paths.
 
-    A proxy that takes its prefix off names it in `X-Forwarded-Prefix`; a server that is told of one (ASGI's
+    A proxy that strips its prefix names it in `X-Forwarded-Prefix`. A server that is configured with one (ASGI's
     `root_path`) leaves it in the path.
     """
 

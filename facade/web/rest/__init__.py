@@ -1,1 +1,1 @@
-"""REST paths: the calls that live, those that ended, and the tables of `/export`. REST bodies are known here alone."""
+"""REST paths: the current calls, the ended ones, and the tables of `/export`. Only this package knows REST bodies."""

@@ -1,4 +1,4 @@
-"""Bodies of REST calls that can be told apart, cut into parts and kept; any other is for the upstream to judge."""
+"""Recognise bodies of REST calls that can be cut and cached. Any other body is passed on to the upstream."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from ..graphql_request import read_json
 
 
 def report_body(body: bytes) -> dict[str, Any] | None:
-    """The body of a report as an object; None where it is of another shape than Butlr's docs have."""
+    """Return the body of a report as an object; None if its shape is not that of Butlr's docs."""
     parsed = _object(body)
     if parsed is None or not isinstance(within := parsed.get("filter"), dict):
         return None
@@ -40,7 +40,7 @@ def stats_body(body: bytes) -> dict[str, Any] | None:
 
 
 def _object(body: bytes) -> dict[str, Any] | None:
-    """The body as an object; None where the upstream shall judge it. Raises `BadRequest` for what no one can read."""
+    """Return the body as an object; None if the upstream is to judge it. Raises `BadRequest` if it nests too deep."""
     try:
         parsed = read_json(body)
     except ValueError:
@@ -49,10 +49,10 @@ def _object(body: bytes) -> dict[str, Any] | None:
 
 
 def _is_object(value: object) -> bool:
-    """Whether it is an object, or not given."""
+    """Return whether a member is an object, or absent."""
     return value is None or isinstance(value, dict)
 
 
 def _are_texts(value: object) -> bool:
-    """Whether it is a list of texts, or not given."""
+    """Return whether a member is a list of texts, or absent."""
     return value is None or (isinstance(value, list) and all(isinstance(item, str) for item in value))

@@ -1,8 +1,8 @@
-"""The REST calls that live, for legacy clients: the same bodies, the same answers, by way of the cache.
+"""The current REST calls for legacy clients: the same bodies and answers, through the cache.
 
-What comes from one upstream call is its bytes; what is put together from parts is equal JSON. An equal ask from
-GraphQL shares the upstream call. Times that Butlr no longer takes (relative to now, no stop) go up absolute, and
-`X-Resolved-Span` says which.
+An answer from one upstream call has its bytes; a merged answer is equal JSON. An equal query from GraphQL shares the
+upstream call. Times that Butlr no longer accepts (relative to now, no stop) are sent as absolute ones, and
+`X-Resolved-Span` has them.
 """
 
 import time
@@ -46,7 +46,7 @@ VARY = "Authorization, X-API-Key, Accept-Encoding"
 
 
 class ReadAnswer(NamedTuple):
-    """The bytes of an answer, and what they answer: the caller's body, its times resolved."""
+    """The bytes of an answer, and its query: the caller's body with absolute times."""
 
     content: bytes
     content_type: str
@@ -54,7 +54,7 @@ class ReadAnswer(NamedTuple):
 
 
 Read = Callable[[Services, Body, Caller, ReadLog], Awaitable[ReadAnswer]]
-# The body as an object, or None for one that the upstream shall judge.
+# Returns the body as an object, or None for one that the upstream is to judge.
 Parse = Callable[[bytes], dict[str, Any] | None]
 
 
@@ -95,7 +95,7 @@ class LegacyRest:
         ]
 
     def unknown(self) -> BaseRoute:
-        """The route of every other path of the REST API: the last one, for it takes all."""
+        """Return the route of all other paths of the REST API. It matches every path, so it must be the last."""
         return Route(PREFIX + "/{path:path}", self._unknown, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
 
     async def _unknown(self, request: Request) -> Response:
@@ -128,7 +128,7 @@ class LegacyRest:
             return _failed(error, request)
 
     async def _caller(self, request: Request) -> Caller:
-        """Who asks. Raises `BadRequest`, `Unauthenticated`, or `RateLimited` where they have asked too often."""
+        """Return the caller, and count the request. Raises `BadRequest`, `Unauthenticated` or `RateLimited`."""
         self._admission.refuse_forged(request)
         caller = await self._admission.caller(request)
         if caller is None:
@@ -136,7 +136,7 @@ class LegacyRest:
         return caller
 
     def _login(self, path: str) -> Callable[[Request], Awaitable[Response]]:
-        """Logins go up as they came and are never kept, repeated or logged."""
+        """Return the handler of a login call. Logins are passed on unchanged, and never cached, retried or logged."""
 
         async def login(request: Request) -> Response:
             note(request.scope, type="login", operation=f"POST {path}")
@@ -162,7 +162,7 @@ class LegacyRest:
                 given = await read_body(request, self._max_body_bytes)
                 body = parse(given)
                 if body is None:
-                    # Not a body we can tell anything of: the upstream says what is wrong with it.
+                    # The body is not understood here, so the upstream's own error says what is wrong.
                     headers = sent_headers(request.headers, coded=False)
                     return verbatim(await self._as_it_came(path, given, caller, headers))
                 response = await self._answer(request, read, body, caller)

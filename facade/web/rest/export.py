@@ -1,4 +1,4 @@
-"""`/export/…`: rows as a table with a fixed schema, by the REST body or its fields in the query."""
+"""`/export/…`: rows as a table with a fixed schema, for a REST body or its fields as query parameters."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Exports:
         exported: Exported,
         piece_timeout: float | None = None,
     ) -> None:
-        """`exported` is told of each export that has ended."""
+        """Take `exported`, which is called at the end of each export."""
         self._services = services
         self._admission = admission
         self._spool = spool
@@ -115,7 +115,7 @@ class Exports:
     async def _streamed(
         self, request: Request, rows: Counted, writer: Writer, headers: dict[str, str], media_type: str
     ) -> Response:
-        """The file as it is made. What fails before the first part is an answer of its own."""
+        """Return the file as a stream. A failure before its first part is an error response."""
         parts = rows.parts()
         async with Disconnect(request.receive) as disconnect:
             disconnect.watch()
@@ -139,9 +139,9 @@ class Exports:
         writer: Writer,
         headers: dict[str, str],
     ) -> Response:
-        """The file from disk, where it is made first: readers of Parquet ask for its length, and then for ranges."""
+        """Write the file to disk and return it: readers of Parquet ask for its length, and then for ranges."""
         upstream = self._services().upstream
-        # Of times relative to now the words: the ranges of one file are asked for one after another.
+        # The key has relative times as written, so that later requests for ranges find the same file.
         asked = sha256(orjson.dumps([export.table.name, sorted(request.query_params.multi_items())])).hexdigest()
         key = f"{caller.scope} {asked}"
 
@@ -190,6 +190,6 @@ def _refused(error: BadRequest | NeedsPyarrow | SpoolFull | BudgetSpent | ButlrE
             return fleeting(400, {"message": too_much(error), **error.extensions})
     note(request.scope, codes=[error.code])
     if isinstance(error, BadInput) and error.status is None:
-        # Nobody asked the upstream.
+        # The upstream was not called.
         return message(400, str(error))
     return failed(error)

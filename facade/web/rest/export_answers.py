@@ -1,4 +1,4 @@
-"""Answers of exports: a file as it is made, or a finished one; counted for the metrics."""
+"""Responses of exports: a stream or a finished file, counted for the metrics."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Exported(Protocol):
 
 
 class Counted:
-    """The parts of an export, their rows counted against its limit; and what it comes to, for the metrics."""
+    """The parts of an export. Counts their rows against the limit, and calls and bytes for the metrics."""
 
     def __init__(self, export: Export, count: Callable[[int], None], format_: Format, exported: Exported) -> None:
         self._export = export
@@ -62,7 +62,7 @@ class Counted:
 
 
 class SpooledTable(FileResponse):
-    """A file with its length, its validator and its ranges."""
+    """A finished file, with length, validator and ranges."""
 
     def __init__(self, rows: Counted, spooled: Spooled, headers: dict[str, str]) -> None:
         super().__init__(spooled.path, headers=headers, media_type=MEDIA_TYPES[Format.parquet])
@@ -78,7 +78,7 @@ class SpooledTable(FileResponse):
 
 
 class StreamedTable(Response):
-    """A file that leaves as it is made. Where it fails, its end does not come: the connection is cut."""
+    """A file that is sent while it is made. After a failure the connection is closed before the end of the file."""
 
     def __init__(
         self,
@@ -116,7 +116,8 @@ class StreamedTable(Response):
                     note(scope, outcome=outcome, codes=[error.code])
                     reason = too_much(error) if isinstance(error, BudgetSpent) else str(error)
                     log.warning("export.ended", code=error.code, reason=reason)
-                    # Without the last part the server closes the connection, and no client takes it for whole.
+                    # Without a last part the server closes the connection, so that no client takes the file for
+                    # complete.
                     await _send_part(send, self._writer.fail(error.code, reason))
                     return
                 outcome = "ok"

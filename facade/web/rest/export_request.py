@@ -1,4 +1,4 @@
-"""What an export is asked: the REST body, or its fields as query parameters; and the format, by path or `Accept`."""
+"""Read export requests: a REST body, or its fields as query parameters, and the format by path or `Accept`."""
 
 from collections.abc import Iterable, Sequence
 from math import isfinite, nan
@@ -8,7 +8,7 @@ from ...export import MEDIA_TYPES, REPORT, ExportTable, Format
 from ..graphql_request import BadRequest
 from .bodies import detections_body, report_body
 
-# Lists of ids in a reporting filter, by the parameter that gives them. A floor is a "space", a site a "client" there.
+# The lists of ids in a reporting filter, by query parameter. There a floor is a "space", and a site a "client".
 _ID_LISTS = {
     **{name: name for name in ("rooms", "sensors", "zones", "spaces", "hives", "buildings", "mac_addresses", "tags")},
     "floors": "spaces",
@@ -16,7 +16,7 @@ _ID_LISTS = {
     "clients": "clients",
 }
 _WINDOW = ("every", "function", "timezone")
-# Bounds of the filter's `value`: without `gte=0` Butlr leaves windows of zero out.
+# Bounds of the filter's `value`. Without `gte=0` Butlr omits windows of zero.
 _BOUNDS = ("gte", "gt", "lte", "lt")
 _OF_REPORT = {"start", "stop", "measurements", *_ID_LISTS, *_WINDOW, *_BOUNDS}
 _OF_DETECTIONS = {"start", "stop", "data_types", "space_id", "room_id", "mac_addresses", "every", "function"}
@@ -24,7 +24,7 @@ _FORMATS = {media: format_ for format_, media in MEDIA_TYPES.items()}
 
 
 def format_of(named: str | None, accept: str | None) -> Format:
-    """Raises `BadRequest`: 404 for a path that names none, 406 where none of ours is accepted."""
+    """Return the format. Raises `BadRequest`: 404 for an unknown one in the path, 406 if none is accepted."""
     if named is not None:
         try:
             return Format(named)
@@ -53,7 +53,7 @@ def _quality(parameters: Sequence[str]) -> float:
 
 
 def asked_by_body(table: ExportTable, given: bytes) -> dict[str, Any]:
-    """The REST body. Raises `BadRequest`."""
+    """Return the REST body of a POST. Raises `BadRequest`."""
     body = report_body(given) if table is REPORT else detections_body(given)
     if body is None:
         call = "reporting" if table is REPORT else "detections"
@@ -62,7 +62,7 @@ def asked_by_body(table: ExportTable, given: bytes) -> dict[str, Any]:
 
 
 def asked_by_query(table: ExportTable, given: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """The REST body that parameters say. Lists are repeated or separated by commas. Raises `BadRequest`."""
+    """Return the REST body of query parameters. Lists are repeated or separated by commas. Raises `BadRequest`."""
     values: dict[str, list[str]] = {}
     for name, value in given:
         values.setdefault(name, []).append(value)
@@ -102,7 +102,7 @@ def _detections(values: dict[str, list[str]]) -> dict[str, Any]:
 def _one(values: dict[str, list[str]], name: str) -> str:
     if len(values[name]) > 1:
         raise BadRequest(400, f"Give {name} once.")
-    # A plus sign that was not encoded reads as a blank: of times, only an offset has one.
+    # An unencoded plus sign is decoded as a blank. In a time it can only be that of the offset.
     return values[name][0].replace(" ", "+") if name in ("start", "stop") else values[name][0]
 
 

@@ -1,4 +1,4 @@
-"""What is passed on between a REST client and the upstream as it came, and what of it is not."""
+"""Forward requests and answers between REST clients and the upstream, with the headers that may pass."""
 
 import math
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -12,26 +12,26 @@ from ..cache_headers import NEVER_KEPT
 from ..graphql_request import JSON_TYPE, BadRequest
 from ..json_responses import message
 
-# Of a request. All else, cookies among it, is between the client and the facade.
+# Request headers that are forwarded. Others, such as cookies, are for the facade only.
 _SENT = ("content-type", "content-encoding", "accept")
-# Of an answer. Its encoding is taken off on the way.
+# Response headers that are forwarded. The body has been decompressed.
 _RETURNED = ("retry-after", "content-disposition", "allow")
-# What a browser runs or renders under the origin that it came from.
+# Content types that a browser would run or render in the facade's origin.
 _ACTIVE = ("html", "javascript", "ecmascript", "xml", "svg", "multipart")
-# A segment that is decoded once more may become another; more often than this nobody encodes.
+# How often a path segment is decoded to find `..` that was encoded several times.
 _MOST_DECODED = 5
 
 _STATUS: dict[type[ButlrError], int] = {Unauthenticated: 401, RateLimited: 429, UpstreamTimeout: 504}
 
 
 def sent_headers(headers: Headers, *, coded: bool = True) -> dict[str, str]:
-    """The headers of a request that go up with it; without `coded`, its body's coding has been taken off."""
+    """Return the request headers to forward. `coded` is False if the body has been decompressed."""
     names = _SENT if coded else tuple(name for name in _SENT if name != "content-encoding")
     return {name.title(): headers[name] for name in names if headers.get(name)}
 
 
 def raw_target(scope: Scope, prefix: str) -> str:
-    """The path and query of a request as they came. Raises `BadRequest` for a path that leaves `prefix`."""
+    """Return the path and query of a request as they were sent. Raises `BadRequest` for a path that leaves `prefix`."""
     raw: bytes = scope.get("raw_path") or scope["path"].encode()
     path = raw.partition(b"?")[0]
     root = scope.get("root_path", "").encode()
@@ -47,7 +47,7 @@ def raw_target(scope: Scope, prefix: str) -> str:
 def _has_dot_segments(path: bytes) -> bool:
     for _ in range(_MOST_DECODED):
         steps = path.replace(b"\\", b"/").split(b"/")
-        # A step may have parameters (RFC 3986, 3.3): some servers leave them out before they resolve it.
+        # A segment may have parameters (RFC 3986, 3.3), which some servers remove before they resolve `..`.
         if any(step.partition(b";")[0].strip(b"\x00\t\r\n ") in (b".", b"..") for step in steps):
             return True
         decoded = unquote_to_bytes(path)
@@ -58,9 +58,9 @@ def _has_dot_segments(path: bytes) -> bool:
 
 
 def verbatim(reply: Reply, *, base_url: str = "", our_root: str = "") -> Response:
-    """The upstream's answer as it came; 502 for what is none of an API.
+    """Return the upstream's answer unchanged; 502 for one that cannot be an API's.
 
-    A redirect is one only where it leads to a path of the upstream, which is then a path of ours.
+    A redirect is passed on only if it leads to a path of the upstream, which becomes a path of the facade.
     """
     if _is_active(reply.content_type):
         return message(502, "Butlr's address answered with a web page. Check the base URL and any proxy.", NEVER_KEPT)
@@ -78,9 +78,9 @@ def verbatim(reply: Reply, *, base_url: str = "", our_root: str = "") -> Respons
 
 
 def failed(error: ButlrError, says: str | None = None) -> Response:
-    """The upstream's own words where there were any; else a status that says how it failed, never one of success.
+    """Return the upstream's own error if there is one, else an error status for the kind of failure.
 
-    `says` stands for the error's own message.
+    `says` is sent instead of the error's own message.
     """
     headers: dict[str, str] = dict(NEVER_KEPT)
     if error.retry_after is not None:
@@ -99,7 +99,7 @@ def _is_active(content_type: str | None) -> bool:
 
 
 def _ours(location: str | None, base_url: str, our_root: str) -> str | None:
-    """The path at the facade of an address at the upstream; None for any other."""
+    """Return the facade's path for a URL of the upstream; None for any other URL."""
     if not location:
         return None
     base = urlsplit(base_url)

@@ -1,4 +1,4 @@
-"""What describes the REST side: its OpenAPI document, and a Postman collection made of it."""
+"""The OpenAPI document of the REST paths, and a Postman collection made from it."""
 
 from importlib.metadata import version
 
@@ -15,13 +15,13 @@ from ..middleware.prefix import prefix_of
 
 OPENAPI_PATH = "/api/openapi.json"
 POSTMAN_PATH = "/api/postman.json"
-# `?ended=true`: with the operations that only ever say that they have ended.
+# `?ended=true` includes the operations that only answer that they have ended.
 ENDED = "ended"
 HEADERS = {"Cache-Control": "public, max-age=300", "Vary": "X-Forwarded-Prefix"}
 
 
 class Reference:
-    """Says nothing that the source does not say to anyone, so it takes no token."""
+    """Serves both documents. They need no token, since the source code is public too."""
 
     def __init__(self, *, refresh_path: str) -> None:
         self._whole = document(version=version("butlr-graphql-facade"), refresh_path=refresh_path)
@@ -36,6 +36,6 @@ class Reference:
         return Response(orjson.dumps(served), 200, HEADERS, media_type=JSON_TYPE)
 
     async def _postman(self, request: Request) -> Response:
-        # It names the facade by the address that it was asked at, so it is that asker's own.
+        # The collection has the facade's URL as this client reached it, so it is made for each request.
         made = collection(self._living, f"{str(request.base_url).rstrip('/')}{prefix_of(request.scope)}/")
         return fleeting(200, made)

@@ -1,10 +1,9 @@
-"""A share of the legacy calls, run again as GraphQL operations behind the answer, and compared with it.
+"""Replay a share of the legacy calls as GraphQL operations in the background, and compare the answers.
 
-A v2 read was a GraphQL operation in the first place, so it is run over Butlr's own GraphQL API alone, where that is
-among the sources of assets: what a client that moves there would be told.
+A v2 read is served by a GraphQL operation anyway. It is replayed over Butlr's own GraphQL API alone, if that is among
+the sources of assets, to show what a client that moves there would get.
 
-Nothing is asked of the upstream: what the call read lies in the cache, and an operation that would need more than
-that is given up.
+No upstream call is made: the data of the call is in the cache, and an operation that needs more is given up.
 """
 
 import asyncio
@@ -32,7 +31,7 @@ from ..metrics import Metrics
 log = structlog.get_logger(__name__)
 
 WAITING_MOST = 64
-# Bytes. What is larger takes the event loop from others for too long.
+# Bytes. Larger answers would block the event loop for too long.
 LARGEST = 1024**2
 SAID_AGAIN_AFTER = 60.0
 
@@ -51,7 +50,7 @@ class Replay:
 
 
 class Shadow:
-    """`share` of the calls that are offered, from 0 to 1, are replayed one after another."""
+    """Replays a share (0 to 1) of the offered calls, one after another."""
 
     def __init__(
         self,
@@ -78,7 +77,7 @@ class Shadow:
         self._said: dict[tuple[str, str], float] = {}
 
     def offer(self, replay: Replay) -> None:
-        """Never waits and never fails: what finds no place is counted, and forgotten."""
+        """Queue a call for replay. Never waits or fails: if the queue is full, the call is only counted."""
         if self._chance() >= self._share or (replay.is_v2 and self._services().native is None):
             return
         if len(replay.answer) > LARGEST:
@@ -95,7 +94,7 @@ class Shadow:
             try:
                 outcome, fields = await self._compared(replay)
             except Exception:
-                # A replay that breaks must not end those after it.
+                # A failing replay must not stop the next ones.
                 log.exception("a replay broke", path=replay.call.path, request_id=replay.request_id)
                 outcome, fields = "failed", []
             self._note(replay, outcome, fields)
@@ -107,12 +106,12 @@ class Shadow:
         data, codes = await self._run(translation, replay)
         if data is None:
             return ("not cached", []) if codes == {"UPSTREAM_TIMEOUT"} else ("failed", [])
-        # Away from the event loop: both may be long.
+        # In a thread, since both answers may be long.
         fields = await asyncio.to_thread(_differences, replay, translation.shape(data))
         return ("different", fields) if fields else ("equal", [])
 
     async def _run(self, translation: Translation, replay: Replay) -> tuple[dict[str, Any] | None, set[str]]:
-        # The deadline has passed already: what the cache has is read all the same, and nothing else is.
+        # With a deadline in the past, the cache is read but no call is made.
         read_log = ReadLog(deadline=time.monotonic())
         services = self._services()
         if replay.is_v2 and services.native is not None:
@@ -136,7 +135,7 @@ class Shadow:
             now = self._clock()
             if now - self._said.get((path, field), -SAID_AGAIN_AFTER) >= SAID_AGAIN_AFTER:
                 self._said[path, field] = now
-                # No value: those are the tenant's.
+                # Without values, which are the tenant's data.
                 log.warning("a replay differs", path=path, field=field, request_id=replay.request_id)
 
 
@@ -146,10 +145,10 @@ def _differences(replay: Replay, graph: dict[str, Any] | None) -> list[str]:
         return differences(answer, graph)
     body = orjson.loads(replay.asked.body or "")
     if replay.call.path == DETECTIONS_PATH and isinstance(answer, dict) and answer.keys() == {"data"}:
-        # Butlr's docs have no wrapper here; where there is one, it says nothing.
+        # Butlr's docs have no wrapper here, so it is removed if there is one.
         answer = answer["data"]
     if isinstance(answer, dict) and graph is not None and not body.get("paginate"):
-        # Without pages the REST call's page numbers say nothing, and the graph has none.
+        # Without pages the REST call's page info is meaningless, and the graph has none.
         answer.pop("page_info", None)
         graph.pop("page_info", None)
     return differences(answer, graph)

@@ -1,4 +1,4 @@
-"""`POST /graphiql/translate`: what GraphiQL's page makes of a REST request that is pasted into it."""
+"""`POST /graphiql/translate`: translates a REST request that is pasted into GraphiQL's page."""
 
 import asyncio
 from typing import Any
@@ -15,18 +15,18 @@ from ..json_responses import fleeting
 from ..rate_limit import RateLimit, address_of
 
 PATH = "/graphiql/translate"
-# Bytes of a text, and of the JSON that brings it: each character may be written as an escape of six.
+# Bytes of a text, and of the JSON around it, in which each character may be an escape of six bytes.
 MOST_TEXT = 64 * 1024
 MOST_BODY = 6 * MOST_TEXT + 1024
-# Variables of the logins. The page has a dialog of its own for these.
+# Variables of the logins, for which the page has its own dialog.
 SECRETS = ("password", "client_secret", "refresh_token")
 
 
 class TranslateEndpoint:
     """Takes `{"text"}`; answers `{"query", "variables", "left_out"}`, or `{"code", "message"}`.
 
-    It needs no token, for it says what the schema says. What authorizes the request that was pasted is neither used,
-    kept, logged nor said again; `left_out` names it.
+    It needs no token, since the answer follows from the schema. Credentials in the pasted request are not used, kept,
+    logged or returned; `left_out` names them.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class TranslateEndpoint:
             if self._rate_limit:
                 await self._rate_limit.check(address_of(request))
             text = await self._text(request)
-            # In a thread: a text of the greatest length takes some time.
+            # In a thread, since a long text takes some time.
             return await asyncio.to_thread(self._translated, text)
         except BadRequest as refused:
             return _refusal(refused.status, "BAD_USER_INPUT", str(refused), refused.headers)
@@ -60,7 +60,7 @@ class TranslateEndpoint:
             return _refusal(429, limited.code, str(limited), {"Retry-After": f"{limited.retry_after:.0f}"})
 
     async def _text(self, request: Request) -> str:
-        # A page of another site can send this type only after a preflight.
+        # A page of another site can send this content type only after a preflight.
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON_TYPE:
             raise BadRequest(415, f"Send the text as {JSON_TYPE}.", {"Accept-Post": JSON_TYPE})
         try:

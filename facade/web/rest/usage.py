@@ -1,4 +1,4 @@
-"""Counting who sends what, and `GET /api/usage`, which tells the operator of it."""
+"""Count the operations and legacy calls of clients, and serve the counts to the operator at `GET /api/usage`."""
 
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
@@ -32,16 +32,16 @@ from ..middleware.audit import noted as noted_operation
 
 PATH = "/api/usage"
 FIELDS_PATH = "/api/usage/fields"
-# Where the endpoint says which operation a request brought.
+# Key of the ASGI scope for the operation of a request.
 SELECTED = "facade.selected"
-# Where a call is noted for whoever counts requests.
+# Key of the ASGI scope for the legacy call of a request.
 NOTED = "facade.legacy"
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 
 def noted(handler: Handler, call: LegacyCall) -> Handler:
-    """The handler of a call that lives, which also names the operation that takes its place."""
+    """Wrap the handler of a current call, so that it is counted and its answer names the equal operation."""
 
     async def handle(request: Request) -> Response:
         request.scope[NOTED] = call
@@ -54,8 +54,9 @@ def noted(handler: Handler, call: LegacyCall) -> Handler:
 
 
 class CountsUsage:
-    """Counts operations and legacy calls by who sent them, in `usage`; in `metrics` legacy calls alone, by path: no
-    client's name is a label.
+    """Counts operations and legacy calls by client, in `usage`.
+
+    In `metrics` only legacy calls are counted, by path, since a client's name must not be a label.
     """
 
     def __init__(self, usage: Usage, metrics: Metrics, *, tenant_claim: str) -> None:
@@ -75,12 +76,12 @@ class CountsUsage:
             )
 
     def again(self, selected: Selected, later: Mapping[bytes, bytes]) -> None:
-        """Count an operation whose answer was given again."""
+        """Count an operation that the response cache answered."""
         self._usage.operation(selected, "ok", tuple(later.get(name, b"") for name in CLIENT_HEADERS))
 
     def _count_call(self, call: LegacyCall, headers: Headers, status: int) -> None:
         statuses = f"{status // 100}xx"
-        # Anyone may write a claim into a token; that it was taken says that it is theirs.
+        # A claim in a token can be made up. Only an accepted token proves it.
         client = self._client(headers) if status < 400 else ""
         agent = _name(headers.get("user-agent", ""))
         self._usage.note(("call", client, agent, call.path, call.operation or "", statuses))
@@ -98,7 +99,7 @@ def _name(text: str) -> str:
 
 
 class UsageEndpoint:
-    """Counts of all tenants, so it takes a key of its own that no client has; without one it is not there."""
+    """Serves the counts of all tenants, so it needs a key of its own. Without such a key it is not served."""
 
     def __init__(self, usage: Usage, key: str, schema: GraphQLSchema) -> None:
         self._usage = usage

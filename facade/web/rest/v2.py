@@ -1,6 +1,6 @@
-"""The v2 reads that ended, served again from the graph: each answer is that of a GraphQL operation, in its old shape.
+"""The ended v2 reads, served again from the graph: the answer of a GraphQL operation in the old shape.
 
-Every answer says when the call ended and which operation takes its place.
+The headers of every answer say when the call ended and what succeeds it.
 """
 
 import math
@@ -131,10 +131,10 @@ class V2:
 
 
 def _notice(read: V2Read | GoneRead, prefix: str) -> dict[str, str]:
-    """RFC 9745, RFC 8594 and RFC 5829: when the call ended, and what came after it."""
+    """Return the headers for when the call ended and what succeeds it (RFC 9745, RFC 8594, RFC 5829)."""
     ended = FIXTURES_ENDED if isinstance(read, GoneRead) else V2_ENDED
     headers = {"Deprecation": ended.deprecation, "Sunset": ended.sunset}
-    # Nothing came after fixtures.
+    # Fixtures have no successor.
     if isinstance(read, GoneRead):
         return headers
     return {**headers, "Link": f'<{prefix}/graphql>; rel="successor-version"'}
@@ -154,7 +154,7 @@ def _answered(request: Request, resolved: Resolved, outcome: Outcome, read_log: 
     return Response(body, 200, headers, media_type=JSON_TYPE)
 
 
-# By the code of the graph's error. What failed without a word on when to come back is a bad gateway.
+# Status by the code of the graph's error. A failure without `Retry-After` is a bad gateway.
 _STATUS = {
     "BAD_USER_INPUT": 400,
     "UNAUTHENTICATED": 401,
@@ -168,7 +168,7 @@ _STATUS = {
 
 
 def _failed(errors: Collection[GraphQLError]) -> Response:
-    """The answer to a read of which a part failed: REST has no place for the rest of it."""
+    """Return the answer to a read of which a part failed, since REST cannot express partial data."""
     error = next(iter(errors), None) or GraphQLError("There was no answer.")
     extensions: dict[str, Any] = error.extensions or {}
     status = _STATUS.get(str(extensions.get("code")), 500)

@@ -135,7 +135,9 @@ async def test_all_that_replicas_share_works_behind_a_sentinel_and_moves_to_the_
         while (await store.set(one, make_entry(b"new"), 600)) or (await store.get(one)) != make_entry(b"new"):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
         while "after" not in heard:
-            await store.client.attempt("news", lambda: store.client.client.publish(store.channel, "scope after"), 0)
+            await store.client.attempt(
+                "invalidation", lambda: store.client.client.publish(store.channel, "scope after"), 0
+            )
             await asyncio.sleep(0.05)
     await invalidations.aclose()
     await store.aclose()

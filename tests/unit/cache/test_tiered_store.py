@@ -293,7 +293,7 @@ async def test_a_redis_that_will_not_pass_news_on_is_a_cache_all_the_same(
     first, second = open_replica(), open_replica()
     await first.set(A, make_entry(), 60)
     assert await second.get(A) == make_entry()
-    await until(lambda: first._shared.client.refused("news").lasts)
+    await until(lambda: first._shared.client.refused("invalidation").lasts)
     assert not first.hears
     assert await first.drop(scope_prefix("t-a")) == 1
     assert second.peek(A) == make_entry()

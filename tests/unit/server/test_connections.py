@@ -100,7 +100,7 @@ async def test_what_fails_once_an_answer_is_sent_changes_nothing_of_it(times):
     sent, logged = await answers_of(HasAll, REQUEST * times)
     assert sent.count(b"HTTP/1.1 ") == sent.count(b"HTTP/1.1 200 OK") == times
     assert sent.endswith(b"\r\n\r\n{}")
-    assert logged == ["hot.unnoted"] * times
+    assert logged == ["response_cache.unnoted"] * times
 
 
 async def test_what_fails_before_it_is_no_fault_of_the_request():
