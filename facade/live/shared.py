@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Callable
 
 import msgspec
@@ -14,6 +15,8 @@ from .log import Id
 log = structlog.get_logger(__name__)
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+# Events that wait for a Redis that is away; of more, the oldest go.
+MOST_UNSENT = 10_000
 
 
 class SharedEvents:
@@ -22,6 +25,7 @@ class SharedEvents:
     def __init__(self, stream: Stream, hear: Callable[[WebhookEvent, Id], None]) -> None:
         self._stream, self._hear = stream, hear
         self._last = "0-0"
+        self._unsent: deque[WebhookEvent] = deque(maxlen=MOST_UNSENT)
         self._task: asyncio.Task[None] | None = None
         # Set once what was there at the start has been read.
         self.has_read = asyncio.Event()
@@ -36,8 +40,19 @@ class SharedEvents:
             await asyncio.wait((self._task,), timeout=0.05)
 
     async def append(self, event: WebhookEvent) -> bool:
-        """Whether Redis has it. If not, this process alone can tell its subscribers."""
-        return await self._stream.append(msgspec.json.encode(event))
+        """Whether Redis has it. If not, this process tells its own subscribers, and the others get it once Redis is back."""
+        has_it = await self._stream.append(msgspec.json.encode(event))
+        if not has_it:
+            self._unsent.append(event)
+        return has_it
+
+    async def _append_unsent(self) -> None:
+        # One that Redis took without an answer is there twice, and told once: events have ids.
+        while self._unsent:
+            event = self._unsent.popleft()
+            if not await self._stream.append(msgspec.json.encode(event)):
+                self._unsent.appendleft(event)
+                return
 
     async def _run(self) -> None:
         pause = _FIRST_PAUSE
@@ -49,6 +64,7 @@ class SharedEvents:
                     for id_, body in entries:
                         self._last = id_
                         self._tell(id_, body)
+                    await self._append_unsent()
                     if not entries:
                         self.has_read.set()
             # Whoever waits for the events of before does not wait for a Redis that is away.

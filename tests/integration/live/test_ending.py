@@ -232,12 +232,13 @@ def test_replicas_tell_each_other_and_a_new_one_knows_what_was(
                 assert seen[-3:] == ["e2", "e3", "e4"]
                 assert len(set(seen)) == len(seen)
         # Without Redis each process still tells its own.
-        with subscribe(one, EVENTS, token=any_token) as stream:
+        with subscribe(one, EVENTS, token=any_token) as stream, subscribe(two, EVENTS, token=any_token) as other:
             redis.kill()
             post(one, event(5))
             assert stream.next()["data"]["events"]["id"] == "e5"
-        # What comes after Redis is back reaches the others again.
-        redis.start()
+            # And the others' once Redis is back.
+            redis.start()
+            assert other.next()["data"]["events"]["id"] == "e5"
         heard = counted(two, "facade_live_events_total")
         numbers = count(6)
 
