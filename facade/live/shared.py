@@ -40,7 +40,7 @@ class SharedEvents:
             await asyncio.wait((self._task,), timeout=0.05)
 
     async def append(self, event: WebhookEvent) -> bool:
-        """Whether Redis has it. If not, this process tells its own subscribers, and the others get it once Redis is back."""
+        """Whether Redis has it. If not, this process alone tells its subscribers, and others once Redis is back."""
         has_it = await self._stream.append(msgspec.json.encode(event))
         if not has_it:
             self._unsent.append(event)

@@ -39,27 +39,46 @@ SETTLED = """() => {
 }"""
 
 
+SIZE = {"width": 1440, "height": 900}
+
+
 class Visit:
     """A page, and what it said and asked for."""
 
-    def __init__(self, browser, facade, **options):
-        self.context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
-        self.page = self.context.new_page()
-        self.page.set_default_timeout(PATIENCE)
+    def __init__(self, page, facade):
+        self.page = page
+        self.context = page.context
         self.foreign = []
         self.complaints = []
         self._own = facade.url
         # Listened to and not intercepted: what is intercepted goes out with `Cache-Control: no-cache`.
-        self.context.on("request", self._requested)
-        self.page.on(
-            "console",
-            lambda message: self.complaints.append(message.text) if message.type == "error" else None,
-        )
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self._listeners = [
+            (self.context, "request", self._requested),
+            (page, "console", self._said),
+            (page, "pageerror", lambda error: self.complaints.append(str(error))),
+        ]
+        for source, event, listener in self._listeners:
+            source.on(event, listener)
 
     def _requested(self, request):
         if not request.url.startswith((f"{self._own}/", "data:", "blob:")):
             self.foreign.append(request.url)
+
+    def _said(self, message):
+        if message.type == "error":
+            self.complaints.append(message.text)
+
+    def leave(self):
+        """Leave the page as a new profile has it, with what is loaded already in its cache."""
+        for source, event, listener in self._listeners:
+            source.remove_listener(event, listener)
+        self.page.unroute_all(behavior="ignoreErrors")
+        self.page.goto("about:blank")
+        session = self.context.new_cdp_session(self.page)
+        session.send("Storage.clearDataForOrigin", {"origin": self._own, "storageTypes": "local_storage"})
+        session.detach()
+        self.page.emulate_media(color_scheme="light")
+        self.page.set_viewport_size(SIZE)
 
     def open(self, path, shows="FirstLook"):
         response = self.page.goto(f"{self._own}{path}")
@@ -69,6 +88,10 @@ class Visit:
     def settled(self):
         """Wait until all that an opened page loads by itself is there; a busy machine pauses between its parts."""
         self.page.wait_for_function(SETTLED)
+
+    def drawn(self):
+        """Wait until the page has drawn what it was told: it does so in the frame after the next at the latest."""
+        self.page.evaluate("new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(resolve)))")
 
     def example(self, question):
         """Open an example in a tab of its own."""
@@ -109,13 +132,19 @@ class Visit:
         return self.page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")
 
 
+def new_page(browser, **options):
+    page = browser.new_context(**{"viewport": SIZE, **options}).new_page()
+    page.set_default_timeout(PATIENCE)
+    return page
+
+
 @pytest.fixture
 def new_visit(chromium):
     """Makes visits, each with a profile of its own."""
     visits = []
 
     def make(facade, **options):
-        visits.append(Visit(chromium, facade, **options))
+        visits.append(Visit(new_page(chromium, **options), facade))
         return visits[-1]
 
     yield make
@@ -123,8 +152,26 @@ def new_visit(chromium):
         one.context.close()
 
 
+@pytest.fixture(scope="module")
+def page(chromium):
+    """Of a module: the editor's scripts are compiled once for all that is opened in it."""
+    return new_page(chromium)
+
+
 @pytest.fixture
-def visit(chromium, facade):
-    visit = Visit(chromium, facade)
-    yield visit
-    visit.context.close()
+def visit_to(page):
+    """Makes a visit, in the page that a module's tests share."""
+    visits = []
+
+    def make(facade):
+        visits.append(Visit(page, facade))
+        return visits[-1]
+
+    yield make
+    for one in visits:
+        one.leave()
+
+
+@pytest.fixture
+def visit(visit_to, facade):
+    return visit_to(facade)

@@ -8,8 +8,14 @@ export interface StreamEvent {
 }
 
 /** The events of a GraphQL-over-SSE answer in distinct connections mode: `next` until `complete`. */
-export async function* readEvents(response: Response): AsyncGenerator<StreamEvent> {
-  const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+export async function* readEvents(response: Response, onBytes: (length: number) => void): AsyncGenerator<StreamEvent> {
+  const counted = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+    transform(chunk, controller) {
+      onBytes(chunk.byteLength);
+      controller.enqueue(chunk);
+    },
+  });
+  const reader = response.body!.pipeThrough(counted).pipeThrough(new TextDecoderStream()).getReader();
   let buffer = "";
   let id = "";
   try {

@@ -3,9 +3,10 @@ import { getOperationAST, type DocumentNode, type ExecutionResult, type GraphQLE
 import { meros } from "meros/browser";
 
 import { ACCEPT, post, readJson } from "./endpoint";
-import { answers, type Operation } from "./results/answers";
+import { answers, type Operation, type Stream } from "./results/answers";
 import { readSchema } from "./schema-cache";
 import { subscribe } from "./subscription";
+import { bytesOnTheWire } from "./wire";
 
 /** GraphiQL's way to the API. Subscriptions come as server-sent events: they take the same headers as the rest. */
 export function createFetcher(token: () => string): Fetcher {
@@ -28,35 +29,36 @@ export function createFetcher(token: () => string): Fetcher {
       const body = JSON.stringify(isExplained ? { ...params, extensions: { explain: "analyze" } } : params);
       if (isSubscription(params, options?.documentAST)) {
         answers.begin(tab, operation);
-        const onState = (state: Parameters<typeof answers.state>[1]) => answers.state(tab, state);
-        const results = subscribe({ body, headers, signal: abort.signal, onState });
+        const onState = (state: Stream["state"]) => answers.change(tab, { state });
+        const onBytes = (bytes: number) => answers.change(tab, { bytes });
+        const results = subscribe({ body, headers, signal: abort.signal, onState, onBytes });
         return stoppable(told(results, (result) => answers.event(tab, result)), abort, () => onState("ended"));
       }
       const began = performance.now();
       const response = await post(body, headers(), abort.signal);
-      const come = (result: ExecutionResult, bytes: number, shown = false) =>
+      const bytes = bytesOnTheWire(response, began);
+      const come = (result: ExecutionResult, shown = false) =>
         answers.put(tab, {
           operation,
           result,
           status: response.status,
           ms: performance.now() - began,
-          bytes: Number(response.headers.get("Content-Length")) || bytes,
+          bytes,
           headers: response.headers,
           at: Date.now(),
           shown,
         });
       if ((response.headers.get("Content-Type") ?? "").startsWith("multipart/mixed")) {
         // GraphiQL puts the parts together; the results are read from what it shows.
-        return stoppable(told(readParts(response), (parts) => parts.length && come({}, 0, true)), abort);
+        return stoppable(told(readParts(response), (parts) => parts.length && come({}, true)), abort);
       }
-      const text = await response.clone().text();
-      come((await readJson(response)) as ExecutionResult, text.length);
+      come((await readJson(response)) as ExecutionResult);
       // Shown by the results' own tabs: as text in an editor a large answer would take its time.
       return nothing();
     } catch (error) {
       const result: ExecutionResult = { errors: [{ message: (error as Error).message } as GraphQLError] };
       if (params.operationName === "IntrospectionQuery") return result;
-      answers.put(tab, { operation, result, status: 0, ms: 0, bytes: 0, headers: new Headers(), at: Date.now() });
+      answers.put(tab, { operation, result, status: 0, ms: 0, bytes: null, headers: new Headers(), at: Date.now() });
       return nothing();
     }
   };

@@ -8,7 +8,8 @@ import { hasCredentials } from "./page";
 // tab, so they are read from there and never written: one place to keep clean.
 
 // Until a user has moved it: the result, with its charts, is the wider one.
-const DEFAULTS: Record<string, string> = { "graphiql:editorFlex": "0.85" };
+// Most operations have no variables: their editor is low.
+const DEFAULTS: Record<string, string> = { "graphiql:editorFlex": "0.85", "graphiql:secondaryEditorFlex": "4" };
 
 interface Operation {
   query?: string | null;

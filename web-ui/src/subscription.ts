@@ -8,16 +8,19 @@ interface Options {
   headers: () => Headers;
   signal: AbortSignal;
   onState: (state: "open" | "paused" | "reconnecting" | "ended") => void;
+  /** Of all connections so far. */
+  onBytes: (bytes: number) => void;
 }
 
 const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 15_000;
 
 /** The results of a subscription for as long as it lasts: taken up again where it was cut, and paused while hidden. */
-export async function* subscribe({ body, headers, signal, onState }: Options): AsyncGenerator<ExecutionResult> {
+export async function* subscribe({ body, headers, signal, onState, onBytes }: Options): AsyncGenerator<ExecutionResult> {
   let lastId = "";
   let pause = FIRST_PAUSE;
   let wasOpen = false;
+  let bytes = 0;
   while (!signal.aborted) {
     if (document.hidden) {
       onState("paused");
@@ -39,7 +42,7 @@ export async function* subscribe({ body, headers, signal, onState }: Options): A
       }
       onState("open");
       wasOpen = true;
-      for await (const { id, result } of readEvents(response)) {
+      for await (const { id, result } of readEvents(response, (length) => onBytes((bytes += length)))) {
         lastId = id || lastId;
         pause = FIRST_PAUSE;
         if (!result) return onState("ended");

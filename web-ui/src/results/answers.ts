@@ -13,7 +13,8 @@ export interface Answer {
   result: ExecutionResult;
   status: number;
   ms: number;
-  bytes: number;
+  /** The body's on the wire, once they are counted; null where none came. */
+  bytes: Promise<number> | null;
   headers: Headers;
   /** When it came, in epoch milliseconds. */
   at: number;
@@ -26,6 +27,8 @@ export interface Stream {
   operation: Operation;
   events: { at: number; result: ExecutionResult }[];
   state: "open" | "paused" | "reconnecting" | "ended";
+  /** That came so far. */
+  bytes: number;
 }
 
 const MOST_EVENTS = 500;
@@ -48,7 +51,7 @@ class Answers {
 
   begin(tab: string, operation: Operation): void {
     this.answers.delete(tab);
-    this.streams.set(tab, { operation, events: [], state: "open" });
+    this.streams.set(tab, { operation, events: [], state: "open", bytes: 0 });
     this.tell();
   }
 
@@ -60,10 +63,10 @@ class Answers {
     this.tell();
   }
 
-  state(tab: string, state: Stream["state"]): void {
+  change(tab: string, changed: Partial<Pick<Stream, "state" | "bytes">>): void {
     const stream = this.streams.get(tab);
     if (!stream) return;
-    this.streams.set(tab, { ...stream, state });
+    this.streams.set(tab, { ...stream, ...changed });
     this.tell();
   }
 

@@ -73,9 +73,11 @@ export function drawFloor(
     draw.lineWidth = 1.5;
     draw.stroke();
   }
+  // About a person's width, and small where the floor is.
+  const radius = Math.min(4, Math.max(2, scale.factor / 3));
   for (const dot of shown === "heat" ? [] : floor.dots) {
     draw.beginPath();
-    draw.arc(left(dot.x), top(dot.y), 4, 0, 2 * Math.PI);
+    draw.arc(left(dot.x), top(dot.y), radius, 0, 2 * Math.PI);
     draw.fillStyle = theme.dot;
     draw.fill();
     draw.strokeStyle = theme.back;

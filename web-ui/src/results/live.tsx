@@ -20,7 +20,7 @@ const STATES = {
 
 /** The events of a subscription: the newest value of each thing, and how each has moved. */
 export default function Live({ stream }: { stream: Stream }) {
-  const series = useMemo(() => seriesOf(stream), [stream]);
+  const series = useMemo(() => seriesOf(stream.events), [stream.events]);
   const newest = stream.events.at(-1);
   const [chosen, setChosen] = useState<string | null>(null);
   const drawn = series.find((one) => one.path === chosen) ?? series[0];
@@ -89,7 +89,7 @@ function AsOf({ at }: { at: number }) {
 }
 
 /** The values of all events by what they are of, each time once: a later event of the same time replaces it. */
-function seriesOf({ events }: Stream): Found[] {
+function seriesOf(events: Stream["events"]): Found[] {
   const found = new Map<string, Omit<Value, "value" | "time"> & { values: Map<number, number | null> }>();
   for (const { at, result } of events) {
     for (const { value, time, ...whose } of valuesOf(result.data, at / 1000)) {

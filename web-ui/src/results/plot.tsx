@@ -20,6 +20,8 @@ interface Props {
 }
 
 const RIGHT = -1;
+// Between the lines of an axis of whole numbers: there are no half people.
+const WHOLE = Array.from({ length: 10 }, (_, at) => [1, 2, 5].map((one) => one * 10 ** at)).flat();
 
 /** One series as steps, bars or a line, with its capacity, from midnight or, if short, a full hour on. */
 export function Plot({ series, shape, zone, greatest, height, cursor, onPoint, sync }: Props) {
@@ -94,7 +96,8 @@ function options(
     height,
     tzDate: (time) => uPlot.tzDate(new Date(time * 1000), zone),
     legend: { show: false },
-    padding: [8, 8, 0, 0],
+    // Half of the last label lies to the right of its line.
+    padding: [8, 20, 0, 0],
     cursor: {
       y: false,
       sync: { key: sync, setSeries: false },
@@ -116,7 +119,7 @@ function options(
           [1, "{HH}:{mm}:{ss}", "\n{D} {MMM}", null, "\n{D} {MMM}", null, null, null, 1],
         ],
       },
-      { ...axis, size: 40 },
+      { ...axis, size: 40, ...(series.values.every((value) => value === null || Number.isInteger(value)) && { incrs: WHOLE }) },
     ],
     series: [
       {},

@@ -68,7 +68,7 @@ export function Results({ token, first, onStatus }: Props) {
           </Suspense>
         </section>
       )}
-      <Status answer={answer} tab={tab} onStatus={onStatus} />
+      <Status answer={answer} stream={stream} tab={tab} onStatus={onStatus} />
     </div>
   );
 }

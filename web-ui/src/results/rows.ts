@@ -37,7 +37,13 @@ export function tablesOf({ result, operation }: Pick<Answer, "result" | "operati
     if (Array.isArray(value.times) && Array.isArray(value.values)) {
       const columns = Object.entries(value).filter(([, item]) => Array.isArray(item)) as [string, unknown[]][];
       for (const [name] of columns) delete plain[name];
-      value.times.forEach((_, at) => add(path, { ...plain, ...Object.fromEntries(columns.map(([key, list]) => [key, list[at]])) }));
+      // What is measured stands beside the names that it is of: the rest is the same in many rows.
+      const names = Object.fromEntries(Object.entries(plain).filter(([key]) => /(^|\.)name$/.test(key)));
+      const { times, values } = value;
+      times.forEach((time, at) => {
+        const measured = { times: time, values: values[at], ...Object.fromEntries(columns.map(([key, list]) => [key, list[at]])) };
+        add(path, { ...names, ...measured, ...plain });
+      });
       return;
     }
     if (!lists.length) {

@@ -1,23 +1,35 @@
 import { useGraphiQL } from "@graphiql/react";
-import { useState } from "react";
+import { useEffect, useState } from "react";
 
 import { copyAs, FORMS, type Form } from "../copy-as";
 import { linkTo } from "../share";
-import type { Answer } from "./answers";
+import type { Answer, Stream } from "./answers";
 
 interface Props {
   answer: Answer | undefined;
+  stream: Stream | undefined;
   tab: string;
   onStatus: (status: string) => void;
 }
 
 /** A line below the result: how it came to be, and how to take it along. */
-export function Status({ answer, tab, onStatus }: Props) {
+export function Status({ answer, stream, tab, onStatus }: Props) {
   const query = useGraphiQL((state) => state.queryEditor);
   const variables = useGraphiQL((state) => state.variableEditor);
   const operationName = useGraphiQL((state) => state.operationName);
   // What was copied, for browsers that keep the clipboard from pages without a certificate.
   const [taken, setTaken] = useState("");
+  const [bytes, setBytes] = useState<number | null>(null);
+  const counted = answer?.bytes;
+
+  useEffect(() => {
+    let isCurrent = true;
+    setBytes(null);
+    void counted?.then((all) => isCurrent && setBytes(all));
+    return () => {
+      isCurrent = false;
+    };
+  }, [counted]);
 
   async function take(make: () => string, what: string) {
     try {
@@ -49,8 +61,9 @@ export function Status({ answer, tab, onStatus }: Props) {
 
   return (
     <footer className="facade-status" data-taken={taken || undefined}>
-      <span id="facade-came" role="status">
-        {answer && said(answer)}
+      <span id="facade-came" role={stream ? undefined : "status"}>
+        {answer && said(answer, bytes)}
+        {stream && `${stream.events.length} ${stream.events.length === 1 ? "event" : "events"} · ${size(stream.bytes)}`}
       </span>
       <span className="facade-take">
         <select aria-label="Copy as" value="" onChange={(event) => event.target.value && copy(event.target.value as Form)}>
@@ -67,7 +80,7 @@ export function Status({ answer, tab, onStatus }: Props) {
   );
 }
 
-function said({ status, ms, bytes, headers, at }: Answer): string {
+function said({ status, ms, headers, at }: Answer, bytes: number | null): string {
   const calls = headers.get("X-Upstream-Calls");
   const cost = headers.get("X-Cost");
   const parts = [

@@ -92,7 +92,7 @@ export function drawStrip(
     draw.fillRect(place.left, top + 1, place.width, ROW - 2);
     drawRow(draw, row, top, place, byDay ? row.begins : place.begins, row.series.capacity ?? greatest, theme);
     draw.fillStyle = theme.text;
-    draw.fillText(shortened(draw, row.label, place.left - 12), 4, top + ROW / 2);
+    draw.fillText(shortenedFloor(draw, row.label, place.left - 12), 4, top + ROW / 2);
   });
 }
 
@@ -140,6 +140,10 @@ export function hatch(
   draw.restore();
 }
 
+const SEPARATOR = " · ";
+// Less than a letter and the dots.
+const LEAST_FLOOR = 24;
+
 const STEPS = [300, 900, 1800, 3600, 3 * 3600, 6 * 3600, 12 * 3600];
 const LABEL_WIDTH = 52;
 const DAY_WIDTH = 84;
@@ -171,4 +175,14 @@ export function shortened(draw: CanvasRenderingContext2D, label: string, width: 
   let text = label;
   while (text.length > 1 && draw.measureText(`${text}…`).width > width) text = text.slice(0, -1);
   return `${text}…`;
+}
+
+/** A name behind its floor's, which repeats from row to row: the floor's is shortened first. */
+function shortenedFloor(draw: CanvasRenderingContext2D, label: string, width: number): string {
+  const at = label.indexOf(SEPARATOR);
+  if (at < 0) return shortened(draw, label, width);
+  const name = label.slice(at);
+  const left = width - draw.measureText(name).width;
+  if (left < LEAST_FLOOR) return shortened(draw, label.slice(at + SEPARATOR.length), width);
+  return shortened(draw, label.slice(0, at), left) + name;
 }
