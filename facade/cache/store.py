@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 class Stream(Protocol):
     """A bounded list of entries that all replicas which share the store append to and read."""
 
+    # Entries that one read returns at most.
+    at_once: int
+
     @property
     def failures(self) -> tuple[type[BaseException], ...]:
         """The exceptions that `read` raises if the store cannot be reached."""

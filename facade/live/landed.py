@@ -4,8 +4,10 @@ A cursor names such a moment, so that a client may go on at any replica: what it
 first read later. The record in the shared store has the values' hashes and no value.
 """
 
+import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 
 import msgspec
 import structlog
@@ -19,6 +21,8 @@ KEPT, RENEWED = 3600.0, 600.0
 # Values of one record: about 700 KB. Of more, what a client has missed can be told by the process that it was at alone.
 MOST_VALUES = 20_000
 _LATEST = 2**53
+# Seconds for which a replica may be at a record, and between two looks of those who wait for it.
+HELD, PAUSE = 5.0, 0.02
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -41,6 +45,21 @@ class Landings:
         self._key = f"live:landed:{self.name}"
         self._written_at = 0.0
 
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[bool]:
+        """Read and write the record while no other replica does. One that died at it holds it for `HELD` seconds.
+
+        Yields whether other replicas will know from the record when a value was read: not while Redis is away.
+        """
+        name = f"live:landing:{self.name}"
+        while (held := await self._store.add_text(name, "1", ttl=HELD)) is False:  # noqa: ASYNC110 -- Redis tells nobody
+            await asyncio.sleep(PAUSE)
+        try:
+            yield bool(held)
+        finally:
+            if held:
+                await self._store.delete(name)
+
     async def known(self, now: float) -> Record | None:
         text = await self._store.get_text(self._key)
         if text is None:
@@ -55,10 +74,6 @@ class Landings:
             return None
         self._written_at = self._written_at or now
         return record
-
-    async def can_tell(self) -> bool:
-        """Whether other replicas will know from here when a value was read."""
-        return await self._store.ping() == "ok"
 
     def is_due(self, now: float) -> bool:
         return now >= self._written_at + RENEWED

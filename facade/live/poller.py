@@ -179,7 +179,10 @@ class Poller:
         self._polled(True)
         self._failures = 0
         if changed or is_due:
-            await self._put(values, changed, record, began)
+            async with self._landings.alone() as can_tell:
+                # Another replica may have noted some of them meanwhile.
+                record = await self._landings.known(began)
+                await self._put(values, changed, record, began, can_tell=can_tell)
         self._forget(values)
         self._read |= keys
         self._was_read = True
@@ -197,10 +200,16 @@ class Poller:
         return changed
 
     async def _put(
-        self, values: Mapping[str, Any], changed: Mapping[str, str], record: Record | None, began: float
+        self,
+        values: Mapping[str, Any],
+        changed: Mapping[str, str],
+        record: Record | None,
+        began: float,
+        *,
+        can_tell: bool,
     ) -> None:
         """`began`: when the values were asked for."""
-        moment, can_tell = int(began * 1000), await self._landings.can_tell()
+        moment = int(began * 1000)
         if not self._was_read and not len(self.topic):
             # Another replica may have followed the question for longer.
             self.topic.floor = (record.since if record else moment, 0)

@@ -65,7 +65,8 @@ class SharedEvents:
                         self._last = id_
                         self._tell(id_, body)
                     await self._append_unsent()
-                    if not entries:
+                    # Not only a read of nothing: where events come without a pause there is none.
+                    if len(entries) < self._stream.at_once:
                         self.has_read.set()
             # Whoever waits for the events of before does not wait for a Redis that is away.
             self.has_read.set()

@@ -113,15 +113,8 @@ class RedisClient:
         was_down, was_refused = self._connection.lasts, refused.lasts
         task = asyncio.current_task()
         cancelled = task.cancelling() if task else 0
-        began = time.monotonic()
         try:
-            try:
-                result = await self._within(work)
-            except TimeoutError:
-                if time.monotonic() - began < self.timeout + LATE:
-                    raise
-                # The event loop was delayed, so the answer may have arrived without being read.
-                result = await self._within(work)
+            result = await self._in_time(work)
         except FAILURES as exc:
             if isinstance(exc, ResponseError):
                 refused.begins(reason(exc))
@@ -136,8 +129,19 @@ class RedisClient:
             raise asyncio.CancelledError
         return result
 
+    async def _in_time(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Raise TimeoutError after `timeout` seconds without an answer."""
+        began = time.monotonic()
+        try:
+            return await self._within(work)
+        except TimeoutError:
+            if time.monotonic() - began < self.timeout + LATE:
+                raise
+            # The event loop was delayed, so the answer may have arrived without being read.
+            return await self._within(work)
+
     async def _within(self, work: Callable[[], Awaitable[T]]) -> T:
-        # aiocache's own timeout would make a task of every call.
+        # Not aiocache's own timeout, which makes a task of every call.
         async with asyncio.timeout(self.timeout), self._free:
             return await work()
 
@@ -156,8 +160,7 @@ class RedisClient:
         if self.closed:
             return "down: closed"
         try:
-            async with asyncio.timeout(self.timeout):
-                await self.client.ping()
+            await self._in_time(self.client.ping)
         except FAILURES as exc:
             return f"down: {reason(exc)}"
         return "ok"

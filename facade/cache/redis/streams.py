@@ -17,6 +17,7 @@ class RedisStream:
     """A stream whose entries are bytes. Only `read` raises `failures`."""
 
     failures = FAILURES
+    at_once = AT_ONCE
 
     def __init__(self, client: RedisClient, name: str) -> None:
         self._client, self._name = client, name

@@ -30,7 +30,7 @@ class Truth:
     def __init__(self) -> None:
         self.values = {0: 1.0}
         self.events: set[str] = set()
-        # Told while replicas could not tell each other when: that may come once more at another replica.
+        # Read by a replica, perhaps, while it could not know when others had: that may come once more from it.
         self.unsure: set[float] = set()
         self._last = 1.0
 
@@ -170,6 +170,7 @@ class Schedule:
     def cut(self) -> None:
         """Redis answers nothing, and later again."""
         self._is_cut = not self._is_cut
+        self.truth.unsure |= set(self.truth.values.values())
         self.redis._process.send_signal(signal.SIGSTOP if self._is_cut else signal.SIGCONT)
 
     def fail(self) -> None:
