@@ -6,6 +6,7 @@ import json
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from hashlib import sha256
 from inspect import isawaitable
 from typing import Any
 
@@ -46,7 +47,7 @@ class WrittenEvents:
         self, document: ParsedDocument, variables: Mapping[str, Any] | None, operation: str | None, scope: str
     ) -> Iterator[Audience]:
         """Join those who have asked the same."""
-        asked = (id(document), operation, json.dumps(variables, sort_keys=True), scope)
+        asked = (id(document), operation, sha256(json.dumps(variables, sort_keys=True).encode()).digest(), scope)
         audience = self._audiences.get(asked)
         if audience is None:
             audience = self._audiences[asked] = Audience(document)
