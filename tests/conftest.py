@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -204,6 +205,17 @@ class Sandbox(Server):
 
 
 class Facade(Server):
+    def lines_of(self, request_id: str) -> list[dict[str, Any]]:
+        """The JSON log's lines of a request, once its own is among them: it follows the answer."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            lines = [json.loads(text) for text in self.log().splitlines() if request_id in text and text.endswith("}")]
+            found = [line for line in lines if line.get("request_id") == request_id]
+            if any(line.get("event") == "request" for line in found):
+                return found
+            assert time.monotonic() < deadline, f"{request_id} was not logged"
+            time.sleep(0.02)
+
     def post(
         self,
         query: str,

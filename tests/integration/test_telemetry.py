@@ -137,11 +137,7 @@ def test_a_hit_is_traced_and_its_line_has_the_traces_id(launch, sandbox, collect
     # What was asked is in no span unless that is set.
     whole = collector.trace(cold, lambda spans: any(span.name == "POST" for span in spans))
     assert not {"graphql.document", "facade.call.body"} & {name for span in whole for name in attributes(span)}
-    line = next(
-        line
-        for text in facade.log().splitlines()
-        if (line := json.loads(text)).get("request_id") == hit.headers["X-Request-Id"]
-    )
+    [line] = facade.lines_of(hit.headers["X-Request-Id"])
     assert line["trace_id"] == trace_id
 
 
@@ -225,12 +221,11 @@ def test_with_the_upstream_dead_there_is_one_warning_a_cause_with_code_and_count
     answer = facade.post("{ a: rooms { data { id } } b: rooms { data { id } } c: sensors { data { id } } }", token="t")
     request_id = answer.headers["X-Request-Id"]
     assert len(answer.json()["errors"]) == 3
-    lines = [json.loads(line) for line in facade.log().splitlines()]
+    lines = facade.lines_of(request_id)
     failed = [line for line in lines if line["event"] == "upstream failed"]
     assert [(line["level"], line["code"], line["count"]) for line in failed] == [("warning", "UPSTREAM_UNAVAILABLE", 3)]
     assert failed[0]["where"] == "1 x a, 1 x b, 1 x c"
-    assert failed[0]["request_id"] == request_id
-    [request] = [line for line in lines if line.get("request_id") == request_id and line["event"] == "request"]
+    [request] = [line for line in lines if line["event"] == "request"]
     assert request["outcome"] == "partial"
     assert request["codes"] == {"UPSTREAM_UNAVAILABLE": 3}
     assert request["slowest"]
@@ -253,8 +248,7 @@ def test_a_line_says_of_an_operation_what_it_is_how_it_ended_and_what_it_took(fa
     sandbox.fault("/api/v3/detections", status=500)
     query = 'query Both { rooms { data { id } } detections(filter: {start: "-1h"}) { detections_local { value } } }'
     request_id = facade.post(query, token=token).headers["X-Request-Id"]
-    lines = [json.loads(line) for line in facade.log().splitlines()]
-    [line] = [each for each in lines if each.get("request_id") == request_id and each["event"] == "request"]
+    [line] = [each for each in facade.lines_of(request_id) if each["event"] == "request"]
     assert line.keys() >= ITEM_OF_A_LINE
     assert line["operation"] == "Both"
     assert line["document"] == hashlib.sha256(query.encode()).hexdigest()[:12]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facade.execution import Engine, Limits
-from facade.execution.documents import Documents, ParsedDocument
+from facade.execution.documents import BYTES_A_DOCUMENT, Documents, ParsedDocument
 from facade.execution.limits import exceeded
 from facade.graph import Context, build_schema
 from facade.upstream import ReadLog
@@ -265,7 +265,7 @@ class TestDocumentsKept:
             read.append(text)
             return ParsedDocument(None)
 
-        documents = Documents(parse_and_note, kept=10 * 8_200)
+        documents = Documents(parse_and_note, kept=10 * (4_100 + BYTES_A_DOCUMENT))
         texts = [f"{at:01000d}" for at in range(10)]
         for text in [*texts, *texts]:
             documents(text)
