@@ -66,8 +66,8 @@ async def test_a_hundred_clients_that_poll_a_report_are_one_call_a_window(poll, 
     # A machine that is too busy to ask each second asks less often.
     assert len(statuses) >= CLIENTS
     calls = len(sandbox.calls(token))
-    # And it is asked again once a window has gone by.
-    assert min(2, lasted // FRESH_FOR) <= calls <= lasted // FRESH_FOR + 1
+    # And it is asked again once a window has gone by: of so long a time one may begin and one end in the midst.
+    assert min(2, lasted // FRESH_FOR) <= calls <= lasted // FRESH_FOR + 2
     print(f"{len(statuses)} answers in {lasted:.1f} s: {calls} calls upstream")
 
 
