@@ -3,6 +3,7 @@
 import hashlib
 import json
 import stat
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -21,7 +22,12 @@ class Audit:
         return [json.loads(line) for line in self.path.read_text().splitlines()]
 
     def of(self, answer):
-        [line] = [line for line in self.lines() if line["request_id"] == answer.headers["X-Request-Id"]]
+        """The record of a request; that of an answer from the response cache follows the answer."""
+        deadline = time.monotonic() + 60
+        while not (found := [one for one in self.lines() if one["request_id"] == answer.headers["X-Request-Id"]]):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        [line] = found
         return line
 
 
