@@ -50,17 +50,23 @@ def answers(visit, answer, **options):
     visit.page.route("**/graphql", reply)
 
 
+# Of a facade as `--sandbox` starts it, in front of a sandbox of its own.
+DEMO = {
+    "FACADE_ASSETS": "native,discovery",
+    "FACADE_SANDBOX_DEMO": "true",
+    "BUTLR_CLIENT_ID": "demo-client",
+    "BUTLR_CLIENT_SECRET": "demo-secret",
+}
+
+
 @pytest.fixture(scope="module")
 def campus(launch):
     """A facade that knows outlines and names."""
     world = launch.sandbox(sites=2)
     return launch.facade(
         world.url,
-        FACADE_ASSETS="native,discovery",
-        FACADE_SANDBOX_DEMO="true",
+        **DEMO,
         FACADE_INCREMENTAL="true",
-        BUTLR_CLIENT_ID="demo-client",
-        BUTLR_CLIENT_SECRET="demo-secret",
     )
 
 
@@ -451,10 +457,7 @@ def webhooks(launch):
     # Nothing but a webhook brings a change within a test.
     facade = launch.facade(
         world.url,
-        FACADE_ASSETS="native,discovery",
-        FACADE_SANDBOX_DEMO="true",
-        BUTLR_CLIENT_ID="demo-client",
-        BUTLR_CLIENT_SECRET="demo-secret",
+        **DEMO,
         FACADE_LIVE_EVERY="1h",
         FACADE_WEBHOOK_SECRET=SECRET,
     )
@@ -528,13 +531,7 @@ def test_a_picture_of_a_morning_at_work(launch, at_work, visit_to):
     morning = at_work(minutes=180)
     noon = datetime.fromisoformat(morning["stop"])
     world = launch.sandbox(sites=2, starts_at=noon.timestamp())
-    facade = launch.facade(
-        world.url,
-        FACADE_ASSETS="native,discovery",
-        FACADE_SANDBOX_DEMO="true",
-        BUTLR_CLIENT_ID="demo-client",
-        BUTLR_CLIENT_SECRET="demo-secret",
-    )
+    facade = launch.facade(world.url, **DEMO)
     example = (ROOT / "facade" / "web" / "examples" / "people-now.graphql").read_text()
     query = example.replace('"-2h"', json.dumps(morning["start"])).replace("two hours", "a morning")
     assert query.count(morning["start"]) == 1
