@@ -15,8 +15,7 @@ from ..assets.records import (
     SiteRecord,
     ZoneRecord,
 )
-from ..loaders import Points, ReadOptions, ReportOf
-from ..upstream import NotAsked
+from ..loaders import ReadOptions, ReportOf
 from .batch_resolver import ParentBatch, resolves_many
 from .context import Info
 from .enums import Measurement
@@ -24,7 +23,7 @@ from .fields import described, one
 from .inputs import ReportGroupBy, ReportWindow, TimeConstraints, ValueFilter, with_times, without_unset
 from .lookups import floor_of, hive_of, room_of, sensor_of, zone_of
 from .pages import BEFORE, FIRST, LAST, PageInfo, extent_of, read_page
-from .report_records import ReportRecord
+from .report_records import records_of
 from .scalars import JSON, Time
 from .selection import selected
 
@@ -228,13 +227,9 @@ async def asset_report(
     paged = "rows_connection" in selected(info._raw_info)  # noqa: SLF001 -- as in detection.py
     bodies = [{**body, "filter": {**filter_, dimension: {"eq": [id_]}}} if paged else body for id_ in ids]
     if not needs_whole(info):
-        return [ReportRecord(None, of_one) for of_one in bodies]
+        return records_of([None] * len(ids), bodies)
     asks = ReportOf.make_many(dimension, ids, body, reading_of(info, include_open))
-    answers = await info.context.loaders.reports.load_many(asks)
-    return [
-        ReportRecord(answer, of_one) if isinstance(answer, Points | NotAsked) else answer
-        for answer, of_one in zip(answers, bodies, strict=True)
-    ]
+    return records_of(await info.context.loaders.reports.load_many(asks), bodies)
 
 
 def report_field() -> Any:

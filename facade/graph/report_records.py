@@ -130,6 +130,14 @@ class ReportRecord:
         return freshness_of(self._points.entry)
 
 
+def records_of(answers: Sequence[Points | Exception | None], bodies: Sequence[Body]) -> list[ReportRecord | Exception]:
+    """Return the records of answers to many bodies; an error stays as it is."""
+    return [
+        ReportRecord(answer, body) if answer is None or isinstance(answer, Points | NotAsked) else answer
+        for answer, body in zip(answers, bodies, strict=True)
+    ]
+
+
 # Reports that are read by segments are flat.
 _NO_GROUPS = Reporting.from_data([])
 

@@ -79,8 +79,7 @@ class SeriesReader:
         shape = shape_of(query, dimension, self._labels.current)
         if shape is None or shape.dimension != dimension or not _is_bounded(shape, ids):
             return False
-        start, stop = shape.span
-        keys = [shape.key(caller.scope, id_, number) for id_ in ids for number in shape.segments(start, stop)]
+        keys = list(shape.keys(caller.scope, ids).values())
         return any(entry is not None for entry in await self._upstream.kept_many(keys, caller))
 
     def keep_later(

@@ -15,8 +15,19 @@ from .columns import Builder, Column, Unplaceable, laid_over, order_of
 from .labels import Label
 from .partial_answers import PartialAnswer, oldest
 from .plan import Rectangle, Stretch, rectangles
-from .segmented_query import SegmentedQuery
-from .segments import Known, Segment, WindowRun, age_of, decode, entry_of, filled, fresh_part, merged, without
+from .segmented_query import Place, SegmentedQuery
+from .segments import (
+    Merge,
+    Segment,
+    WindowRun,
+    age_of,
+    columns_between,
+    decode,
+    entries_of,
+    filled,
+    fresh_part,
+    without,
+)
 from .turn import Turn
 
 if TYPE_CHECKING:
@@ -44,9 +55,11 @@ class Load:
         self._read_log = read_log
         self._rules = reader.upstream.rules
         self._start, self._stop = shape.span
-        # Keyed by asset and segment number.
-        self._segments: dict[tuple[str, int], Segment] = {}
-        self._changed: dict[tuple[str, int], Segment] = {}
+        self._after, self._until = shape.rows_between(*shape.span)
+        self._numbers = shape.segments(*shape.span)
+        self._keys = shape.keys(caller.scope, ids)
+        self._segments: dict[Place, Segment] = {}
+        self._changed: dict[Place, Segment] = {}
         # Rows of the last window, by asset, where the span ends within it. They are never stored.
         self._tails: dict[str, tuple[list[Column], Entry]] = {}
         self._entries: dict[tuple[tuple[WindowRun, ...], int], Entry] = {}
@@ -101,10 +114,9 @@ class Load:
         return [*asked, Rectangle(tuple(self._ids), self._stop, self._stop)]
 
     async def _recall(self) -> None:
-        places = [(id_, number) for id_ in self._ids for number in self._shape.segments(self._start, self._stop)]
-        keys = [self._shape.key(self._caller.scope, *place) for place in places]
         turn = Turn()
-        for place, entry in zip(places, await self._upstream.kept_many(keys, self._caller), strict=True):
+        entries = await self._upstream.kept_many(list(self._keys.values()), self._caller)
+        for place, entry in zip(self._keys, entries, strict=True):
             if entry is not None and (segment := decode(entry.body)) is not None:
                 self._segments[place] = segment
                 await turn.done(len(entry.body) // BYTES_A_ROW)
@@ -112,10 +124,10 @@ class Load:
     async def _recall_shared(self, missing: Mapping[str, Sequence[Stretch]], now: float) -> bool:
         """Take windows that another replica has read meanwhile from the shared store. Return whether there are any."""
         shape, found = self._shape, False
-        places = [
-            (id_, number) for id_, lacks in missing.items() for number in shape.segments(lacks[0][0], lacks[-1][1])
-        ]
-        keys = [shape.key(self._caller.scope, *place) for place in places]
+        spans = {id_: (lacks[0][0], lacks[-1][1]) for id_, lacks in missing.items()}
+        numbers = {span: shape.segments(*span) for span in set(spans.values())}
+        places = [(id_, number) for id_, span in spans.items() for number in numbers[span]]
+        keys = [self._keys[place] for place in places]
         turn = Turn()
         for place, entry in zip(places, await self._upstream.kept_many(keys, self._caller, shared=True), strict=True):
             if entry is not None and (other := decode(entry.body)) is not None:
@@ -130,12 +142,11 @@ class Load:
         if self._read_log.fresh:
             # With `no-cache` nothing stored is young enough. New rows still replace the stored ones.
             return {id_: [(self._start, self._stop)] for id_ in self._ids}
-        numbers = self._shape.segments(self._start, self._stop)
         # Assets that are read together have the same runs.
         known: dict[tuple[tuple[WindowRun, ...], ...], list[tuple[int, int]]] = {}
         missing: dict[str, list[tuple[int, int]]] = {}
         for id_ in self._ids:
-            runs = tuple(segment.runs if (segment := self._segments.get((id_, n))) else () for n in numbers)
+            runs = tuple(segment.runs if (segment := self._segments.get((id_, n))) else () for n in self._numbers)
             lacks = known.get(runs)
             if lacks is None:
                 parts = (fresh_part(run, self._shape, self._rules, now) for some in runs for run in some)
@@ -174,7 +185,7 @@ class Load:
         self, columns: Mapping[str, list[Column]], ids: Sequence[str], entry: Entry
     ) -> dict[str, list[Column]]:
         """Return the rows of whole windows. Rows of a last window that the span ends within go to `_tails`."""
-        until = self._shape.rows_between(self._start, self._stop)[1]
+        until = self._until
         whole: dict[str, list[Column]] = {}
         for id_, some in columns.items():
             whole[id_] = [part for column in some if (part := column.between(-(2**63), until)) is not None]
@@ -218,41 +229,43 @@ class Load:
             if (times)
             else span[0]
         )
-        for id_ in ids:
-            for number in shape.segments(*span):
-                first, last = shape.span_of(number)
-                run = WindowRun(max(span[0], first), min(span[1], last), entry.as_of, newest)
-                if run.start >= run.stop:
-                    continue
-                place = (id_, number)
-                segment = merged(self._segments.get(place), run, columns.get(id_, ()), shape, self._rules)
-                self._segments[place] = self._changed[place] = segment
-            await turn.done(sum(len(column.times) for column in columns.get(id_, ())))
+        for number in shape.segments(*span):
+            first, last = shape.span_of(number)
+            run = WindowRun(max(span[0], first), min(span[1], last), entry.as_of, newest)
+            if run.start >= run.stop:
+                continue
+            merge = Merge(run, shape, self._rules)
+            for id_ in ids:
+                place, new = (id_, number), columns.get(id_, ())
+                self._segments[place] = self._changed[place] = merge.into(self._segments.get(place), new)
+                await turn.done(sum(len(column.times) for column in new))
 
     async def _store(self) -> None:
-        entries = [
-            (self._shape.key(self._caller.scope, *place), entry_of(segment, self._shape, self._rules))
-            for place, segment in self._changed.items()
-        ]
-        if entries:
-            await self._upstream.keep_many(entries, self._caller)
+        if self._changed:
+            keys = [self._keys[place] for place in self._changed]
+            entries = entries_of(self._changed.values(), self._shape, self._rules)
+            await self._upstream.keep_many(list(zip(keys, entries, strict=True)), self._caller)
 
     def _slice(self, id_: str, stop: int, *, stale: bool = False) -> Slice:
         shape = self._shape
-        numbers = shape.segments(self._start, stop)
-        segments = {n: segment for n in numbers if (segment := self._segments.get((id_, n))) is not None}
-        known = Known(tuple(run for segment in segments.values() for run in segment.runs), segments)
-        columns = sorted(known.columns(*shape.rows_between(self._start, stop)), key=order_of)
-        entry = self._entries.get((known.runs, stop))
+        known = self._known(id_)
+        runs = tuple(run for segment in known for run in segment.runs)
+        until = self._until - 1000 * (self._stop - stop)
+        columns = sorted(columns_between(known, self._after, until), key=order_of)
+        entry = self._entries.get((runs, stop))
         if entry is None:
             # Assets that are read together have the same runs.
-            entry = self._entries[known.runs, stop] = age_of(known.runs, (self._start, stop), shape, self._rules)
+            entry = self._entries[runs, stop] = age_of(runs, (self._start, stop), shape, self._rules)
         if id_ in self._tails:
             tail, of_tail = self._tails[id_]
             columns = laid_over(columns, tail, 2**63 - 2, 2**63 - 1)
             entry = oldest([entry, of_tail])
         self._read_log.read(entry, stale=stale)
         return Slice(shape.query, shape.label, columns, entry)
+
+    def _known(self, id_: str) -> list[Segment]:
+        """Return the segments of one asset, in order of time."""
+        return [segment for number in self._numbers if (segment := self._segments.get((id_, number))) is not None]
 
     def _without(self, failed: Mapping[str, ButlrError]) -> Slices:
         """Return the slices after failed calls: an asset that lacks windows gets its stale rows, or an error."""
@@ -270,12 +283,7 @@ class Load:
     def _known_until(self, id_: str) -> int:
         """Return up to where stale windows may be served: from the start on, without a gap, and not too old."""
         at = self._start
-        runs = [
-            run
-            for number in self._shape.segments(self._start, self._stop)
-            if (segment := self._segments.get((id_, number))) is not None
-            for run in segment.runs
-        ]
+        runs = [run for segment in self._known(id_) for run in segment.runs]
         window = float(self._shape.windows.seconds)
         for run in sorted(runs):
             fresh_until = run.as_of + self._rules.fresh_for(run.stop, window, run.as_of, run.newest)

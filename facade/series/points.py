@@ -102,16 +102,15 @@ class Points:
     def _rows_of_columns(self, fields: frozenset[str]) -> list[Any]:
         names = tuple(name for name in LABELS if name in fields)
         at = [LABELS.index(name) for name in names]
-        start, stop = self.query.within.get("start"), self.query.within.get("stop")
-        shows_windows = bool(fields & WINDOW_FIELDS)
+        windows = self.windows if fields & WINDOW_FIELDS else None
         record = _record(names)
-        windows = self.windows
         rows: list[Any] = []
         for column in self.columns:
             labels = [column.labels[index] for index in at]
-            span = (start, stop) if column.echoes else (None, None)
+            within = self.query.within if column.echoes else {}
+            span = within.get("start"), within.get("stop")
             for time, value in zip(texts_of(column.times), column.read_values(), strict=True):
-                window = windows[time] if shows_windows else (None, None)
+                window = (None, None) if windows is None else windows[time]
                 rows.append(record(time, value, *span, *window, *labels))
         return rows
 

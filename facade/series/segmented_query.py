@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -25,6 +25,9 @@ BY_WINDOW = frozenset({"presence", "traffic", "room_occupancy", "floor_occupancy
 _FUNCTIONS = frozenset({"max", "min", "sum", "mean", "median", "first", "last"})
 _PLAIN_OPTIONS = {"format": "json", "timestamp": "RFC3339", "includeCalibrationPoints": False}
 _FILTERS = frozenset({"start", "stop", "measurements", "value", "time_constraints", "tags", *KEY_OF_FILTER})
+
+Place = tuple[str, int]
+"""An asset's id, and the number of a segment."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +88,14 @@ class SegmentedQuery:
         """Return the numbers of the segments with windows from `start` up to `stop`."""
         return range(start // self.length, (stop - 1) // self.length + 1)
 
-    def key(self, scope: str, asset: str, number: int) -> str:
-        return key(scope, "segment", b"%b %d %b" % (self.name, number, asset.encode()))
+    def keys(self, scope: str, assets: Iterable[str]) -> dict[Place, str]:
+        """Return the cache keys of the segments that the query touches, by asset and segment number."""
+        numbers = self.segments(*self.span)
+        return {
+            (asset, number): key(scope, "segment", b"%b %d %b" % (self.name, number, asset.encode()))
+            for asset in assets
+            for number in numbers
+        }
 
     def edge(self, seconds: float) -> int:
         """Return the last edge at or before a moment."""

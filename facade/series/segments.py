@@ -7,8 +7,8 @@ the rows it is kept which windows are known and when they were read: a known win
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import msgspec
@@ -122,32 +122,37 @@ def settled_together(runs: Sequence[WindowRun], shape: SegmentedQuery, rules: Ru
     return found
 
 
-@dataclass(frozen=True)
-class Known:
-    """The known windows of one asset, over all segments that a query touches."""
-
-    runs: tuple[WindowRun, ...]
-    segments: Mapping[int, Segment]
-
-    def columns(self, after: int, until: int) -> list[Column]:
-        """Return the rows from one time up to another, in milliseconds."""
-        parts: dict[tuple[Labelled, bool], list[Column]] = {}
-        for segment in self.segments.values():
-            for column in segment.columns():
-                part = column.between(after, until)
-                if part is not None:
-                    parts.setdefault((part.labels, part.echoes), []).append(part)
-        return [joined(some) for some in parts.values()]
+def columns_between(segments: Iterable[Segment], after: int, until: int) -> list[Column]:
+    """Return the rows of one asset's segments, from one time up to another, in milliseconds."""
+    parts: dict[tuple[Labelled, bool], list[Column]] = {}
+    for segment in segments:
+        for column in segment.columns():
+            part = column.between(after, until)
+            if part is not None:
+                parts.setdefault((part.labels, part.echoes), []).append(part)
+    return [joined(some) for some in parts.values()]
 
 
-def merged(
-    old: Segment | None, run: WindowRun, columns: Sequence[Column], shape: SegmentedQuery, rules: Rules
-) -> Segment:
-    """Return a segment with a newer run and its rows in place of the windows that the run covers."""
-    after, until = shape.rows_between(run.start, run.stop)
-    new = [part for column in columns if (part := column.between(after, until)) is not None]
-    runs = settled_together(runs_over(old.runs if old else (), run), shape, rules)
-    return Segment.of(runs, laid_over(old.columns() if old else (), new, after, until))
+class Merge:
+    """A newer run and its rows, in place of the windows that the run covers, for the segments of many assets."""
+
+    def __init__(self, run: WindowRun, shape: SegmentedQuery, rules: Rules) -> None:
+        self._run = run
+        self._shape = shape
+        self._rules = rules
+        self._after, self._until = shape.rows_between(run.start, run.stop)
+        # Assets that are read together have the same runs.
+        self._runs: dict[tuple[WindowRun, ...], tuple[WindowRun, ...]] = {}
+
+    def into(self, old: Segment | None, columns: Iterable[Column]) -> Segment:
+        before = old.runs if old else ()
+        runs = self._runs.get(before)
+        if runs is None:
+            runs = tuple(settled_together(runs_over(before, self._run), self._shape, self._rules))
+            self._runs[before] = runs
+        after, until = self._after, self._until
+        new = [part for column in columns if (part := column.between(after, until)) is not None]
+        return Segment.of(runs, laid_over(old.columns() if old else (), new, after, until))
 
 
 def filled(
@@ -159,24 +164,32 @@ def filled(
             start, stop = fresh_part(run, shape, rules, now) or (0, 0)
             start, stop = max(start, lack[0]), min(stop, lack[1])
             if start < stop:
-                old = merged(old, run._replace(start=start, stop=stop), other.columns(), shape, rules)
+                old = Merge(run._replace(start=start, stop=stop), shape, rules).into(old, other.columns())
     return old
 
 
-def entry_of(segment: Segment, shape: SegmentedQuery, rules: Rules) -> Entry:
-    """Return the cache entry of a segment.
+def entries_of(segments: Iterable[Segment], shape: SegmentedQuery, rules: Rules) -> list[Entry]:
+    """Return the cache entries of segments.
 
-    It is fresh for as long as its newest run. After that another replica may have stored a newer segment.
+    Each is fresh for as long as its newest run. After that another replica may have stored a newer segment.
     """
-    newest = max(segment.runs, key=lambda run: run.as_of)
-    return Entry(
-        body=_encoder.encode(segment),
-        content_type=CONTENT_TYPE,
-        as_of=min(run.as_of for run in segment.runs),
-        fresh_until=newest.as_of + rules.fresh_for(newest.stop, shape.windows.seconds, newest.as_of, newest.newest),
-        settled_until=None,
-        partial=False,
-    )
+    window = shape.windows.seconds
+    ages: dict[tuple[WindowRun, ...], Entry] = {}
+    entries = []
+    for segment in segments:
+        age = ages.get(segment.runs)
+        if age is None:
+            newest = max(segment.runs, key=lambda run: run.as_of)
+            age = ages[segment.runs] = Entry(
+                body=b"",
+                content_type=CONTENT_TYPE,
+                as_of=min(run.as_of for run in segment.runs),
+                fresh_until=newest.as_of + rules.fresh_for(newest.stop, window, newest.as_of, newest.newest),
+                settled_until=None,
+                partial=False,
+            )
+        entries.append(replace(age, body=_encoder.encode(segment)))
+    return entries
 
 
 def age_of(runs: Sequence[WindowRun], span: Stretch, shape: SegmentedQuery, rules: Rules) -> Entry:
