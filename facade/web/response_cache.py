@@ -40,7 +40,18 @@ MOST_CALLERS = 10_000
 # The request headers that the endpoint reads, by their bytes. `Accept-Encoding` and those that ask for a fresh or an
 # unchanged answer are compared by meaning.
 DECIDING = frozenset(
-    {b"authorization", b"x-api-key", b"accept", b"content-type", b"host", b"origin", b"sec-fetch-site", b"x-explain"}
+    {
+        b"authorization",
+        b"x-api-key",
+        b"accept",
+        b"content-type",
+        b"content-encoding",
+        b"host",
+        b"x-forwarded-host",
+        b"origin",
+        b"sec-fetch-site",
+        b"x-explain",
+    }
     | {name.encode() for name in PREFLIGHTED}
 )
 _IN_ORDER = sorted(DECIDING)

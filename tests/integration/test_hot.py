@@ -207,6 +207,16 @@ class TestWhoseAnswers:
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "text/plain", "Accept": RESPONSE_TYPE}
         assert hot.request("POST", "/graphql", content=body, headers=headers).status_code == 415
 
+    def test_a_body_that_is_not_coded_as_it_says_is_refused_though_its_bytes_are_known(self, ask):
+        assert [ask().status_code for _ in range(2)] == [200, 200]
+        assert [ask(Content_Encoding=coding).status_code for coding in ("gzip", "br")] == [400, 415]
+
+    def test_a_page_is_refused_whose_site_no_proxy_names_though_its_get_is_known(self, service):
+        get = {"params": {"query": SENSORS}, "headers": {"Origin": "https://shown.example"}}
+        by_proxy = {**get, "headers": {**get["headers"], "X-Forwarded-Host": "shown.example"}}
+        assert [service.request("GET", "/graphql", **by_proxy).status_code for _ in range(2)] == [200, 200]
+        assert service.request("GET", "/graphql", **get).status_code == 403
+
     def test_a_page_of_another_site_is_refused_though_its_get_is_known(self, service, sandbox):
         params = {"query": SENSORS}
         assert service.request("GET", "/graphql", params=params).status_code == 200
