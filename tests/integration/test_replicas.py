@@ -1,5 +1,6 @@
 """Three replicas over one Redis are one facade: to the upstream, to callers, and when one of them dies."""
 
+import functools
 import threading
 import time
 from collections import Counter
@@ -47,9 +48,9 @@ def fleet_process(launch, own_sandbox, redis):
 
 
 @pytest.fixture
-def fleet(fleet_process, redis, upstream):
+def fleet(fleet_process, upstream):
     """Up, and each hears what the others drop."""
-    return ready(fleet_process, redis, upstream)
+    return ready(fleet_process, upstream)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +65,7 @@ def alone(launch, own_sandbox):
     return launch.facade(own_sandbox.url)
 
 
-def ready(replicas, redis, upstream):
+def ready(replicas, upstream):
     token = upstream.login()
     for replica in replicas:
         # Also on a machine so busy that Redis was given up once while the replica started.
@@ -78,6 +79,30 @@ def ready(replicas, redis, upstream):
     )
     upstream.forget_calls()
     return replicas
+
+
+def with_redis(test):
+    """Run a test again if a replica gave Redis up during it, which a machine may be too busy to prevent."""
+
+    @functools.wraps(test)
+    def run_again(**fixtures):
+        replicas = fixtures["fleet"]
+
+        def given_up():
+            return sum(replica.log().count("cache.down") for replica in replicas)
+
+        while True:
+            before = given_up()
+            try:
+                test(**fixtures)
+            except AssertionError:
+                if given_up() == before:
+                    raise
+                ready(replicas, fixtures["upstream"])
+            else:
+                return
+
+    return run_again
 
 
 def at_once(*asks):
@@ -96,6 +121,7 @@ def until(condition, patience=PATIENCE):
         time.sleep(0.02)
 
 
+@with_redis
 def test_the_fleet_makes_as_many_calls_as_one(fleet, alone, upstream, at_work):
     upstream.configure(latency_ms=30)
     span = at_work(minutes=5)
@@ -120,6 +146,7 @@ def test_the_fleet_makes_as_many_calls_as_one(fleet, alone, upstream, at_work):
     assert of_fleet == of_one
 
 
+@with_redis
 def test_what_the_upstream_cannot_bear_whole_is_cut_once(fleet, alone, upstream, at_work):
     upstream.configure(latency_ms=30, max_ids=2)
     one, all_ = upstream.login(), upstream.login()
@@ -134,6 +161,7 @@ def test_what_the_upstream_cannot_bear_whole_is_cut_once(fleet, alone, upstream,
     assert asked(upstream, all_) == asked(upstream, one)
 
 
+@with_redis
 def test_windows_that_one_has_read_since_are_not_read_by_another(fleet, upstream, at_work):
     """Memory has the older windows of a segment, fresh, and Redis the newer ones too."""
     token, (one, other, _) = upstream.login(), fleet
@@ -150,6 +178,7 @@ def test_windows_that_one_has_read_since_are_not_read_by_another(fleet, upstream
     assert asked(upstream, token) == made
 
 
+@with_redis
 def test_asked_for_anew_at_once_it_is_one_call_too(fleet, upstream, at_work):
     token = upstream.login()
     upstream.configure(latency_ms=500)
@@ -190,6 +219,7 @@ def test_one_rate_for_the_fleet(lending):
         assert ["errors" in answer for answer in answers] == [False] * 4 + [True] * 2
 
 
+@with_redis
 def test_a_token_refused_at_one_is_forgotten_in_the_memories_of_all(fleet, upstream, at_work):
     token, other = upstream.login(), upstream.login()
     for replica in fleet:
@@ -204,6 +234,7 @@ def test_a_token_refused_at_one_is_forgotten_in_the_memories_of_all(fleet, upstr
     assert asked(upstream, token)["/api/v3/reporting"] == calls + 1
 
 
+@with_redis
 def test_a_purge_reaches_all_memories(fleet, redis, upstream, at_work, monkeypatch, tmp_path, capsys):
     token = upstream.login()
     for replica in fleet:
@@ -259,13 +290,13 @@ def test_redis_stopped_and_started_amid_traffic_fails_nothing(fleet, redis, upst
             over.set()
         going_on.result()
     until(is_shared)
-    ready(fleet, redis, upstream)
+    ready(fleet, upstream)
 
 
 @pytest.mark.slow
 def test_one_killed_at_work_holds_the_others_up_for_its_lock_and_loses_nothing(launch, fleet, redis, upstream, at_work):
     doomed = launch.facade(upstream.url, FACADE_CACHE_URL=redis.url)
-    ready([doomed], redis, upstream)
+    ready([doomed], upstream)
     token = upstream.login()
     upstream.configure(latency_ms=600_000)
     with ThreadPoolExecutor(4) as pool:
