@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 from cachetools import LRUCache, TTLCache
@@ -178,7 +179,14 @@ _OF_SENSOR = ("id", "mac_address", "floor_id", "room_id", "hive_id", "hive_seria
 
 def learn(rows: Iterable[Row]) -> Assets:
     """Merge rows into assets. The place of a sensor is that of its latest row."""
-    ordered = sorted(rows, key=lambda row: str(row.time or ""), reverse=True)
+    # Most rows differ from another in their time alone.
+    latest: dict[Any, Row] = {}
+    for row in rows:
+        said = _said(row)
+        before = latest.get(said)
+        if before is None or _time(before) < _time(row):
+            latest[said] = row
+    ordered = sorted(latest.values(), key=_time, reverse=True)
     sensors = _Learnt(SensorRecord, _OF_SENSOR)
     hives = _Learnt(HiveRecord, ("id", "serialNumber", "floor_id"))
     rooms = _Learnt(RoomRecord, ("id", "name", "floor_id", "customID"))
@@ -213,6 +221,13 @@ def learn(rows: Iterable[Row]) -> Assets:
         floors=floors.by_id(),
         buildings=buildings.by_id(),
     )
+
+
+_said = attrgetter(*sorted(LEARNT_FROM - {"time"}))
+
+
+def _time(row: Row) -> str:
+    return str(row.time or "")
 
 
 class _Learnt(Generic[R]):
