@@ -13,6 +13,8 @@ import aiohttp
 import orjson
 import uvloop
 
+from .week import of_a_week
+
 HEADERS = {"Authorization": "Bearer by-hand", "Content-Type": "application/json"}
 WINDOW = {"every": "5m", "function": "max"}
 FIELDS = ("time", "value", "sensor_id", "room_id", "measurement")
@@ -28,33 +30,18 @@ class ByHand:
             return orjson.loads(await answer.read())
 
     async def detections(self, variables: dict[str, Any]) -> bytes:
-        seen = await self._post(
-            "/api/v3/reporting",
-            {
-                "filter": {
-                    "start": "2025-10-07T00:00:00Z",
-                    "stop": "2025-10-14T00:00:00Z",
-                    "measurements": ["presence", "traffic"],
-                    "value": {"gte": 0},
-                },
-                "window": {"every": "1w", "function": "last"},
-            },
-        )
-        macs = [row["mac_address"] for row in seen["data"]]
+        answers = await asyncio.gather(*(self._post("/api/v3/reporting", body) for body in of_a_week()))
+        macs = {row["sensor_id"]: row["mac_address"] for answer in answers for row in answer["data"]}
         found = await self._post(
             "/api/v3/detections",
-            {"data_types": ["detections_local"], "filter": {**variables, "mac_addresses": macs}},
+            {"data_types": ["detections_local"], "filter": {**variables, "mac_addresses": list(macs.values())}},
         )
         of_mac: dict[str, list[Any]] = defaultdict(list)
         for entry in found["detections_local"]:
             of_mac[entry["mac_address"]].append({"mac_address": entry["mac_address"], "value": entry["value"]})
         data = [
-            {
-                "id": row["sensor_id"],
-                "mac_address": row["mac_address"],
-                "detections": {"detections_local": of_mac[row["mac_address"]]},
-            }
-            for row in seen["data"]
+            {"id": id_, "mac_address": mac, "detections": {"detections_local": of_mac[mac]}}
+            for id_, mac in macs.items()
         ]
         return orjson.dumps({"data": {"sensors": {"data": data}}})
 

@@ -89,7 +89,8 @@ def _a(results: Results) -> Iterator[Goal]:
     best = _best_peer(results)
     yield from _at_most("A", "time by that by hand", _ratio(results, "wall_seconds", BY_HAND), 1.2)
     yield from _at_most("A", f"time by that of {best}", _ratio(results, "wall_seconds", best), 0.6)
-    yield Goal("A", "calls", results[FACADE]["calls"], 2)
+    # Two name the sensors of a week.
+    yield Goal("A", "calls", results[FACADE]["calls"], 3)
 
 
 def _b(results: Results) -> Iterator[Goal]:

@@ -24,21 +24,39 @@ export const typeDefs = /* GraphQL */ `
 
 const asItIs = (name) => new GraphQLScalarType({ name, serialize: (value) => value, parseValue: (value) => value });
 
+const HALF_HOUR = 1_800_000;
+const LANDING = 7_200_000;
+const HALF_DAY = 43_200_000;
+const WEEK = 604_800_000;
+
+// The bodies of the calls that name all sensors of a week, as week.py has them.
+function ofAWeek() {
+  const now = Date.now();
+  const floor = (moment, step) => moment - (moment % step);
+  const landed = floor(now - LANDING, HALF_DAY);
+  const spans = [
+    [floor(now - WEEK, HALF_DAY), landed, '12h'],
+    [landed, floor(now, HALF_HOUR), '30m'],
+  ];
+  return spans.map(([start, stop, every]) => ({
+    filter: {
+      start: new Date(start).toISOString(),
+      stop: new Date(stop).toISOString(),
+      measurements: ['presence', 'traffic'],
+      value: { gte: 0 },
+    },
+    window: { every, function: 'last' },
+  }));
+}
+
 export const resolvers = {
   Time: asItIs('Time'),
   JSON: asItIs('JSON'),
   Query: {
     sensors: async (_, __, { post }) => {
-      const answer = await post('/api/v3/reporting', {
-        filter: {
-          start: '2025-10-07T00:00:00Z',
-          stop: '2025-10-14T00:00:00Z',
-          measurements: ['presence', 'traffic'],
-          value: { gte: 0 },
-        },
-        window: { every: '1w', function: 'last' },
-      });
-      return { data: answer.data.map((row) => ({ id: row.sensor_id, mac_address: row.mac_address })) };
+      const answers = await Promise.all(ofAWeek().map((body) => post('/api/v3/reporting', body)));
+      const macs = new Map(answers.flatMap(({ data }) => data.map((row) => [row.sensor_id, row.mac_address])));
+      return { data: [...macs].map(([id, mac_address]) => ({ id, mac_address })) };
     },
     report: async (_, { filter, window }, { post }) => {
       const answer = await post('/api/v3/reporting', { filter, window });
