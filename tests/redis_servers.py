@@ -11,7 +11,7 @@ from typing import Any
 import redis
 
 # Seconds that servers take to know each other, on a busy machine.
-PATIENCE = 60.0
+PATIENCE = 180.0
 
 
 def _ports(number: int) -> list[int]:

@@ -327,7 +327,7 @@ class TestStatus:
 
         def answer(*command, **options):
             done = subprocess.run(
-                command, check=False, env=environment, capture_output=True, text=True, timeout=60, **options
+                command, check=False, env=environment, capture_output=True, text=True, timeout=180, **options
             )
             assert done.returncode == 0, done.stderr
             return done.stdout

@@ -103,7 +103,7 @@ class RedisServer:
         given = {"port": self.port, "bind": "127.0.0.1", "save": "", "dir": self._folder, **options}
         arguments = [text for name, value in given.items() for text in (f"--{name.replace('_', '-')}", str(value))]
         self._process = subprocess.Popen([self._program, *arguments], stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 180
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()

@@ -36,7 +36,7 @@ def until(happens, seconds=60.0):
 
 def call(port, path, *, body=None, token=None):
     """Status and answer over a connection of its own."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=180)
     headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"} if body else {}
     try:
         connection.request("POST" if body else "GET", path, json.dumps(body) if body else None, headers)
@@ -271,7 +271,7 @@ def test_a_wrong_setting_is_one_line_that_names_it_and_exit_2(environment, tmp_p
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert ended.returncode == 2, ended.stderr

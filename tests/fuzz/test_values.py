@@ -308,6 +308,6 @@ def test_no_parameter_of_an_address_is_an_error_of_ours(served, sandbox, token, 
         given = {"measurements": "presence", "start": "-1h", "stop": "now", "every": "5m", name: text}
         # A month of all sensors is an answer, too, and nobody waits for its end here.
         url = f"{served.url}/export/report.csv"
-        with httpx.stream("GET", url, params=given, headers=headers, timeout=60) as answer:
+        with httpx.stream("GET", url, params=given, headers=headers, timeout=180) as answer:
             # The sandbox may be too slow for years of windows; that is its fault, and said as such.
             assert answer.status_code < 500 or answer.status_code == 504, (value[:80], answer.read()[:300])

@@ -178,7 +178,7 @@ class Redis:
 
     @staticmethod
     def _until(condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 180
         while not condition():
             assert time.monotonic() < deadline
             time.sleep(0.02)

@@ -23,7 +23,7 @@ class Audit:
 
     def of(self, answer):
         """The record of a request; that of an answer from the response cache follows the answer."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while not (found := [one for one in self.lines() if one["request_id"] == answer.headers["X-Request-Id"]]):
             assert time.monotonic() < deadline
             time.sleep(0.01)

@@ -69,7 +69,7 @@ def facade(configured, tmp_path):
             capture_output=True,
             text=True,
             check=False,
-            timeout=30,
+            timeout=180,
         )
 
     return command
@@ -92,7 +92,7 @@ def until(happens, seconds: float = 60.0):
 
 def got(url: str) -> dict[str, str] | None:
     try:
-        with urllib.request.urlopen(url, timeout=20) as answer:
+        with urllib.request.urlopen(url, timeout=180) as answer:
             return json.load(answer)
     except OSError:
         return None
@@ -101,7 +101,7 @@ def got(url: str) -> dict[str, str] | None:
 def posted(url: str, query: str) -> dict:
     body = json.dumps({"query": query}).encode()
     request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=20) as answer:
+    with urllib.request.urlopen(request, timeout=180) as answer:
         return json.load(answer)
 
 
@@ -142,7 +142,7 @@ def serving(environment, tmp_path):
 
 def counted(url: str) -> float:
     """How many operations `/metrics` says that the service has answered, on a connection of its own."""
-    with urllib.request.urlopen(f"{url}/metrics", timeout=20) as answer:
+    with urllib.request.urlopen(f"{url}/metrics", timeout=180) as answer:
         lines = answer.read().decode().splitlines()
     requests = [line for line in lines if line.startswith("facade_http_requests_total{") and 'route="/graphql"' in line]
     return sum(float(line.rpartition(" ")[2]) for line in requests)

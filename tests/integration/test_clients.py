@@ -19,7 +19,7 @@ PAGE = (ROOT / "docs" / "clients.md").read_text()
 # An environment of their own: `make clients`.
 OWN = ROOT / ".make" / "clients" / "bin"
 SHOWN = ("connection.js", "cache.js", "apollo.js", "urql.js", "relay.js", "graphiql.js", "codegen.js")
-PATIENCE = 120
+PATIENCE = 180.0
 DEFERRING = ("apollo-4-current", "apollo-4-20220824", "apollo-3", "urql", "graphiql")
 START = "2024-05-01T00:00:00Z"
 PLAIN = "{ rooms { data { __typename id name floor { __typename id name } } } }"

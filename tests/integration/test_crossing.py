@@ -298,7 +298,7 @@ def pieces_of(rng: random.Random, stream: bytes, edges: list[int]) -> list[bytes
 def answers_of(server, pieces: list[bytes], heads: set[int] = frozenset(), pause: float = 0.0) -> list[Answer]:
     """All answers up to the connection's end; `heads` are the places of requests whose answer has no body."""
     host, _, port = server.url.removeprefix("http://").partition(":")
-    with socket.create_connection((host, int(port)), timeout=60) as connection:
+    with socket.create_connection((host, int(port)), timeout=180) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         read = connection.makefile("rb")
         for piece in pieces:

@@ -20,7 +20,7 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(r"^```(\w*)( no-test)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 # Seconds for a command of a document, the start of Python among it.
-PATIENCE = 60.0
+PATIENCE = 180.0
 
 
 @dataclass(frozen=True)

@@ -257,7 +257,7 @@ def test_the_command_draws_a_tree(facade, token, analyze) -> None:
     command = [sys.executable, "-m", "facade", "explain", "-", "--url", facade.url, *options]
     environment = {**os.environ, "BUTLR_TOKEN": token}
     done = subprocess.run(
-        command, input=OPERATIONS[14], env=environment, capture_output=True, text=True, check=True, timeout=60
+        command, input=OPERATIONS[14], env=environment, capture_output=True, text=True, check=True, timeout=180
     )
     lines = done.stdout.splitlines()
     assert all(len(line) <= 80 for line in lines), done.stdout

@@ -271,7 +271,7 @@ def test_nobody_takes_a_file_that_broke_off_for_whole(
     headers = {"Authorization": f"Bearer {any_token}", "Accept": media}
     received = bytearray()
     with (
-        httpx.Client(trust_env=False, timeout=60) as http,
+        httpx.Client(trust_env=False, timeout=180) as http,
         http.stream("POST", f"{facade_of_stand_in.url}/export/report", json=ASKED, headers=headers) as answer,
     ):
         assert answer.status_code == 200

@@ -44,7 +44,7 @@ def _run(node: str, *command: str, given: str, **environment: str) -> str:
         check=True,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
     )
     return run.stdout
 

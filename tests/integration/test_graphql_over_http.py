@@ -20,7 +20,7 @@ def test_every_must_and_every_should_is_held(npm_project, facade, path):
         check=True,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
     )
     audits = [json.loads(line) for line in run.stdout.splitlines()]
     assert len(audits) > 60

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 PARTS = "multipart/mixed, application/graphql-response+json"
-PATIENCE = 30.0
+PATIENCE = 180.0
 
 REPORT = """
   query ($if: Boolean = true, $start: Time = "2024-05-01T00:00:00Z", $first: Int = 2) {

@@ -12,7 +12,7 @@ def client(base_url):
     Returns the status and the JSON of each call, by what it is.
     """
     answers = {}
-    with httpx.Client(base_url=base_url, timeout=60, trust_env=False) as http:
+    with httpx.Client(base_url=base_url, timeout=180, trust_env=False) as http:
 
         def call(name, method, path, body=None, headers=None):
             answer = http.request(method, path, json=body, headers=headers)

@@ -25,7 +25,7 @@ def test_every_request_of_the_collection_answers(facade, npm_project, tmp_path):
         cwd=NEWMAN,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=180,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     run = json.loads(report.read_text())["run"]

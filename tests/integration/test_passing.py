@@ -72,7 +72,7 @@ def raw(passing):
 
     def send(method: str, target: str, body: bytes | None = None, **headers: str):
         host = passing.url.removeprefix("http://")
-        connection = http.client.HTTPConnection(host, timeout=30)
+        connection = http.client.HTTPConnection(host, timeout=180)
         given = {
             "Authorization": f"Bearer {uuid4().hex}",
             **{name.replace("_", "-"): value for name, value in headers.items()},

@@ -30,7 +30,7 @@ OPERATIONS = [
     """{ report(filter: {start: "-10m", measurements: [presence]}, window: {every: "1m"}) { rows { value } } }""",
 ]
 # Seconds; a replica that starts on a busy machine takes many.
-PATIENCE = 60
+PATIENCE = 180.0
 SERVICE = {"FACADE_AUTH": "service", "BUTLR_CLIENT_ID": "demo-client", "BUTLR_CLIENT_SECRET": "demo-secret"}
 
 

@@ -210,7 +210,7 @@ def environment_of(tmp_path):
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("FACADE_", "BUTLR_"))}
         command = [sys.executable, "-m", "facade", "serve", "--port", "0"]
         return subprocess.run(
-            command, env={**kept, **settings}, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+            command, env={**kept, **settings}, cwd=tmp_path, capture_output=True, text=True, timeout=180, check=False
         )
 
     return run
@@ -339,7 +339,7 @@ def rows_by(npm_project):
 
     def rows(expression, answer):
         command = [node, "--input-type=module", "-e", SELECT, expression, json.dumps(answer)]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True, timeout=60)
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True, timeout=180)
         return json.loads(done.stdout)
 
     return rows

@@ -315,7 +315,7 @@ def outcome(command, token, **options):
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=180,
         **options,
     )
     assert done.returncode == 0, done.stderr

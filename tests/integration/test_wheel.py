@@ -26,7 +26,7 @@ def checkout(tmp_path):
 def built(folder, **env):
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", "made"]
     ended = subprocess.run(
-        build, cwd=folder, env={**os.environ, **env}, check=False, capture_output=True, text=True, timeout=120
+        build, cwd=folder, env={**os.environ, **env}, check=False, capture_output=True, text=True, timeout=180
     )
     return ended, [*folder.glob("made/*.whl")]
 
@@ -58,7 +58,7 @@ def test_an_install_from_a_checkout_serves_all_but_the_page(checkout, tmp_path):
         str(site),
         str(wheel),
     ]
-    subprocess.run(install, check=True, timeout=120)
+    subprocess.run(install, check=True, timeout=180)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("FACADE_", "BUTLR_"))}
     process = subprocess.Popen(
         [sys.executable, "-m", "facade", "serve", "--sandbox", "--port", "0"],
@@ -78,4 +78,4 @@ def test_an_install_from_a_checkout_serves_all_but_the_page(checkout, tmp_path):
         assert httpx.get(f"{found[1]}/healthz", trust_env=False).status_code == 200
     finally:
         process.terminate()
-        process.communicate(timeout=60)
+        process.communicate(timeout=180)

@@ -23,7 +23,7 @@ def impatient(launch, sandbox_process):
 class Connection:
     def __init__(self, server):
         host, _, port = server.url.removeprefix("http://").partition(":")
-        self._socket = socket.create_connection((host, int(port)), timeout=30)
+        self._socket = socket.create_connection((host, int(port)), timeout=180)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._read = self._socket.makefile("rb")
 

@@ -18,7 +18,7 @@ def facade(*args, cwd, stdout=subprocess.PIPE, **env):
         stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
-        timeout=60,
+        timeout=180,
     )
 
 

@@ -14,7 +14,7 @@ from websockets.sync.client import ClientConnection, connect
 SECRET = "a-webhook-secret"
 KEY = {"X-API-Key": SECRET}
 # Seconds that a test waits for what it knows to come.
-PATIENCE = 120.0
+PATIENCE = 180.0
 
 
 def until(reached: Callable[[], bool]) -> None:

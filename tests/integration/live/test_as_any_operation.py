@@ -50,7 +50,7 @@ def ask(open_socket: Any) -> Any:
                 payload = message["payload"]
                 return Asked({"errors": payload} if message["type"] == "error" else payload, {})
         headers = {"Accept": ACCEPTS[transport], "Authorization": f"Bearer {token}"}
-        with httpx.stream("POST", f"{server.url}/graphql", json=body, headers=headers, timeout=30) as response:
+        with httpx.stream("POST", f"{server.url}/graphql", json=body, headers=headers, timeout=180) as response:
             if response.status_code != 200:
                 return Asked(json.loads(response.read()), response.headers, response.status_code)
             for line in response.iter_lines():

@@ -161,7 +161,7 @@ def test_over_multipart(live_facade: Any, upstream: Any, room: str, an_event: An
         "Authorization": f"Bearer {upstream.login()}",
     }
     body = {"query": OCCUPANCY, "variables": {"items": [room]}}
-    with httpx.stream("POST", f"{live_facade.url}/graphql", json=body, headers=headers, timeout=30) as response:
+    with httpx.stream("POST", f"{live_facade.url}/graphql", json=body, headers=headers, timeout=180) as response:
         assert response.headers["content-type"].startswith("multipart/mixed")
         text = ""
         for chunk in response.iter_text():

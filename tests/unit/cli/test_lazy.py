@@ -15,7 +15,7 @@ HEAVY = {"strawberry", "graphql", "aiohttp", "httpx", "redis", "rich", "asyncio"
 
 def imported(*args):
     code = f"import sys\nfrom facade.cli.app import run\nrun({list(args)!r})\nprint('MODULES', *sys.modules)"
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=180)
     return ended.stdout.rpartition("MODULES ")[2].split()
 
 

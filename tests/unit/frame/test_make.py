@@ -58,7 +58,7 @@ def make(installed: Path) -> Make:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
             check=False,
         )
 
