@@ -1,7 +1,7 @@
 """Exports: spans of any length as tables with a fixed schema, in bounded memory.
 
-`schema.py` has the tables, `plan.py` cuts a span, `reading.py` reads the pieces in order, `writers.py` makes bytes of
-them, `spool.py` keeps Parquet that is read in ranges.
+`schema.py` defines the tables, `plan.py` cuts a span into pieces, `pieces.py` reads them in order, `runs.py` turns
+answers into rows, `writers.py` encodes them, and `spool.py` keeps files that are read in ranges.
 """
 
 from .pieces import Export, ExportPart

@@ -27,7 +27,7 @@ def arrow_schema(table: ExportTable) -> Any:
 
 
 class _Sink(io.RawIOBase):
-    """Holds what was written since it was last taken."""
+    """A file in memory. `take` returns and drops the bytes written since the last call."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class _Sink(io.RawIOBase):
 
 
 class Batches:
-    """Runs as record batches. One dictionary a column, which grows: an index means the same text in all batches."""
+    """Turns runs into record batches. Each column has one growing dictionary, so its indices stay valid."""
 
     def __init__(self, table: ExportTable) -> None:
         self.table = table
@@ -78,13 +78,13 @@ class Batches:
             indices.extend(array("i", [index]) * length)
         made = pa.Array.from_buffers(pa.int32(), len(indices), [None, pa.py_buffer(indices)])
         if None in texts:
-            # Where there is none, 0: readers check the indices of nulls too.
+            # The index of a null is 0, since readers check these indices too.
             made = _where(pc.greater_equal(made, 0), pc.max_element_wise(made, 0))
         return pa.DictionaryArray.from_arrays(made, pa.array(list(dictionary), pa.string()))
 
 
 def _numbers(kind: Kind, columns: Sequence[array[Any]]) -> Any:
-    """Times or numbers of several runs as one array; what stands for none is null."""
+    """Join times or numbers of several runs into one array; `NO_TIME` and NaN become null."""
     joined: array[Any] = array("q" if kind is Kind.TIME else "d")
     for column in columns:
         joined.extend(column)
@@ -95,12 +95,12 @@ def _numbers(kind: Kind, columns: Sequence[array[Any]]) -> Any:
 
 
 def _where(valid: Any, values: Any) -> Any:
-    """The values, null where they are not valid. Of nulls too the bytes are told: equal rows are equal files."""
+    """Return the values with nulls where `valid` is false. Nulls keep their bytes: equal rows make equal files."""
     return pa.Array.from_buffers(values.type, len(values), [valid.buffers()[1], values.buffers()[1]])
 
 
 class _BatchWriter:
-    """A file of record batches, one a part."""
+    """Writes a file of record batches, one for each part."""
 
     def __init__(self, table: ExportTable) -> None:
         self._batches = Batches(table)
@@ -124,28 +124,28 @@ class _BatchWriter:
 
 
 class ArrowWriter(_BatchWriter):
-    """Arrow's IPC stream; compressed with zstd, since ids are the same over and over."""
+    """Arrow's IPC stream, compressed with zstd, since the ids repeat."""
 
     def _opened(self, sink: _Sink, schema: Any) -> Any:
         return pa.ipc.new_stream(sink, schema, options=pa.ipc.IpcWriteOptions(compression="zstd"))
 
     def fail(self, code: str, message: str) -> bytes:  # noqa: ARG002 -- a stream has no place for it
-        # A message that is announced and does not come: a stream that merely stops between two is taken for whole.
+        # The header of a message that does not follow. Readers accept a stream that ends between two messages.
         return struct.pack("<Ii", 0xFFFFFFFF, 4096)
 
 
 class ParquetWriter(_BatchWriter):
-    """Parquet, a row group a part; compressed with zstd. The footer comes with `end`."""
+    """Parquet, compressed with zstd, with one row group for each part. `end` writes the footer."""
 
     def _opened(self, sink: _Sink, schema: Any) -> Any:
         return pq.ParquetWriter(sink, schema, compression="zstd")
 
-    def fail(self, code: str, message: str) -> bytes:  # noqa: ARG002 -- without a footer nobody reads it
+    def fail(self, code: str, message: str) -> bytes:  # noqa: ARG002 -- readers refuse a file without a footer
         return b""
 
 
 def table_of(columns: Mapping[str, Sequence[Any]]) -> Any:
-    """A table of whatever the columns hold."""
+    """Return an Arrow table. A column with values of several types becomes a column of texts."""
     return pa.table({name: _array(values) for name, values in columns.items()})
 
 
@@ -158,7 +158,7 @@ def _array(values: Sequence[Any]) -> Any:
 
 
 def written(table: Any, *, parquet: bool) -> bytes:
-    """A table as a file of Parquet or as Arrow's stream."""
+    """Return the bytes of a table as Parquet or as an Arrow stream."""
     sink = io.BytesIO()
     if parquet:
         pq.write_table(table, sink, compression="zstd")

@@ -1,4 +1,4 @@
-"""Exports as they are read: pieces in order, some ahead of the one that is written, slowed down where Butlr says so."""
+"""Reads the pieces of an export: in order, a few of them ahead, and waiting as long as Butlr's answers say."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .plan import Days, days_of_detections, days_of_report, pieces_of_detections
 from .runs import runs_of_detections, runs_of_report
 from .schema import DETECTIONS, REPORT, ExportTable, RowRun, rows_in
 
-# Pieces that are read at one time: as many calls as one caller's export may have under way.
+# Pieces that are read at the same time.
 AT_ONCE = 4
 POINT_KINDS = ("detections_local", "detections_world")
 Sleep = Callable[[float], Awaitable[None]]
@@ -27,7 +27,7 @@ Sleep = Callable[[float], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class ExportPart:
-    """The rows of one piece, and how old they are."""
+    """The rows of one piece, and the cache entries that say how old they are."""
 
     query: ReportQuery
     runs: list[RowRun]
@@ -39,7 +39,7 @@ class ExportPart:
 
     @property
     def is_settled(self) -> bool:
-        """Whether nothing of it changes any more."""
+        """Whether all rows are settled: they do not change any more."""
         stop = None if self.query.stop is None else self.query.stop.timestamp()
         return stop is not None and all(
             entry.settled_until is not None and (entry.settled_until >= stop or entry is not self.entries[-1])
@@ -48,7 +48,7 @@ class ExportPart:
 
 
 class Export:
-    """One export of one caller: what it asks, and its parts as they come."""
+    """One export of one caller: its query, and its parts."""
 
     def __init__(
         self,
@@ -63,9 +63,9 @@ class Export:
         keeps: bool = True,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
-        """`timeout` is each piece's own; without `keeps` nothing is read from the store of series or put there.
+        """`timeout` is the deadline of each piece, in seconds. `keeps`: use the store of series.
 
-        Raises `BadInput` for what is no table of rows.
+        Raises `BadInput` if the body is not for a table of rows.
         """
         self.table = table
         self.read_log = read_log
@@ -87,11 +87,11 @@ class Export:
 
     @property
     def days(self) -> Days | None:
-        """The days of the span; None where to cut it so would change its rows."""
+        """The days of the span; None if cutting it at midnights would change its rows."""
         return days_of_report(self.query) if self.table is REPORT else days_of_detections(self.query)
 
     def check(self, limit: int | None) -> Budget:
-        """Return what the export will cost, in points. Raises `TooComplex` where that is more than the limit."""
+        """Estimate the export's points. Raises `TooComplex` if there are more than the limit."""
         budget = Budget(limit, lambda: self._now)
         try:
             if self.table is REPORT:
@@ -105,9 +105,9 @@ class Export:
     async def parts(
         self, pieces: Sequence[ReportQuery] | None = None, *, patient: bool = False
     ) -> AsyncGenerator[ExportPart]:
-        """The parts in order. The first is not waited for where Butlr says to come later, unless `patient`.
+        """Yield the parts, oldest first. After a 429 a piece is tried again later; the first only if `patient`.
 
-        Raises `ButlrError` of the first piece that fails.
+        Raises the `ButlrError` of the first piece that fails.
         """
         waiting = deque(enumerate(self.pieces if pieces is None else pieces))
         under_way: deque[asyncio.Task[ExportPart]] = deque()
@@ -116,7 +116,7 @@ class Export:
                 while waiting and len(under_way) < AT_ONCE:
                     number, piece = waiting.popleft()
                     under_way.append(asyncio.create_task(self._read(piece, patient=patient or number > 0)))
-                # Asked for in order: what is ahead is held as columns until its turn.
+                # Later pieces that are complete already wait as columns.
                 yield await under_way[0]
                 under_way.popleft()
         finally:
@@ -159,7 +159,7 @@ class Export:
         else:
             points = await self._points(piece, read_log)
             runs, entry = await runs_of_report(points, self._services.reports.labels), points.entry
-        # How old it is will be asked; its bytes are not held until its turn.
+        # Of the entry only its times are needed, so its bytes are released.
         return ExportPart(piece, runs, (replace(entry, body=b""),))
 
     async def _points(self, piece: ReportQuery, read_log: ReadLog) -> Points:
@@ -179,7 +179,7 @@ def _report(body: Body, now: datetime) -> ReportQuery:
         raise BadInput("An export has all rows: leave out `paginate`.")
     options = body.get("options")
     if isinstance(options, dict) and "format" in options:
-        # The format of the export is the path's, or that of `Accept`.
+        # The path or `Accept` says the format of the export.
         query = query.with_body(options={name: value for name, value in options.items() if name != "format"} or None)
     return query
 

@@ -1,4 +1,4 @@
-"""A span of any length as pieces that the upstream bears, cut at edges of windows. Pure."""
+"""Cuts a span of any length at edges of windows into pieces that the upstream can answer. Pure."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from itertools import pairwise
 from ..butlr import Duration, Windows
 from ..series import ReportQuery, why_whole
 
-# Points of one piece: some seconds of the upstream's time, some megabytes of ours.
+# Points of one piece: a few seconds for the upstream, a few megabytes for the facade.
 POINTS = 25_000
-# So many assets are thought to match a body that names none.
+# The assumed number of assets if a body names none.
 ASSETS = 250
 _DAY = 86_400
-# Where readings have no windows, one a minute is expected.
+# The assumed seconds between two readings if there are no windows.
 _READING = 60
 
 
 def pieces_of_report(query: ReportQuery, *, most: int = POINTS) -> list[ReportQuery]:
-    """The parts of a report, in order of time; the report itself where to cut it would change its rows."""
+    """Return the pieces of a report, oldest first; the whole report if cutting it would change its rows."""
     windows, start, stop = query.windows, query.start, query.stop
     try:
         if windows is None or start is None or stop is None or not _is_separable(query, windows, start, stop):
@@ -28,12 +28,12 @@ def pieces_of_report(query: ReportQuery, *, most: int = POINTS) -> list[ReportQu
         step = max(1, most // _series(query)) * windows.seconds
         return _cut(query, windows, start, stop, step)
     except OverflowError:
-        # At the ends of the calendar there is no edge to cut at.
+        # Near the first and last dates of `datetime` there may be no edge.
         return [query]
 
 
 def pieces_of_detections(query: ReportQuery, *, most: int = POINTS) -> list[ReportQuery]:
-    """The parts of detections. Without a window each entry is a reading by itself, so any moment will do."""
+    """Return the pieces of detections, oldest first. Without windows they can be cut anywhere."""
     start, stop = query.start, query.stop
     window = query.body.get("window")
     windows = query.windows or (None if window else Windows(Duration(seconds=_READING)))
@@ -44,20 +44,20 @@ def pieces_of_detections(query: ReportQuery, *, most: int = POINTS) -> list[Repo
             return [query]
         return _cut(query, windows, start, stop, max(1, most // (sensors * kinds)) * windows.seconds)
     except OverflowError:
-        # As above.
+        # As in `pieces_of_report`.
         return [query]
 
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """The days of a span on the clock of a time zone, each with when it begins and its part of the query."""
+    """The days of a span in a time zone, each as its midnight and its part of the query."""
 
     zone: tzinfo
     parts: list[tuple[datetime, ReportQuery]]
 
 
 def days_of_report(query: ReportQuery) -> Days | None:
-    """None where to cut the report at midnights would change its rows."""
+    """Return the days of a report; None if cutting it at midnights would change its rows."""
     windows, start, stop = query.windows, query.start, query.stop
     if windows is None or start is None or stop is None or not _is_separable(query, windows, start, stop):
         return None
@@ -65,7 +65,7 @@ def days_of_report(query: ReportQuery) -> Days | None:
 
 
 def days_of_detections(query: ReportQuery) -> Days | None:
-    """None where windows do not lie on the clock."""
+    """Return the days of detections; None if their windows are not aligned to the clock."""
     window, windows = query.body.get("window"), query.windows
     if query.start is None or query.stop is None or (window and (windows is None or not windows.on_clock)):
         return None
@@ -84,7 +84,7 @@ def _days(query: ReportQuery, zone: tzinfo, start: datetime, stop: datetime) -> 
 
 
 def _is_separable(query: ReportQuery, windows: Windows, start: datetime, stop: datetime) -> bool:
-    # The stop alone may lie within a window: the piece that it ends is the last.
+    # Only the stop may lie within a window, which then belongs to the last piece.
     last = windows.floor(stop)
     if not start < last:
         return False
@@ -93,12 +93,12 @@ def _is_separable(query: ReportQuery, windows: Windows, start: datetime, stop: d
 
 
 def _series(query: ReportQuery) -> int:
-    """About how many series the rows of a report are of."""
+    """Estimate the number of series in a report."""
     filter_ = query.body["filter"]
     ids = [value["eq"] for value in filter_.values() if isinstance(value, dict) and isinstance(value.get("eq"), list)]
     named = max((len(some) for some in ids), default=0)
     measurements = filter_.get("measurements") or ("presence", "traffic")
-    # Traffic comes as in and out.
+    # Traffic has two fields, in and out.
     fields = sum(2 if name == "traffic" else 1 for name in measurements)
     return max(1, (named or ASSETS) * fields)
 
@@ -109,7 +109,7 @@ def _cut(query: ReportQuery, windows: Windows, start: datetime, stop: datetime, 
 
 
 def _edges(windows: Windows, start: datetime, stop: datetime, step: int) -> Iterator[datetime]:
-    """Edges between `start` and `stop`, about `step` seconds apart: whole days, or equal parts of a day."""
+    """Yield edges between `start` and `stop`, at most about `step` seconds apart: days, or equal parts of a day."""
     length = windows.seconds
     if step < _DAY:
         parts = (part for part in range(step // length * length, 0, -length) if _DAY % part == 0)
@@ -123,6 +123,6 @@ def _edges(windows: Windows, start: datetime, stop: datetime, step: int) -> Iter
             at = grid.after(at)
         if at >= stop:
             return
-        # Where clocks change by less than an hour, a grid of hours may miss an edge.
+        # If clocks change by less than an hour, a time on the grid may not be an edge of a window.
         if windows.is_edge(at):
             yield at

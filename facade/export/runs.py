@@ -1,4 +1,4 @@
-"""Answers of the upstream as runs: a report's points, and the points of detections."""
+"""Turns the upstream's answers into runs: the points of a report, and those of detections."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Texts = tuple[str | None, ...]
 
 
 async def runs_of_report(points: Points, labels: Labels) -> list[RowRun]:
-    """The rows of a report, ordered by building, floor, room, zone, sensor, measurement, field and time."""
+    """Return the rows of a report, ordered by building, floor, room, zone, sensor, measurement, field and time."""
     columns, label = points.columns, points.label
     if points.reporting is not None:
         builder, turn = Builder(None, no_time=NO_TIME), Turn()
@@ -28,7 +28,7 @@ async def runs_of_report(points: Points, labels: Labels) -> list[RowRun]:
         columns = (await builder.columns(turn)).get("", [])
     starts = _Starts(points.query, label)
     zone = timezone_of(points.query)
-    # Some labels are not exported: series that differ in those alone are one.
+    # Some labels are not exported. Series that differ only in those are joined.
     found: dict[Texts, list[Column]] = {}
     for column in columns:
         found.setdefault(tuple(column.labels[at] for at in _LABELS_AT), []).append(column)  # type: ignore[misc]
@@ -39,7 +39,7 @@ async def runs_of_report(points: Points, labels: Labels) -> list[RowRun]:
 
 
 def timezone_of(query: ReportQuery) -> str | None:
-    """The time zone on whose clock the windows lie; None without windows."""
+    """Return the time zone of the windows; None without windows."""
     if query.windows is None:
         return None
     zone = query.body["window"].get("timezone")
@@ -47,7 +47,7 @@ def timezone_of(query: ReportQuery) -> str | None:
 
 
 class _Starts:
-    """When the windows of rows begin, by the rows' times."""
+    """Computes when windows begin from the times of their rows, in epoch milliseconds."""
 
     def __init__(self, query: ReportQuery, label: Label) -> None:
         self._query = query
@@ -81,13 +81,13 @@ class _Starts:
 
 @lru_cache(maxsize=8192)
 def millis_of(time: str | float | None) -> int:
-    """Epoch milliseconds; `NO_TIME` for what is no time."""
+    """Return epoch milliseconds; `NO_TIME` if `time` is missing or not a time."""
     seconds = None if time is None else epoch_of(int(time) if isinstance(time, float) else time)
     return NO_TIME if seconds is None else round(seconds * 1000)
 
 
 def runs_of_detections(detections: Detections, query: ReportQuery) -> list[RowRun]:
-    """The points of detections, ordered by kind, sensor and time. Raises `InvalidResponse`."""
+    """Return the points of detections, ordered by kind, sensor and time. Raises `InvalidResponse`."""
     zone = timezone_of(query)
     found: dict[Texts, RowRun] = {}
     for kind in query.body.get("data_types") or ():

@@ -1,6 +1,6 @@
 """The schema of exported tables: one of reports, one of detections, the same in every format.
 
-Rows are handed about as runs: rows that differ in their times and numbers alone.
+Rows are passed around as runs: rows that differ only in their times and numbers.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ..series import texts_of
 
-# Stands for a time that a row does not have; a number that it does not have is NaN.
+# A missing time. A missing number is NaN.
 NO_TIME = -(2**63)
 
 
@@ -31,7 +31,10 @@ class Field(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RowRun:
-    """Rows of one series: `texts` are the same in all of them, `times` and `numbers` have one entry a row."""
+    """Rows of one series: `texts` are the same in all rows, each array of `times` and `numbers` has an entry a row.
+
+    Times are epoch milliseconds. All three are in the order of the table's fields of that kind.
+    """
 
     texts: tuple[str | None, ...]
     times: tuple[array[int], ...]
@@ -43,13 +46,13 @@ class RowRun:
 
 @dataclass(frozen=True)
 class ExportTable:
-    """What the rows of an export have, in order."""
+    """The name and the fields of an exported table, in order."""
 
     name: str
     fields: tuple[Field, ...]
 
     def named(self, kind: Kind) -> tuple[str, ...]:
-        """The fields of a kind, in the order in which a run has them."""
+        """Return the names of the fields of a kind, in the order of a run."""
         return tuple(field.name for field in self.fields if field.kind is kind)
 
     @cached_property
@@ -112,7 +115,7 @@ def rows_in(runs: Iterable[RowRun]) -> int:
 
 
 def texts_of_times(times: array[int]) -> list[str | None]:
-    """Times as RFC 3339 in UTC has them."""
+    """Return times as RFC 3339 in UTC; None for `NO_TIME`."""
     if NO_TIME not in times:
         return list(texts_of(times))
     return [None if time == NO_TIME else texts_of(array("q", [time]))[0] for time in times]

@@ -1,4 +1,4 @@
-"""Files that are read in ranges, kept on disk for a while: within a bound of bytes, and made once however many ask."""
+"""Files on disk for readers that ask for ranges: kept for minutes, bounded in bytes, and each written only once."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pathlib import Path
 
 from ..cache import SingleFlight
 
-# Seconds that a file is kept for the ranges that a reader asks of it one after another.
+# Seconds for which a file is kept, since a reader asks for its ranges one after another.
 KEPT_FOR = 600.0
 KEPT_FOR_UNSETTLED = 60.0
 
 
 class SpoolFull(Exception):  # noqa: N818 -- named for what happened
-    """A file would be larger than all that may be kept. Safe to show."""
+    """A file would be larger than the spool. The message may be shown to clients."""
 
     def __init__(self, most: int) -> None:
         super().__init__(
@@ -30,7 +30,7 @@ class SpoolFull(Exception):  # noqa: N818 -- named for what happened
 
 @dataclass(slots=True)
 class Facts:
-    """What is known of a file once it is whole. Times are epoch seconds."""
+    """What is known about a complete file. Times are epoch seconds."""
 
     span: str = ""
     is_settled: bool = True
@@ -40,7 +40,7 @@ class Facts:
 
 @dataclass(slots=True)
 class Spooled:
-    """One file. It stays while someone reads it, however long ago it was dropped."""
+    """One file. A dropped file is removed once its last reader has released it."""
 
     path: Path
     size: int = 0
@@ -83,7 +83,7 @@ class Spool:
             self._folder = None
 
     def find(self, key: str, may_read: Callable[[Facts], bool]) -> Spooled | None:
-        """A file that is there, which its reader has to `release`."""
+        """Return a kept file that passes `may_read`, or None. The caller must `release` it."""
         self._expire()
         spooled = self._files.get(key)
         if spooled is None or not may_read(spooled.facts):
@@ -93,7 +93,7 @@ class Spool:
         return spooled
 
     async def make(self, key: str, build: Build) -> Spooled:
-        """Write a file and keep it; its reader has to `release` it. Raises `SpoolFull` and what `build` raises."""
+        """Write a file and keep it. The caller must `release` it. Raises `SpoolFull` and what `build` raises."""
         spooled = await self._flights.run(key, lambda: self._write(key, build))
         spooled.readers += 1
         spooled.is_taken = True
@@ -139,6 +139,6 @@ class Spool:
         for key, file in others:
             if sum(kept.size for kept in self._files.values()) <= self._most:
                 return
-            # Whoever waits for a file to be made is not yet counted as its reader, and takes it in the next turn.
+            # Callers that wait for a new file become its readers only in the next turn of the event loop.
             if file.is_taken:
                 self._files.pop(key).drop()

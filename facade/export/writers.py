@@ -1,4 +1,4 @@
-"""Tables as bytes, a part at a time: CSV and NDJSON, and with pyarrow Arrow's stream and Parquet."""
+"""Encodes tables part by part: as CSV and NDJSON, and, with pyarrow, as an Arrow stream and Parquet."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ MEDIA_TYPES = {
 
 
 class NeedsPyarrow(Exception):  # noqa: N818 -- named as it is
-    """A format that pyarrow writes was asked for, and it is not installed. Safe to show."""
+    """The format needs pyarrow, which is not installed. The message may be shown to clients."""
 
     def __init__(self, format_: Format) -> None:
         super().__init__(
-            f"{format_.value} needs pyarrow: pip install 'butlr-graphql-facade[export]'. csv and ndjson do without."
+            f"{format_.value} needs pyarrow: pip install 'butlr-graphql-facade[export]'. csv and ndjson do not need it."
         )
 
 
 class Writer(Protocol):
-    """Makes one file. Nothing reads it as whole before `end`."""
+    """Writes one file. Readers must not accept it as complete before `end`."""
 
     def begin(self) -> bytes: ...
 
@@ -51,11 +51,11 @@ class Writer(Protocol):
     def end(self) -> bytes: ...
 
     def fail(self, code: str, message: str) -> bytes:
-        """What to send last where there is no more to come, so that no reader takes the file for whole."""
+        """Return the last bytes after an error, which make readers refuse the file."""
 
 
 def writer_for(format_: Format, table: ExportTable) -> Writer:
-    """Raises `NeedsPyarrow`."""
+    """Return a writer of the format. Raises `NeedsPyarrow`."""
     if format_ is Format.csv:
         return CsvWriter(table)
     if format_ is Format.ndjson:
@@ -68,7 +68,7 @@ def writer_for(format_: Format, table: ExportTable) -> Writer:
 
 
 class CsvWriter:
-    """As RFC 4180 has it, in UTF-8, with a header. Nothing is an empty cell."""
+    """CSV by RFC 4180 in UTF-8, with a header. A missing value is an empty cell."""
 
     def __init__(self, table: ExportTable) -> None:
         self._table = table
@@ -87,12 +87,12 @@ class CsvWriter:
         return b""
 
     def fail(self, code: str, message: str) -> bytes:  # noqa: ARG002 -- CSV has no place for it
-        # A quote that nothing closes: readers refuse it, and no cell of ours ends so.
+        # An unclosed quote, which readers refuse.
         return b'"'
 
 
 class NdjsonWriter:
-    """A JSON object a line."""
+    """NDJSON: one JSON object on each line."""
 
     def __init__(self, table: ExportTable) -> None:
         self._table = table
@@ -114,12 +114,12 @@ class NdjsonWriter:
         return b""
 
     def fail(self, code: str, message: str) -> bytes:
-        # Without the line's end.
+        # Without the newline, so that the last line is incomplete.
         return orjson.dumps({"error": {"code": code, "message": message}})[:-1]
 
 
 def _columns(table: ExportTable, run: RowRun, shown: Any) -> Iterable[Iterable[Any]]:
-    """The columns of a run in the order of the table; those that are longer than the run repeat one text."""
+    """Return the columns of a run in the order of the table. Columns of texts are endless: one text repeated."""
     made: dict[str, Iterable[Any]] = {}
     for name, text in zip(table.texts, run.texts, strict=True):
         made[name] = repeat(shown(text))

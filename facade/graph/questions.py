@@ -63,7 +63,7 @@ class OccupancyQuestion:
         at, before = epoch_of(value.time), epoch_of(known.time)
         return at is not None and (before is None or at > before or (at == before and value.value != known.value))
 
-    def told(self, value: OccupancyRecord) -> str:
+    def content(self, value: OccupancyRecord) -> str:
         return f"{value.time} {value.value}"
 
     def quiet_until(self, now: float) -> float:
@@ -96,7 +96,7 @@ class ReportQuestion:
     def is_newer(self, value: Any, known: Any) -> bool:
         return bool(value.value != known.value)
 
-    def told(self, value: Any) -> str:
+    def content(self, value: Any) -> str:
         # Equal numbers may be read as an int or a float.
         return str(value.value if value.value is None else float(value.value))
 
@@ -154,7 +154,7 @@ class DetectionsQuestion:
         at, before = _moment(value), _moment(known)
         return at > before or (at == before and value.value != known.value)
 
-    def told(self, value: DetectionRecord) -> str:
+    def content(self, value: DetectionRecord) -> str:
         return f"{value.start_time} {value.value}"
 
     def quiet_until(self, now: float) -> float:

@@ -1,4 +1,4 @@
-"""What changes while somebody watches: events, the values they carry, and the polls that stand in for them."""
+"""Subscriptions: webhook events, the values they carry, and polls for values that no webhook has sent."""
 
 from .events import BadEvent, WebhookEvent, event_of
 from .hub import Live, Subscriber

@@ -1,4 +1,4 @@
-"""Butlr's webhook events: the envelope, and what of it names an asset or a value."""
+"""Butlr's webhook events: their envelope, and the asset and the value that an event is about."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,13 +7,13 @@ import msgspec
 
 from ..assets import Assets, normal_mac
 
-# Which place an occupancy is of. The `_1MIN` ones are another value, of one minute.
+# The metadata field with the place of an occupancy event. The `_1MIN` events have another value, of one minute.
 PLACE_OF_OCCUPANCY = {
     "FLOOR_OCCUPANCY": "floor_id",
     "ROOM_OCCUPANCY": "room_id",
     "ZONE_OCCUPANCY": "zone_id",
 }
-# Butlr may add others, which are passed on all the same.
+# Events of other types are delivered too, since Butlr may add types.
 KNOWN_TYPES = frozenset(
     (
         "DETECTIONS",
@@ -26,7 +26,7 @@ KNOWN_TYPES = frozenset(
         "HIVE_HEALTH",
     )
 )
-# The most specific first: the asset that an event is about.
+# The metadata fields that may name the asset of an event, the most specific first, with the asset's kind.
 _ABOUT = (
     ("sensor_id", "sensors"),
     ("hive_id", "hives"),
@@ -40,13 +40,13 @@ _LARGEST = 2**53
 
 
 class BadEvent(Exception):  # noqa: N818 -- named for what happened
-    """What was posted is no event. Safe to show."""
+    """The posted body is not a webhook event. The message may be shown to clients."""
 
     code = "BAD_USER_INPUT"
 
 
 class WebhookEvent(msgspec.Struct, frozen=True):
-    """`timestamp` is epoch milliseconds. `type` may be one that Butlr has added since."""
+    """One event. `timestamp` is epoch milliseconds. `type` need not be in `KNOWN_TYPES`."""
 
     id: str
     type: str
@@ -56,7 +56,7 @@ class WebhookEvent(msgspec.Struct, frozen=True):
     data: Any = None
 
     def place(self, name: str) -> str | None:
-        """Return an id or a MAC address of the metadata; None where it is absent or empty."""
+        """Return an id or a MAC address from the metadata; None if it is absent or empty."""
         value = self.metadata.get(name)
         if value is None and name == "zone_id" and isinstance(zone := self.metadata.get("zone"), Mapping):
             value = zone.get("id")
@@ -68,7 +68,7 @@ class WebhookEvent(msgspec.Struct, frozen=True):
 
     @property
     def about(self) -> tuple[str, str] | None:
-        """The kind and the id of the asset that the event is about; None where it names none."""
+        """The kind (`rooms`, or `macs` for a MAC address) and the id of the event's asset; None if it names none."""
         for name, kind in _ABOUT:
             if (id_ := self.place(name)) is not None:
                 return kind, id_
@@ -78,7 +78,7 @@ class WebhookEvent(msgspec.Struct, frozen=True):
 
     @property
     def occupancy(self) -> tuple[str, float] | None:
-        """The place and its value, of an occupancy's event that has a number."""
+        """The place's id and the number of people in it; None unless this is an occupancy event with a number."""
         name = PLACE_OF_OCCUPANCY.get(self.type)
         place = self.place(name) if name else None
         value = self.data
@@ -89,7 +89,7 @@ class WebhookEvent(msgspec.Struct, frozen=True):
         return place, value
 
     def is_about_one_of(self, assets: Assets) -> bool:
-        """Whether the asset is among these, and lies where these say that it lies."""
+        """Return whether `assets` contain the event's asset, in the same place as the event says."""
         if (about := self.about) is None:
             return False
         kind, id_ = about
@@ -97,14 +97,14 @@ class WebhookEvent(msgspec.Struct, frozen=True):
         if known is None:
             return False
         for name in ("room_id", "floor_id", "building_id", "site_id"):
-            theirs, told = getattr(known, name, None), self.place(name)
-            if theirs and told and theirs != told:
+            known_place, event_place = getattr(known, name, None), self.place(name)
+            if known_place and event_place and known_place != event_place:
                 return False
         return True
 
 
 def event_of(given: Mapping[str, Any]) -> WebhookEvent:
-    """Return the event of a webhook's body. Raises `BadEvent`."""
+    """Read the JSON body of a webhook as an event. Raises `BadEvent`."""
     for name in ("id", "type"):
         if not (isinstance(given.get(name), str) and given[name]):
             raise BadEvent(f"`{name}` must be text.")

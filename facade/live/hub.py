@@ -1,4 +1,4 @@
-"""`Live`: what a process knows of now, and who watches it."""
+"""`Live`: the current values that a process knows, and its subscribers."""
 
 import asyncio
 import secrets
@@ -20,13 +20,13 @@ from .poller import Poller, Question, Watching
 from .rights import ReadOrgs, Rights
 from .shared import SharedEvents
 
-# Events kept for those who come back, and about how many bytes of them may wait for one subscriber unmerged.
+# The events kept for clients that resume; and about how many bytes may wait for one subscriber before they are merged.
 EVENTS_KEPT, WAITING_MOST = 10_000, 64 * 1024
 
 
 @dataclass
 class LiveCounts:
-    """What the metrics say: of all subscriptions so far, and of those there are."""
+    """Numbers for the metrics: the current subscribers, the lag in seconds, and totals since the process started."""
 
     subscribers: int = 0
     begun: int = 0
@@ -43,7 +43,11 @@ class LiveCounts:
 
 
 class Live:
-    """`every` is how often is polled at the most, `most` how many may subscribe, `recheck` how long a token is good."""
+    """The topics, pollers and rights of one process.
+
+    `every` is the shortest time between polls, `recheck` the longest between two checks of a token, both in seconds;
+    `most` is how many subscriptions there may be.
+    """
 
     def __init__(
         self,
@@ -60,7 +64,7 @@ class Live:
         self.every = every
         self.log = Log(wall=wall)
         self.events = self.log.topic("events", most=EVENTS_KEPT)
-        # The newest that webhooks have told: by organisation and place, and by organisation and sensor.
+        # The newest values from webhooks, by organisation and place, and by organisation and sensor.
         self.occupancy = self.log.topic("webhook occupancy")
         self.detections = self.log.topic("webhook detections")
         self.counts = LiveCounts()
@@ -77,7 +81,7 @@ class Live:
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Live"]:
         if self._shared:
-            # What Redis remembers was there before this process.
+            # The stream in Redis has events from before this process started, so clients may resume from before then.
             for topic in (self.events, self.occupancy, self.detections):
                 topic.floor = FIRST
             self._shared.start()
@@ -90,7 +94,7 @@ class Live:
                 rights.close()
 
     async def publish(self, event: WebhookEvent) -> None:
-        """Tell all subscribers, on every replica that Redis reaches. An event that is known by its id is dropped."""
+        """Deliver an event to all subscribers, on each replica that Redis reaches, unless its id is known already."""
         if self.events.get(event.id) is not None:
             return
         if self._shared is None or not await self._shared.append(event):
@@ -113,7 +117,7 @@ class Live:
             self.log.put(topic, key, (event, value))
 
     def rights_of(self, caller: Caller) -> Rights:
-        # A token that shares its scope with others is asked by itself.
+        # Each token has its own rights, even if it shares a cache scope with other tokens.
         rights = self._rights.get(caller.flight)
         if rights is None:
             rights = self._rights[caller.flight] = Rights(
@@ -133,13 +137,13 @@ class Live:
 
     @asynccontextmanager
     async def subscribed(self, caller: Caller) -> AsyncIterator["Subscriber"]:
-        """Count a subscriber while they stay. Raises `RateLimited` where there are too many."""
+        """Add a subscriber for the duration of the context. Raises `RateLimited` if there are too many."""
         if self._shared:
-            # Who is told what they have missed is told all of it.
+            # A client that resumes must get every event that it missed, so the stream is read to its end first.
             await self._shared.has_read.wait()
         if self.counts.subscribers >= self._most:
             raise RateLimited(
-                f"This process bears {self._most} subscriptions (FACADE_LIVE_MAX). Try again in a moment.",
+                f"This process already has {self._most} subscriptions (FACADE_LIVE_MAX). Try again in a moment.",
                 retry_after=5.0,
             )
         self.counts.subscribers += 1
@@ -167,13 +171,13 @@ class Live:
         return str(Cursor(change.id[0], number, change.position, self.process))
 
     def cursor_after(self, landed: int, position: int, *, is_shared: bool) -> str:
-        """Return the cursor of whoever has all until a position, and that was first read until that moment."""
+        """Return the cursor of a client that has all changes up to `position`, first read at `landed` or before."""
         return str(Cursor(landed, 0 if is_shared else None, position, self.process))
 
     def missed(self, topic: Topic, text: str, *, by_one_clock: bool = True) -> list[Change] | None:
-        """Return what a topic has that came after a cursor; None where some of it may be gone, or it is no cursor.
+        """Return the changes of a topic after a cursor; None if some may be lost, or the text is not a cursor.
 
-        `by_one_clock`: what the cursor may be of has its ids by the clock that the topic's are by.
+        `by_one_clock`: the cursor's id and the topic's ids come from the same clock.
         """
         cursor = read_cursor(text)
         if cursor is None:
@@ -182,13 +186,13 @@ class Live:
             return None if cursor.position < topic.floor_position else topic.since(cursor.position)
         id_ = (cursor.milliseconds, cursor.number or 0)
         if cursor.number is None or not by_one_clock:
-            # The other clock may be ahead: a little more than was missed, rather than less.
+            # The other clock may be ahead. Some changes may be delivered twice; none is lost.
             id_ = (max(cursor.milliseconds - SKEW, 0), 0)
         return None if id_ < topic.floor else topic.after(id_)
 
 
 class Subscriber:
-    """One subscription: a position in the log, and what wakes it. It holds nothing of what waits for it."""
+    """One subscription: the topics it watches, and the event that their changes set. It has no queue."""
 
     def __init__(self, live: Live, caller: Caller, rights: Rights) -> None:
         self.live, self.caller, self.rights = live, caller, rights
@@ -203,7 +207,7 @@ class Subscriber:
             self._topics.append(topic)
 
     async def poll(self, question: Question, keys: frozenset[str], every: float) -> Poller:
-        """Have a question polled, and return what polls it once it has been answered. Raises `ButlrError`."""
+        """Start to watch a question. Return its poller once `keys` have been read. Raises `ButlrError`."""
         poller = self._poller = self.live.poller_of(question, self.caller)
         self._watching = Watching(self.caller, keys, every, self.wake)
         poller.join(self._watching)
@@ -222,14 +226,17 @@ class Subscriber:
             raise self._watching.error
 
     async def woken(self) -> None:
-        """Wait until something may have changed. Raises `ButlrError` where the subscription is over."""
+        """Wait until something may have changed. Raises `ButlrError` if the subscription has ended."""
         self.check()
         await self.wake.wait()
         self.wake.clear()
         self.check()
 
     def taken(self, delivered: int, passed: int, oldest: Change | None) -> None:
-        """Count what was delivered, what newer values took the place of, and how long the oldest has waited."""
+        """Count the delivered changes, those that newer ones replaced, and how long the oldest has waited.
+
+        `passed` is the number of changes since the last delivery.
+        """
         counts = self.live.counts
         counts.delivered += delivered
         counts.merged += max(passed - delivered, 0)
@@ -244,7 +251,7 @@ class Subscriber:
 
 
 def merged(events: list[WebhookEvent], most: int = WAITING_MOST) -> list[WebhookEvent]:
-    """Return the events that wait, where they are more than so many bytes merged: the newest of a type and asset."""
+    """Return the waiting events. Beyond `most` bytes, only the newest event of each type and asset is left."""
     if len(events) < 2:
         return events
     size = 0
@@ -264,5 +271,5 @@ def merged(events: list[WebhookEvent], most: int = WAITING_MOST) -> list[Webhook
     return list(newest.values())
 
 
-# Keeps the topics of webhooks from being forgotten.
+# A permanent watcher of the webhook topics: topics without watchers may be dropped.
 _NOBODY = asyncio.Event()

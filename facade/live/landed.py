@@ -1,7 +1,7 @@
-"""`Landings`: when each value of a question was first read, as all replicas know it.
+"""`Landings`: the moment at which each value of a question was first read, the same for all replicas.
 
-A cursor names such a moment, so that a client may go on at any replica: what it has missed are the values that were
-first read later. The record in the shared store has the values' hashes and no value.
+A cursor contains such a moment, so that a client can resume at any replica: it has missed the values that were first
+read later. The record in the shared store has hashes of the values, and no values.
 """
 
 import asyncio
@@ -16,43 +16,43 @@ from ..cache import Store
 
 log = structlog.get_logger(__name__)
 
-# Seconds that a record is kept after it was written, and after which one that has not changed is written again.
+# Seconds for which a record is kept, and after which an unchanged record is written again.
 KEPT, RENEWED = 3600.0, 600.0
-# Values of one record: about 700 KB. Of more, what a client has missed can be told by the process that it was at alone.
+# The most values in one record: about 700 KB. With more there is no record, and clients can only resume at one process.
 MOST_VALUES = 20_000
 _LATEST = 2**53
-# Seconds for which a replica may be at a record, and between two looks of those who wait for it.
+# Seconds for which a replica may hold the lock on a record, and between two attempts to take it.
 HELD, PAUSE = 5.0, 0.02
 
 
 class Record(msgspec.Struct, frozen=True):
-    """`since`: all values that were first read after that moment are in `read`. Milliseconds since 1970."""
+    """When values were first read, by their hashes, in epoch milliseconds. `read` is complete from after `since` on."""
 
     since: int
     read: dict[str, int]
 
 
-def mark_of(key: str, told: str) -> str:
-    """Return what a value is known by; `told` is what makes it another value of its key."""
-    return hashlib.blake2b(f"{key}\0{told}".encode(), digest_size=8).hexdigest()
+def hash_of(key: str, content: str) -> str:
+    """Return the hash of a value. Two values of a key are the same if their `content` is."""
+    return hashlib.blake2b(f"{key}\0{content}".encode(), digest_size=8).hexdigest()
 
 
 class Landings:
     def __init__(self, store: Store, name: str) -> None:
-        """`name` says whose question it is, and what it asks."""
+        """`name` consists of the caller's scope and the question."""
         self._store = store
         self.name = hashlib.sha256(name.encode()).hexdigest()
         self._key = f"live:landed:{self.name}"
         self._written_at = 0.0
 
     @asynccontextmanager
-    async def alone(self) -> AsyncIterator[bool]:
-        """Read and write the record while no other replica does. One that died at it holds it for `HELD` seconds.
+    async def locked(self) -> AsyncIterator[bool]:
+        """Hold the lock on the record, so that no other replica reads or writes it. It expires after `HELD` seconds.
 
-        Yields whether other replicas will know from the record when a value was read: not while Redis is away.
+        Yields whether the lock was taken. It is not while Redis is unreachable: other replicas cannot see the record.
         """
         name = f"live:landing:{self.name}"
-        while (held := await self._store.add_text(name, "1", ttl=HELD)) is False:  # noqa: ASYNC110 -- Redis tells nobody
+        while (held := await self._store.add_text(name, "1", ttl=HELD)) is False:  # noqa: ASYNC110 -- Redis sends no event
             await asyncio.sleep(PAUSE)
         try:
             yield bool(held)
@@ -67,7 +67,7 @@ class Landings:
         try:
             record = msgspec.json.decode(text, type=Record)
         except msgspec.MsgspecError:
-            # What a shared store gives is input: another version may have written it.
+            # Another version of the facade may have written it.
             log.warning("live.record_unreadable")
             return None
         if not all(0 <= at < _LATEST for at in (record.since, *record.read.values())):

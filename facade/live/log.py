@@ -1,8 +1,7 @@
-"""`Log`: changes in their order, held as the newest value of each key.
+"""`Log`: the newest value of each key, in the order of the changes.
 
-A subscriber has a position in it and no queue. What has changed since that position is read when the subscriber can
-take it: of a key that changed several times meanwhile there is the newest value alone, so that a slow reader costs no
-memory.
+A subscriber has a position in the log and no queue. It reads what has changed since that position when it can take it.
+If a key has changed several times by then, only its newest value is left, so a slow reader costs no memory.
 """
 
 import asyncio
@@ -12,18 +11,18 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-# Milliseconds since 1970, and a number within the millisecond: what a Redis stream calls its entries too.
+# Epoch milliseconds, and a number within the millisecond: the same as the id of an entry in a Redis stream.
 Id = tuple[int, int]
 FIRST: Id = (0, 0)
 MOST_TOPICS = 1000
-# Milliseconds that clocks of two processes may differ by.
+# Milliseconds by which the clocks of two processes may differ.
 SKEW = 2000
 
 
 class Change(NamedTuple):
-    """`position` orders the changes of this process, `id` names one to clients and to other processes.
+    """One change. `position` orders the changes of this process; `id` identifies a change outside the process.
 
-    `is_shared`: other processes know it by the same id.
+    `is_shared`: other processes have the same id for it.
     """
 
     position: int
@@ -34,14 +33,14 @@ class Change(NamedTuple):
 
 
 class Topic:
-    """The newest value of each key, oldest change first. No more than `most` keys: the oldest changes go."""
+    """The newest value of each key, oldest change first. Beyond `most` keys the oldest changes are dropped."""
 
     def __init__(self, name: str, floor: Id, position: int, most: int) -> None:
         self.name = name
-        # Whoever was here at that id, or that position of this process, or later, misses nothing.
+        # Clients can resume from this id or a later one, and in this process from this position or a later one.
         self.floor, self.floor_position = floor, position
         self.watchers: set[asyncio.Event] = set()
-        # How many changes there have been, those that a newer one took the place of among them.
+        # The number of all changes so far, including those that a newer one has replaced.
         self.changed = 0
         self._most = most
         self._changes: OrderedDict[str, Change] = OrderedDict()
@@ -81,14 +80,15 @@ class Topic:
     def after(self, id_: Id) -> list[Change]:
         """Return the changes whose id is greater, oldest first.
 
-        Of what other processes know by another id, what may be: rather once more than not at all.
+        Changes that other processes know by another id are returned from `SKEW` before it on: some may be delivered
+        twice, none is lost.
         """
-        sooner = (id_[0] - SKEW, id_[1])
-        return [change for change in self._changes.values() if change.id > (id_ if change.is_shared else sooner)]
+        earlier = (id_[0] - SKEW, id_[1])
+        return [change for change in self._changes.values() if change.id > (id_ if change.is_shared else earlier)]
 
 
 class Log:
-    """All topics of a process. `wall` is a clock of seconds since 1970."""
+    """All topics of a process. `wall` returns epoch seconds."""
 
     def __init__(self, *, wall: Callable[[], float] = time.time) -> None:
         self._wall = wall
@@ -113,7 +113,7 @@ class Log:
     def put(
         self, topic: Topic, key: str, value: Any, id_: Id | None = None, *, is_shared: bool | None = None
     ) -> Change:
-        """Note a change. `id_` is given for one that has it already; other processes then know it by that one too."""
+        """Add a change. `id_` is given if it already has an id, which other processes share unless told otherwise."""
         is_shared = id_ is not None if is_shared is None else is_shared
         if id_ is None:
             id_ = self.next_id()
@@ -132,10 +132,10 @@ class Log:
 
 
 class Cursor(NamedTuple):
-    """Where a client stands: a position in the log of one process, and for all others a moment.
+    """What a client has received: up to a position in the log of one process, and up to a moment for all others.
 
-    `number`, within the millisecond, where other processes know what came then by the same id. Else the moment is one
-    of that process's own clock.
+    `number` (within the millisecond) is given if other processes have the same id for the last change. Without it the
+    moment comes from the clock of the process that made the cursor.
     """
 
     milliseconds: int
@@ -152,7 +152,7 @@ _CURSOR = re.compile(r"([0-9]{1,16})(?:\.([0-9]{1,16}))?-([0-9]{1,16})-([^-]+)")
 
 
 def read_cursor(text: str) -> Cursor | None:
-    """Return the cursor that a text is; None for any other text."""
+    """Parse a cursor; None if the text is not a cursor."""
     match = _CURSOR.fullmatch(text)
     if match is None:
         return None

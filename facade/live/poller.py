@@ -1,4 +1,4 @@
-"""`Poller`: one question, asked again and again for all who watch it."""
+"""`Poller`: polls one question for all its subscribers."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -10,49 +10,49 @@ from graphql import GraphQLError
 from ..auth import Caller
 from ..butlr import ButlrError, Forbidden, RateLimited, Unauthenticated, UpstreamTimeout, UpstreamUnavailable
 from ..cache import Store
-from .landed import Landings, Record, mark_of
+from .landed import Landings, Record, hash_of
 from .log import Log, Topic
 
 log = structlog.get_logger(__name__)
 
-# Seconds: the pause after a first failure; and times the interval, the longest one.
+# The pause after a first failure, in seconds; and the longest pause, in intervals.
 FIRST_PAUSE = 1.0
 LONGEST = 10
-# Seconds that a replica waits for the one that polls, before it reads what is in the shared store.
+# Seconds that a replica waits for the one that polls, before it reads the shared store.
 BEHIND = 1.5
-# Errors that pass.
-PASSING = (RateLimited, UpstreamTimeout, UpstreamUnavailable)
+# Errors after which the subscription goes on.
+TRANSIENT = (RateLimited, UpstreamTimeout, UpstreamUnavailable)
 
 
 class Question(Protocol):
-    """What is polled. `name` says whose it is (the caller's scope) and what it asks."""
+    """What is polled. Two questions with equal names ask the same."""
 
     @property
     def name(self) -> str: ...
 
     async def read(self, caller: Caller, keys: set[str], *, fresh: bool) -> Mapping[str, Any]:
-        """Return the value of each key (all of them where `keys` is empty). Raises `ButlrError`."""
+        """Return values by key, of all keys if `keys` is empty. Raises `ButlrError`."""
         ...
 
     def is_newer(self, value: Any, known: Any) -> bool:
-        """Whether a value takes the place of one that is known."""
+        """Return whether `value` replaces the known value of the same key."""
         ...
 
-    def told(self, value: Any) -> str:
-        """Return what makes a value another one of its key."""
+    def content(self, value: Any) -> str:
+        """Return a text that is equal for two values of a key only if the values are the same."""
         ...
 
     def quiet_until(self, now: float) -> float:
-        """Return the moment before which nothing new is to be had; `now` where something may be at any time."""
+        """Return the time (epoch seconds) before which there can be no new value; `now` if there may be one."""
         ...
 
     def is_over(self, key: str, values: Mapping[str, Any]) -> bool:
-        """Whether a key that `values` lack is to be forgotten."""
+        """Return whether a key that is absent from `values` is to be dropped."""
         ...
 
 
 class Watching:
-    """One who watches: with whose token, which keys, and how often at the most."""
+    """One subscriber of a poller: the caller, the keys, and the interval in seconds. `wake` is set on a change."""
 
     def __init__(self, caller: Caller, keys: frozenset[str], every: float, wake: asyncio.Event) -> None:
         self.caller, self.keys, self.every, self.wake = caller, keys, every, wake
@@ -64,9 +64,9 @@ class Watching:
 
 
 class Poller:
-    """Polls at the edges of its interval by the clock, so that all replicas do at the same time and one takes the turn.
+    """Polls at multiples of its interval on the clock: all replicas are due at the same time, and one polls for all.
 
-    It starts with the first who watches and stops with the last.
+    It starts with the first subscriber and stops with the last.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Poller:
         wall: Callable[[], float],
         polled: Callable[[bool], None],
     ) -> None:
-        """`polled` is told of each poll whether it was answered."""
+        """`polled` is called after each poll with whether it was answered."""
         self.topic = topic
         self.watching: set[Watching] = set()
         self.question, self._log, self._store, self._wall = question, log_, store, wall
@@ -87,7 +87,7 @@ class Poller:
         self._landings = Landings(store, topic.name)
         self._task: asyncio.Task[None] | None = None
         self._asked = asyncio.Event()
-        # What has been read at least once, and whether all has.
+        # The keys that have been read at least once; and whether any poll has been answered.
         self._read: set[str] = set()
         self._was_read = False
         self._failures = 0
@@ -98,7 +98,7 @@ class Poller:
         if not self.has_read(watching.keys):
             self._asked.set()
         if self._task is None or self._task.done():
-            # Not before what is there already has been looked at anew.
+            # The topic may hold values from before a pause, so they are read anew at once.
             self._asked.set()
             self._task = asyncio.create_task(self._run())
 
@@ -121,7 +121,7 @@ class Poller:
         try:
             await self._poll_on()
         except Exception as error:
-            # Whoever watches would wait for ever.
+            # Otherwise the subscribers would wait for ever.
             for each in list(self.watching):
                 each.fail(error)
             if not isinstance(error, GraphQLError):
@@ -132,7 +132,7 @@ class Poller:
             pause = await self._poll() if self._asked.is_set() or self._failures else await self._take_turn()
             if pause is None:
                 pause = self.until_next()
-            # What asks to be read at once does not end a pause after a failure.
+            # A new subscriber does not shorten the pause after a failure.
             if self._failures:
                 await asyncio.sleep(pause)
                 continue
@@ -143,13 +143,13 @@ class Poller:
                 pass
 
     def until_next(self) -> float:
-        """Return the seconds to the next edge of the interval at which there may be something new."""
+        """Return the seconds until the next multiple of the interval at which there may be a new value."""
         now, every = self._wall(), self.every
         quiet = max(self.question.quiet_until(now), now)
         return quiet - now + (every - quiet % every)
 
     async def _take_turn(self) -> float | None:
-        """Poll, or read what another replica has polled."""
+        """Poll, or read what another replica has polled if that one was first."""
         every = self.every
         turn = int(self._wall() // every)
         first = await self._store.add_text(f"live:turn:{self._landings.name}:{every}:{turn}", "1", ttl=2 * every)
@@ -158,7 +158,7 @@ class Poller:
         return await self._poll(fresh=first is not False)
 
     async def _poll(self, *, fresh: bool = False) -> float | None:
-        """Read once. Return after how long to try again where that failed."""
+        """Read once. Return the seconds until the next attempt if that failed, else None."""
         self._asked.clear()
         watching = next(iter(self.watching))
         keys = frozenset().union(*(each.keys for each in self.watching))
@@ -170,7 +170,7 @@ class Poller:
             if changed or is_due:
                 record = await self._landings.known(began)
             if record and not (fresh or keys or record.read.keys() >= set(changed.values())):
-                # The cache may have less than another replica has told its subscribers.
+                # The cache may be older than what another replica has delivered.
                 values = await self.question.read(watching.caller, set(), fresh=True)
                 changed = self._changed(values)
         except ButlrError as error:
@@ -179,10 +179,10 @@ class Poller:
         self._polled(True)
         self._failures = 0
         if changed or is_due:
-            async with self._landings.alone() as can_tell:
-                # Another replica may have noted some of them meanwhile.
+            async with self._landings.locked() as is_locked:
+                # Another replica may have recorded some of the values in the meantime.
                 record = await self._landings.known(began)
-                await self._put(values, changed, record, began, can_tell=can_tell)
+                await self._put(values, changed, record, began, is_locked=is_locked)
         self._forget(values)
         self._read |= keys
         self._was_read = True
@@ -191,12 +191,12 @@ class Poller:
         return None
 
     def _changed(self, values: Mapping[str, Any]) -> dict[str, str]:
-        """Return the keys whose value takes the place of what is known, and by what the new one is known."""
+        """Return the keys that have a new value, each with the hash of that value."""
         changed = {}
         for key, value in values.items():
             known = self.topic.get(key)
             if known is None or self.question.is_newer(value, known.value):
-                changed[key] = mark_of(key, self.question.told(value))
+                changed[key] = hash_of(key, self.question.content(value))
         return changed
 
     async def _put(
@@ -206,22 +206,22 @@ class Poller:
         record: Record | None,
         began: float,
         *,
-        can_tell: bool,
+        is_locked: bool,
     ) -> None:
-        """`began`: when the values were asked for."""
+        """Put the changed values into the topic. `began` is when they were asked for, in epoch seconds."""
         moment = int(began * 1000)
         if not self._was_read and not len(self.topic):
-            # Another replica may have followed the question for longer.
+            # Another replica may have polled the question for longer.
             self.topic.floor = (record.since if record else moment, 0)
         read = record.read if record else {}
-        landed = {mark: read.get(mark, moment) for mark in changed.values()}
+        landed = {hash_: read.get(hash_, moment) for hash_ in changed.values()}
         if record is None or self._landings.is_due(began) or not read.keys() >= landed.keys():
             self._forget(values)
-            # Before anyone is told: a replica that ends then leaves nothing that no other knows the moment of.
+            # Before delivery, so that other replicas know the moment of each delivered value if this one ends.
             await self._note(record, changed, landed, began)
-        for key, mark in changed.items():
-            is_shared = mark in read or can_tell
-            self._log.put(self.topic, key, values[key], (landed[mark], 0), is_shared=is_shared)
+        for key, hash_ in changed.items():
+            is_shared = hash_ in read or is_locked
+            self._log.put(self.topic, key, values[key], (landed[hash_], 0), is_shared=is_shared)
 
     async def _note(
         self, record: Record | None, changed: Mapping[str, str], landed: Mapping[str, int], now: float
@@ -230,8 +230,8 @@ class Poller:
         read = dict(landed)
         for change in self.topic.since(0):
             if change.key not in changed:
-                mark = mark_of(change.key, self.question.told(change.value))
-                read[mark] = known.get(mark, change.id[0])
+                hash_ = hash_of(change.key, self.question.content(change.value))
+                read[hash_] = known.get(hash_, change.id[0])
         since = self.topic.floor[0]
         await self._landings.write(min(since, record.since) if record else since, read, now)
 
@@ -242,13 +242,13 @@ class Poller:
 
     def _failed(self, error: ButlrError, by: Watching) -> float:
         if isinstance(error, Unauthenticated | Forbidden):
-            # Another's token may be good.
+            # The tokens of other subscribers may be valid.
             for each in [each for each in self.watching if each.caller.flight == by.caller.flight]:
                 each.fail(error)
                 self._drop(each)
             self._asked.set()
             return 0.0
-        if not isinstance(error, PASSING):
+        if not isinstance(error, TRANSIENT):
             for each in list(self.watching):
                 each.fail(error)
         self._failures += 1

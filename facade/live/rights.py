@@ -1,4 +1,4 @@
-"""What a subscriber's own token sees, asked again for as long as they stay."""
+"""The assets that a subscriber's token may see, read again regularly while the subscription lasts."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -16,16 +16,16 @@ ReadOrgs = Callable[[Caller, ReadLog], Awaitable[frozenset[str]]]
 
 log = structlog.get_logger(__name__)
 
-# Of the time that a token may go unchecked: asked a little before, so that a refused one ends in time.
+# Share of the recheck interval after which a token is checked, so that the subscriptions of a refused one end in time.
 _EARLY = 0.8
 VERDICTS = 1024
 EXPIRED = "The token has expired. Subscribe again with a new one."
 
 
 class Rights:
-    """The assets of one caller. All subscriptions of one token share it.
+    """The assets that one token may see, shared by all subscriptions of the token.
 
-    `refused` becomes the error that ends them all: the token was refused, or has expired.
+    `refused` is set to the error that ends them all once the token is refused or has expired.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Rights:
         recheck: float,
         clock: Callable[[], float],
     ) -> None:
-        """`clock` is epoch seconds. `orgs` reads whose a token is where the source of assets does not know it."""
+        """`clock` returns epoch seconds. `orgs` reads the token's organisations if the source does not know them."""
         self.caller = caller
         self._orgs: frozenset[str] = frozenset()
         self._read_orgs = orgs
@@ -46,7 +46,7 @@ class Rights:
         self._source, self._recheck, self._clock = source, recheck, clock
         self._first: asyncio.Task[Assets] | None = None
         self._assets: Assets | None = None
-        # Of the events that subscribers come to one after the other.
+        # Results of `may_see` by event id: several subscribers of a token come to the same event.
         self._verdicts: LRUCache[str, tuple[WebhookEvent, bool]] = LRUCache(VERDICTS)
         self._task: asyncio.Task[None] | None = None
 
@@ -62,9 +62,10 @@ class Rights:
         return known
 
     def may_see(self, event: WebhookEvent) -> bool:
-        """Whether the asset is among the caller's, and the event of the caller's organisation.
+        """Return whether the event's asset and organisation are the caller's.
 
-        Where nobody knows that one, an event that names its own is withheld: an id alone does not say whose it is.
+        If the caller's organisations are unknown, an event that names one is withheld: another organisation may use
+        the same asset id.
         """
         known = self._verdicts.get(event.id)
         if known is None or known[0] is not event:
@@ -110,7 +111,7 @@ class Rights:
             if left is not None and self.caller.expires is not None and self.caller.expires <= self._clock():
                 continue
             try:
-                # Fresh: an answer from the cache would prove nothing of the token.
+                # Fresh: an answer from the cache does not show that the token is still valid.
                 self._see(await self._read(ReadLog(fresh=True)))
             except Unauthenticated as error:
                 self.refuse(error)

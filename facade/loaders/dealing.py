@@ -31,6 +31,7 @@ def with_level(query: ReportQuery, level: str) -> ReportQuery:
 
 
 def rows_by_id(whole: Reporting, level: str) -> dict[str, Reporting] | None:
+    """Split the rows of a flat answer by the asset's id; None if a measurement's rows do not name their asset."""
     dealt: defaultdict[str, list[msgspec.Raw]] = defaultdict(list)
     told: set[str | None] = set()
     untold: set[str | None] = set()
@@ -54,6 +55,7 @@ def without_level(leaf: Leaf, at: int) -> Leaf:
 def leaves_by_id(
     whole: Reporting, level: str, asked: Sequence[str], wanted: Sequence[str]
 ) -> dict[str, Reporting] | None:
+    """Split a grouped answer by the asset's id; None if a leaf lacks that level."""
     dealt: dict[str, list[Leaf]] = {}
     for leaf in whole.leaves:
         names = name_levels(leaf.path, asked)

@@ -1,1 +1,1 @@
-"""Subscriptions: one stream of answers, framed as server-sent events, multipart/mixed or WebSocket messages."""
+"""Subscriptions: streams of answers as server-sent events, multipart/mixed or WebSocket messages."""

@@ -1,4 +1,4 @@
-"""Why a connection of `graphql-transport-ws` is closed, as its protocol numbers it."""
+"""The codes with which a `graphql-transport-ws` connection is closed, as the protocol numbers them."""
 
 BAD_MESSAGE, UNAUTHORIZED, FORBIDDEN, INIT_LATE, WRONG_PROTOCOL = 4400, 4401, 4403, 4408, 4406
 ID_TAKEN, INIT_AGAIN = 4409, 4429

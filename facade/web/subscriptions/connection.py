@@ -1,4 +1,4 @@
-"""One connection of the protocol `graphql-transport-ws`: its messages, and the operations under way on it."""
+"""One connection of the protocol `graphql-transport-ws`: its messages and its running operations."""
 
 import asyncio
 from contextlib import suppress
@@ -37,7 +37,7 @@ from .close_codes import (
 )
 from .stream import SEND_WITHIN, Streams, SubscribedOperation, body_of
 
-# Seconds within which a client is to say `connection_init`.
+# Seconds within which a client must send `connection_init`.
 INIT_WITHIN = 10.0
 MOST_OPERATIONS = 100
 NOT_READ = "What was sent is not read."
@@ -45,7 +45,7 @@ NOT_READ = "What was sent is not read."
 
 @dataclass(frozen=True, slots=True)
 class SocketSetup:
-    """What every connection is served with."""
+    """The parts and settings that all connections share."""
 
     engine: Engine
     streams: Streams
@@ -64,7 +64,7 @@ class SocketSetup:
 
 
 class Connection:
-    """One client's connection, and the operations under way on it."""
+    """One client's connection and its running operations."""
 
     def __init__(self, setup: SocketSetup, socket: WebSocket) -> None:
         self._setup, self._socket = setup, socket
@@ -151,7 +151,7 @@ class Connection:
     async def _init(self, payload: dict[str, Any]) -> None:
         if self._is_acknowledged:
             raise Closed(INIT_AGAIN, "Too many initialisation requests")
-        # What a browser cannot send as a header comes in the payload.
+        # Browsers cannot set headers of a WebSocket request, so the payload may contain them.
         given = {str(name).lower(): value for name, value in payload.items() if isinstance(value, str)}
         if isinstance(headers := payload.get("headers"), dict):
             given |= {str(name).lower(): value for name, value in headers.items() if isinstance(value, str)}
@@ -184,13 +184,13 @@ class Connection:
 
     async def _run(self, id_: str, payload: dict[str, Any]) -> None:
         request_id = id_of("")
-        # No middleware sees it.
+        # Middleware does not see single operations, so they are logged from a scope of their own.
         scope: Scope = {"type": "websocket", "headers": self._socket.scope["headers"], NOTED: {}}
         note(scope, type="graphql")
         try:
             await self._run_noted(id_, payload, request_id, scope)
         except (TimeoutError, RuntimeError, WebSocketDisconnect):
-            # Nobody reads, or has gone.
+            # The client does not read, or has disconnected.
             self._close(Closed(TRY_AGAIN_LATER, NOT_READ))
         finally:
             if self._setup.audit and noted(scope):
@@ -242,7 +242,7 @@ class Connection:
                 await self._send({"id": id_, "type": "complete"})
 
     async def _send(self, message: dict[str, Any]) -> None:
-        """Raises TimeoutError where the client does not read."""
+        """Send a message. Raises TimeoutError if the client does not read."""
         async with asyncio.timeout(SEND_WITHIN):
             await self.send_text(orjson.dumps(message))
 
@@ -251,7 +251,7 @@ class Connection:
 
 
 class _Messages:
-    """The answers of one operation, as messages with its id."""
+    """Sends the answers of one operation as messages with its id."""
 
     def __init__(self, connection: Connection, id_: str, operation: SubscribedOperation, limit: int) -> None:
         self._connection, self._id, self._operation, self._limit = connection, id_, operation, limit
@@ -267,7 +267,7 @@ class _Messages:
             await self._connection.send_text(b'{"id":%b,"type":"error","payload":%b}' % (id_, errors))
             return
         if not self._is_told:
-            # What HTTP says in a header.
+            # The cost, which over HTTP is a header.
             outcome = replace(outcome, cost=(self._operation.spent.cost, self._limit), written=())
             self._is_told = True
         await self._connection.send_text(b'{"id":%b,"type":"next","payload":%b}' % (id_, body_of(outcome)))

@@ -19,7 +19,7 @@ RESTARTING = "This process is about to end. Subscribe again, and another serves 
 
 
 class Framing(Protocol):
-    """How the answers of a stream are written."""
+    """Writes the answers of a stream as frames of one media type."""
 
     media_type: str
     first: bytes
@@ -33,7 +33,7 @@ class Framing(Protocol):
 
 class ServerSentEvents:
     media_type = SSE_TYPE
-    # Something at once: else a browser has nothing to open the stream with.
+    # A browser reports the stream as open only once it has received something.
     first = b":\n\n"
 
     def answer(self, outcome: Outcome) -> bytes:
@@ -49,12 +49,12 @@ class ServerSentEvents:
         return b"event: complete\ndata: \n\n"
 
     def restart(self) -> bytes:
-        # Without an event, for clients take one that they do not know for an error that no retry mends.
+        # Not an event: clients treat an event that they do not know as a permanent error.
         return b"retry: %d\n\n" % RETRY
 
 
 class Multipart:
-    """`multipart/mixed;subscriptionSpec=1.0`, as Apollo's clients and routers have it."""
+    """`multipart/mixed;subscriptionSpec=1.0`, the format of Apollo's clients and routers."""
 
     media_type = 'multipart/mixed;boundary="graphql";subscriptionSpec=1.0'
     first = b"\r\n--graphql"
@@ -78,12 +78,12 @@ class Multipart:
 
     @staticmethod
     def _part(body: bytes) -> bytes:
-        # The boundary after a part and not before the next, or a client would have each only when the next comes.
+        # The boundary follows its part at once, since a client needs it to deliver the part.
         return b"\r\nContent-Type: application/json\r\n\r\n%b\r\n--graphql" % body
 
 
 class StreamResponse(Response):
-    """Sends the answers of an operation as they come. `ended` is told how it ended, and with what error codes."""
+    """Sends each answer of an operation as it comes. `ended` is called with how the stream ended and its errors."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class StreamResponse(Response):
         framing: Framing,
         ended: Callable[[str, Sequence[GraphQLError]], None],
     ) -> None:
-        # Proxies that wait for more before they pass anything on would keep an event back.
+        # `X-Accel-Buffering: no` tells proxies not to hold events back.
         super().__init__(headers={**NEVER_KEPT, "X-Accel-Buffering": "no"}, media_type=framing.media_type)
         del self.headers["Content-Length"]
         self.headers["Content-Type"] = framing.media_type
@@ -117,7 +117,7 @@ class StreamResponse(Response):
 
 
 class _Body:
-    """The body of a response, a frame at a time."""
+    """Sends the body of a response frame by frame."""
 
     def __init__(self, framing: Framing, send: Send) -> None:
         self._framing, self._send = framing, send
@@ -137,7 +137,7 @@ class _Body:
 
 
 def framing_of(accept: str | None) -> Framing | None:
-    """Return how a client takes a stream: as the first of the types it names that has one."""
+    """Return the framing of the first media type in `Accept` that is one of a stream; None if there is none."""
     for part in (accept or "").split(","):
         media, *parameters = (piece.strip().lower().replace('"', "") for piece in part.split(";"))
         if media == SSE_TYPE:

@@ -1,4 +1,4 @@
-"""Subscriptions: one stream of answers, whichever way they are framed."""
+"""Subscriptions: one stream of answers for all transports."""
 
 import asyncio
 import time
@@ -23,18 +23,18 @@ from ..graphql_request import GraphQLRequest
 from ..metrics import Metrics
 from ..middleware.draining import Draining
 
-# Seconds without an answer, after which something is sent all the same: proxies close what is silent.
+# Seconds of silence after which a heartbeat is sent: proxies close silent connections.
 HEARTBEAT = 12.0
-# Seconds that a client may take to read what it was sent.
+# Seconds that a client may take to read a frame.
 SEND_WITHIN = 30.0
-# Milliseconds after which a client is to come back to another process.
+# Milliseconds after which a client is told to reconnect to another process.
 RETRY = 1000
-# Errors of a stream that its log line and the metrics are made of. A stream may last for days.
+# Errors of a stream that are kept for its log line and the metrics. A stream may last for days.
 MOST_ERRORS = 1000
 
 
 class Sink(Protocol):
-    """Sends what a stream gives, as its transport frames it. Each call sends a whole frame."""
+    """Sends the outcomes of a stream, framed for its transport. Each call sends one whole frame."""
 
     async def begin(self) -> None: ...
     async def take(self, outcome: Outcome) -> None: ...
@@ -42,7 +42,7 @@ class Sink(Protocol):
 
 
 class Ended(NamedTuple):
-    """How a stream ended: `ok`, `partial`, `refused`; `slow` where nobody read, `restarted` where the process ends."""
+    """How a stream ended: `ok`, `partial`, `refused`, `slow` (the client did not read) or `restarted` (by draining)."""
 
     how: str
     errors: Sequence[GraphQLError]
@@ -50,7 +50,7 @@ class Ended(NamedTuple):
 
 @dataclass(slots=True)
 class Spent:
-    """Points that an operation has cost, of a subscription at each of its polls, and its own calls upstream."""
+    """The cost of an operation in points (for a subscription: of each poll), and its calls upstream."""
 
     cost: int = 0
     calls: int = 0
@@ -58,14 +58,14 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class SubscribedOperation:
-    """What one subscription, or one operation over the same transports, runs."""
+    """One operation over a transport of subscriptions: a subscription, a query or a mutation."""
 
     document: ParsedDocument
     params: GraphQLRequest
     caller: Caller | None
     request_id: str
     resume: str | None = None
-    # Of its span: see `operation_attributes`.
+    # The attributes of its tracing span: see `operation_attributes`.
     attributes: Mapping[str, str] = field(default_factory=dict)
     spent: Spent = field(default_factory=Spent)
 
@@ -75,7 +75,7 @@ class SubscribedOperation:
 
 
 class Streams:
-    """Runs operations for the transports that push."""
+    """Runs the operations of the transports that push answers."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class Streams:
         self._ticking: asyncio.TimerHandle | None = None
 
     async def run(self, operation: SubscribedOperation, sink: Sink) -> Ended:
-        """Give each outcome to the sink as it comes, and have it beat after each `heartbeat` without one.
+        """Send each outcome to the sink as it comes, and a heartbeat after `heartbeat` seconds of silence.
 
         Raises what the sink raises.
         """
@@ -137,7 +137,7 @@ class Streams:
         async with aclosing(self._outcomes(operation, context)) as outcomes:
             while True:
                 try:
-                    # A subscription's span ends with its first answer: one that lasts for days is shown by nothing.
+                    # A subscription's span ends with its first answer: tracing tools do not show spans of days.
                     outcome = await (_traced(outcomes, operation.attributes) if is_first else anext(outcomes))
                 except StopAsyncIteration:
                     return Ended("partial" if errors else "ok", errors)
@@ -169,7 +169,7 @@ class Streams:
 
     @contextmanager
     def _watched(self, stream: "Stream", ending: asyncio.Timeout) -> Iterator[None]:
-        """Have one clock, for all streams, look at this one too."""
+        """Let the timer of all streams check this one for the duration of the context."""
         stream.ending = ending
         self._streams.add(stream)
         if self._ticking is None:
@@ -202,13 +202,13 @@ class Streams:
 
 
 class Stream:
-    """One stream in the eyes of the clock: since when it is silent, or since when a send of it waits."""
+    """What the timer knows of one stream: since when it has been silent, or since when a send has been waiting."""
 
     __slots__ = ("_beating", "_since", "_sink", "_under_way", "ending", "why")
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
-        # Why it was ended from without; None as long as it was not.
+        # Why the timer or a restart ended it; None if neither did.
         self.why: str | None = None
         self.ending: asyncio.Timeout | None = None
         self._beating: asyncio.Task[None] | None = None
@@ -234,7 +234,7 @@ class Stream:
             self._beating = asyncio.create_task(self._beat())
 
     async def _beat(self) -> None:
-        # Where the client has gone, whoever reads from it learns so.
+        # A client that has disconnected is noticed by the task that reads from it.
         with suppress(RuntimeError, OSError, WebSocketDisconnect):
             await self.send(self._sink.beat())
 

@@ -38,7 +38,7 @@ class SocketEndpoint:
                 draining.left()
 
     def _is_allowed(self, headers: Headers) -> bool:
-        """A browser says which page connects; no other client does."""
+        """Return whether the page may connect. Only browsers send `Origin`, so other clients may."""
         origin = headers.get("origin")
         if origin is None or "*" in self._cors_origins or origin in self._cors_origins:
             return True

@@ -43,7 +43,7 @@ class Question:
     def is_newer(self, value: int, known: int) -> bool:
         return value != known
 
-    def told(self, value: int) -> str:
+    def content(self, value: int) -> str:
         return str(value)
 
     def quiet_until(self, _now: float) -> float:
