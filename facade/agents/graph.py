@@ -47,7 +47,7 @@ class Validated(ToolAnswer):
 
 class ExecuteArguments(DocumentArguments):
     variables: dict[str, Any] = Field(default_factory=dict)
-    operation: str | None = Field(None, description="Which operation of several.")
+    operation: str | None = Field(None, description="The operation to run, if there are several.")
 
 
 class Data(ToolAnswer):

@@ -51,11 +51,11 @@ async def asked(
         reply = await http.send("POST", GRAPHQL_PATH, body=json.dumps(body).encode(), token=token)
         answer = json.loads(reply.body)
     except (ButlrError, ValueError) as exc:
-        raise Failure(f"{url} cannot be asked: {exc}") from exc
+        raise Failure(f"{url} did not answer as expected: {exc}") from exc
     finally:
         await http.aclose()
     if not isinstance(answer, dict) or not {"data", "errors"} & answer.keys():
-        raise Failure(f"{url} answers {reply.status}, and not as GraphQL does: is it a facade?")
+        raise Failure(f"{url} answers {reply.status} without a GraphQL answer. Is it a facade?")
     errors = [
         GraphQLError(str(error.get("message")), path=error.get("path"), extensions=error.get("extensions"))
         for error in answer.get("errors") or ()

@@ -1,4 +1,4 @@
-"""`facade cache purge`: drop entries of the cache that replicas share."""
+"""`facade cache purge`: delete entries of the cache that replicas share."""
 
 import asyncio
 import re
@@ -26,41 +26,43 @@ def cache(
     action: Annotated[Action, typer.Argument(help="What to do with the cache.")],  # noqa: ARG001 -- there is one
     tenant: Annotated[
         str | None,
-        typer.Option(metavar="TENANT|SCOPE", help="Of a tenant of verified tokens, or of one `who` of the audit log."),
+        typer.Option(
+            metavar="TENANT|SCOPE", help="Answers of a tenant (verified tokens), or of a `who` of the audit log."
+        ),
     ] = None,
-    token: Annotated[str | None, typer.Option(metavar="TOKEN|-", help="Of a token; - reads it from stdin.")] = None,
-    all_: Annotated[bool, typer.Option("--all", help="Of everybody.")] = False,
+    token: Annotated[
+        str | None, typer.Option(metavar="TOKEN|-", help="Answers of a token; - reads it from stdin.")
+    ] = None,
+    all_: Annotated[bool, typer.Option("--all", help="All answers.")] = False,
 ) -> None:
-    """Forget the answers in the cache that replicas share."""
+    """Delete answers from the cache that replicas share."""
     if sum((tenant is not None, token is not None, all_)) != 1:
-        raise WrongUsage("Say whose answers to forget: one of --tenant, --token and --all.")
+        raise WrongUsage("Give exactly one of --tenant, --token and --all.")
     settings = configured()
     if not settings.is_cache_shared:
-        raise Failure(
-            "FACADE_CACHE_URL is memory://: each process has a cache of its own, and forgets it when it is restarted."
-        )
+        raise Failure("FACADE_CACHE_URL is memory://, so each process has its own cache. A restart empties it.")
     if token == "-":  # noqa: S105 -- where to read it from
         token = sys.stdin.read()
     starts = [""] if all_ else _scopes_of_token(token.strip(), settings) if token is not None else [_scopes(tenant)]
-    forgotten = asyncio.run(_purged(settings, starts))
-    typer.echo(f"{forgotten} {'answer' if forgotten == 1 else 'answers'} forgotten")
+    deleted = asyncio.run(_purged(settings, starts))
+    typer.echo(f"{deleted} {'answer' if deleted == 1 else 'answers'} deleted")
 
 
 def _scopes(tenant: str | None) -> str:
     from ..auth import tenant_scopes
 
     if not tenant:
-        raise WrongUsage("--tenant: write a tenant, or a `who` of the audit log.")
+        raise WrongUsage("--tenant is empty: give a tenant, or a `who` of the audit log.")
     return tenant if _SCOPE.fullmatch(tenant) else tenant_scopes(tenant)
 
 
 def _scopes_of_token(token: str, settings: "Settings") -> list[str]:
-    """Return both scopes of a token, verified and not: whether replicas verify tokens is their own setting."""
+    """Return both scopes of a token, verified and unverified, since the replicas' settings decide which they use."""
     from ..auth import Passthrough, Verified
     from ..butlr import jwt_claims
 
     if not token:
-        raise WrongUsage("--token: there is none.")
+        raise WrongUsage("--token is empty.")
     # The token is not used for reading, so its expiry and signature do not matter.
     claims = {**(jwt_claims(token) or {}), "exp": 0}
     return [Passthrough(token).scope, Verified(token, claims, tenant_claim=settings.jwt_tenant_claim).scope]

@@ -1,4 +1,4 @@
-"""`facade check`: what of the upstream works with the settings there are, and how to mend what does not."""
+"""`facade check`: which upstream calls work with the current settings, and advice for those that fail."""
 
 import asyncio
 import json
@@ -19,16 +19,18 @@ MARKS = {"works": "green", "fails": "red", "skipped": "yellow"}
 
 def check(
     token: Annotated[
-        str | None, typer.Option(envvar="BUTLR_TOKEN", metavar="TOKEN", help="Ask with this token.")
+        str | None, typer.Option(envvar="BUTLR_TOKEN", metavar="TOKEN", help="Read with this token.")
     ] = None,
     username: Annotated[str | None, typer.Option(metavar="EMAIL", help="Log in as this user.")] = None,
     password: Annotated[
         str | None,
-        typer.Option(envvar="BUTLR_PASSWORD", metavar="PASSWORD", help="The user's password; asked for if left out."),
+        typer.Option(
+            envvar="BUTLR_PASSWORD", metavar="PASSWORD", help="The user's password. If omitted, there is a prompt."
+        ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Make one call of each kind to the configured upstream, and say what works."""
+    """Make one call of each kind to the configured upstream, and report which calls work."""
     from .probes import Credentials, probe
 
     settings = configured()
@@ -37,7 +39,7 @@ def check(
     credentials = Credentials(token, username, password)
     if not (token or username or (settings.client_id and settings.client_secret)):
         raise WrongUsage(
-            "There is nothing to log in with: set BUTLR_CLIENT_ID and BUTLR_CLIENT_SECRET, or BUTLR_TOKEN or --token, "
+            "There are no credentials: set BUTLR_CLIENT_ID and BUTLR_CLIENT_SECRET, or BUTLR_TOKEN or --token, "
             "or give --username."
         )
     results = asyncio.run(probe(settings, credentials))

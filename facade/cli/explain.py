@@ -1,4 +1,4 @@
-"""`facade explain`: the calls that an operation would make and why, or those that it made and where its time went."""
+"""`facade explain`: the calls that an operation would make and why, or the calls that it made and their times."""
 
 import asyncio
 import json
@@ -35,27 +35,31 @@ def explain(
     variables: Annotated[
         str | None, typer.Option(metavar="JSON|@FILE", help="The variables: a JSON object, or a file of one.")
     ] = None,
-    analyze: Annotated[bool, typer.Option("--analyze", help="Run it, and say what was done.")] = False,
-    operation: Annotated[str | None, typer.Option(metavar="NAME", help="Which operation of several.")] = None,
-    format_: Annotated[ExplainFormat, typer.Option("--format", help="How to print it.")] = ExplainFormat.text,
-    token: Annotated[
-        str | None, typer.Option(envvar="BUTLR_TOKEN", metavar="TOKEN", help="Ask with this token.")
+    analyze: Annotated[
+        bool, typer.Option("--analyze", help="Run the operation, and report its calls and times.")
+    ] = False,
+    operation: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The operation to explain, if there are several.")
     ] = None,
-    sandbox: Annotated[bool, typer.Option("--sandbox", help="Ask a simulated upstream.")] = False,
+    format_: Annotated[ExplainFormat, typer.Option("--format", help="The output format.")] = ExplainFormat.text,
+    token: Annotated[
+        str | None, typer.Option(envvar="BUTLR_TOKEN", metavar="TOKEN", help="Read with this token.")
+    ] = None,
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Read a simulated upstream.")] = False,
     url: Annotated[
-        str | None, typer.Option(metavar="URL", help="Ask the facade that runs there, http://127.0.0.1:8000.")
+        str | None, typer.Option(metavar="URL", help="Use a running facade, such as http://127.0.0.1:8000.")
     ] = None,
 ) -> None:
-    """Say what an operation would ask upstream and why. Errors in it go to stderr; then the exit code is 1."""
+    """Explain the upstream calls of an operation. Errors go to stderr; then the exit code is 1."""
     if url is not None and sandbox:
-        raise WrongUsage("--url asks a facade that runs, --sandbox none: use one of the two.")
+        raise WrongUsage("--url uses a running facade, --sandbox does not: give only one of them.")
     document, values, mode = read(file), variables_of(variables), "analyze" if analyze else "plan"
     with ExitStack() as stack:
         if sandbox:
             stack.enter_context(sandbox_upstream())
         settings = None if url else configured()
         if settings and not settings.explain:
-            raise Failure("Explaining is switched off here (FACADE_EXPLAIN=false).")
+            raise Failure("Explain is disabled (FACADE_EXPLAIN=false).")
         answer = asyncio.run(
             run_here(settings, document, values, operation, token, mode)
             if settings
@@ -70,7 +74,7 @@ def explain(
         for line in lines:
             typer.echo(line)
     elif not answer.errors:
-        raise Failure(f"{url} does not explain: it answers without `extensions.explain`.")
+        raise Failure(f"{url} does not support explain: its answer has no `extensions.explain`.")
     if answer.errors:
         raise typer.Exit(Failure.exit_code)
 

@@ -30,14 +30,14 @@ PACKED_FROM = 2 * 1024**2
 
 
 class Kind(StrEnum):
-    """The tables. Named here too, since the export package is only imported where it is used."""
+    """The tables. They are repeated here, since importing the export package would slow down `--help`."""
 
     report = "report"
     detections = "detections"
 
 
 class ExportFormat(StrEnum):
-    """The formats. Named here too, for the same reason as `Kind`."""
+    """The formats. They are repeated here for the same reason as `Kind`."""
 
     parquet = "parquet"
     arrow = "arrow"
@@ -69,30 +69,30 @@ class Target:
 
 
 def export(
-    kind: Annotated[Kind, typer.Argument(metavar="report|detections", help="A report's rows, or points detected.")],
-    start: Annotated[str, option("RFC 3339, or relative to now: -30d.", metavar="TIME")],
-    out: Annotated[str, option("A FOLDER is one file a day; - is stdout.", metavar="FILE|FOLDER|-")],
-    stop: Annotated[str, option("As the start.", metavar="TIME")] = "now",
-    every: Annotated[Text, option("The length of the windows: 5m.", metavar="DURATION")] = None,
-    function: Annotated[Text, option("What a window's value is of its readings: max.", metavar="NAME")] = None,
-    timezone: Annotated[Text, option("On whose clock windows and days lie.", metavar="ZONE")] = None,
-    measurements: Annotated[Listed, option("What was measured.")] = None,
-    rooms: Annotated[Listed, option("Only of these.")] = None,
-    sensors: Annotated[Listed, option("Only of these.")] = None,
-    floors: Annotated[Listed, option("Only of these.")] = None,
-    buildings: Annotated[Listed, option("Only of these.")] = None,
-    zones: Annotated[Listed, option("Only of these.")] = None,
-    data_types: Annotated[Listed, option("Of detections: detections_world (the default), detections_local.")] = None,
-    room_id: Annotated[Text, option("Of detections: only of this room.", "--room", metavar="ID")] = None,
-    space_id: Annotated[Text, option("Of detections: only of this floor.", "--floor", metavar="ID")] = None,
-    mac_addresses: Annotated[Listed, option("Only of these sensors.")] = None,
+    kind: Annotated[Kind, typer.Argument(metavar="report|detections", help="Rows of a report, or detected points.")],
+    start: Annotated[str, option("Start, in RFC 3339 or relative to now (-30d).", metavar="TIME")],
+    out: Annotated[str, option("FOLDER: one file a day; -: stdout.", metavar="FILE|FOLDER|-")],
+    stop: Annotated[str, option("Stop, in the same form as the start.", metavar="TIME")] = "now",
+    every: Annotated[Text, option("Length of the windows (5m).", metavar="DURATION")] = None,
+    function: Annotated[Text, option("How a window's value is computed (max).", metavar="NAME")] = None,
+    timezone: Annotated[Text, option("Time zone of windows and days.", metavar="ZONE")] = None,
+    measurements: Annotated[Listed, option("Only these measurements.")] = None,
+    rooms: Annotated[Listed, option("Only these rooms.")] = None,
+    sensors: Annotated[Listed, option("Only these sensors.")] = None,
+    floors: Annotated[Listed, option("Only these floors.")] = None,
+    buildings: Annotated[Listed, option("Only these buildings.")] = None,
+    zones: Annotated[Listed, option("Only these zones.")] = None,
+    data_types: Annotated[Listed, option("Detections: detections_world (default), detections_local.")] = None,
+    room_id: Annotated[Text, option("Detections: only this room.", "--room", metavar="ID")] = None,
+    space_id: Annotated[Text, option("Detections: only this floor.", "--floor", metavar="ID")] = None,
+    mac_addresses: Annotated[Listed, option("Only sensors with these MAC addresses.")] = None,
     format_: Annotated[
-        ExportFormat | None, typer.Option("--format", help="Where FILE's ending does not say it.")
+        ExportFormat | None, typer.Option("--format", help="The format; by default from FILE's extension.")
     ] = None,
-    refresh: Annotated[bool, typer.Option("--refresh", help="Replace files of what had not settled.")] = False,
-    assets: Annotated[bool, typer.Option("--assets", help="Write rooms, sensors and so on beside the days.")] = False,
-    token: Annotated[Text, typer.Option(envvar="BUTLR_TOKEN", metavar="TOKEN", help="Ask with this token.")] = None,
-    sandbox: Annotated[bool, typer.Option("--sandbox", help="Ask a simulated upstream.")] = False,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Replace files that were not settled.")] = False,
+    assets: Annotated[bool, typer.Option("--assets", help="Also write lists of rooms, sensors and so on.")] = False,
+    token: Annotated[Text, typer.Option(envvar="BUTLR_TOKEN", metavar="TOKEN", help="Read with this token.")] = None,
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Read a simulated upstream.")] = False,
 ) -> None:
     """Write a long span to files: a report's rows, or detections."""
     given: dict[str, str | list[str] | None] = {
@@ -131,12 +131,12 @@ def _target(out: str, format_: ExportFormat | None, *, refresh: bool, assets: bo
             format_ = ExportFormat(ending)
         else:
             raise WrongUsage(
-                f"--out {out}: say the format with --format, or end the file in .{', .'.join(ExportFormat)}."
+                f"--out {out}: give the format with --format, or as the file's extension: .{', .'.join(ExportFormat)}."
             )
     if out == "-" and format_ in (ExportFormat.parquet, ExportFormat.arrow) and sys.stdout.isatty():
-        raise WrongUsage(f"{format_.value} is no text for a terminal: give a file, or pipe it on.")
+        raise WrongUsage(f"{format_.value} is binary and cannot be shown on a terminal: give a file, or use a pipe.")
     if (refresh or assets) and not is_folder:
-        raise WrongUsage("--refresh and --assets are of a folder: give one as --out.")
+        raise WrongUsage("--refresh and --assets need a folder as --out.")
     return Target(out, format_, is_folder, refresh, assets)
 
 
@@ -166,7 +166,7 @@ def _export(
     except (BadRequest, NeedsPyarrow) as error:
         raise WrongUsage(str(error)) from error
     except ButlrError as error:
-        again = "" if target.out == "-" else " Run it again to go on."
+        again = "" if target.out == "-" else " Run the command again to continue."
         raise Failure(f"{error}{again}") from error
     except OSError as error:
         raise Failure(f"{error.filename or target.out}: {error.strerror}.") from error
@@ -218,7 +218,7 @@ async def _run(
             )
             export.on_wait = shown.waits
             if export.query.start is None or export.query.stop is None or export.query.start >= export.query.stop:
-                raise WrongUsage("--start and --stop are no span of time.")
+                raise WrongUsage("--start must be before --stop.")
             if target.is_folder:
                 await _to_folder(export, target, account, shown, services, caller)
             else:
@@ -276,7 +276,7 @@ async def _to_folder(
     days = [day for day in Day.all_of(export, target.format) if not manifest.has(day, refresh=target.refresh)]
     shown.expect(sum(len(day.pieces) for day in days))
     if target.assets:
-        # Whose they are is told before the first day is.
+        # The manifest names the account, so it is written before any data.
         manifest.save()
         write_assets(Path(target.out), await services.assets.assets(caller, export.read_log), target.format)
     async with aclosing(export.parts([piece for day in days for piece in day.pieces], patient=True)) as parts:

@@ -1,4 +1,4 @@
-"""Whose data an export is: told beside its files without a secret, so that no run mixes two accounts."""
+"""The account of an export, recorded without secrets beside its files, so that no run mixes two accounts."""
 
 from typing import TYPE_CHECKING
 
@@ -11,9 +11,9 @@ Account = dict[str, str]
 
 
 def account_of(settings: "Settings", token: str | None, *, sandbox: bool) -> Account:
-    """The upstream's address, and who asks it: the token's organisation or else its subject, or the client id.
+    """Return the upstream's address, and the token's organisation, else its subject, or the client id.
 
-    Of an opaque token nothing is known but the address. A sandbox has another port each time.
+    An opaque token gives only the address. All sandboxes count as one address, since their ports vary.
     """
     from ..butlr import jwt_claims
 
@@ -28,7 +28,7 @@ def account_of(settings: "Settings", token: str | None, *, sandbox: bool) -> Acc
 
 
 def refuse_another(recorded: object, account: Account, *, place: str, instead: str) -> None:
-    """Raises `WrongUsage` where what is recorded at a place is not of the account. None is taken as it is."""
+    """Raise `WrongUsage` if another account is recorded at a place. None means that none is recorded."""
     if recorded is not None and recorded != account:
         raise WrongUsage(
             f"{place} holds data of another account ({_told(recorded)}; this is {_told(account)}). {instead}"
@@ -36,7 +36,7 @@ def refuse_another(recorded: object, account: Account, *, place: str, instead: s
 
 
 def _told(account: object) -> str:
-    """On one line, whatever was found in a file."""
+    """Describe an account on one line. It comes from a file, so it may be any JSON."""
     if not isinstance(account, dict):
         return "it does not say which"
     return " ".join(", ".join(f"{name} {value}" for name, value in account.items()).split())

@@ -1,4 +1,4 @@
-"""The files of an export: each there whole or not at all, and a manifest of what a folder's cover."""
+"""The files of an export, each written atomically, and the manifest of a folder."""
 
 import csv
 import io
@@ -29,7 +29,7 @@ VERSION = 1
 
 @contextmanager
 def replaced(path: Path) -> Iterator[BinaryIO]:
-    """A file that takes the place of `path` once it is written and on disk; after an error nothing has changed."""
+    """Yield a file that replaces `path` once it is written and on disk. After an error `path` is unchanged."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     try:
@@ -44,7 +44,7 @@ def replaced(path: Path) -> Iterator[BinaryIO]:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Have the names of its files on disk: what the manifest names is then there after a power cut too."""
+    """Flush the folder's file names to disk, so that files in the manifest exist even after a power cut."""
     if os.name != "posix":
         return
     opened = os.open(folder, os.O_RDONLY)
@@ -56,7 +56,7 @@ def _sync_folder(folder: Path) -> None:
 
 @dataclass(slots=True)
 class Day:
-    """One day's file, and what it came to."""
+    """One day's file, and the number, age and state of its rows. `as_of` is in epoch seconds."""
 
     name: str
     query: "ReportQuery"
@@ -67,12 +67,12 @@ class Day:
 
     @classmethod
     def all_of(cls, export: "Export", format_: Format) -> "list[Day]":
-        """The days of an export, on the clock of its windows. Raises `WrongUsage` where it cannot be cut."""
+        """Return the days of an export in the time zone of its windows. Raises `WrongUsage` if it cannot be cut."""
         days = export.days
         if days is None:
             raise WrongUsage(
-                "To cut this into days would change its rows, so it is one file: give --out a file. "
-                "Cut are reports with --every, a start at an edge of a window, and measurements that count by window."
+                "Cutting this export into days would change its rows, so --out must be a file. "
+                "A folder needs --every, a start at an edge of a window, and measurements that are counted by window."
             )
         zone = days.zone
         return [
@@ -90,16 +90,16 @@ class Day:
 
 @dataclass(slots=True)
 class Manifest:
-    """`manifest.json` of a folder: what was asked, of which account, and what each file covers."""
+    """`manifest.json` of a folder: the query, the account, and the span of each file."""
 
     folder: Path
     said: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, folder: Path, export: "Export", format_: Format, account: Account) -> "Manifest":
-        """The folder's, or a new one. Raises `WrongUsage` where the folder holds another export.
+        """Read the folder's manifest, or make one. Raises `WrongUsage` if the folder holds another export.
 
-        One of before accounts were recorded is taken for this account's.
+        A manifest without an account, from an older version, is accepted for any account.
         """
         filter_ = {name: value for name, value in export.query.body["filter"].items() if name not in ("start", "stop")}
         asked = {**export.query.body, "filter": filter_}
@@ -112,7 +112,7 @@ class Manifest:
         except ValueError as exc:
             raise WrongUsage(f"{path} is not JSON: move it away, or give another folder.") from exc
         if not isinstance(said, dict) or not isinstance(said.get("files"), dict):
-            raise WrongUsage(f"{path} is no manifest of an export: move it away, or give another folder.")
+            raise WrongUsage(f"{path} is not a manifest of an export: move it away, or give another folder.")
         if {name: said.get(name) for name in head} != head:
             raise WrongUsage(f"{folder} holds another export; {MANIFEST} says which. Give another folder.")
         refuse_another(said.get("account"), account, place=str(folder), instead="Give another folder.")
@@ -123,7 +123,7 @@ class Manifest:
         return len(self.said["files"])
 
     def has(self, day: Day, *, refresh: bool) -> bool:
-        """Whether the folder has the day's file, whole, and it need not be written again."""
+        """Return whether the folder has the day's complete file, which need not be written again."""
         entry = self.said["files"].get(day.name)
         if not isinstance(entry, dict):
             return False
@@ -156,7 +156,7 @@ class Manifest:
 
 
 def write_assets(folder: Path, assets: "Assets", format_: Format) -> None:
-    """The lists of assets beside an export, ready to join by their ids."""
+    """Write the lists of assets beside an export, to be joined by their ids."""
     from ..assets import dump_inventory
 
     for name, records in dump_inventory(assets).items():
@@ -183,12 +183,12 @@ def _listed(records: list[dict[str, Any]], format_: Format) -> bytes:
 
 
 def _cell(value: Any) -> Any:
-    """Lists and truth as JSON, as an inventory in CSV reads them."""
+    """Return a cell for CSV. Lists, objects and booleans are JSON, which an inventory in CSV reads."""
     return orjson.dumps(value).decode() if isinstance(value, bool | list | dict) else unformulated(value)
 
 
 def _plain(value: Any) -> Any:
-    """What is nested as JSON: each column has one type."""
+    """Return a value for Arrow. Nested values are JSON, since a column has one type."""
     if isinstance(value, dict) or (isinstance(value, list) and not all(isinstance(item, str) for item in value)):
         return orjson.dumps(value).decode()
     return value

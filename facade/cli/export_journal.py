@@ -1,6 +1,6 @@
-"""What an export to one file has read so far, beside the file: a run that was killed is gone on with from there.
+"""The journal of an export to one file: the pieces read so far, from which the next run continues.
 
-A record is the rows of one piece; one more, the first, says of which account they are.
+The first record names the account, each other record has the rows of one piece.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _decode = msgspec.msgpack.Decoder(list[_Run]).decode
 
 
 class Journal:
-    """A file of records, each with a digest: one that was cut is none."""
+    """A file of records. Each has a digest, by which an incomplete record is recognised and dropped."""
 
     def __init__(self, path: Path, account: Account) -> None:
         self._path = path
@@ -65,7 +65,7 @@ class Journal:
 
     @classmethod
     def of(cls, file: Path, account: Account) -> Self:
-        """The one beside a file. Raises `WrongUsage` where it is another account's."""
+        """Open the journal beside a file. Raises `WrongUsage` if it belongs to another account."""
         return cls(file.with_name(f".{file.name}.read"), account)
 
     def __enter__(self) -> Self:
@@ -97,7 +97,7 @@ class Journal:
         ]
 
     def keep(self, piece: ReportQuery, runs: Sequence[RowRun]) -> None:
-        """Write the rows of a piece down, and wait until they are on disk."""
+        """Write the rows of a piece, and wait until they are on disk."""
         kept = [
             _Run(list(run.texts), [some.tobytes() for some in run.times], [some.tobytes() for some in run.numbers])
             for run in runs
@@ -120,7 +120,7 @@ class Journal:
         return start, len(content)
 
     def _next(self) -> tuple[bytes, int, int] | None:
-        """Key and place of the next record; None where there is no whole one."""
+        """Return the next record's key, start and length; None if there is no complete record."""
         digest, key = self._file.read(_DIGEST), self._file.read(_DIGEST)
         size = int.from_bytes(self._file.read(_LENGTH))
         start = self._file.tell()

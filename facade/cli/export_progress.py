@@ -1,4 +1,4 @@
-"""What an export says on stderr while it runs: calls, rows, how fast they come and how long it will take."""
+"""The progress of an export on stderr: calls, rows, rows per second and the remaining time."""
 
 import sys
 import time
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """Shown where stderr is a terminal; elsewhere there is one line at the end."""
+    """Shown only on a terminal. Otherwise one line is printed at the end."""
 
     def __init__(self, bar: "Bar | None") -> None:
         self._bar = bar
@@ -36,12 +36,12 @@ class Progress:
         self._show(advance=1)
 
     def waits(self, seconds: float) -> None:
-        """Said once for all pieces that wait for the same."""
+        """Print one line for all pieces that wait at the same time."""
         now = time.monotonic()
         if now < self._waits_until:
             return
         self._waits_until = now + seconds
-        self.say(f"Butlr asks to come back in {seconds:.0f} s; waiting.")
+        self.say(f"Butlr's rate limit is reached; waiting {seconds:.0f} s.")
 
     def say(self, line: str) -> None:
         if self._bar:

@@ -22,9 +22,9 @@ class InventoryFormat(StrEnum):
 
 
 def inventory(
-    format_: Annotated[InventoryFormat, typer.Option("--format", help="How to print it.")] = InventoryFormat.json,
+    format_: Annotated[InventoryFormat, typer.Option("--format", help="The output format.")] = InventoryFormat.json,
     token: Annotated[
-        str | None, typer.Option(envvar="BUTLR_TOKEN", metavar="TOKEN", help="Ask with this token.")
+        str | None, typer.Option(envvar="BUTLR_TOKEN", metavar="TOKEN", help="Read with this token.")
     ] = None,
 ) -> None:
     """Print the assets known from the configured sources, as an inventory file."""

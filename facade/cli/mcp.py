@@ -20,7 +20,7 @@ def mcp(
     ] = None,
     sandbox: Annotated[bool, typer.Option("--sandbox", help="Read a simulated upstream.")] = False,
 ) -> None:
-    """Serve the Model Context Protocol on stdin and stdout: an assistant starts this command by itself."""
+    """Serve the Model Context Protocol on stdin and stdout. An assistant starts this command."""
     with ExitStack() as stack:
         if sandbox:
             stack.enter_context(sandbox_upstream())

@@ -81,7 +81,7 @@ def write_arrow(tables: Sequence[Table], *, parquet: bool) -> None:
     if len(tables) != 1:
         raise WrongUsage(f"The answer makes {len(tables)} tables; choose one with --path: {_names(tables) or 'none'}.")
     if sys.stdout.isatty():
-        raise WrongUsage("This format is no text for a terminal: pipe it into a file.")
+        raise WrongUsage("This format is binary and cannot be shown on a terminal: pipe it into a file.")
     try:
         from ..export.arrow import table_of, written
     except ImportError as exc:
@@ -180,7 +180,7 @@ def _cut(rows: int, everything: bool) -> range:
 
 
 def _write_count(console: "Console", cut: range) -> None:
-    console.print(f"… {len(cut)} rows more, shown with --all …", style="dim")
+    console.print(f"… {len(cut)} more rows, shown with --all …", style="dim")
 
 
 def _plain(value: str) -> str:

@@ -87,13 +87,13 @@ class _Probes:
         token = await self._log_in(credentials)
         if token is None:
             for call in ("reporting", "detections", "stats"):
-                self._skip(call, "There is no token to ask with.")
+                self._skip(call, "There is no token.")
             return
         refused = MEND_REFUSED if token == credentials.token else "Log in again."
         rows = await self._reporting(token, refused)
         if rows is None:
             for call in ("detections", "stats"):
-                self._skip(call, "The report that would name what to ask for failed.")
+                self._skip(call, "The report, which would name the asset to ask for, failed.")
             return
         await self._detections(token, refused, rows)
         await self._stats(token, refused, rows)
@@ -144,13 +144,13 @@ class _Probes:
 
         def say(reporting: Reporting) -> str:
             if reporting.is_empty_object:
-                return "It answers, with an empty object: six hours are too much for it, or it has no sensors."
+                return "The answer is an empty object: six hours are too much for Butlr, or there are no sensors."
             sensors = {row.sensor_id for row in reporting.rows if row.sensor_id}
             newest = max((time for row in reporting.rows if (time := to_rfc3339(row.time))), default=None)
             if newest is None:
                 return (
-                    f"It answers, without rows: no window of 30 minutes from {span['start']} to {span['stop']} has "
-                    "landed, or nothing reported. Butlr gives a window once it is closed and has landed."
+                    f"The answer has no rows: no window of 30 minutes from {span['start']} to {span['stop']} has "
+                    "landed, or no sensor reported. Butlr returns a window once it is closed and has landed."
                 )
             return f"{len(sensors)} sensors in the last six hours. The newest window that has landed: {newest}."
 
@@ -161,7 +161,7 @@ class _Probes:
         # Presence sensors first, since those at doors have no detections.
         macs = sorted((row.measurement != "presence", row.mac_address) for row in rows if row.mac_address)
         if not macs:
-            self._skip("detections", "The report names no MAC address to ask for.")
+            self._skip("detections", "The report names no MAC address.")
             return
         mac = macs[0][1]
         body = {
@@ -181,7 +181,7 @@ class _Probes:
     async def _stats(self, token: str, refused: str, rows: list[Row]) -> None:
         rooms = sorted({row.room_id for row in rows if row.room_id})
         if not rooms:
-            self._skip("stats", "The report names no room to ask for.")
+            self._skip("stats", "The report names no room.")
             return
         body = {"measurements": ["occupancy_avg_presence"], "items": rooms[:1], **self._span(days=1)}
 
@@ -217,7 +217,7 @@ def mend(error: ButlrError, refused: str, *, base_url: str, others_answer: bool 
         case Unauthenticated():
             todo = refused
         case BadInput():
-            todo = f"{refused} If they are right, the message tells what Butlr no longer takes."
+            todo = f"{refused} If they are right, the message says what Butlr no longer accepts."
         case Forbidden():
             todo = "Give the account or client the scopes read:spaces, read:rooms, read:sensors and read:hives."
         case RateLimited():
@@ -227,7 +227,7 @@ def mend(error: ButlrError, refused: str, *, base_url: str, others_answer: bool 
         case UpstreamUnavailable() if error.status in (501, 505):
             todo = f"Check BUTLR_BASE_URL ({base_url}): no Butlr API answers there. Butlr's is {BUTLR}."
         case UpstreamUnavailable() if error.status is not None:
-            todo = "Butlr itself fails: try later, then ask its support."
+            todo = "Butlr itself fails: try again later, then ask its support."
         case NotFound() if others_answer:
             todo = "Butlr's other calls answer at this address: ask its support about this one."
         case InvalidResponse() | NotFound():

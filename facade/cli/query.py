@@ -39,26 +39,28 @@ def query(
     variables: Annotated[
         str | None, typer.Option(metavar="JSON|@FILE", help="The variables: a JSON object, or a file of one.")
     ] = None,
-    operation: Annotated[str | None, typer.Option(metavar="NAME", help="Which operation of several.")] = None,
-    format_: Annotated[QueryFormat, typer.Option("--format", help="How to print the answer.")] = QueryFormat.table,
+    operation: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The operation to run, if there are several.")
+    ] = None,
+    format_: Annotated[QueryFormat, typer.Option("--format", help="The output format.")] = QueryFormat.table,
     path: Annotated[
-        str | None, typer.Option(metavar="PATH", help="Only the table at this path: sensors.data.detections.")
+        str | None, typer.Option(metavar="PATH", help="Only the table at this path, such as sensors.data.detections.")
     ] = None,
     token: Annotated[
-        str | None, typer.Option(envvar="BUTLR_TOKEN", metavar="TOKEN", help="Ask with this token.")
+        str | None, typer.Option(envvar="BUTLR_TOKEN", metavar="TOKEN", help="Read with this token.")
     ] = None,
-    sandbox: Annotated[bool, typer.Option("--sandbox", help="Ask a simulated upstream.")] = False,
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Read a simulated upstream.")] = False,
     url: Annotated[
-        str | None, typer.Option(metavar="URL", help="Ask the facade that runs there, http://127.0.0.1:8000.")
+        str | None, typer.Option(metavar="URL", help="Use a running facade, such as http://127.0.0.1:8000.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the answer there, whole.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Print long tables whole.")] = False,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the whole answer to a file.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Print all rows of long tables.")] = False,
 ) -> None:
-    """Run an operation and print its answer. Errors in it go to stderr; then the exit code is 1."""
+    """Run an operation and print its answer. Errors go to stderr; then the exit code is 1."""
     if path is not None and format_ in (QueryFormat.json, QueryFormat.plot):
         raise WrongUsage("--path chooses a table: use it with --format table, csv, parquet or arrow.")
     if url is not None and sandbox:
-        raise WrongUsage("--url asks a facade that runs, --sandbox none: use one of the two.")
+        raise WrongUsage("--url uses a running facade, --sandbox does not: give only one of them.")
     document = read(file)
     values = variables_of(variables)
     with ExitStack() as stack:

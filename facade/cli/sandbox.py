@@ -23,28 +23,30 @@ class WebhookAuth(Enum):
 
 
 def sandbox(
-    host: Annotated[str, typer.Option(help="Where to listen.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 9000,
-    sensors: Annotated[int, typer.Option(min=1, help="How many sensors the campus has.")] = 200,
-    latency: Annotated[float, typer.Option(min=0, metavar="MS", help="Added to every call, milliseconds.")] = 0,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = 9000,
+    sensors: Annotated[int, typer.Option(min=1, help="The number of sensors of the campus.")] = 200,
+    latency: Annotated[float, typer.Option(min=0, metavar="MS", help="Milliseconds added to every call.")] = 0,
     fault_rate: Annotated[
         float, typer.Option(min=0, max=1, metavar="R", help="The share of data calls that fail.")
     ] = 0,
-    seed: Annotated[int, typer.Option(help="What the campus and its people are made from.")] = 1,
+    seed: Annotated[int, typer.Option(help="The seed of the random campus and its people.")] = 1,
     era: Annotated[
-        Era, typer.Option(help="Which of Butlr's backends answers reports: today's, or the one until August 2026.")
+        Era, typer.Option(help="Butlr's backend for reports: today's, or the one until August 2026.")
     ] = Era.today,
     clock: Annotated[
-        str | None, typer.Option(metavar="TIME", help="The time it starts at, in RFC 3339; it runs on from there.")
+        str | None,
+        typer.Option(metavar="TIME", help="The time at the start, in RFC 3339; the clock runs on from there."),
     ] = None,
     webhooks: Annotated[
-        str | None, typer.Option(metavar="URL", help="Post the campus's events there as they happen.")
+        str | None, typer.Option(metavar="URL", help="The URL to which events of the campus are posted.")
     ] = None,
     webhook_secret: Annotated[
-        str | None, typer.Option(metavar="SECRET", envvar="FACADE_WEBHOOK_SECRET", help="Goes with each event.")
+        str | None,
+        typer.Option(metavar="SECRET", envvar="FACADE_WEBHOOK_SECRET", help="The secret that is sent with each event."),
     ] = None,
     webhook_auth: Annotated[
-        WebhookAuth, typer.Option(help="How it goes: as X-API-Key, or as the password of the basic user butlr.")
+        WebhookAuth, typer.Option(help="How it is sent: as X-API-Key, or as the password of user butlr (Basic).")
     ] = WebhookAuth.api_key,
     until_eof: Annotated[bool, typer.Option("--until-eof", hidden=True)] = False,
 ) -> None:

@@ -36,7 +36,7 @@ def sandbox_upstream() -> Iterator[None]:
     try:
         url = said.readline().strip()
         if not url:
-            raise Failure("The sandbox did not start; what it wrote above says why.")
+            raise Failure("The sandbox did not start. Its message above says why.")
         _point_to(url)
         yield
     finally:

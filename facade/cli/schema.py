@@ -9,7 +9,7 @@ from .configured import configured
 
 def schema(
     api: Annotated[
-        bool, typer.Option("--api", help="Without what federation adds: for clients' code generators.")
+        bool, typer.Option("--api", help="Omit what federation adds: for code generators of clients.")
     ] = False,
 ) -> None:
     """Print the schema (SDL)."""

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 def serve(
-    sandbox: Annotated[bool, typer.Option("--sandbox", help="Serve a simulated upstream: no account needed.")] = False,
-    host: Annotated[str | None, typer.Option(help="Where to listen (FACADE_HOST).")] = None,
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Use a simulated upstream; no account is needed.")] = False,
+    host: Annotated[str | None, typer.Option(help="The address to listen on (FACADE_HOST).")] = None,
     port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="The port (FACADE_PORT); 0 takes a free one.")
     ] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes (FACADE_WORKERS).")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="The number of processes (FACADE_WORKERS).")] = None,
 ) -> None:
     """Serve the GraphQL API."""
     override(FACADE_HOST=host, FACADE_PORT=port, FACADE_WORKERS=workers)
@@ -90,6 +90,6 @@ def _greet(settings: "Settings", url: str, *, sandbox: bool) -> None:
     if sandbox:
         lines.add_row("[bold]user[/]", f"{DEMO_USER} / {DEMO_PASSWORD}")
         lines.add_row("[bold]client[/]", f"{DEMO_CLIENT} / {DEMO_SECRET}")
-    # A closed stdout is no reason not to serve.
+    # The facade serves even if stderr is closed.
     with suppress(OSError):
         Console(stderr=True, highlight=False, soft_wrap=True).print(lines)

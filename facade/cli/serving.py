@@ -1,4 +1,4 @@
-"""Run servers. The socket is bound first, so that a port in use is one line, and port 0 has its number."""
+"""Run servers. Their socket is bound first, so that a port in use is a one-line error and port 0 has its number."""
 
 import errno
 import gc
@@ -34,7 +34,7 @@ def listen(host: str, port: int) -> socket.socket:
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
     except (OSError, UnicodeError) as exc:
-        raise WrongUsage(f"{host!r} is no address. Listen on 127.0.0.1, or on one of this host.") from exc
+        raise WrongUsage(f"{host!r} is not an address of this host. Listen on 127.0.0.1, for example.") from exc
     listener = socket.socket(family, kind, protocol)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -49,9 +49,9 @@ def listen(host: str, port: int) -> socket.socket:
 def _why(exc: OSError, host: str, port: int) -> str:
     match exc.errno:
         case errno.EADDRINUSE:
-            return f"Port {port} on {host} is in use. Stop what listens there, or choose another with --port."
+            return f"Port {port} on {host} is in use. Stop the other program, or choose another port with --port."
         case errno.EACCES:
-            return f"Port {port} is not for this user. Choose one above 1023 with --port."
+            return f"This user may not listen on port {port}. Choose one above 1023 with --port."
     return f"Cannot listen on {host}: {os.strerror(exc.errno or 0)}. Use --host with an address of this host."
 
 
@@ -102,7 +102,7 @@ def _supervise(config: Any, listener: socket.socket) -> None:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
         supervisor.run()
     if any(worker.exitcode not in (0, -signal.SIGTERM) for worker in supervisor.processes):
-        raise Failure("A worker process failed; what it logged above says why.")
+        raise Failure("A worker process failed. Its log above says why.")
 
 
 def worker_app() -> "Starlette":

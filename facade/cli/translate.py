@@ -45,22 +45,20 @@ def translate(
             "file; - reads stdin.",
         ),
     ],
-    format_: Annotated[
-        SnippetFormat, typer.Option("--format", help="How to print the operations.")
-    ] = SnippetFormat.text,
+    format_: Annotated[SnippetFormat, typer.Option("--format", help="The output format.")] = SnippetFormat.text,
     lang: Annotated[
         Language | None, typer.Option("--lang", help="Print only the code in this language, ready to run.")
     ] = None,
     url: Annotated[
-        str, typer.Option(metavar="URL", help="Where the code that is printed asks.")
+        str, typer.Option(metavar="URL", help="The URL of the facade in the printed code.")
     ] = "http://127.0.0.1:8000/graphql",
 ) -> None:
-    """Print the GraphQL operation that equals a REST request. What has no equal is named on stderr."""
+    """Print the GraphQL operation for each REST request. Requests that have none are listed on stderr."""
     from ..graph import build_schema
     from ..legacy import Unreadable, snippets, translations
 
     if lang is not None and format_ is SnippetFormat.json:
-        raise WrongUsage("--lang prints code and --format json operations: leave one of them out.")
+        raise WrongUsage("--lang prints code, --format json prints operations: use only one of them.")
     settings = configured()
     try:
         found = translations(

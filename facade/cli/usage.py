@@ -34,20 +34,20 @@ class UsageFormat(StrEnum):
 
 
 def usage(
-    format_: Annotated[UsageFormat, typer.Option("--format", help="How to print the counts.")] = UsageFormat.table,
-    days: Annotated[int, typer.Option(min=1, max=31, help="How many days, today among them.")] = 7,
+    format_: Annotated[UsageFormat, typer.Option("--format", help="The output format.")] = UsageFormat.table,
+    days: Annotated[int, typer.Option(min=1, max=31, help="The number of days, including today.")] = 7,
     fields: Annotated[
-        bool, typer.Option("--fields", help="Which fields nobody selects, and who selects a deprecated one.")
+        bool, typer.Option("--fields", help="Show unused fields, and the clients of deprecated ones.")
     ] = False,
     url: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="The facade to ask, with FACADE_USAGE_KEY. Without one, Redis is read."),
+        typer.Option(metavar="URL", help="Read from this facade, with FACADE_USAGE_KEY. Default: from Redis."),
     ] = None,
 ) -> None:
-    """Say who sends which operation, and who still makes which legacy call."""
+    """Show which client sends which operation, and which legacy calls are still made."""
     settings = configured()
     if url is None and not settings.is_cache_shared:
-        raise WrongUsage("Each process counts for itself: name one with --url, or share a Redis by FACADE_CACHE_URL.")
+        raise WrongUsage("Each process has its own counts: name one with --url, or share Redis by FACADE_CACHE_URL.")
     found = asyncio.run(
         _of_redis(settings, days, fields=fields) if url is None else _of_facade(settings, url, days, fields=fields)
     )
@@ -82,7 +82,7 @@ async def _of_redis(settings: "Settings", days: int, *, fields: bool) -> dict[st
     try:
         shared = SharedUsage(settings.cache_url.get_secret_value())
     except ValueError:
-        raise WrongUsage("FACADE_CACHE_URL is no address of a Redis.") from None
+        raise WrongUsage("FACADE_CACHE_URL is not a Redis URL.") from None
     try:
         counted = await shared.counted(days)
         return field_summary(field_names(build_schema()), counted, days) if fields else summary(counted, days)
@@ -96,7 +96,7 @@ async def _of_facade(settings: "Settings", url: str, days: int, *, fields: bool)
     from ..butlr import ButlrError, Http
 
     if settings.usage_key is None:
-        raise WrongUsage("Set FACADE_USAGE_KEY to that of the facade.")
+        raise WrongUsage("Set FACADE_USAGE_KEY to the key of the facade.")
     try:
         http = Http(url.rstrip("/"))
     except ValueError as exc:
@@ -106,7 +106,7 @@ async def _of_facade(settings: "Settings", url: str, days: int, *, fields: bool)
         reply = await http.send("GET", f"{path}?days={days}", token=settings.usage_key.get_secret_value())
         found: dict[str, Any] = json.loads(reply.body) if reply.status == 200 else {}
     except (ButlrError, ValueError) as exc:
-        raise Failure(f"{url} cannot be asked: {exc}") from exc
+        raise Failure(f"{url} did not answer as expected: {exc}") from exc
     finally:
         await http.aclose()
     if reply.status != 200:
@@ -117,9 +117,9 @@ async def _of_facade(settings: "Settings", url: str, days: int, *, fields: bool)
 def _mend(status: int) -> str:
     match status:
         case 401:
-            return "FACADE_USAGE_KEY here is not its own."
+            return "its FACADE_USAGE_KEY is another one."
         case 404:
-            return "start it with FACADE_USAGE_KEY."
+            return "it was started without FACADE_USAGE_KEY."
         case 503:
-            return "its Redis does not answer."
+            return "its Redis is unreachable."
     return "is it a facade?"

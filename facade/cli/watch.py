@@ -1,4 +1,4 @@
-"""`facade watch`: a subscription in the terminal, as one line an event or as a live chart."""
+"""`facade watch`: a subscription in the terminal, as one line for each event or as a live chart."""
 
 import json
 import sys
@@ -28,17 +28,19 @@ def watch(
     variables: Annotated[
         str | None, typer.Option(metavar="JSON|@FILE", help="The variables: a JSON object, or a file of one.")
     ] = None,
-    operation: Annotated[str | None, typer.Option(metavar="NAME", help="Which operation of several.")] = None,
+    operation: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The operation to run, if there are several.")
+    ] = None,
     url: Annotated[
         str, typer.Option(metavar="URL", help="The facade's GraphQL endpoint.")
     ] = "http://127.0.0.1:8000/graphql",
     token: Annotated[
         str | None, typer.Option(envvar="BUTLR_TOKEN", metavar="TOKEN", help="Subscribe with this token.")
     ] = None,
-    plot: Annotated[bool, typer.Option("--plot", help="A chart that moves: a line for each value.")] = False,
-    most: Annotated[int | None, typer.Option(metavar="N", min=1, help="End after so many events.")] = None,
+    plot: Annotated[bool, typer.Option("--plot", help="Draw a live chart, one line for each value.")] = False,
+    most: Annotated[int | None, typer.Option(metavar="N", min=1, help="Stop after N events.")] = None,
 ) -> None:
-    """Print what a subscription pushes, a JSON line an event. It goes on where it was after a lost connection."""
+    """Print each event of a subscription as a line of JSON. It resumes after a lost connection."""
     body = {"query": read(file), "variables": variables_of(variables) or {}, "operationName": operation}
     chart = Chart()
     left = most

@@ -50,10 +50,10 @@ FEDERATION: Final = "2.3"
 
 FEDERATION_TYPES = {
     "_Any": "A representation of an entity: its type and its key.",
-    "_Entity": "What can be reached by its key.",
-    "_FieldSet": "Fields that make a key, as federation's directives take them.",
-    "link__Import": "A name that federation's @link brings in.",
-    "link__Purpose": "What federation's @link is for.",
+    "_Entity": "A type with a key.",
+    "_FieldSet": "The fields of a key, for federation's directives.",
+    "link__Import": "A name that federation's @link imports.",
+    "link__Purpose": "The purpose of federation's @link.",
 }
 
 
@@ -127,9 +127,9 @@ def _serve_entities(schema: GraphQLSchema) -> None:
     assert schema.query_type is not None  # noqa: S101 -- for the type checker
     fields = schema.query_type.fields
     fields["_entities"].resolve = _entities
-    fields["_entities"].description = "Entities by key: how a supergraph's gateway reaches this subgraph."
-    fields["_entities"].args["representations"].description = "Each `__typename` and `id`."
-    fields["_service"].description = "What a supergraph composes from this subgraph."
+    fields["_entities"].description = "Entities by key, for the gateway of a supergraph."
+    fields["_entities"].args["representations"].description = "The `__typename` and `id` of each entity."
+    fields["_service"].description = "The subgraph's schema, for composing a supergraph."
     service = schema.type_map["_Service"]
     assert isinstance(service, GraphQLObjectType)  # noqa: S101 -- for the type checker
     service.description = "This subgraph."
@@ -138,5 +138,5 @@ def _serve_entities(schema: GraphQLSchema) -> None:
         schema.type_map[name].description = description
     purpose = schema.type_map["link__Purpose"]
     assert isinstance(purpose, GraphQLEnumType)  # noqa: S101 -- for the type checker
-    purpose.values["SECURITY"].description = "Says who may see what."
-    purpose.values["EXECUTION"].description = "Says how things are resolved."
+    purpose.values["SECURITY"].description = "A specification for security."
+    purpose.values["EXECUTION"].description = "A specification for execution."

@@ -33,8 +33,8 @@ from .selection import selected
 
 @federation.type(shareable=True, description="A point.")
 class Point:
-    x: float = described("To the right: 0 to 1 locally, metres in the world.")
-    y: float = described("Downwards: 0 to 1 locally, metres in the world.")
+    x: float = described("To the right: 0 to 1 in the frame LOCAL, metres in WORLD.")
+    y: float = described("Downwards: 0 to 1 in the frame LOCAL, metres in WORLD.")
 
 
 @dataclass(slots=True)
@@ -43,7 +43,7 @@ class PointRecord:
     y: float
 
 
-@strawberry.enum(description="In which frame points are given.")
+@strawberry.enum(description="The coordinate frame of points.")
 class PointFrame(Enum):
     LOCAL = enum_value("local", description="The sensor's own field of view, 0 to 1.")
     WORLD = enum_value("world", description="The floor, in metres.")
@@ -64,40 +64,40 @@ async def _points(root: strawberry.Parent[DetectionRecord], info: Info, frame: P
     return [PointRecord(*turned(*point)) for point in points]
 
 
-@strawberry.type(description="What one sensor saw in one window.")
+@strawberry.type(description="The points that one sensor detected in one window.")
 class Detection:
-    start_time: Time | None = described("When the window began.")
+    start_time: Time | None = described("The start of the window.")
     sample_time: Time | None = described("When the sample in the window was taken.")
     mac_address: str | None = described("The sensor's MAC address.")
     value: list[list[float]] | None = described("The points as [x, y].")
     points = strawberry.field(
         resolver=_points,
         graphql_type=list[Point] | None,
-        description="The points by name of axis. Another `frame` than their own is computed from where and how the "
-        "sensor hangs, and null where no source of assets knows that.",
+        description="The points as x and y. For another `frame` they are converted by the position and orientation of "
+        "the sensor; null if no source of assets knows these.",
     )
-    sensor = one("Sensor", sensor_of, "The sensor; null where no source of assets knows it.")
+    sensor = one("Sensor", sensor_of, "The sensor; null if no source of assets knows it.")
     hive = one("Hive", via_sensor(hive_of), "The hive that the sensor reports to.")
-    room = one("Room", via_sensor(room_of), "The room that the sensor hangs in.")
-    floor = one("Floor", via_sensor(floor_of), "The floor that the sensor hangs on.")
+    room = one("Room", via_sensor(room_of), "The room of the sensor.")
+    floor = one("Floor", via_sensor(floor_of), "The floor of the sensor.")
 
 
 @strawberry.type(
-    description="An answer of the detections call (POST /api/v3/detections). The fields selected decide `data_types`."
+    description="An answer to the detections call (POST /api/v3/detections). The selected fields decide `data_types`."
 )
 class DetectionSet:
     detections_local: list[Detection] | None = described("Points in each sensor's own field of view, 0 to 1.")
     detections_world: list[Detection] | None = described("Points on the floor, in metres.")
     heatmap = strawberry.field(
-        resolver=heatmap, graphql_type=JSON | None, description="The heat map, as the upstream gives it."
+        resolver=heatmap, graphql_type=JSON | None, description="The heat map, as the upstream returns it."
     )
-    freshness: Freshness | None = described("How fresh the points are; null where only heat maps were asked.")
+    freshness: Freshness | None = described("How fresh the points are; null if only heat maps are selected.")
     heatmap_v2 = strawberry.field(
         resolver=heatmap_v2,
         graphql_type=JSON | None,
-        description="The heat map by cells, `[x, y, value]` in `array_cells`, as the upstream gives it; a call of its "
-        "own, for its window differs. `grid_resolution` is 0.25, 0.5 or 1.0 metres. A span of more than 7 days is "
-        "several calls whose cells are added up; with `normalize` the sum is divided by its greatest cell.",
+        description="The heat map by cells, `[x, y, value]` in `array_cells`, as the upstream returns it. It needs a "
+        "separate call with another window. `grid_resolution` is 0.25, 0.5 or 1.0 metres. A span of more than 7 days "
+        "is read by several calls, whose cells are added; with `normalize` the sums are divided by the greatest one.",
     )
 
 
@@ -195,8 +195,8 @@ def detections_field() -> Any:
     return strawberry.field(
         resolver=sensor_detections,
         graphql_type=DetectionSet | None,
-        description="Where this sensor saw people. Sensors that ask alike are one call. "
-        "Null where no source of assets knows the sensor's MAC address.",
+        description="Where this sensor detected people. Equal selections on several sensors share one call. "
+        "Null if no source of assets knows the sensor's MAC address.",
     )
 
 
@@ -204,5 +204,5 @@ def place_detections_field() -> Any:
     return strawberry.field(
         resolver=place_detections,
         graphql_type=DetectionSet | None,
-        description="Where the sensors here saw people. All that ask alike, wherever they are, are one call.",
+        description="Where sensors in this place detected people. Equal selections on any places share one call.",
     )

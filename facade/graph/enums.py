@@ -9,7 +9,9 @@ from graphql import GraphQLEnumType, GraphQLEnumValue, GraphQLSchema
 from strawberry import enum_value
 
 
-@strawberry.enum(description="What a report measures. FACADE_EXTRA_MEASUREMENTS adds values that Butlr adds.")
+@strawberry.enum(
+    description="The measurements of reports. FACADE_EXTRA_MEASUREMENTS adds those that Butlr introduces later."
+)
 class Measurement(Enum):
     presence = enum_value("presence", description="People seen by each presence sensor.")
     traffic = enum_value("traffic", description="People passing each traffic sensor: fields `in` and `out`.")
@@ -40,15 +42,15 @@ class Measurement(Enum):
         return member
 
 
-@strawberry.enum(description="How the values of a window become one.")
+@strawberry.enum(description="The function that makes one value of a window.")
 class WindowFunction(Enum):
     mean = enum_value("mean", description="The mean.")
-    max = enum_value("max", description="The greatest.")
-    min = enum_value("min", description="The least.")
-    sum = enum_value("sum", description="The sum, as traffic wants it.")
-    first = enum_value("first", description="The first.")
-    last = enum_value("last", description="The last.")
-    median = enum_value("median", description="The median, as windows of a minute want it.")
+    max = enum_value("max", description="The highest value.")
+    min = enum_value("min", description="The lowest value.")
+    sum = enum_value("sum", description="The sum: use it for traffic.")
+    first = enum_value("first", description="The first value.")
+    last = enum_value("last", description="The last value.")
+    median = enum_value("median", description="The median: use it for windows of a minute.")
 
 
 def add_measurements(schema: GraphQLSchema, names: Iterable[str]) -> None:

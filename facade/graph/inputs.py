@@ -17,36 +17,36 @@ def optional(text: str) -> Any:
     return strawberry.field(default=UNSET, description=text)
 
 
-@strawberry.input(description="Ids to match.")
+@strawberry.input(description="A filter by ids.")
 class IdFilter:
-    eq: list[ID] = described("Any of these ids.")
+    eq: list[ID] = described("The ids, of which any may match.")
 
 
 @strawberry.input(description="Bounds of a value.")
 class ValueFilter:
-    gte: float | None = optional("At least. `0` keeps the zeros, which are else left out.")
+    gte: float | None = optional("At least. `0` includes zeros, which are otherwise omitted.")
     lte: float | None = optional("At most.")
     gt: float | None = optional("More than.")
     lt: float | None = optional("Less than.")
 
 
-@strawberry.input(description="A time of day, from and to.")
+@strawberry.input(description="A span of a day, from `start` to `stop`.")
 class TimeRange:
     start: str = described("HH:MM.")
     stop: str = described("HH:MM.")
 
 
-@strawberry.input(description="Which times of the week count.")
+@strawberry.input(description="The times of the week that are counted.")
 class TimeConstraints:
-    time_ranges: list[TimeRange] | None = optional("Times of day that count.")
-    exclude_days_of_week: list[str] | None = optional("Days left out: monday … sunday, in lower case.")
+    time_ranges: list[TimeRange] | None = optional("The times of day that are counted.")
+    exclude_days_of_week: list[str] | None = optional("Days that are not counted: monday … sunday, in lower case.")
 
 
-@strawberry.input(description="What a report is about.")
+@strawberry.input(description="The span, the measurements and the assets of a report.")
 class ReportFilter:
-    start: Time = described("From when.")
-    stop: Time | None = optional("Until when, not included; now when left out.")
-    measurements: list[Measurement] | None = optional("What is measured. Butlr's docs advise to always say it.")
+    start: Time = described("The start of the span.")
+    stop: Time | None = optional("The end of the span, not included. Default: now.")
+    measurements: list[Measurement] | None = optional("The measurements. Butlr's docs advise to always give them.")
     spaces: IdFilter | None = optional("Floors: their ids begin with `space_`.")
     rooms: IdFilter | None = optional("Rooms.")
     zones: IdFilter | None = optional("Zones.")
@@ -58,7 +58,7 @@ class ReportFilter:
     mac_addresses: IdFilter | None = optional("Sensors, by MAC address.")
     value: ValueFilter | None = optional("Bounds of the value.")
     calibrated: str | None = optional('"true", "raw" or "false": for traffic occupancy.')
-    time_constraints: TimeConstraints | None = optional("Which times of the week count.")
+    time_constraints: TimeConstraints | None = optional("The times of the week that are counted.")
 
 
 @strawberry.input(description="How an answer is grouped.")
@@ -66,58 +66,58 @@ class ReportGroupBy:
     order: list[str] | None = optional(
         "The levels, outermost first: space_id, room_id, zone_id, building_id, tag_id, mac_address, field, time."
     )
-    raw: bool | None = optional("True: the leaves are rows and not statistics.")
+    raw: bool | None = optional("True: the leaves are rows. False: they are statistics.")
 
 
 @strawberry.input(description="How a window without values is filled.")
 class WindowFill:
-    use_previous: bool | None = optional("With the value before.")
+    use_previous: bool | None = optional("With the previous value.")
     value: float | None = optional("With this value.")
 
 
-@strawberry.input(description="How time is cut.")
+@strawberry.input(description="The windows that time is divided into.")
 class ReportWindow:
     every: Duration = described("The length of a window.")
-    function: WindowFunction | None = optional("How the values of a window become one.")
-    offset: Duration | None = optional("By how much the windows are shifted.")
-    timezone: str | None = optional("IANA zone: windows begin at local times.")
-    create_empty: bool | None = optional("True: a window without values is there too.")
-    fill: WindowFill | None = optional("How such a window is filled.")
+    function: WindowFunction | None = optional("The function that makes one value of a window.")
+    offset: Duration | None = optional("The length by which the windows are shifted.")
+    timezone: str | None = optional("An IANA time zone, to whose clock windows are aligned.")
+    create_empty: bool | None = optional("Whether to return windows without values too.")
+    fill: WindowFill | None = optional("How windows without values are filled.")
 
 
-@strawberry.input(description="How the answer is written.")
+@strawberry.input(description="The format of the answer.")
 class ReportOptions:
     format: str | None = optional('"json". CSV: POST /api/v3/reporting or `facade export`.')
     precision: str | None = optional("s, ms, us or ns.")
     timestamp: str | None = optional("RFC3339.")
-    includeCalibrationPoints: bool | None = optional("True: calibration points come with the answer.")
+    includeCalibrationPoints: bool | None = optional("Whether the answer includes calibration points.")
 
 
-@strawberry.input(description="Which page of an answer.")
+@strawberry.input(description="The page of an answer.")
 class Paginate:
-    page: int | None = optional("From 1.")
-    limit: int | None = optional("Rows a page.")
+    page: int | None = optional("The page number, from 1.")
+    limit: int | None = optional("The number of rows on a page.")
 
 
-@strawberry.input(description="A count that is known to be true.")
+@strawberry.input(description="A count that is known to be correct.")
 class CalibrationPoint:
-    timestamp: Time = described("When.")
-    occupancy: int = described("How many people.")
+    timestamp: Time = described("The time of the count.")
+    occupancy: int = described("The number of people.")
     type: str | None = optional("manual_count, or user_provided and pir_zero.")
 
 
-@strawberry.input(description="How detections are cut in time.")
+@strawberry.input(description="The windows that detections are divided into.")
 class DetectionWindow:
-    every: Duration | None = optional("The length of a window: one point of time is picked in each.")
-    function: str | None = optional("How it is picked.")
+    every: Duration | None = optional("The length of a window: one sample is selected in each.")
+    function: str | None = optional("How the sample is selected.")
     heatmap_v2_options: JSON | None = optional("Options of heatmap_v2: grid_resolution (0.25, 0.5, 1.0 m), …")
 
 
-@strawberry.input(description="What detections are asked.")
+@strawberry.input(description="The span and the sensors of detections.")
 class DetectionFilter:
-    start: Time = described("From when.")
-    stop: Time | None = optional("Until when.")
-    omit_empty_value: bool | None = optional("True: entries without points are left out.")
+    start: Time = described("The start of the span.")
+    stop: Time | None = optional("The end of the span.")
+    omit_empty_value: bool | None = optional("Whether to omit entries without points.")
     space_id: ID | None = optional("A floor.")
     room_id: ID | None = optional("A room.")
     mac_addresses: list[str] | None = optional("Sensors, by MAC address.")

@@ -5,6 +5,6 @@ import strawberry
 from .fields import described
 
 
-@strawberry.interface(description="What has an id that is known everywhere.")
+@strawberry.interface(description="An object with a globally unique id.")
 class Node:
-    id: strawberry.ID = described("The primary id: its type, an underscore, letters and digits.")
+    id: strawberry.ID = described("The primary id: the type, an underscore, letters and digits.")

@@ -30,14 +30,14 @@ ASKED = "-15m"
 LAST_MINUTES = 300.0
 
 
-@strawberry.type(description="How many people are in a place now.")
+@strawberry.type(description="The number of people in a place now.")
 class Occupancy:
     item: ID = described("The room, zone or floor.")
-    measurement: str = described("What the value comes from: presence, or traffic where presence is silent.")
+    measurement: str = described("The source of the value: presence, or traffic if there is no presence.")
     value: float | None = described(
-        "The median of the last five minutes that have landed; null where nothing was measured."
+        "The median of the last five minutes that have landed; null if nothing was measured."
     )
-    time: Time | None = described("The newest of these minutes: what the value is of.")
+    time: Time | None = described("The newest of these minutes.")
 
 
 @dataclass(slots=True)
@@ -98,6 +98,4 @@ async def _occupancy(roots: strawberry.Parent[ParentBatch], info: Info) -> Any:
 
 
 def occupancy_field() -> Any:
-    return strawberry.field(
-        resolver=_occupancy, graphql_type=Occupancy | None, description="How many people are there now."
-    )
+    return strawberry.field(resolver=_occupancy, graphql_type=Occupancy | None, description="The number of people now.")

@@ -22,9 +22,9 @@ LONGEST_CURSOR = 64
 MOST_ROWS = 2**53
 
 
-FIRST = f"How many rows at most, 1 to {MOST}; {DEFAULT_FIRST} when left out."
-LAST = f"How many of the rows ahead of `before`, 1 to {MOST}."
-BEFORE = "A cursor, with `last`: what comes ahead of it."
+FIRST = f"The most rows, 1 to {MOST}. Default: {DEFAULT_FIRST}."
+LAST = f"The most rows before `before`, 1 to {MOST}."
+BEFORE = "A cursor, for `last`. The rows before it are returned."
 
 
 def numbered(text: str) -> Any:
@@ -34,17 +34,17 @@ def numbered(text: str) -> Any:
 
 @federation.type(
     shareable=True,
-    description="Which page an answer is: by cursors (the Relay cursor connections specification) and by numbers.",
+    description="The page of an answer: by cursors (the Relay cursor connections specification) and by numbers.",
 )
 class PageInfo:
     hasNextPage: bool = described("Whether rows come after these.")
     hasPreviousPage: bool = described("Whether rows come before these.")
-    startCursor: str | None = described("The cursor of the first row: give it as `before` for what precedes.")
-    endCursor: str | None = described("The cursor of the last row: give it as `after` for what follows.")
-    page: int | None = numbered("The page, from 1; null for rows that begin within one.")
-    page_item_count: int | None = numbered("Rows on this page.")
-    total_item_count: int | None = numbered("Rows in all, where the upstream says.")
-    total_pages: int | None = numbered("Pages in all, where the upstream says.")
+    startCursor: str | None = described("The cursor of the first row: give it as `before` for the previous page.")
+    endCursor: str | None = described("The cursor of the last row: give it as `after` for the next page.")
+    page: int | None = numbered("The page number, from 1; null if the rows do not begin at the start of a page.")
+    page_item_count: int | None = numbered("The number of rows on this page.")
+    total_item_count: int | None = numbered("The number of all rows, if the upstream returns it.")
+    total_pages: int | None = numbered("The number of pages, if the upstream returns it.")
 
 
 @dataclass(slots=True)
@@ -86,7 +86,7 @@ def position_of(cursor: str, argument: str = "after") -> int:
     except ValueError:
         pass
     raise bad_input(
-        f"{argument}: {cursor[:LONGEST_CURSOR]!r} is no cursor of rows_connection; give one of a page's pageInfo."
+        f"{argument}: {cursor[:LONGEST_CURSOR]!r} is not a cursor of rows_connection. Use one from a page's pageInfo."
     )
 
 
@@ -96,15 +96,15 @@ def extent_of(first: Any, after: Any, last: Any, before: Any) -> tuple[int, int]
     if last is None and before is None:
         limit = DEFAULT_FIRST if first is None else first
         if not 1 <= limit <= MOST:
-            raise bad_input(f"first takes 1 to {MOST} rows.")
+            raise bad_input(f"first must be from 1 to {MOST}.")
         return position_of(after) + 1 if after else 0, limit
     if last is None or not before or first is not None or after:
         raise bad_input(
-            "last and before go together, and without first and after: rows are counted from the first, so the last "
-            "ones of all are not known. Go backwards with last and a page's startCursor as before."
+            "last needs before, and neither can be used with first or after: rows are counted from the first one, so "
+            "the last rows are not known. To go backwards, give last, and a page's startCursor as before."
         )
     if not 1 <= last <= MOST:
-        raise bad_input(f"last takes 1 to {MOST} rows.")
+        raise bad_input(f"last must be from 1 to {MOST}.")
     stop = position_of(before, "before")
     start = max(stop - last, 0)
     return start, stop - start
@@ -114,7 +114,7 @@ async def read_page(reports: ReportLoader, body: Body, extent: tuple[int, int]) 
     """Read the rows of an extent (position and number) from the one or two pages of the upstream that hold them."""
     start, limit = extent
     if body.get("group_by") or "paginate" in body:
-        raise bad_input("rows_connection pages flat reports: leave out group_by and paginate.")
+        raise bad_input("rows_connection is only for flat reports: omit group_by and paginate.")
     if limit == 0:
         return ConnectionRecord([], PageInfoRecord(True, False, None, None, None, 0, None, None), None)
     page, skipped = divmod(start, limit)

@@ -71,7 +71,7 @@ async def _report(
     body["filter"] = with_times(body["filter"])
     if body.get("options", {}).get("format", "json") != "json":
         raise bad_input(
-            'options.format takes "json" here. For CSV call POST /api/v3/reporting with the same body, '
+            'options.format must be "json" here. For CSV call POST /api/v3/reporting with the same body, '
             "or run `facade export`."
         )
     if not needs_whole(info):
@@ -97,17 +97,17 @@ async def _webhooks(info: Info) -> list[WebhookRecord] | None:
     return await loaders.webhooks() if info.context.services.native else None
 
 
-@strawberry.type(description="Assets as Butlr's own GraphQL API gives them, and the time series of its REST API.")
+@strawberry.type(description="Assets as in Butlr's own GraphQL API, and the time series of its REST API.")
 class Query:
     sensors = assets_of(
         sensors_root,
         Sensors | None,
-        "Sensors; every filter given must match. MAC addresses in any case, with - or :.",
+        "Sensors that match all given filters.",
     )
-    sensor = assets_of(sensor_root, Sensor | None, "One sensor, by id or MAC address; null where there is none.")
-    hives = assets_of(hives_root, Hives | None, "Hives; every filter given must match.")
-    hive = assets_of(hive_root, Hive | None, "One hive, by id or serial number; null where there is none.")
-    sites = assets_of(all_of("sites"), Sites | None, "Sites; `data` is null where no source of assets knows sites.")
+    sensor = assets_of(sensor_root, Sensor | None, "One sensor, by id or MAC address; null if there is none.")
+    hives = assets_of(hives_root, Hives | None, "Hives that match all given filters.")
+    hive = assets_of(hive_root, Hive | None, "One hive, by id or serial number; null if there is none.")
+    sites = assets_of(all_of("sites"), Sites | None, "Sites; `data` is null if no source of assets knows sites.")
     site = assets_of(single("sites", "site"), Site | None, "One site, by id or the customer's own id.")
     buildings = assets_of(all_of("buildings"), Buildings | None, "Buildings.")
     building = assets_of(
@@ -119,7 +119,7 @@ class Query:
     room = assets_of(single("rooms", "room"), Room | None, "One room, by id or the customer's own id.")
     zones = assets_of(listed("zones"), Zones | None, "Zones.")
     zone = assets_of(single("zones", "zone"), Zone | None, "One zone, by id or the customer's own id.")
-    tags = assets_of(tags_root, list[Tag] | None, "Tags; null where no source of assets knows tags.")
+    tags = assets_of(tags_root, list[Tag] | None, "Tags; null if no source of assets knows tags.")
     floorsByTag = assets_of(
         by_tag("floors"), Floors | None, "Floors that have all the tags; with `useOR` any of them. Tags go by id."
     )
@@ -130,22 +130,24 @@ class Query:
         by_tag("zones"), Zones | None, "Zones that have all the tags; with `useOR` any of them. Tags go by id."
     )
     webhooks = root_field(
-        _webhooks, list[Webhook] | None, "Webhooks; null unless FACADE_ASSETS has `native`: only that API knows them."
+        _webhooks,
+        list[Webhook] | None,
+        "Butlr's webhooks; null unless FACADE_ASSETS contains `native`, since only Butlr's own GraphQL API knows them.",
     )
-    node = assets_of(node_root, Node | None, "Anything with an id; null where there is none.")
+    node = assets_of(node_root, Node | None, "An object by its id; null if there is none.")
     report = root_field(
         _report,
         Report | None,
-        "The reporting call (POST /api/v3/reporting): its body is this field's variables.",
+        "The reporting call (POST /api/v3/reporting). The arguments are the fields of its body.",
     )
     detections = root_field(
         _detections,
         DetectionSet | None,
-        "The detections call (POST /api/v3/detections): its body is this field's variables, less `data_types`, "
+        "The detections call (POST /api/v3/detections). The arguments are the fields of its body without `data_types`, "
         "which the selected fields decide.",
     )
     stats = root_field(
         root_stats,
         list[AssetStats] | None,
-        "The stats call (POST /api/v4/reporting/stats): its body is this field's variables.",
+        "The stats call (POST /api/v4/reporting/stats). The arguments are the fields of its body.",
     )

@@ -42,24 +42,26 @@ DIMENSIONS: dict[type[Record], str] = {
 @strawberry.type(description="How fresh an answer is.")
 class Freshness:
     as_of: Time = described("When the oldest part of the answer was read upstream.")
-    settled_until: Time | None = described("Up to where nothing changes any more; null where all of it may.")
-    partial: bool = described("Whether the last window is unfinished.")
-
-
-@strawberry.type(description="One point of a report, as the upstream gives it. Ids that it leaves empty are null.")
-class ReportRow:
-    time: Time | None = described(
-        "The upstream's own label of the window that the value is of: its stop, since August 2026."
+    settled_until: Time | None = described(
+        "The time before which nothing changes any more; null if everything may change."
     )
-    window_start: Time | None = described("When the window that the value is of begins; null without a window.")
-    window_stop: Time | None = described("When it ends.")
-    start: Time | None = described("From when the report was asked.")
-    stop: Time | None = described("Until when the report was asked.")
+    partial: bool = described("Whether the last window is incomplete.")
+
+
+@strawberry.type(description="One point of a report, as the upstream returns it. Empty ids are null.")
+class ReportRow:
+    time: Time | None = described("The time of the window as the upstream labels it: its stop, since August 2026.")
+    window_start: Time | None = described("The start of the value's window; null without a window.")
+    window_stop: Time | None = described("The stop of the value's window.")
+    start: Time | None = described("The start of the report's span.")
+    stop: Time | None = described("The stop of the report's span.")
     field: str | None = described("`in` and `out` for traffic.")
-    measurement: str | None = described("What was measured; it may have another name than what was asked.")
+    measurement: str | None = described(
+        "What was measured. The upstream may return another name than the requested one."
+    )
     value: float | None = described("The value.")
-    preprocessed: bool | None = described("Whether the value was made ahead of the call.")
-    timezone_offset: str | None = described("As the upstream writes it: `-7h`.")
+    preprocessed: bool | None = described("Whether the value was precomputed.")
+    timezone_offset: str | None = described("The offset from UTC, as the upstream writes it (`-7h`).")
     tag_id: ID | None = described("The tag.")
     building_id: ID | None = described("The building.")
     building_name: str | None = described("The building's name.")
@@ -76,25 +78,25 @@ class ReportRow:
     floor_custom_id: str | None = described("The customer's own id of the floor.")
     room_custom_id: str | None = described("The customer's own id of the room.")
     zone_custom_id: str | None = described("The customer's own id of the zone.")
-    sensor = one("Sensor", sensor_of, "The sensor; null where no source of assets knows it.")
-    hive = one("Hive", hive_of, "The hive; null where no source of assets knows it.")
+    sensor = one("Sensor", sensor_of, "The sensor; null if no source of assets knows it.")
+    hive = one("Hive", hive_of, "The hive; null if no source of assets knows it.")
     room = one("Room", room_of, "The room.")
     floor = one("Floor", floor_of, "The floor.")
     zone = one("Zone", zone_of, "The zone.")
 
 
-@strawberry.type(description="The points of one measurement, field and asset as columns: what a chart wants.")
+@strawberry.type(description="The points of one measurement, field and asset as columns, for charts.")
 class Series:
     measurement: str | None = described("What was measured.")
     field: str | None = described("`in` and `out` for traffic.")
-    sensor_id: ID | None = described("The sensor, where the points are a sensor's.")
+    sensor_id: ID | None = described("The sensor, if the points belong to one.")
     room_id: ID | None = described("The room.")
     zone_id: ID | None = described("The zone.")
     space_id: ID | None = described("The floor.")
-    times: list[Time] = described("The points' times, in order; a point without a time is left out.")
-    starts: list[Time | None] = described("When the window of each point begins; null without a window.")
-    values: list[float | None] = described("Their values.")
-    sensor = one("Sensor", sensor_of, "The sensor; null where no source of assets knows it.")
+    times: list[Time] = described("The times of the points, in order. Points without a time are omitted.")
+    starts: list[Time | None] = described("The start of each point's window; null without a window.")
+    values: list[float | None] = described("The values of the points.")
+    sensor = one("Sensor", sensor_of, "The sensor; null if no source of assets knows it.")
     room = one("Room", room_of, "The room.")
     floor = one("Floor", floor_of, "The floor.")
 
@@ -102,46 +104,46 @@ class Series:
 @strawberry.type(description="Statistics of the values of a group.")
 class Statistics:
     sum: float | None = described("The sum.")
-    min: float | None = described("The least.")
-    max: float | None = described("The greatest.")
-    count: int | None = described("How many values.")
+    min: float | None = described("The lowest value.")
+    max: float | None = described("The highest value.")
+    count: int | None = described("The number of values.")
     mean: float | None = described("The mean.")
     median: float | None = described("The median.")
     stddev: float | None = described("The standard deviation.")
-    first: float | None = described("The first.")
-    last: float | None = described("The last.")
+    first: float | None = described("The first value.")
+    last: float | None = described("The last value.")
 
 
 @strawberry.type(description="One level of a group.")
 class GroupKey:
-    name: str = described("The entry of `group_by.order` that the level answers to.")
+    name: str = described("The entry of `group_by.order` for this level.")
     value: str = described("Its value.")
 
 
 @strawberry.type(description="One leaf of a grouped answer.")
 class ReportGroup:
-    keys: list[GroupKey] = described("The levels that lead to the leaf, outermost first.")
-    statistics: Statistics | None = described("The leaf's statistics; null where it holds rows or a number.")
+    keys: list[GroupKey] = described("The levels of the leaf, outermost first.")
+    statistics: Statistics | None = described("The leaf's statistics; null if it contains rows or a number.")
     value: float | None = described(
-        "The leaf's one number: the statistic that `window.function` names (else the mean), or its only row's value."
+        "The statistic that `window.function` names (default: the mean), or the value of the leaf's only row."
     )
-    time: Time | None = described("The level that is a time, or the only row's time.")
-    sensor = one("Sensor", sensor_of, "The sensor that a level names.")
-    room = one("Room", room_of, "The room that a level names.")
-    floor = one("Floor", floor_of, "The floor that a level names.")
+    time: Time | None = described("The time among its levels, or the time of its only row.")
+    sensor = one("Sensor", sensor_of, "The sensor among its levels.")
+    room = one("Room", room_of, "The room among its levels.")
+    floor = one("Floor", floor_of, "The floor among its levels.")
 
 
 @strawberry.type(description="One row and its cursor.")
 class ReportRowEdge:
-    cursor: str = described("Give it as `after` for what follows.")
+    cursor: str = described("The row's cursor: give it as `after` for the rows after it.")
     node: ReportRow = described("The row.")
 
 
 @strawberry.type(description="Some of a report's rows.")
 class ReportRowConnection:
     edges: list[ReportRowEdge] = described("The rows, each with its cursor.")
-    pageInfo: PageInfo = described("Which part of the rows this is.")
-    total_count: int | None = described("How many rows there are in all, where the upstream says.")
+    pageInfo: PageInfo = described("The page of the rows.")
+    total_count: int | None = described("The number of all rows, if the upstream returns it.")
 
 
 async def _rows_connection(
@@ -155,22 +157,22 @@ async def _rows_connection(
     return await read_page(info.context.loaders.reports, root.body, extent_of(first, after, last, before))
 
 
-@strawberry.type(description="An answer of the reporting call (POST /api/v3/reporting).")
+@strawberry.type(description="An answer to the reporting call (POST /api/v3/reporting).")
 class Report:
     rows: list[ReportRow] | None = described(
-        "The points: of a flat answer, and of the leaves of a grouped raw one; none for grouped statistics."
+        "The points of a flat answer, or of the leaves of a grouped raw answer. Empty for grouped statistics."
     )
-    series: list[Series] | None = described("The same points as columns, one entry a measurement, field and asset.")
-    groups: list[ReportGroup] | None = described(
-        "The nested `data` of a grouped answer, one entry a leaf, at whatever depth it comes."
+    series: list[Series] | None = described(
+        "The same points as columns: one entry for each measurement, field and asset."
     )
-    data: JSON | None = described("`data` exactly as the REST call answers it.")
-    page_info: PageInfo | None = described("Null unless `paginate` was given.")
+    groups: list[ReportGroup] | None = described("The leaves of a grouped answer, at any depth of the nested `data`.")
+    data: JSON | None = described("`data`, exactly as the REST call returns it.")
+    page_info: PageInfo | None = described("The page of the answer; null unless `paginate` was given.")
     freshness: Freshness | None = described("How fresh the answer is.")
     rows_connection = strawberry.field(
         resolver=_rows_connection,
         graphql_type=ReportRowConnection | None,
-        description="The rows of a flat report by pages, 100 where `first` does not say; each page is a page upstream, "
+        description="The rows of a flat report in pages, of 100 rows by default. Each page is one page upstream, "
         "and selected alone it is the only call.",
     )
 
@@ -181,8 +183,8 @@ def needs_whole(info: Info) -> bool:
 
 
 INCLUDE_OPEN = strawberry.argument(
-    description="True: with the windows that are open or have not landed, made from windows of a minute where that is "
-    "exact (max, min, sum, first, last and mean); `freshness.partial` says that there are such. Not in `data`."
+    description="Whether to add the windows that are open or have not landed. They are computed from windows of a "
+    "minute where that is exact (max, min, sum, first, last, mean), and marked by `freshness.partial`. Not in `data`."
 )
 
 
@@ -236,6 +238,6 @@ def report_field() -> Any:
     return strawberry.field(
         resolver=asset_report,
         graphql_type=Report | None,
-        description="What the reporting call says of this asset. Assets that ask alike are one call. "
-        "Occupancy keeps its zeros unless `value` says otherwise.",
+        description="The reporting call for this asset. Equal selections on several assets share one call. "
+        "Occupancy includes zeros unless `value` excludes them.",
     )

@@ -90,9 +90,9 @@ def _opaque(name: str, description: str) -> ScalarDefinition:
 SCALARS: dict[object, ScalarDefinition] = {
     Time: strawberry.scalar(
         name="Time",
-        description=f"A time: {TIME_FORM}. Goes up as RFC 3339: what is relative to now is moved to an edge of the "
-        "window, or to a whole minute. Serialised as RFC 3339 in UTC with Z: milliseconds as three digits, none where "
-        "they are zero.",
+        description=f"A time: {TIME_FORM}. It is sent to the upstream as RFC 3339. A time relative to now is moved to "
+        "an edge of the window, or to a whole minute. Serialised as RFC 3339 in UTC with Z, and with milliseconds as "
+        "three digits unless they are zero.",
         specified_by_url=f"{SPECIFIED}#time",
         serialize=serialize_time,
         parse_value=parse_time,
@@ -106,11 +106,11 @@ SCALARS: dict[object, ScalarDefinition] = {
     ),
     JSON: strawberry.scalar(
         name="JSON",
-        description="Any JSON value, as the upstream gave it.",
+        description="Any JSON value, as the upstream returned it.",
         specified_by_url="https://ecma-international.org/publications-and-standards/standards/ecma-404/",
         serialize=lambda value: value,
         parse_value=lambda value: value,
     ),
-    InstallationStatus: _opaque("InstallationStatus", "How far an installation has come, in Butlr's words."),
-    ServiceStatus: _opaque("ServiceStatus", "The state of service of a floor, in Butlr's words."),
+    InstallationStatus: _opaque("InstallationStatus", "The status of an installation, as Butlr names it."),
+    ServiceStatus: _opaque("ServiceStatus", "The service status of a floor, as Butlr names it."),
 }

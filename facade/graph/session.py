@@ -9,13 +9,15 @@ from .context import Info
 from .fields import described
 
 
-@strawberry.type(description="What a login gives. Send `access_token` as `Authorization: Bearer …`.")
+@strawberry.type(description="The tokens of a login. Send `access_token` as `Authorization: Bearer …`.")
 class Session:
-    access_token: str = described("The token that all calls take.")
-    refresh_token: str | None = described("Gets a new session once; a client login has none: log in again.")
-    id_token: str | None = described("Who has logged in, as a JWT.")
-    scope: str | None = described("What the token allows.")
-    expires_in: int = described("How long the token lives, in seconds.")
+    access_token: str = described("The token for all calls.")
+    refresh_token: str | None = described(
+        "A token for one new session; null after a client login, which is repeated instead."
+    )
+    id_token: str | None = described("The identity of the user, as a JWT.")
+    scope: str | None = described("The permissions of the token.")
+    expires_in: int = described("The lifetime of the token in seconds.")
     token_type: str = described("Bearer.")
 
 
@@ -42,7 +44,7 @@ async def _client_login(
     )
 
 
-@strawberry.type(description="Logins. They need no token, and nothing of them is kept.")
+@strawberry.type(description="Logins. They need no token, and nothing of them is stored.")
 class Mutation:
     login = strawberry.field(
         resolver=_login, graphql_type=Session, description="Log in as a user (POST /api/v2/login)."
@@ -50,12 +52,12 @@ class Mutation:
     refreshToken = strawberry.field(
         resolver=_refresh_token,
         graphql_type=Session,
-        description="Get a new session for a refresh token, which is spent by it. `client_id` is the access "
+        description="Get a new session for a refresh token, which can be used only once. `client_id` is the access "
         "token's `azp` claim.",
     )
     clientLogin = strawberry.field(
         resolver=_client_login,
         graphql_type=Session,
-        description="Log in as a client (POST /api/v2/clients/login). `audience` and `grant_type` have Butlr's "
-        "own values when left out.",
+        description="Log in as a client (POST /api/v2/clients/login). By default `audience` and `grant_type` have "
+        "Butlr's own values.",
     )

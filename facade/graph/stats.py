@@ -16,7 +16,7 @@ from .inputs import TimeRange, optional, without_unset
 from .scalars import Time
 
 
-@strawberry.enum(description="What the stats call computes. `used` leaves unoccupied periods out.")
+@strawberry.enum(description="The statistics of the stats call. `used` excludes unoccupied periods.")
 class StatsMeasurement(Enum):
     occupancy_avg_presence = enum_value("occupancy_avg_presence", description="Mean occupancy, by presence.")
     occupancy_median_presence = enum_value("occupancy_median_presence", description="Median occupancy, by presence.")
@@ -38,22 +38,24 @@ class StatsMeasurement(Enum):
     )
 
 
-@strawberry.input(description="Which times of the week count.")
+@strawberry.input(description="The times of the week that are counted.")
 class StatsFilter:
-    exclude_days_of_week: list[str] | None = optional("Days left out, capitalised here: Saturday, Sunday.")
-    time_ranges: list[TimeRange] | None = optional("Times of day that count.")
+    exclude_days_of_week: list[str] | None = optional(
+        "Days that are not counted, here with a capital letter: Saturday, Sunday."
+    )
+    time_ranges: list[TimeRange] | None = optional("The times of day that are counted.")
 
 
 @strawberry.type(description="One statistic.")
 class StatsValue:
-    measurement: str = described("What was computed.")
-    value: float | None = described("The number; null where nothing was measured.")
+    measurement: str = described("The name of the statistic.")
+    value: float | None = described("Its value; null if nothing was measured.")
 
 
 @strawberry.type(description="The statistics of one place.")
 class AssetStats:
     item: ID = described("The place.")
-    values: list[StatsValue] = described("Its statistics, in the order asked.")
+    values: list[StatsValue] = described("Its statistics, in the requested order.")
 
 
 @dataclass(slots=True)
@@ -107,6 +109,6 @@ def stats_field() -> Any:
     return strawberry.field(
         resolver=_asset_stats,
         graphql_type=AssetStats | None,
-        description="Statistics of a whole span (POST /api/v4/reporting/stats); null where the upstream has none. "
-        "Places of one timezone that ask alike are one call.",
+        description="Statistics of a whole span (POST /api/v4/reporting/stats); null if the upstream has none. "
+        "Equal selections on places of one timezone share one call.",
     )

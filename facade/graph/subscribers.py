@@ -1,4 +1,4 @@
-"""How roots that push follow what is live: their subscriber, their position, and batches of changes."""
+"""How the root fields of subscriptions read changes: the subscriber, its position, and batches of changes."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Iterable
@@ -20,17 +20,17 @@ from .scalars import JSON, Time, bad_input
 MOST_ITEMS = 1000
 
 
-@strawberry.type(description="What a webhook of Butlr's told.")
+@strawberry.type(description="An event of Butlr's webhooks.")
 class Event:
     id: ID = described("The event's own id.")
-    type: str = described("What it tells of: a value of EventType, or one that Butlr has added since.")
+    type: str = described("A value of EventType, or a type that Butlr has added since.")
     timestamp: Time = described("When it happened.")
-    version: str | None = described("The version of its form.")
-    metadata: JSON | None = described("Where it happened: ids and names, from the organisation down to the asset.")
-    data: JSON | None = described("What happened: a count, `in` and `out`, points; null for a motion.")
+    version: str | None = described("The version of its format.")
+    metadata: JSON | None = described("The ids and names of the place, from the organisation down to the asset.")
+    data: JSON | None = described("The values: a count, `in` and `out`, or points; null for motion.")
 
 
-@strawberry.input(description="Whose detections are watched.")
+@strawberry.input(description="The place or the sensors whose detections are sent. One of the fields is required.")
 class LiveFilter:
     space_id: ID | None = optional("A floor.")
     room_id: ID | None = optional("A room.")
@@ -39,10 +39,10 @@ class LiveFilter:
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """One event of a subscription: `value` makes its root field's value, `cursor` what it can be resumed by.
+    """One event of a subscription. `value` returns the value of its root field, `cursor` the id to resume after it.
 
-    `key` tells it from all other events of the same question in one scope. `resumed` is said with the first: whether
-    what was missed follows and nothing else, or all there is.
+    `key` identifies the event among those of the same question in one scope. `resumed` is set in the first event of a
+    resumed subscription: True if only missed changes follow, False if all values follow.
     """
 
     value: Callable[[], Any]
@@ -71,15 +71,15 @@ def interval_of(info: Info, every: str | None) -> float:
         return least
     duration = parse_duration(every)
     if duration.months or duration.seconds <= 0:
-        raise bad_input("`every` takes seconds, minutes, hours or days.")
+        raise bad_input("`every` must be in seconds, minutes, hours, days or weeks, and more than zero.")
     return max(least, float(duration.seconds))
 
 
 def _first_of(subscriber: Subscriber, topics: Iterable[Topic], resume: str | None) -> tuple[list[Change], bool | None]:
-    """Return the changes to begin with, oldest first, and whether they are what came after the cursor."""
+    """Return the first changes, oldest first, and whether they are those after the cursor; None without a cursor."""
     topics = list(topics)
     if resume is not None:
-        # What is polled has its ids by the replicas' clocks, what comes by webhooks by that of Redis.
+        # Ids of polled values come from the replicas' clocks, ids of events from the clock of Redis.
         by_one_clock = len(topics) == 1
         missed = [subscriber.live.missed(topic, resume, by_one_clock=by_one_clock) for topic in topics]
         if all(found is not None for found in missed):
@@ -96,7 +96,7 @@ def _position(change: Change) -> int:
 async def batches_of(
     subscriber: Subscriber, topics: list[Topic], pause: float, resume: str | None
 ) -> AsyncIterator[tuple[list[Change], bool | None]]:
-    """Yield what there is, then again and again what has changed since, at most every `pause` seconds."""
+    """Yield the current values, then repeatedly what has changed since, with at least `pause` seconds in between."""
     position = subscriber.live.log.position
     changes, resumed = _first_of(subscriber, topics, resume)
     seen = {topic.name: topic.changed for topic in topics}

@@ -1,4 +1,4 @@
-"""The roots that push: what there is first, and then each change."""
+"""The root fields of subscriptions: they send the current values first, and then each change."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -42,70 +42,70 @@ from .webhook import EventType
 async def _occupancy(info: Info, items: list[ID], every: Duration | None = UNSET) -> Stream:
     wanted = list(dict.fromkeys(items))
     if not wanted or len(wanted) > MOST_ITEMS:
-        raise bad_input(f"`items` takes 1 to {MOST_ITEMS} rooms, zones and floors.")
+        raise bad_input(f"`items` must have 1 to {MOST_ITEMS} rooms, zones or floors.")
     seconds = interval_of(info, every or None)
     async with subscriber_of(info) as subscriber:
         known = places_among(await subscriber.rights.assets(), wanted)
         if unknown := [id_ for id_ in wanted if id_ not in known]:
-            raise bad_input(f"`items`: {', '.join(unknown[:3])}: no room, zone or floor that this token sees.")
+            raise bad_input(f"`items`: {', '.join(unknown[:3])}: no room, zone or floor that this token may see.")
         live = subscriber.live
         subscriber.watch(live.occupancy)
         poller = await subscriber.poll(OccupancyQuestion(info.context.services), frozenset(wanted), seconds)
-        told = _Told(subscriber, frozenset(wanted))
+        posted = _WebhookOccupancies(subscriber, frozenset(wanted))
         for change in live.occupancy.since(0):
-            told.note(change)
+            posted.note(change)
         first = True
         async for changes, resumed in batches_of(
             subscriber, [poller.topic, live.occupancy], 0.0 if not every else seconds, info.context.resume
         ):
-            for pushed in _occupancies(subscriber, told, poller.topic, changes, resumed if first else None):
+            for pushed in _occupancies(subscriber, posted, poller.topic, changes, resumed if first else None):
                 yield pushed
             first = False
 
 
-class _Told:
-    """The newest that webhooks have told of some places, as far as the subscriber may see it."""
+class _WebhookOccupancies:
+    """The newest occupancy events of some places that the subscriber may see."""
 
     def __init__(self, subscriber: Subscriber, items: frozenset[str]) -> None:
         self._subscriber, self.items = subscriber, items
         self.newest: dict[str, Change] = {}
 
     def note(self, change: Change) -> str | None:
-        """Return the place where the change is of one of them, and is the newest."""
+        """Keep a change and return its place; None if it is of another place, or older than the known one."""
         event: EventRecord = change.value[0]
-        told = event.occupancy
-        if told is None or told[0] not in self.items or not self._subscriber.rights.may_see(event):
+        place, _ = event.occupancy or (None, None)
+        if place is None or place not in self.items or not self._subscriber.rights.may_see(event):
             return None
-        known = self.newest.get(told[0])
+        known = self.newest.get(place)
         if known is not None and known.value[0].timestamp > event.timestamp:
             return None
-        self.newest[told[0]] = change
-        return told[0]
+        self.newest[place] = change
+        return place
 
 
 def _occupancies(
-    subscriber: Subscriber, told: _Told, polled: Topic, changes: list[Change], resumed: bool | None
+    subscriber: Subscriber, posted: _WebhookOccupancies, polled: Topic, changes: list[Change], resumed: bool | None
 ) -> Iterable[Pushed]:
     for change in changes:
         if isinstance(change.value, OccupancyRecord):
-            if change.key not in told.items:
+            if change.key not in posted.items:
                 continue
-            item, other = change.key, told.newest.get(change.key)
-            record, newer = change.value, _told_record(item, other) if other else None
+            item, other = change.key, posted.newest.get(change.key)
+            record, newer = change.value, _posted_record(item, other) if other else None
         else:
-            place = told.note(change)
+            place = posted.note(change)
             if place is None:
                 continue
             item, other = place, polled.get(place)
-            record, newer = _told_record(place, change), other.value if other else None
-        # Whichever is of the later time stands.
+            record, newer = _posted_record(place, change), other.value if other else None
+        # The value of the later time counts.
         if newer is not None and _is_later(newer, record):
             continue
         yield Pushed(partial(_same, record), partial(subscriber.live.cursor, change), change.position, resumed)
         resumed = None
 
 
-def _told_record(item: str, change: Change) -> OccupancyRecord:
+def _posted_record(item: str, change: Change) -> OccupancyRecord:
     event, value = change.value
     return OccupancyRecord(item, event.type.lower(), float(value), to_rfc3339(event.timestamp))
 
@@ -153,7 +153,7 @@ def _same(record: Any) -> Any:
 
 
 def _report_of(points: Points, rows: list[Any], body: Any) -> ReportRecord:
-    """Return the report with these rows alone."""
+    """Return the report with only these rows."""
     data = [
         {name: value for name in Row.__struct_fields__ if (value := getattr(row, name, None)) is not None}
         for row in rows
@@ -165,14 +165,14 @@ def _report_of(points: Points, rows: list[Any], body: Any) -> ReportRecord:
 async def _detections(info: Info, filter: LiveFilter, every: Duration | None = UNSET) -> Stream:
     given = without_unset(filter=filter)["filter"]
     if not given:
-        raise bad_input("`filter` takes `space_id`, `room_id` or `mac_addresses`.")
+        raise bad_input("`filter` needs `space_id`, `room_id` or `mac_addresses`.")
     seconds = interval_of(info, every or None)
     async with subscriber_of(info) as subscriber:
         assets = await subscriber.rights.assets()
         macs = {normal_mac(mac) for mac in given.get("mac_addresses", ())}
         for name, kind in (("space_id", "floors"), ("room_id", "rooms")):
             if name in given and given[name] not in getattr(assets, kind):
-                raise bad_input(f"`filter.{name}`: {given[name]}: none that this token sees.")
+                raise bad_input(f"`filter.{name}`: {given[name]} is not one that this token may see.")
 
         def fits(event: EventRecord) -> bool:
             mac = normal_mac(event.place("mac_address") or "")
@@ -247,7 +247,7 @@ async def _events(info: Info, types: list[EventType] | None = UNSET) -> Stream:
         missed = None if resume is None else live.missed(live.events, resume)
         changes, resumed = (missed or [], None if resume is None else missed is not None)
         if missed is None:
-            # Those that came while the rights were asked for, and where the cursor is too old all that are kept.
+            # The events since the rights were requested; if the cursor is too old, all events that are kept.
             changes = live.events.since(position if resume is None else 0)
         while True:
             position, passed, changed = live.log.position, live.events.changed - changed, live.events.changed
@@ -268,25 +268,26 @@ def _event_of(event: EventRecord) -> _EventRecord:
 
 
 @strawberry.type(
-    description="What is pushed as it changes, over server-sent events, graphql-transport-ws or multipart. The "
-    "`extensions.id` of an answer is what the subscription can be resumed by."
+    description="Values that are pushed as they change, over server-sent events, graphql-transport-ws or multipart. A "
+    "subscription can be resumed by the `extensions.id` of an answer."
 )
 class Subscription:
     occupancy = pushed_root(
         _occupancy,
         Occupancy,
-        "How many people are in these rooms, zones and floors: the newest value of each at once, then each change. "
-        "`every`: how often at the most.",
+        "The number of people in these rooms, zones and floors: the newest value of each at once, then each change. "
+        "`every` is the shortest time between two updates.",
     )
     report = pushed_root(
         _report,
         Report,
-        "A report: the span so far at once, then only the windows that are new or have changed, to be merged by series "
+        "A report: the whole span so far at once, then only windows that are new or have changed. Merge them by series "
         "and window.",
     )
     detections = pushed_root(
         _detections,
         Detection,
-        "Where people stand: the newest of each sensor, then each change. `every`: how often at the most.",
+        "The positions of people: the newest of each sensor, then each change. `every` is the shortest time between "
+        "two updates.",
     )
-    events = pushed_root(_events, Event, "The events of Butlr's webhooks, each id once, from now on.")
+    events = pushed_root(_events, Event, "The events of Butlr's webhooks from now on. Each id is sent once.")

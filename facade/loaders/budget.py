@@ -1,7 +1,7 @@
-"""What an operation costs upstream, in points, and how much of that it may spend.
+"""The cost of an operation in points, and the budget that bounds it.
 
-A point is one value of a time series: an asset, a measurement, a window. What else costs is said in points too, by
-what it takes in comparison.
+A point is one value of a time series: of one asset, measurement and window. Other costs are converted to points by the
+time that they take in comparison.
 """
 
 import math
@@ -13,17 +13,17 @@ from typing import Any
 from ..butlr import DETECTIONS_PATH, REPORTING_PATH, ButlrError
 from ..series import MACS_A_CALL, Body, detections_points, listed, report_points, resolve_report, resolve_span
 
-# A call takes the upstream as long as some hundreds to thousands of points do.
+# A call takes the upstream as long as about a thousand points.
 CALL = 1000
-# An asset in a list takes about as long as ten rows of a report; one that a record refers to is looked up.
+# An asset in a list takes as long as about ten rows of a report. An asset that a record refers to is only looked up.
 LISTED = 10
 REFERRED = 1
-# No row is longer, all its fields selected; short answers have this much free.
+# Bytes of an answer for each point of the limit. A row with all its fields is shorter.
 BYTES_A_POINT = 1024
 HEATMAP_SPAN = 7 * 86_400.0
 
 
-# What answers an ask of rows that is too much for an operation.
+# Added to an error about too many rows: the export that has them, by its name.
 EXPORTS = {
     name: f" /export/{name}.parquet and `facade export {name}` answer spans of any length."
     for name in ("report", "detections")
@@ -32,12 +32,12 @@ _EXPORT_OF = {REPORTING_PATH: "report", DETECTIONS_PATH: "detections"}
 
 
 class BudgetSpent(Exception):  # noqa: N818 -- named for what happened
-    """An operation costs more than it may. Safe to show."""
+    """The operation costs more than its limit. The message may be shown to clients."""
 
     code = "QUERY_TOO_COMPLEX"
 
     def __init__(self, cost: int, limit: int, what: str, export: str = "") -> None:
-        """`export` names the one of `EXPORTS` that has the rows."""
+        """`what` says what costs so much. `export` is the key in `EXPORTS` of the export that has the rows."""
         super().__init__(
             f"This costs {cost:,} points with {what}; the limit of an operation is {limit:,}. "
             f"Ask for a shorter span, a wider window or fewer assets.{EXPORTS.get(export, '')}"
@@ -51,22 +51,22 @@ class BudgetSpent(Exception):  # noqa: N818 -- named for what happened
 
 
 def with_export(error: ButlrError | BudgetSpent) -> str:
-    """What an error says to who asked for one answer: of rows that are too much for it, which export has them."""
+    """Return the error's message. If there are too many rows for one answer, it names the export that has them."""
     if isinstance(error, BudgetSpent) or not error.too_much:
         return str(error)
     return f"{error}{EXPORTS.get(_EXPORT_OF.get(error.path, ''), '')}"
 
 
 def report_cost(body: Body, now: datetime, *, assets: int = 1, calls: int = 1) -> int:
-    """What a reporting body costs for each of `assets` that it is asked of, over `calls`.
+    """Return the points of a reporting body that is sent for so many assets in so many calls.
 
-    Raises ValueError for a body whose times and durations are none.
+    Raises ValueError if a time or a duration of the body is invalid.
     """
     return calls * CALL + report_points(resolve_report(body, now), now, assets=assets)
 
 
 def detections_cost(body: Body, now: datetime, *, types: int = 1, sensors: int = 1) -> int:
-    """What a detections body costs for `types` of data of `sensors`. Raises as `report_cost`."""
+    """Return the points of a detections body for so many data types and sensors. Raises as `report_cost`."""
     query = resolve_span(body, now)
     named = len(listed(query.body["filter"].get("mac_addresses")))
     calls = math.ceil(max(named, sensors) / MACS_A_CALL)
@@ -74,7 +74,7 @@ def detections_cost(body: Body, now: datetime, *, types: int = 1, sensors: int =
 
 
 def heatmap_cost(body: Body, now: datetime) -> int:
-    """What a heat map costs: a call for every week. Raises as `report_cost`."""
+    """Return the points of a heat map: those of a call for each week. Raises as `report_cost`."""
     return CALL * max(1, math.ceil(resolve_span(body, now).seconds(now) / HEATMAP_SPAN))
 
 
@@ -88,21 +88,21 @@ def _now() -> datetime:
 
 @dataclass(slots=True)
 class Budget:
-    """What one operation may spend, and has. Without a limit it only counts."""
+    """The points that one operation may spend and has spent. Without a limit it only counts."""
 
     limit: int | None = None
     now: Callable[[], datetime] = field(default=_now)
     spent: int = 0
-    # Rows that stand in the answer, and its bytes as far as they are written.
+    # The rows in the answer, and the bytes of it that have been written.
     rows: int = 0
     written: int = 0
-    # The export that has the rows which cost the most, and what they cost.
+    # The highest cost of one read, and the export that has its rows.
     dearest: tuple[int, str] = (0, "")
-    # Set once the assets reached are too many: nothing of the operation is worth going on with.
+    # Set once the limit is exceeded by assets, rows or bytes, which ends the operation.
     overdrawn: BudgetSpent | None = None
 
     def spend(self, points: int, what: str, export: str = "") -> None:
-        """Raises `BudgetSpent`, and spends nothing, where that is too much."""
+        """Spend points. If that would exceed the limit, spend none and raise `BudgetSpent`."""
         if self.limit is not None and self.spent + points > self.limit:
             raise BudgetSpent(self.spent + points, self.limit, what, export)
         self.spent += points
@@ -113,9 +113,9 @@ class Budget:
         self.spend(report_cost(body, self.now(), assets=assets, calls=calls), f"a report of {_count(assets)}", "report")
 
     def report_again(self, body: Body, groups: int) -> None:
-        """Spend for the rest of a report that was priced as one asset's and turned out to have so many groups.
+        """Spend the rest of a grouped report's cost: it was counted as one asset, and its answer has `groups`.
 
-        A statistic stands for the readings that it was made of; rows are counted as they go into the answer.
+        Only grouped statistics are counted here; rows are counted as they go into the answer.
         """
         group, filter_ = body.get("group_by") or {}, body["filter"]
         is_counted = not group.get("order") or group.get("raw") or "time" in group["order"]
@@ -140,13 +140,13 @@ class Budget:
 
     @property
     def cost(self) -> int:
-        """What the operation has cost: what was asked of the upstream, or what came of it where that is more."""
+        """The operation's cost in points: of its calls upstream, or the rows of its answer if they are more."""
         return max(self.spent, self.rows)
 
     def count(self, rows: int) -> None:
-        """Count rows that go into the answer, each time that they are selected. Raises `BudgetSpent`.
+        """Count rows of the answer, once for each selection of them. Raises `BudgetSpent`.
 
-        What was spent is told by spans and windows; only the answer shows how many assets a report was of.
+        `spent` is computed from spans and windows; only the answer shows how many assets a report has.
         """
         self.rows += rows
         if self.overdrawn is None and self.limit is not None and self.rows > self.limit:
@@ -164,7 +164,7 @@ class Budget:
             raise self.overdrawn
 
     def reach(self, assets: int, *, listed: bool) -> bool:
-        """Spend for assets that an operation has come to; false once they are too many."""
+        """Spend for assets that the operation reads; return whether it may go on."""
         if self.overdrawn is not None:
             return False
         try:

@@ -242,7 +242,7 @@ def test_a_port_in_use_is_one_line(facade):
 
     assert ended.returncode == 1
     assert ended.stderr == (
-        f"facade: Port {port} on 127.0.0.1 is in use. Stop what listens there, or choose another with --port.\n"
+        f"facade: Port {port} on 127.0.0.1 is in use. Stop the other program, or choose another port with --port.\n"
     )
 
 
@@ -369,7 +369,7 @@ def test_query_asks_a_facade_that_runs_and_writes_to_a_file(serving, facade, tmp
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
     assert len(json.loads((tmp_path / "answer.json").read_text())["data"]["sensors"]["data"]) == 200
     table = facade("query", "rooms.graphql", "--url", f"{url}/graphql")
-    assert "… 100 rows more, shown with --all …" in table.stdout
+    assert "… 100 more rows, shown with --all …" in table.stdout
     assert table.stdout.endswith("(200 rows)\n")
     assert len(facade("query", "rooms.graphql", "--url", url, "--all").stdout.splitlines()) == 203
 

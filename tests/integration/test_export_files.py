@@ -113,7 +113,7 @@ def test_what_is_there_is_not_asked_for_again(upstream: Any, run: Runner, tmp_pa
         upstream.request("PUT", "/_sandbox/faults", json=faults).raise_for_status()
         failed = run(*args)
         assert failed.returncode == 1
-        assert b"Run it again" in failed.stderr
+        assert b"Run the command again" in failed.stderr
         upstream.reset()
         before = run.calls()
         assert run(*args).returncode == 0
@@ -224,7 +224,7 @@ def test_one_file_stdout_and_assets(upstream: Any, run: Runner, tmp_path: Path) 
     upstream.fault("/api/v3/reporting", times=1, status=429, headers={"Retry-After": "1"})
     done = run(*arguments(file))
     assert done.returncode == 0, done.stderr
-    assert b"come back in 1 s" in done.stderr
+    assert b"waiting 1 s" in done.stderr
     text = run(*arguments("-", "--format", "csv"))
     assert text.stdout.count(b"\r\n") == pq.read_metadata(file).num_rows + 1 > 100
     done = run(*arguments(folder, "--assets", stop="2026-05-02T00:00:00Z"))

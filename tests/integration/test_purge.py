@@ -1,4 +1,4 @@
-"""`facade cache purge`: what replicas share is forgotten, and nothing else is."""
+"""`facade cache purge` deletes what replicas share, and nothing else."""
 
 import io
 from dataclasses import dataclass
@@ -73,20 +73,20 @@ def served(verifying, believing, sandbox, at_work):
 def test_of_a_tenant(purge, served):
     done = purge("--tenant", "client_demo")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.endswith("forgotten\n")
+    assert done.stdout.endswith("deleted\n")
     assert served() == {"other", "own"}
 
 
 def test_of_a_token_given_or_from_stdin(purge, served):
     # Were it verified, it would share with the other token of its client.
-    assert purge("--token", served.tokens["own"]).stdout == "2 answers forgotten\n"
+    assert purge("--token", served.tokens["own"]).stdout == "2 answers deleted\n"
     assert served() == {"other"}
     assert purge("--token", "-", stdin=f"{served.tokens['other']}\n").returncode == 0
     assert served() == {"demo", "own"}
 
 
 def test_of_one_who_of_the_audit_log(purge, served):
-    assert purge("--tenant", token_scope(served.tokens["own"])).stdout == "1 answer forgotten\n"
+    assert purge("--tenant", token_scope(served.tokens["own"])).stdout == "1 answer deleted\n"
     assert served() == {"demo", "other"}
 
 
@@ -102,7 +102,7 @@ def test_of_everybody_and_what_is_no_answer_stays(purge, served, redis):
 @pytest.mark.parametrize("pattern", ["*", "client_*", "j-*", "t-*", "?", ""])
 def test_a_tenant_is_no_pattern(purge, served, pattern):
     done = purge("--tenant", pattern)
-    assert done.stdout in ("0 answers forgotten\n", "")
+    assert done.stdout in ("0 answers deleted\n", "")
     assert served() == {"demo", "other", "own"}
 
 

@@ -242,7 +242,7 @@ def test_a_purge_reaches_all_memories(fleet, redis, upstream, at_work, monkeypat
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FACADE_CACHE_URL", redis.url)
     assert run(["cache", "purge", "--token", token]) == 0
-    assert capsys.readouterr().out == "1 answer forgotten\n"
+    assert capsys.readouterr().out == "1 answer deleted\n"
     assert [replica.post(REPORT, at_work(), token=token).headers["X-Cache"] for replica in fleet] == [
         "MISS",
         "HIT",

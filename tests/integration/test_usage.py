@@ -253,7 +253,7 @@ def test_the_command_prints_what_a_facade_counted(counting, sandbox, token, at_w
         ((), KEY, 2, "--url"),
         (("--url", "URL"), "", 2, "FACADE_USAGE_KEY"),
         (("--url", "URL"), "a-wrong-key-of-some-length", 1, "401"),
-        (("--url", "http://127.0.0.1:9"), KEY, 1, "cannot be asked"),
+        (("--url", "http://127.0.0.1:9"), KEY, 1, "did not answer as expected"),
         (("--url", "nonsense"), KEY, 2, "--url"),
     ],
 )

@@ -36,7 +36,7 @@ def clean_environment(monkeypatch, tmp_path):
         (["query", "q", "--variables", "[]"], "--variables must be a JSON object"),
         (["query", "q", "--variables", "@none.json"], "Cannot read none.json"),
         (["query", "q"], "There is no login: set BUTLR_CLIENT_ID and BUTLR_CLIENT_SECRET"),
-        (["check"], "There is nothing to log in with"),
+        (["check"], "There are no credentials"),
     ],
 )
 def test_wrong_usage_is_one_line_on_stderr_and_exit_code_2(args, says, capsys, tmp_path):
@@ -63,7 +63,7 @@ def test_without_a_command_the_help_is_shown(capsys):
         ([], "BUTLR_BASE_URL", "http://me:secret@localhost", "BUTLR_BASE_URL: write it without a user"),
         (["--host", "0.0.0.0"], "FACADE_AUTH", "service", "FACADE_API_KEYS"),
         ([], "FACADE_CACHE_URL", "memcached://:secret@localhost", "cache URL"),
-        (["--host", "nowhere.invalid"], "FACADE_AUTH", "passthrough", "'nowhere.invalid' is no address"),
+        (["--host", "nowhere.invalid"], "FACADE_AUTH", "passthrough", "'nowhere.invalid' is not an address"),
     ],
 )
 def test_serve_says_in_one_line_what_setting_is_wrong(args, name, value, says, monkeypatch, capsys):

@@ -28,5 +28,5 @@ def test_a_wait_is_said_once_for_all_who_wait(capsys: pytest.CaptureFixture[str]
     for _ in range(4):
         shown.waits(30)
     said: Any = capsys.readouterr()
-    assert said.err.count("come back in 30 s") == 1
+    assert said.err.count("waiting 30 s") == 1
     assert shown.summary().startswith("0 rows, 0 calls")
