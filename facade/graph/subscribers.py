@@ -39,10 +39,10 @@ class LiveFilter:
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """One event of a subscription. `value` returns the value of its root field, `cursor` the id to resume after it.
+    """One event of a subscription: `value` makes its root field's value, `cursor` what it can be resumed by.
 
-    `key` identifies the event among those of the same question in one scope. `resumed` is set in the first event of a
-    resumed subscription: True if only missed changes follow, False if all values follow.
+    `key` tells it from all other events of the same question in one scope. `resumed` is said with the first: whether
+    what was missed follows and nothing else, or all there is.
     """
 
     value: Callable[[], Any]
@@ -76,10 +76,10 @@ def interval_of(info: Info, every: str | None) -> float:
 
 
 def _first_of(subscriber: Subscriber, topics: Iterable[Topic], resume: str | None) -> tuple[list[Change], bool | None]:
-    """Return the first changes, oldest first, and whether they are those after the cursor; None without a cursor."""
+    """Return the changes to begin with, oldest first, and whether they are what came after the cursor."""
     topics = list(topics)
     if resume is not None:
-        # Ids of polled values come from the replicas' clocks, ids of events from the clock of Redis.
+        # What is polled has its ids by the replicas' clocks, what comes by webhooks by that of Redis.
         by_one_clock = len(topics) == 1
         missed = [subscriber.live.missed(topic, resume, by_one_clock=by_one_clock) for topic in topics]
         if all(found is not None for found in missed):
@@ -96,7 +96,7 @@ def _position(change: Change) -> int:
 async def batches_of(
     subscriber: Subscriber, topics: list[Topic], pause: float, resume: str | None
 ) -> AsyncIterator[tuple[list[Change], bool | None]]:
-    """Yield the current values, then repeatedly what has changed since, with at least `pause` seconds in between."""
+    """Yield what there is, then again and again what has changed since, at most every `pause` seconds."""
     position = subscriber.live.log.position
     changes, resumed = _first_of(subscriber, topics, resume)
     seen = {topic.name: topic.changed for topic in topics}

@@ -51,61 +51,61 @@ async def _occupancy(info: Info, items: list[ID], every: Duration | None = UNSET
         live = subscriber.live
         subscriber.watch(live.occupancy)
         poller = await subscriber.poll(OccupancyQuestion(info.context.services), frozenset(wanted), seconds)
-        posted = _WebhookOccupancies(subscriber, frozenset(wanted))
+        told = _Told(subscriber, frozenset(wanted))
         for change in live.occupancy.since(0):
-            posted.note(change)
+            told.note(change)
         first = True
         async for changes, resumed in batches_of(
             subscriber, [poller.topic, live.occupancy], 0.0 if not every else seconds, info.context.resume
         ):
-            for pushed in _occupancies(subscriber, posted, poller.topic, changes, resumed if first else None):
+            for pushed in _occupancies(subscriber, told, poller.topic, changes, resumed if first else None):
                 yield pushed
             first = False
 
 
-class _WebhookOccupancies:
-    """The newest occupancy events of some places that the subscriber may see."""
+class _Told:
+    """The newest that webhooks have told of some places, as far as the subscriber may see it."""
 
     def __init__(self, subscriber: Subscriber, items: frozenset[str]) -> None:
         self._subscriber, self.items = subscriber, items
         self.newest: dict[str, Change] = {}
 
     def note(self, change: Change) -> str | None:
-        """Keep a change and return its place; None if it is of another place, or older than the known one."""
+        """Return the place where the change is of one of them, and is the newest."""
         event: EventRecord = change.value[0]
-        place, _ = event.occupancy or (None, None)
-        if place is None or place not in self.items or not self._subscriber.rights.may_see(event):
+        told = event.occupancy
+        if told is None or told[0] not in self.items or not self._subscriber.rights.may_see(event):
             return None
-        known = self.newest.get(place)
+        known = self.newest.get(told[0])
         if known is not None and known.value[0].timestamp > event.timestamp:
             return None
-        self.newest[place] = change
-        return place
+        self.newest[told[0]] = change
+        return told[0]
 
 
 def _occupancies(
-    subscriber: Subscriber, posted: _WebhookOccupancies, polled: Topic, changes: list[Change], resumed: bool | None
+    subscriber: Subscriber, told: _Told, polled: Topic, changes: list[Change], resumed: bool | None
 ) -> Iterable[Pushed]:
     for change in changes:
         if isinstance(change.value, OccupancyRecord):
-            if change.key not in posted.items:
+            if change.key not in told.items:
                 continue
-            item, other = change.key, posted.newest.get(change.key)
-            record, newer = change.value, _posted_record(item, other) if other else None
+            item, other = change.key, told.newest.get(change.key)
+            record, newer = change.value, _told_record(item, other) if other else None
         else:
-            place = posted.note(change)
+            place = told.note(change)
             if place is None:
                 continue
             item, other = place, polled.get(place)
-            record, newer = _posted_record(place, change), other.value if other else None
-        # The value of the later time counts.
+            record, newer = _told_record(place, change), other.value if other else None
+        # Whichever is of the later time stands.
         if newer is not None and _is_later(newer, record):
             continue
         yield Pushed(partial(_same, record), partial(subscriber.live.cursor, change), change.position, resumed)
         resumed = None
 
 
-def _posted_record(item: str, change: Change) -> OccupancyRecord:
+def _told_record(item: str, change: Change) -> OccupancyRecord:
     event, value = change.value
     return OccupancyRecord(item, event.type.lower(), float(value), to_rfc3339(event.timestamp))
 
@@ -247,7 +247,7 @@ async def _events(info: Info, types: list[EventType] | None = UNSET) -> Stream:
         missed = None if resume is None else live.missed(live.events, resume)
         changes, resumed = (missed or [], None if resume is None else missed is not None)
         if missed is None:
-            # The events since the rights were requested; if the cursor is too old, all events that are kept.
+            # Those that came while the rights were asked for, and where the cursor is too old all that are kept.
             changes = live.events.since(position if resume is None else 0)
         while True:
             position, passed, changed = live.log.position, live.events.changed - changed, live.events.changed

@@ -20,7 +20,7 @@ from .poller import Poller, Question, Watching
 from .rights import ReadOrgs, Rights
 from .shared import SharedEvents
 
-# The events kept for clients that resume; and about how many bytes may wait for one subscriber before they are merged.
+# Events kept for those who come back, and about how many bytes of them may wait for one subscriber unmerged.
 EVENTS_KEPT, WAITING_MOST = 10_000, 64 * 1024
 
 
@@ -137,7 +137,7 @@ class Live:
 
     @asynccontextmanager
     async def subscribed(self, caller: Caller) -> AsyncIterator["Subscriber"]:
-        """Add a subscriber for the duration of the context. Raises `RateLimited` if there are too many."""
+        """Count a subscriber while they stay. Raises `RateLimited` where there are too many."""
         if self._shared:
             # A client that resumes must get every event that it missed, so the stream is read to its end first.
             await self._shared.has_read.wait()
@@ -192,7 +192,7 @@ class Live:
 
 
 class Subscriber:
-    """One subscription: the topics it watches, and the event that their changes set. It has no queue."""
+    """One subscription: a position in the log, and what wakes it. It holds nothing of what waits for it."""
 
     def __init__(self, live: Live, caller: Caller, rights: Rights) -> None:
         self.live, self.caller, self.rights = live, caller, rights
@@ -207,7 +207,7 @@ class Subscriber:
             self._topics.append(topic)
 
     async def poll(self, question: Question, keys: frozenset[str], every: float) -> Poller:
-        """Start to watch a question. Return its poller once `keys` have been read. Raises `ButlrError`."""
+        """Have a question polled, and return what polls it once it has been answered. Raises `ButlrError`."""
         poller = self._poller = self.live.poller_of(question, self.caller)
         self._watching = Watching(self.caller, keys, every, self.wake)
         poller.join(self._watching)
@@ -226,17 +226,14 @@ class Subscriber:
             raise self._watching.error
 
     async def woken(self) -> None:
-        """Wait until something may have changed. Raises `ButlrError` if the subscription has ended."""
+        """Wait until something may have changed. Raises `ButlrError` where the subscription is over."""
         self.check()
         await self.wake.wait()
         self.wake.clear()
         self.check()
 
     def taken(self, delivered: int, passed: int, oldest: Change | None) -> None:
-        """Count the delivered changes, those that newer ones replaced, and how long the oldest has waited.
-
-        `passed` is the number of changes since the last delivery.
-        """
+        """Count what was delivered, what newer values took the place of, and how long the oldest has waited."""
         counts = self.live.counts
         counts.delivered += delivered
         counts.merged += max(passed - delivered, 0)
@@ -251,7 +248,7 @@ class Subscriber:
 
 
 def merged(events: list[WebhookEvent], most: int = WAITING_MOST) -> list[WebhookEvent]:
-    """Return the waiting events. Beyond `most` bytes, only the newest event of each type and asset is left."""
+    """Return the events that wait, where they are more than so many bytes merged: the newest of a type and asset."""
     if len(events) < 2:
         return events
     size = 0
@@ -271,5 +268,5 @@ def merged(events: list[WebhookEvent], most: int = WAITING_MOST) -> list[Webhook
     return list(newest.values())
 
 
-# A permanent watcher of the webhook topics: topics without watchers may be dropped.
+# Keeps the topics of webhooks from being forgotten.
 _NOBODY = asyncio.Event()

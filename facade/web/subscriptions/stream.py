@@ -96,7 +96,7 @@ class Streams:
         self._ticking: asyncio.TimerHandle | None = None
 
     async def run(self, operation: SubscribedOperation, sink: Sink) -> Ended:
-        """Send each outcome to the sink as it comes, and a heartbeat after `heartbeat` seconds of silence.
+        """Give each outcome to the sink as it comes, and have it beat after each `heartbeat` without one.
 
         Raises what the sink raises.
         """
