@@ -1,1 +1,1 @@
-"""The facade beside other ways to the same data, in one run: `python -m benchmarks`."""
+"""Compares the facade with other servers of the same data in one run: `python -m benchmarks`."""

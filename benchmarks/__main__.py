@@ -1,7 +1,7 @@
-"""Run the workloads side by side, print ratios, keep the figures: `python -m benchmarks`.
+"""Run the workloads side by side, print ratios and write the figures to a file: `python -m benchmarks`.
 
 `python -m benchmarks chart [RESULT.json] [OUT.svg]` draws a run, `python -m benchmarks text [RESULT.json]` writes it as
-Markdown; both take the newest run where none is named.
+Markdown. Both use the newest run by default.
 """
 
 import argparse
@@ -30,9 +30,9 @@ def _arguments(given: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--quick", action="store_true", help="short rounds: shows that it runs, not what is faster")
-    parser.add_argument("--rounds", type=int, default=3, help="rounds in which everyone has a turn (3)")
-    parser.add_argument("--latency", type=float, default=20, help="of the upstream, in milliseconds (20)")
+    parser.add_argument("--quick", action="store_true", help="short rounds, only to see that everything runs")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds, in each of which every server has a turn (3)")
+    parser.add_argument("--latency", type=float, default=20, help="the upstream's delay in milliseconds (20)")
     parser.add_argument("--no-peers", action="store_true", help="without the servers from npm")
     parser.add_argument(
         "--with",
@@ -40,15 +40,15 @@ def _arguments(given: Sequence[str]) -> argparse.Namespace:
         dest="servers",
         metavar="SERVER",
         choices=[server.name for server in SERVERS],
-        help=f"of the servers these alone; may be repeated: {', '.join(server.name for server in SERVERS)}",
+        help=f"only these servers; may be repeated: {', '.join(server.name for server in SERVERS)}",
     )
-    parser.add_argument("--out", type=Path, help="where the figures are kept (a new file in benchmarks/results)")
+    parser.add_argument("--out", type=Path, help="the file for the figures (a new one in benchmarks/results)")
     parser.add_argument(
         "--only",
         action="append",
         metavar="WORKLOAD",
         choices=NAMES,
-        help=f"one of {', '.join(NAMES)}; may be repeated",
+        help=f"only these workloads; may be repeated: {', '.join(NAMES)}",
     )
     parser.add_argument("--growth", action="store_true", help="how times grow with rows, sensors and requests at once")
     parser.add_argument("--full", action="store_true", help="everything: the workloads, the growth, a million rows")
@@ -61,7 +61,7 @@ def _arguments(given: Sequence[str]) -> argparse.Namespace:
 
 
 class Run:
-    """One run, and what it found so far."""
+    """One run and its results so far."""
 
     def __init__(
         self, arguments: argparse.Namespace, servers: Sequence[Server], folder: Path, console: Console
@@ -119,7 +119,7 @@ class Run:
         self._console.print(curve_table(curve, points))
 
     def million(self) -> None:
-        """The last: nothing else is to have the memory, nor to suffer for it."""
+        """Measure the million rows last and alone, since they need the machine's memory."""
         if not self._wanted(MILLION, by_default=False):
             return
         if million.free_memory() < million.NEEDS:
@@ -158,7 +158,7 @@ def main(given: Sequence[str] | None = None) -> int:
     if given and given[0] in ("chart", "text"):
         return publish(given)
     arguments = _arguments(given)
-    # A table cut to a pipe's 80 columns would lose its figures.
+    # In a pipe rich assumes 80 columns and would cut the figures off.
     console = Console() if sys.stdout.isatty() else Console(width=140)
     load = os.getloadavg()[0]
     if len(CORES) < 2:

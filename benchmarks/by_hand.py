@@ -1,4 +1,7 @@
-"""The same data by hand: the calls, decoded with orjson, projected and dumped. One job a line, one answer a line."""
+"""The client by hand: makes the calls, decodes with orjson, selects the fields and encodes them.
+
+It reads one job from each line of stdin, and writes one answer as a line.
+"""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""A run as an SVG of bars: one panel a workload, shorter is better; readable on light and dark pages."""
+"""Draws a run as an SVG of bars: one panel for each workload, shorter is better, for light and dark pages."""
 
 from collections.abc import Iterator
 from html import escape
@@ -6,7 +6,7 @@ from typing import Any
 
 from .contenders import BY_HAND, FACADE, FLOOR
 
-# Each panel's workload, its title, and what of a result its bars are.
+# For each panel: the workload, the title, and the figure of a result that its bars show.
 PANELS = (
     ("A", "A: 200 sensors with detections, cold, ms", "wall_seconds", 1e3),
     ("B", "B: small report, hot, 32 at once, µs of CPU", "cpu_seconds", 1e6),
@@ -28,7 +28,7 @@ text { font: 12px system-ui, sans-serif; fill: #24292f; }
 
 
 def svg(run: dict[str, Any]) -> str:
-    """Raises ValueError where the run has none of the workloads."""
+    """Return the SVG. Raises ValueError if the run has none of the workloads."""
     found = {workload["name"]: workload["results"] for workload in run["workloads"]}
     panels = [(title, found[name], what, scale) for name, title, what, scale in PANELS if name in found]
     if not panels:
@@ -52,7 +52,7 @@ def svg(run: dict[str, Any]) -> str:
 
 def _panel(left: int, top: int, title: str, results: list[dict[str, Any]], what: str, scale: float) -> Iterator[str]:
     yield f'<text class="title" x="{left + 10}" y="{top + 18}">{escape(title)}</text>'
-    # The longest is broken where it would leave the others no room.
+    # A much longer bar is drawn with a break, to leave room for the others.
     *_, second, first = sorted([0.0, *(float(result[what]) for result in results)])
     longest = min(first, 2 * second or first) or 1.0
     room = PANEL - NAMES - VALUES
@@ -69,5 +69,5 @@ def _panel(left: int, top: int, title: str, results: list[dict[str, Any]], what:
 
 
 def figure(value: float) -> str:
-    """Three digits that count, the whole part in full."""
+    """Return a number with three significant digits, and all digits of its whole part."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"

@@ -1,4 +1,4 @@
-"""Who is measured, and how each is started."""
+"""The servers that are measured, and how each is started."""
 
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +17,7 @@ PLAIN, APOLLO, APOLLO_CACHED = "plain Strawberry", "Apollo Server", "Apollo, res
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a contender is put: what its command and its environment are made of."""
+    """The ports, cores and files that a contender's command and environment are made from."""
 
     port: int
     upstream: str
@@ -26,7 +26,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A contender behind a socket. `words` are its own for a workload's query, where it cannot have ours."""
+    """A contender that is a server. `words` are its own queries for workloads, if its schema has other names."""
 
     name: str
     command: Callable[[Place], list[str]]
@@ -56,7 +56,7 @@ def facade(
     settings: Mapping[str, str] | None = None,
     traced: float | None = None,
 ) -> Server:
-    """Everything on that an operator has on; a limit so high that it is counted and never met.
+    """Return the facade with all features of production, and a rate limit that is counted but never reached.
 
     `traced` is the share of requests whose spans go out, to the stub: it takes them as a collector does.
     """
@@ -105,7 +105,7 @@ SERVERS = (
         PLAIN,
         lambda place: asgi("benchmarks.plain:app", place.port),
         lambda place: {"UPSTREAM": place.upstream},
-        # It keeps nothing, so there is no hot.
+        # It has no cache, so it has no hot workload.
         frozenset({"A", "B", "C"}),
     ),
     _node(APOLLO, "apollo.js"),
@@ -123,7 +123,7 @@ SERVERS = (
 
 
 def install_peers() -> str | None:
-    """Install the peers from npm where they are not; return why that cannot be done."""
+    """Install the servers of npm if they are missing. Return the reason if that fails, else None."""
     installed, wanted = PEERS / "node_modules" / ".package-lock.json", PEERS / "package-lock.json"
     if installed.exists() and installed.stat().st_mtime >= wanted.stat().st_mtime:
         return None
@@ -144,7 +144,7 @@ def install_peers() -> str | None:
 
 @contextmanager
 def upstream(folder: Path, sensors: int, latency: float, **settings: int) -> Iterator[str]:
-    """Run the stub, `latency` in seconds; yields its address."""
+    """Run the stub for the duration of the context and yield its URL. `latency` is in seconds."""
     port = free_port()
     process = Process(
         asgi("benchmarks.upstream:app", port),

@@ -1,7 +1,6 @@
-"""Stock execution against bulk, and a report from Butlr's bytes to the answer's against the same by hand:
-`python benchmarks/execution.py`.
+"""Compare graphql-core's execution with the facade's, and a report's whole way with the same by hand.
 
-Process CPU time, medians of rounds that take turns.
+`python benchmarks/execution.py` prints CPU times of the process: medians of alternating rounds.
 """
 
 import asyncio
@@ -117,7 +116,7 @@ KNOWN = Assets(
 
 
 class Known:
-    """A source of assets that has them at hand."""
+    """A source with fixed assets."""
 
     name = "known"
 
@@ -126,7 +125,7 @@ class Known:
 
 
 def _context() -> Context:
-    # Nothing selected here comes to the upstream.
+    # The selected fields need no upstream call.
     services: Any = SimpleNamespace(reports=None, sightings=None, upstream=SimpleNamespace(now=None), assets=Known())
     return Context(services, Passthrough("token"), ReadLog(), "request")
 

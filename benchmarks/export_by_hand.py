@@ -1,6 +1,6 @@
 """A long span by hand: `python -m benchmarks.export_by_hand UPSTREAM START STOP HOURS FILE`.
 
-The calls that `facade export` makes, as many at a time, decoded with orjson and written as Parquet with pyarrow.
+It makes the same calls as `facade export`, as many at a time, decodes them with orjson and writes Parquet with pyarrow.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """A month of five-minute windows of 205 sensors to Parquet: `facade export` beside the same calls by hand.
 
-`python -m benchmarks.exports [DAYS]` measures that alone.
+`python -m benchmarks.exports [DAYS]` measures only this.
 """
 
 import json
@@ -19,14 +19,14 @@ from .processes import SERVER_CORES, Process, RunError, post, python
 
 SENSORS, EVERY, DAYS = 205, "5m", 30
 START = datetime(2025, 10, 1, tzinfo=UTC)
-# Answers are made anew for each contender: those that the stub keeps would be another's gain.
+# The stub makes its answers anew for each contender. If it kept them, the second one would be faster.
 NOT_KEPT = {"large": 1}
-# What the facade asks in one call of as many sensors.
+# The span that the facade reads by one call for so many sensors.
 HOURS = 8
 
 
 def measure(folder: Path, *, latency: float, days: int = DAYS) -> dict[str, Any]:
-    """Export once each. Raises `RunError` where the files or the calls differ."""
+    """Export once with each contender. Raises `RunError` if the files or the calls differ."""
     start, stop = (f"{moment:%Y-%m-%dT%H:%M:%SZ}" for moment in (START, START + timedelta(days=days)))
     files = {name: folder / f"{name.replace(' ', '-')}.parquet" for name in (BY_HAND, FACADE)}
     asked = ("--measurements", "presence", "--start", start, "--stop", stop, "--every", EVERY, "--function", "max")

@@ -1,4 +1,4 @@
-"""The floor: an ASGI app that reads the body and sends the bytes of a file. No server in Python does less."""
+"""The baseline: an ASGI app that reads the body and sends the bytes of a file, the least a Python server can do."""
 
 import os
 from pathlib import Path

@@ -1,6 +1,6 @@
 """A million rows into a pandas data frame: as Arrow, as CSV, and as JSON of GraphQL.
 
-`python -m benchmarks.frames [ROWS]` measures that alone.
+`python -m benchmarks.frames [ROWS]` measures only this.
 """
 
 import io
@@ -28,7 +28,7 @@ TIMEOUT = 600
 
 
 class Reader:
-    """Reads the same rows in each way, each as another caller, so that nothing kept for one serves the next."""
+    """Reads the same rows in each format, each as another caller, so that none is served from another's cache."""
 
     def __init__(self, url: str, variables: dict[str, Any], query: str) -> None:
         self._url = url
@@ -61,7 +61,7 @@ class Reader:
 
 
 def measure(folder: Path, *, latency: float, rows: int = ROWS) -> dict[str, Any]:
-    """Ask once each, cold. Raises `RunError` where they hold other values."""
+    """Read once in each format, cold. Raises `RunError` if the values differ."""
     workload = rows_of(rows)
     settings = {"FACADE_MAX_COST": str(10 * rows)} | {
         f"FACADE_{name}_TIMEOUT": str(TIMEOUT) for name in ("UPSTREAM", "OPERATION")

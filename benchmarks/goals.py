@@ -1,4 +1,4 @@
-"""What the facade is held to, beside what a run found."""
+"""The goals of the facade, beside the results of a run."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ Results = dict[str, dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """`found` may be at most `bound`, or, with `at_least`, no less."""
+    """A goal: `found` is at most `bound`, or, with `at_least`, at least `bound`."""
 
     workload: str
     what: str
@@ -41,7 +41,7 @@ class Goal:
 
 
 def goals(run: dict[str, Any]) -> Iterator[Goal]:
-    """Of those whose figures the run has."""
+    """Return the goals for which the run has figures."""
     of = {workload["name"]: {result["name"]: result for result in workload["results"]} for workload in run["workloads"]}
     for name, judge in (("A", _a), ("B", _b), ("C", _c), ("C hot", _c_hot)):
         if FACADE in of.get(name, {}):
@@ -65,7 +65,7 @@ def goals(run: dict[str, Any]) -> Iterator[Goal]:
 
 
 def _ratio(results: Results, what: str, other: str) -> float | None:
-    """The facade's figure by another's, where that one was there and has something to divide by."""
+    """Return the facade's figure divided by another server's; None if that one is missing or zero."""
     divisor = results[other][what] if other in results else 0
     return results[FACADE][what] / divisor if divisor else None
 
@@ -111,7 +111,7 @@ def _c_hot(results: Results) -> Iterator[Goal]:
 
 
 def _told(of: dict[str, Results]) -> Iterator[Goal]:
-    """What it costs to be able to tell: explain that nobody asks for, and traces."""
+    """Yield the goals for the cost of unused explain and of traces."""
     for workload, name, base, bound in (
         ("B told", FACADE, NOT_EXPLAINED, 1.02),
         ("B told", TRACED_SELDOM, NOT_EXPLAINED, 1.05),
@@ -128,6 +128,6 @@ def _workers(results: Results, cores: int) -> Goal:
     if cores > 2:
         times = one["wall_seconds"] / two["wall_seconds"]
         return Goal("B workers", "times the requests/s by two workers", times, 1.7, at_least=True)
-    # There is no core left for the load, so twice the requests cannot be had: they should cost no more.
+    # The load shares a core with a worker, so the number of requests cannot double. Their CPU time should not grow.
     ratio = two["cpu_seconds"] / (one["cpu_seconds"] or two["cpu_seconds"])
     return Goal("B workers", "CPU a request by two workers by that by one", ratio, 1.1)

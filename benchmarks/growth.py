@@ -1,4 +1,4 @@
-"""How the workloads' times grow with what they are asked for."""
+"""How the times of workloads grow with rows, sensors and concurrent requests."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ _MIDNIGHT = datetime(2025, 10, 14, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A workload at several sizes, by those who can still be waited for at the largest."""
+    """A workload at several sizes, by the contenders that are fast enough for the largest one."""
 
     title: str
     points: dict[int, Workload]
@@ -37,7 +37,7 @@ def _at_once(count: int) -> Workload:
 
 CURVES = (
     Curve(
-        # A million has a way of its own (`million.py`): most of the others have not the memory.
+        # A million rows are measured by `million.py`, since most other servers do not have the memory.
         "C by rows, cold",
         {count: rows_of(count) for count in (1_000, 10_000, 100_000)},
         frozenset({FACADE, APOLLO, "Hive Gateway, response cache", "Tailcall"}),

@@ -1,7 +1,7 @@
-"""Subscriptions: `python -m benchmarks.live` prints what a poll, an event and an idle subscriber cost.
+"""Subscriptions: `python -m benchmarks.live` prints the cost of polls, events and idle subscribers.
 
-- 1,000 subscribers to the occupancy of 80 rooms, at three replicas over one Redis: calls upstream a window.
-- CPU a delivered event, as a ratio to a bare Starlette loop that sends the same bytes in the same run.
+- Upstream calls for each window: 1,000 subscribers to the occupancy of 80 rooms, at three replicas with one Redis.
+- CPU for each delivered event, as a ratio to a bare Starlette loop that sends the same bytes in the same run.
 - Bytes of an idle subscription.
 """
 
@@ -26,7 +26,7 @@ WINDOW = 60.0
 
 
 class Subscribers:
-    """Connections that subscribe, and count the events that come."""
+    """Connections that subscribe and count their events."""
 
     def __init__(self) -> None:
         self.delivered = 0
@@ -118,7 +118,7 @@ class Bench:
         return port, process
 
     async def polls(self, number: int, windows: int) -> dict[str, Any]:
-        """Calls upstream a window of so many subscribers, from their second window on."""
+        """Return the upstream calls for each window with so many subscribers, from their second window on."""
         url = self.redis()
         ports = [self.facade(FACADE_CACHE_URL=url)[0] for _ in range(3)]
         subscribers = Subscribers()
@@ -126,7 +126,7 @@ class Bench:
         for at in range(number):
             await subscribers.add(ports[at % 3], body, self.token)
         await subscribers.reach(number * len(self.rooms))
-        # From half a minute past an edge to half a minute past another: as many edges as windows.
+        # From half a minute after one edge to half a minute after another, so that there are as many edges as windows.
         await asyncio.sleep((1.5 * WINDOW - time.time() % WINDOW) % WINDOW)
         before = self._calls()
         await asyncio.sleep(windows * WINDOW)
@@ -135,12 +135,12 @@ class Bench:
         return {"subscribers": number, "replicas": 3, "windows": windows, "calls_a_window": calls / windows}
 
     def _calls(self) -> int:
-        # Of the poll: a token is rechecked by calls of its own.
+        # Only the calls of the poll: rechecks of tokens are other calls.
         log = _call(f"{self.upstream}/_sandbox/calls")["log"]
         return sum(call["path"] == "/api/v3/reporting" for call in log)
 
     async def events(self, number: int, events: int) -> dict[str, Any]:
-        """CPU of each delivery, beside that of a bare loop."""
+        """Measure the CPU time of a delivery, beside that of a bare loop."""
         port, process = self.facade()
         subscribers = Subscribers()
         for _ in range(number):
@@ -184,7 +184,7 @@ class Bench:
         return text.decode()
 
     async def idle(self, number: int) -> dict[str, Any]:
-        """Memory of each of so many that are sent nothing."""
+        """Measure the memory of each of so many idle subscribers."""
         port, process = self.facade()
         subscribers = Subscribers()
         for _ in range(100):

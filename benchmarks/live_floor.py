@@ -1,4 +1,4 @@
-"""The least that server-sent events cost: a Starlette app that sends what it is posted to all who listen."""
+"""The baseline for server-sent events: a Starlette app that sends each posted body to all listeners."""
 
 import asyncio
 from collections.abc import AsyncIterator

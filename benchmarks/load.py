@@ -1,4 +1,7 @@
-"""The load: keep-alive connections on bare sockets, in a process of its own. One job a line, one answer a line."""
+"""The load generator: keep-alive connections on bare sockets, in a separate process.
+
+It reads one job from each line of stdin, and writes one answer as a line.
+"""
 
 import asyncio
 import json
@@ -16,7 +19,7 @@ import uvloop
 
 @dataclass
 class Round:
-    """What has been seen of one job."""
+    """The results of one job so far."""
 
     until: float
     least: int
@@ -30,7 +33,7 @@ class Round:
 
 
 class Connection(asyncio.Protocol):
-    """Sends a request as soon as the answer to the one before is whole."""
+    """One connection. It sends a request as soon as the previous answer is complete."""
 
     def __init__(self, round_: Round, request: Any, done: asyncio.Future[None]) -> None:
         self._round = round_
@@ -66,7 +69,7 @@ class Connection(asyncio.Protocol):
         self._round.times.append(time.perf_counter() - self._begun)
         self._round.statuses[self._parser.get_status_code()] += 1
         self._round.lengths[self._length] += 1
-        # Not from within the parser that is to be replaced.
+        # Later, since a parser cannot be replaced from its own callback.
         asyncio.get_running_loop().call_soon(self._next)
 
     def connection_lost(self, error: Exception | None) -> None:

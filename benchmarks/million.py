@@ -1,4 +1,4 @@
-"""One report of a million rows to one client: how much memory it takes, by the size of the answer."""
+"""One report of a million rows to one client: the peak memory as a multiple of the answer's size."""
 
 import json
 from contextlib import ExitStack
@@ -9,7 +9,7 @@ from .contenders import facade, load_generator, running, upstream
 from .growth import rows_of
 from .processes import RunError
 
-# Twice what it takes where memory is dear would be no finding but a dead machine.
+# The free memory that is needed, so that the machine does not run out of it.
 NEEDS = 4 * 2**30
 
 
@@ -19,7 +19,7 @@ def free_memory() -> int:
 
 
 def measure(folder: Path, *, latency: float, rows: int = 1_000_000) -> dict[str, Any]:
-    """Ask once, cold. Raises `RunError`."""
+    """Read the report once, cold. Raises `RunError`."""
     workload = rows_of(rows)
     settings = {"FACADE_MAX_COST": str(10 * rows)} | {
         f"FACADE_{name}_TIMEOUT": "300" for name in ("UPSTREAM", "OPERATION")

@@ -1,4 +1,4 @@
-"""The server one writes first with Strawberry: a call upstream in each resolver, no batching, no cache."""
+"""Plain Strawberry: a simple server with an upstream call in each resolver, without batching and cache."""
 
 import asyncio
 import os

@@ -22,11 +22,11 @@ QUERY = """query Dashboard($start: Time!, $stop: Time!, $sensors: [ID!]!) {
 }"""
 SENSORS = 200
 EVERY, SPAN, BETWEEN = timedelta(minutes=5), timedelta(hours=24), timedelta(minutes=1)
-# As long after its end a window may still change: the facade's own rule, and Butlr's late readings.
+# Seconds after its end for which a window may still change, by the facade's rule.
 LATE = timedelta(minutes=15)
 
 
-# The same, as a dashboard writes it: relative to now, and without a stop.
+# The same query as dashboards write it: with a start relative to now, and without a stop.
 RELATIVE = QUERY.replace(", $stop: Time!", "").replace(", stop: $stop", "")
 
 
@@ -35,13 +35,13 @@ def _spelt(moment: datetime) -> str:
 
 
 def _edge(moment: datetime) -> datetime:
-    """The start of the window that a moment is in."""
+    """Return the start of the window that contains a moment."""
     return moment - (moment - datetime(1970, 1, 1, tzinfo=UTC)) % EVERY
 
 
 def points_needed(start: datetime, now: datetime, *, first: bool) -> int:
-    """Points of the windows that are new or not settled at a poll; at the first poll all are new."""
-    # Polls follow one another faster than windows settle, so what is new is among what is not settled.
+    """Return the points of the windows that are new or not settled at a poll. At the first poll all are new."""
+    # Windows take longer to settle than the time between polls, so new windows are among the unsettled ones.
     oldest = start if first else _edge(now - LATE)
     return ((_edge(now) - oldest) // EVERY + 1) * SENSORS
 
@@ -63,7 +63,7 @@ def measure(folder: Path, *, latency: float, polls: int = 60, relative: bool = F
     """
     shift = folder / "shift"
     shift.write_bytes(struct.pack("d", 0.0))
-    # Whole minutes of the facade's clock, 30 seconds past each so that no poll is on a window's edge.
+    # Each minute of the facade's clock at 30 seconds, so that no poll is on an edge of a window.
     begun = time.time()
     first = datetime.fromtimestamp(begun // 60 * 60 + 30, UTC)
     fetched, needed, calls, took = [], [], 0, []
@@ -87,7 +87,7 @@ def measure(folder: Path, *, latency: float, polls: int = 60, relative: bool = F
             answer = json.loads(post(server.url, body, "dashboard"))
             took.append(time.perf_counter() - asked)
             series = (answer.get("data") or {}).get("report", {}).get("series") or []
-            # An end that is relative is the last edge that has passed.
+            # A relative end is moved to the last edge that has passed.
             windows = (now - start) // EVERY + (not relative)
             if [len(one["values"]) for one in series] != [windows] * SENSORS:
                 raise RunError(f"the dashboard has {len(series)} series, not {SENSORS} of {windows} windows each")
@@ -101,7 +101,7 @@ def measure(folder: Path, *, latency: float, polls: int = 60, relative: bool = F
         "points_fetched": sum(fetched),
         "points_needed": sum(needed),
         "ratio": sum(fetched) / sum(needed),
-        # Of the polls after the first, which needs everything.
+        # Without the first poll, which needs everything.
         "ratio_after_the_first": sum(fetched[1:]) / sum(needed[1:]),
         "calls": calls,
         "median_seconds": statistics.median(took),

@@ -1,4 +1,4 @@
-"""Processes of one run: each on the core it belongs on, what it burns and holds read from /proc."""
+"""The processes of a run: each on its core, with CPU time and memory read from /proc."""
 
 import json
 import os
@@ -16,15 +16,15 @@ from typing import IO, Any, Self
 
 ROOT = Path(__file__).parent.parent
 CORES = sorted(os.sched_getaffinity(0))
-# Where there are cores enough, the load and the upstream stay off the servers'.
+# With enough cores, the load generator and the upstream do not share the servers' cores.
 SERVER_CORES, LOAD_CORES = CORES[:2], CORES[2:] or CORES[-1:]
 _TICK = os.sysconf("SC_CLK_TCK")
-# A proxy is for what lies outside of this machine.
+# All processes are on this machine, so no proxy is used.
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class RunError(Exception):
-    """A process did not do what the run needs of it."""
+    """A process failed, so the run cannot continue."""
 
 
 def free_port() -> int:
@@ -45,10 +45,10 @@ def python(*arguments: str) -> list[str]:
 
 
 def asgi(app: str, port: int) -> list[str]:
-    """The command of a bare uvicorn, as fast as it is to be had."""
+    """Return the command of a bare uvicorn with its fastest options."""
     uvicorn = ("-m", "uvicorn", app, "--host", "127.0.0.1", "--port", str(port), "--http", "httptools")
     quiet = ("--no-access-log", "--log-level", "warning", "--lifespan", "off")
-    # A connection that idles while others have their turn is not to be closed under its next request.
+    # Connections are idle during the turns of others and must not be closed meanwhile.
     return python(*uvicorn, *quiet, "--loop", "uvloop", "--timeout-keep-alive", "600")
 
 
@@ -64,7 +64,7 @@ class Process:
         talks: bool = False,
     ) -> None:
         self.name = name
-        # What it says is kept in a file: a terminal that scrolls would be part of what is measured.
+        # Its output goes to a file, since a scrolling terminal would affect the measurement.
         self.log = folder / f"{name.replace(' ', '-')}.log"
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -74,7 +74,7 @@ class Process:
                 stdin=subprocess.PIPE if talks else subprocess.DEVNULL,
                 stdout=subprocess.PIPE if talks else log,
                 stderr=log,
-                # Set before the first of its threads is there; no thread is here that could hold a lock.
+                # Set in the child before it has threads. The parent has no threads that could hold a lock.
                 preexec_fn=lambda: os.sched_setaffinity(0, cores),  # noqa: PLW1509
                 text=talks,
             )
@@ -89,7 +89,7 @@ class Process:
             if pipe:
                 pipe.close()
         try:
-            # Some wait for their connections; nothing of a run is theirs to save.
+            # Killed, since some servers would wait for their connections, and none has data to save.
             self._process.wait(2)
         except subprocess.TimeoutExpired:
             for pid in all_of_it:
@@ -98,13 +98,13 @@ class Process:
             self._process.wait()
 
     def wait(self) -> tuple[int, float, int]:
-        """Wait for its end; return its status, its seconds of CPU and the most bytes of memory it held."""
+        """Wait until it ends. Return its exit status, CPU seconds and peak memory in bytes."""
         _, status, used = os.wait4(self._process.pid, 0)
         self._process.returncode = os.waitstatus_to_exitcode(status)
         return self._process.returncode, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024
 
     def wait_for(self, url: str, seconds: float = 60) -> None:
-        """Raises `RunError` where it ends, or nothing answers in time."""
+        """Wait until it answers. Raises `RunError` if it ends or does not answer in time."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             if self._process.poll() is not None:
@@ -139,17 +139,17 @@ class Process:
         return self.log.read_text(errors="replace")[-1000:].strip() or "it said nothing"
 
     def cpu(self) -> float:
-        """Seconds of CPU so far, all threads and workers."""
+        """Return the CPU seconds so far of all threads and workers."""
         return sum(self._cpu_of(pid) for pid in self._pids())
 
     def peak(self) -> int:
-        """The most bytes of memory it ever held; of workers, the sum."""
+        """Return the peak memory in bytes; with workers, the sum of theirs."""
         return sum(self._peak_of(pid) for pid in self._pids())
 
     def _pids(self) -> list[int]:
         found = [self._process.pid]
         for pid in found:
-            # One that has ended, or one of its threads, is not there to be read.
+            # A process or thread may have ended before its file is read.
             with suppress(OSError):
                 for task in Path(f"/proc/{pid}/task").iterdir():
                     found += map(int, (task / "children").read_text().split())
@@ -163,5 +163,5 @@ class Process:
     @staticmethod
     def _peak_of(pid: int) -> int:
         status = Path(f"/proc/{pid}/status").read_text().splitlines()
-        # A process that has ended, and is not yet forgotten, has no memory.
+        # A zombie process has no memory.
         return next((int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:")), 0)

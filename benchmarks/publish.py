@@ -1,4 +1,4 @@
-"""What is shown of a run that was kept: a chart, and tables in `docs/benchmarks.md`."""
+"""Publishes the figures of a run: as a chart, and as tables in `docs/benchmarks.md`."""
 
 import argparse
 import json
@@ -13,15 +13,15 @@ from .processes import ROOT
 from .report import QUIET, RESULTS
 
 CHART, DOCUMENT = ROOT / "docs" / "images" / "benchmarks.svg", ROOT / "docs" / "benchmarks.md"
-# The document's last chapter, which a run replaces.
+# The last chapter of the document, which the figures of a run replace.
 CHAPTER = "## Figures\n"
 
 
 def publish(given: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("what", choices=["chart", "text"])
-    parser.add_argument("result", nargs="?", type=Path, help="the newest where none is named")
-    parser.add_argument("out", nargs="?", type=Path, help="the chart's file, or the document whose last chapter it is")
+    parser.add_argument("result", nargs="?", type=Path, help="the JSON of a run; by default the newest")
+    parser.add_argument("out", nargs="?", type=Path, help="the chart's file, or the document of the figures")
     arguments = parser.parse_args(given)
     source = arguments.result or max(RESULTS.glob("*.json"), default=None)
     if source is None:
@@ -39,7 +39,7 @@ def publish(given: Sequence[str]) -> int:
 
 
 def with_figures(document: str, run: dict[str, Any]) -> str:
-    """The document with the run's figures for its last chapter. Raises ValueError where it has no such chapter."""
+    """Return the document with the run's figures as last chapter. Raises ValueError if it has no such chapter."""
     before, chapter, _ = document.partition(CHAPTER)
     if not chapter:
         raise ValueError(f"the document has no chapter {CHAPTER.strip()!r}")
@@ -47,7 +47,7 @@ def with_figures(document: str, run: dict[str, Any]) -> str:
 
 
 def markdown(run: dict[str, Any]) -> Iterator[str]:
-    """What a run found, the goals first."""
+    """Yield the lines of the figures, the goals first."""
     if run["load_before"] > QUIET:
         yield f"The machine was busy with other things (load {run['load_before']:.1f}): not even ratios can be trusted."
         yield ""

@@ -1,4 +1,4 @@
-"""What a run found: a table a workload, and a file."""
+"""The results of a run: one table for each workload, and a JSON file."""
 
 import importlib.metadata
 import json
@@ -20,14 +20,14 @@ from .processes import CORES
 from .rounds import Measured, baseline
 
 RESULTS = Path(__file__).parent / "results"
-# The load of a machine, before a run, that has nothing else to do.
+# The highest load average before a run of a machine that counts as idle.
 QUIET = 0.5
 PACKAGES = ("uvicorn", "uvloop", "httptools", "starlette", "strawberry-graphql", "graphql-core", "httpx", "aiohttp")
 
 
 @dataclass(slots=True)
 class Found:
-    """All that a run found."""
+    """All results of a run."""
 
     workloads: list[Measured] = field(default_factory=list)
     curves: list[tuple[Curve, dict[int, Measured]]] = field(default_factory=list)
@@ -73,7 +73,7 @@ def table(measured: Measured) -> Table:
 
 
 def curve_table(curve: Curve, points: dict[int, Measured]) -> Table:
-    """One workload at several sizes: milliseconds a request, and their ratio to the baseline's."""
+    """One workload at several sizes: milliseconds for each request, and their ratio to the baseline's."""
     made = Table(title=curve.title, title_justify="left", title_style="bold")
     made.add_column("ms a request (ratio)")
     for measured in points.values():
@@ -105,7 +105,7 @@ def goals_table(run: dict[str, Any]) -> Table | None:
 
 
 def keep(run: dict[str, Any], path: Path | None) -> Path:
-    """Write the run's figures, by default under `results/`, and return where."""
+    """Write the figures as JSON, by default into `results/`, and return the path."""
     if path is None:
         RESULTS.mkdir(exist_ok=True)
         path = RESULTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"

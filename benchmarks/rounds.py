@@ -1,4 +1,4 @@
-"""A workload's rounds: every contender takes its turn in each."""
+"""The rounds of a workload. In each round every contender has a turn."""
 
 import json
 import statistics
@@ -24,8 +24,8 @@ from .contenders import (
 from .processes import Process, RunError, post
 from .workloads import Workload
 
-# Requests before the first round: they fill caches, warm up compilers, and are what peaks of memory are told for,
-# since with equal numbers of them nobody's cache is fuller for being faster.
+# Requests before the first round: they fill caches and warm up compilers. Peak memory is read after them, when every
+# contender has answered the same number of requests.
 WARM_UP = 5
 
 
@@ -38,12 +38,12 @@ class Sample:
     median: float
     cpu: float
     calls: int
-    # How busy the load generator was: near 1, it and not the server may be what the round measured.
+    # The share of a core that the load generator used. Near 1 it may be the bottleneck, not the server.
     load: float = 0.0
 
     @property
     def wall(self) -> float:
-        """Seconds for a request: what the round took, by its requests."""
+        """The seconds of the round divided by its requests."""
         return self.seconds / self.requests
 
     @property
@@ -57,7 +57,7 @@ class Sample:
 
 @dataclass(slots=True)
 class Result:
-    """What one contender made of a workload."""
+    """The results of one contender in one workload."""
 
     name: str
     peak: int = 0
@@ -75,7 +75,7 @@ class Result:
         return statistics.median(map(of, self.samples))
 
     def spread(self) -> float:
-        """The slowest round's wall time by the fastest's: the noise."""
+        """The noise: the wall time of the slowest round divided by that of the fastest."""
         walls = [sample.wall for sample in self.samples]
         return max(walls) / min(walls)
 
@@ -94,11 +94,11 @@ class Result:
 
 
 class Bench:
-    """One workload, all its contenders up and warm."""
+    """One workload with all its contenders, started and warmed up."""
 
     def __init__(self, workload: Workload, folder: Path, upstream: str, stack: ExitStack) -> None:
         self.workload = workload
-        # Why a peer is not among the results.
+        # Why servers of npm were left out.
         self.left_out: dict[str, str] = {}
         self._folder = folder
         self._upstream = upstream
@@ -110,7 +110,7 @@ class Bench:
         self._expected: Any = None
 
     def add(self, server: Server) -> None:
-        """Raises `RunError`; a peer is left out, and the reason is kept."""
+        """Start and check a contender. Raises `RunError`, except that a server of npm is left out with the reason."""
         try:
             with ExitStack() as until_it_answers:
                 contender = until_it_answers.enter_context(running(server, self._folder, self._upstream))
@@ -146,7 +146,7 @@ class Bench:
             results[name].peak = self._peaks[name]()
         names = list(self._turns)
         for number in range(rounds):
-            # Another one begins each time, so that nobody always follows the same one.
+            # The order is rotated, so that no contender always follows the same one.
             for name in names[number % len(names) :] + names[: number % len(names)]:
                 if sample := self._take(name, seconds, 3):
                     results[name].samples.append(sample)
@@ -164,7 +164,7 @@ class Bench:
             return None
 
     def _check(self, name: str, answer: bytes) -> None:
-        """Raises `RunError` where the data is not what everyone before had."""
+        """Raise `RunError` if the data differs from that of the contenders before."""
         found = json.loads(answer)
         if found.get("errors") or not found.get("data"):
             raise RunError(f"{name} answers {self.workload.name} with {answer[:300]!r}")
@@ -217,7 +217,7 @@ class Bench:
 
 @dataclass(slots=True)
 class Measured:
-    """A workload, and what everyone made of it."""
+    """A workload and the results of all contenders."""
 
     workload: Workload
     results: list[Result]
@@ -251,7 +251,7 @@ def run(
 
 
 def baseline(workload: Workload) -> str:
-    """Whose figures are 1: by hand where the upstream is asked, the floor where nothing need be, else a facade."""
+    """Return the baseline: the client by hand for cold workloads, bare uvicorn for hot ones, else a facade."""
     if workload.name == "B told":
         return NOT_EXPLAINED
     if workload.name in ("B workers", "A told"):

@@ -1,7 +1,7 @@
-"""The facade with clocks that are put forward from outside: `python -m benchmarks.shifted FILE serve …`.
+"""The facade with clocks that are moved forward from outside: `python -m benchmarks.shifted FILE serve …`.
 
-FILE holds the seconds to add, eight bytes of a double; so an hour of polls takes as long as its answers do. Timers of
-the event loop are not shifted: a wait for an answer is as long as it is.
+FILE has the seconds to add as a double of eight bytes, so that an hour of polls takes only as long as its answers.
+Timers of the event loop are not shifted, so waits for answers keep their length.
 """
 
 import mmap
@@ -20,7 +20,7 @@ def main() -> None:
     file = Path(sys.argv.pop(1))
     with file.open("rb") as opened:
         shift = mmap.mmap(opened.fileno(), 8, access=mmap.ACCESS_READ)
-    # Before anything that takes one of them for a default is imported.
+    # Before modules are imported that use one of the clocks as a default argument.
     time.time = _shifted(time.time, shift)
     time.monotonic = _shifted(time.monotonic, shift)
     from facade.cli import main as facade  # noqa: PLC0415 -- see above

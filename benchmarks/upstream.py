@@ -1,7 +1,7 @@
-"""The upstream that every contender stands in front of: fixed data, a fixed latency, a count of calls and points.
+"""The upstream of all contenders: it has fixed data and a fixed delay, and counts calls and points.
 
-Rows and detections are those of the span and the assets that a body asks for, so that a contender may ask as it
-pleases and still get what everyone gets. The bytes of an answer are made once, and a large one a sensor at a time.
+Rows and detections depend only on the span and the assets of a body, so contenders get equal data however they divide
+their calls. Answers are encoded once; a large one is encoded sensor by sensor.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ import orjson
 SENSORS = int(os.environ.get("STUB_SENSORS", "200"))
 LATENCY = float(os.environ.get("STUB_LATENCY", "0.02"))
 KEPT = 64
-# Rows of an answer that is never whole in memory.
+# The number of rows from which an answer is written in parts.
 LARGE = int(os.environ.get("STUB_LARGE", "50000"))
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -90,10 +90,10 @@ def _rows_asked(body: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
 
 
 def reporting(body: dict[str, Any]) -> tuple[int, Iterator[bytes]]:
-    """How many rows it has, and its bytes, some for each sensor."""
+    """Return the number of rows, and the bytes of the answer in parts, one for each sensor."""
     filter_ = body["filter"]
     windows = _windows(body, "1m")
-    # Values go by the clock, so that a span that is cut has the same.
+    # Values are computed from the time, so that the parts of a cut span have the same values.
     times = [(_rfc3339(moment).encode(), int(moment.timestamp()) // 60) for moment in windows]
     echo = {name: filter_[name] for name in ("start", "stop") if name in filter_}
     rows = _rows_asked(body)
@@ -102,7 +102,7 @@ def reporting(body: dict[str, Any]) -> tuple[int, Iterator[bytes]]:
         yield b'{"data":['
         comma = b""
         for number, row in rows:
-            # All rows of a sensor are alike but for two fields, so the others are written once.
+            # Rows of a sensor differ only in two fields, so the others are encoded once.
             whole = orjson.dumps({**row, **echo, "time": "@time", "value": "@value"})
             head, _, rest = whole.partition(b"@time")
             middle, _, tail = rest.partition(b'"@value"')
@@ -165,7 +165,7 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
     path, status = scope["path"], 200
     body: bytes | Iterator[bytes] = b"{}"
     if path == "/calls":
-        # How many of each there were since it was last asked.
+        # The numbers since they were last read.
         body = orjson.dumps(_calls)
         _calls.clear()
     elif path in ANSWERS:
@@ -176,7 +176,7 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
         body = _LOGIN
         await asyncio.sleep(LATENCY)
     elif path != "/v1/traces":
-        # Traces are taken as a collector takes them.
+        # Accepts traces as a collector does.
         status = 404
     headers = [(b"content-type", b"application/json")]
     if isinstance(body, bytes):

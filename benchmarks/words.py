@@ -1,6 +1,7 @@
-"""The queries in the words of those whose schema is the upstream's own JSON: other fields, the same answers.
+"""The queries for servers whose schema is derived from the upstream's JSON: other fields, equal answers.
 
-They cannot merge the two answers that name the sensors of a week, and ask for those of one half day: fewer rows.
+These servers cannot merge the two answers that name the sensors of a week. They ask for the sensors of one half day, in
+one call of fewer rows.
 """
 
 from .workloads import DETECTIONS, ROWS, SMALL
@@ -15,7 +16,7 @@ TAILCALL_WORDS = {
 
 def _hive(query: str) -> str:
     query = query.replace("Time!", "String!").replace("ID!", "String!")
-    # A request's body is one argument there.
+    # There the request body is one argument.
     return (
         query.replace("report(\n", "report(input: {\n").replace("\n  ) {", "\n  }) {").replace("rows {", "rows: data {")
     )

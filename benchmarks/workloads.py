@@ -1,4 +1,4 @@
-"""What is asked of everyone."""
+"""The workloads: the operations that all contenders answer."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,7 +34,7 @@ ROWS = """query Rows($start: Time!, $stop: Time!) {
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """`cold`: each request is another caller's, so that nothing kept for one before answers it."""
+    """A workload. `cold`: each request has another caller, so that no cache answers it."""
 
     # A, B, C, "C hot", "B workers", "B told" or "A told"; a variant of one of them has a title of its own.
     name: str
@@ -44,11 +44,11 @@ class Workload:
     at_once: int = 1
     cold: bool = False
     seconds: float = 2.0
-    # How many of them the upstream has.
+    # The number of sensors of the upstream.
     sensors: int = 200
 
 
-# 200 sensors of 100 windows of 5 minutes make the 20,000 rows.
+# 200 sensors with 100 windows of 5 minutes make the 20,000 rows.
 _SPAN = {"start": "2025-10-14T00:00:00Z", "stop": "2025-10-14T08:20:00Z"}
 _SHORT = {"start": "2025-10-14T00:00:00Z", "stop": "2025-10-14T01:15:00Z", "sensors": [sensor_id(7)]}
 _MINUTES = {"start": "2025-10-14T00:00:00Z", "stop": "2025-10-14T00:05:00Z"}

@@ -94,7 +94,7 @@ def export(
     token: Annotated[Text, typer.Option(envvar="BUTLR_TOKEN", metavar="TOKEN", help="Read with this token.")] = None,
     sandbox: Annotated[bool, typer.Option("--sandbox", help="Read a simulated upstream.")] = False,
 ) -> None:
-    """Write a long span to files: a report's rows, or detections."""
+    """Write a report's rows or detections of a long span to files."""
     given: dict[str, str | list[str] | None] = {
         "start": start,
         "stop": stop,
