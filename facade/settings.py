@@ -44,7 +44,7 @@ def _seconds(value: Any) -> Any:
     if isinstance(value, str) and not value.replace(".", "", 1).isdigit():
         duration = parse_duration(value.replace(" ", ""))
         if duration.months:
-            raise ValueError("a month has no fixed length; say it in days")
+            raise ValueError("a month has no fixed length; give it in days")
         return float(duration.seconds)
     return value
 
@@ -78,7 +78,7 @@ def _origin(value: str) -> str:
     """Check an origin in the form of browsers, or `*`."""
     if value != "*" and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/?#@\sA-Z]+", value):
         raise ValueError(
-            f"{value!r} is no origin: write it as browsers do, such as https://dashboard.example, without a path"
+            f"{value!r} is not an origin: write it as browsers do, such as https://dashboard.example, without a path"
         )
     return value
 
@@ -220,7 +220,7 @@ class Settings(BaseSettings):
                     raise ValueError(f"{name}: FACADE_AUTH=service logs in with it, so it must be set")
         for name in self.extra_measurements:
             if not name.isidentifier():
-                raise ValueError(f"FACADE_EXTRA_MEASUREMENTS: {name!r} is no GraphQL name")
+                raise ValueError(f"FACADE_EXTRA_MEASUREMENTS: {name!r} is not a GraphQL name")
         check_names(self.assets, inventory_path=self.inventory)
         return self
 
@@ -228,7 +228,7 @@ class Settings(BaseSettings):
         """Refuse the placeholders for secrets in the examples of `deploy/`. Raises `SettingsError`."""
         for name, value in self._texts():
             if _PLACEHOLDER.search(value):
-                raise SettingsError(f"{name}: it still holds the example's placeholder; put a value of your own there")
+                raise SettingsError(f"{name}: it still has the example's placeholder; set a value of your own")
 
     def _texts(self) -> Iterator[tuple[str, str]]:
         """Yield each text in the settings, with the setting's name."""
@@ -253,8 +253,8 @@ class Settings(BaseSettings):
         guarded = self.api_keys or self.allow_anonymous
         if self.demo and not guarded and not _is_loopback(self.host):
             raise SettingsError(
-                f"--sandbox serves whoever asks as its demo client, and {self.host} is not loopback. Leave --host "
-                "(FACADE_HOST) out, or set FACADE_API_KEYS, or FACADE_ALLOW_ANONYMOUS=true if that is meant."
+                f"--sandbox serves every caller as its demo client, and {self.host} is not loopback. Omit --host "
+                "(FACADE_HOST), or set FACADE_API_KEYS, or FACADE_ALLOW_ANONYMOUS=true if that is meant."
             )
         if self.auth == "service" and not guarded and not _is_loopback(self.host):
             raise SettingsError(

@@ -1,6 +1,6 @@
-"""Run the notebooks and write what they show: `python docs/notebooks/render.py URL`.
+"""Run the notebooks and write their outputs: `python docs/notebooks/render.py URL`.
 
-Each is run in front of the facade at URL and written back with its outputs; beside it stand Markdown and pictures.
+Each notebook is run with the facade at URL, and written back with its outputs, as Markdown, and with its pictures.
 """
 
 import base64
@@ -22,18 +22,18 @@ def notebooks() -> list[Path]:
 
 
 def executed(path: Path) -> Any:
-    """The notebook with new outputs. Raises `CellExecutionError`."""
+    """Return the notebook with new outputs. Raises `CellExecutionError`."""
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
         cell.metadata = {}
     NotebookClient(notebook, timeout=PATIENCE, record_timing=False, resources={"metadata": {"path": FOLDER}}).execute()
-    # The version of whoever ran it is of no interest.
+    # The Python version does not belong into the file.
     notebook.metadata = {"kernelspec": notebook.metadata["kernelspec"], "language_info": {"name": "python"}}
     return notebook
 
 
 def rendered(notebook: Any, name: str) -> tuple[str, dict[str, bytes]]:
-    """The notebook as Markdown, and its pictures by file name."""
+    """Return the notebook as Markdown, and its pictures by file name."""
     pictures: dict[str, bytes] = {}
     parts = [part for cell in notebook.cells for part in _parts(cell, name, pictures)]
     return "\n\n".join(parts) + "\n", pictures

@@ -140,6 +140,6 @@ def check_names(names: Sequence[str], *, inventory_path: Path | str | None) -> N
         raise ValueError(f"FACADE_ASSETS: no source is named; use {accepted}")
     for name in names:
         if name not in SOURCES:
-            raise ValueError(f"FACADE_ASSETS: {name!r} is no source; use {accepted}")
+            raise ValueError(f"FACADE_ASSETS: {name!r} is not a source; use {accepted}")
     if "inventory" in names and not inventory_path:
         raise ValueError("FACADE_INVENTORY: FACADE_ASSETS=inventory reads this file, so it must be set")

@@ -29,7 +29,7 @@ def decode(body: bytes) -> frozenset[str]:
         answer = orjson.loads(body)
         sites = msgspec.convert(answer["data"]["sites"]["data"], list[_Site])
     except (msgspec.ValidationError, ValueError) as exc:
-        raise InvalidResponse("Butlr's GraphQL API gave sites of another shape.", path=NATIVE_PATH) from exc
+        raise InvalidResponse("Butlr's GraphQL API returned sites in another shape.", path=NATIVE_PATH) from exc
     except (LookupError, TypeError) as exc:
         raise UpstreamUnavailable("Butlr's GraphQL API could not list sites.", path=NATIVE_PATH) from exc
     return frozenset(site.org_id for site in sites if site.org_id)

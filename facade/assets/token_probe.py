@@ -48,7 +48,7 @@ class Proof:
                 body=lambda asked: _last_minute(asked, self._upstream.now()),
                 decode=_proven,
                 kept_for=0,
-                about=lambda: About(reasons=["an inventory is read by tokens that Butlr has taken: this one is tried"]),
+                about=lambda: About(reasons=["an inventory needs a token that Butlr has accepted: it is checked"]),
             ),
             caller,
             # A read log of its own, since the age of the proof is not the age of an answer.
@@ -61,7 +61,7 @@ class Proof:
             reply = await self._upstream.butlr.reporting(body, token)
         except BadInput as error:
             if error.status not in (400, 422) or not await self._tokens_come_first(body):
-                text = f"{error} So it is unknown whether Butlr takes the token."
+                text = f"{error} So it is unknown whether Butlr accepts the token."
                 raise InvalidResponse(text, path=error.path) from error
             # The body was refused, so the token was accepted before.
             return Reply(error.status, {}, error.body)

@@ -59,7 +59,7 @@ def decode(body: bytes) -> list[WebhookRecord]:
         if data and data.get("webhooks") is not None:
             return msgspec.convert(data["webhooks"], list[WebhookRecord], strict=False)
     except (ValueError, AttributeError, TypeError) as exc:
-        raise InvalidResponse("Butlr's GraphQL API gave webhooks of another shape.", path=NATIVE_PATH) from exc
+        raise InvalidResponse("Butlr's GraphQL API returned webhooks in another shape.", path=NATIVE_PATH) from exc
     if not errors:
         return []
     codes = {(error.get("extensions") or {}).get("code") for error in errors if isinstance(error, dict)}

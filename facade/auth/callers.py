@@ -56,7 +56,7 @@ class Passthrough(_Bearer):
     """A caller whose token only the upstream checks. It may read the cache only for a time after such a check."""
 
     verified = False
-    unshared = "not shared: another token has answers of its own"
+    unshared = "not shared: each token has its own answers"
 
     def __init__(self, token: str) -> None:
         super().__init__(token)
@@ -70,7 +70,7 @@ class Verified(_Bearer):
     """
 
     verified = True
-    unshared = "not shared: another tenant, or other permissions, have answers of their own"
+    unshared = "not shared: another tenant, or other permissions, have their own answers"
 
     def __init__(self, token: str, claims: Mapping[str, Any], *, tenant_claim: str) -> None:
         """Take verified claims, which include `exp`."""

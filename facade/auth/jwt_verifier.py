@@ -57,7 +57,7 @@ class Verifier:
             caller = Verified(token, claims, tenant_claim=self._tenant_claim)
         except KeysUnavailable:
             raise Unauthenticated(
-                "The token cannot be verified now, for its issuer's keys cannot be read (FACADE_JWKS_URL). Try again.",
+                "The token cannot be verified now: its issuer's keys cannot be read (FACADE_JWKS_URL). Try again.",
                 sent=False,
                 retry_after=float(math.ceil(NO_KEYS_PAUSE)),
             ) from None
@@ -93,16 +93,16 @@ class Verifier:
 _REASONS: tuple[tuple[type[jwt.InvalidTokenError], str], ...] = (
     (jwt.ExpiredSignatureError, "it has expired"),
     (jwt.ImmatureSignatureError, "it is not valid yet"),
-    (jwt.InvalidIssuerError, "it is of another issuer"),
+    (jwt.InvalidIssuerError, "it has another issuer"),
     (jwt.InvalidAudienceError, "it is for another audience"),
-    (jwt.MissingRequiredClaimError, "it lacks a claim that is needed: exp, and iss and aud where they are checked"),
+    (jwt.MissingRequiredClaimError, "it lacks a required claim: exp, and iss and aud if they are checked"),
     (jwt.InvalidAlgorithmError, "it is not signed as its issuer signs"),
     (jwt.InvalidSignatureError, "its signature is wrong"),
 )
 
 
 def _reason(error: jwt.InvalidTokenError) -> str:
-    return next((reason for type_, reason in _REASONS if isinstance(error, type_)), "it is no JWT")
+    return next((reason for type_, reason in _REASONS if isinstance(error, type_)), "it is not a JWT")
 
 
 def _refused(reason: str) -> Unauthenticated:

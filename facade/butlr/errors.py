@@ -210,18 +210,18 @@ def error_for_status(
 _MESSAGES: dict[type[ButlrError], str] = {
     BadInput: "Butlr refused the request {where}{because}. Check its arguments.",
     Unauthenticated: "Butlr refused the token {where}{because}. Log in again for a fresh one.",
-    Forbidden: "Butlr does not allow this to the token {where}{because}. Use an account that may.",
+    Forbidden: "The token may not do this at Butlr {where}{because}. Use an account that may.",
     NotFound: "Butlr found nothing {where}{because}. Check the ids asked for.",
     RateLimited: "Butlr asks for fewer calls {where}. Try again in {wait:.0f} seconds.",
     UpstreamTimeout: "Butlr took too long {where}. Ask for a shorter span, or try again.",
     UpstreamUnavailable: "Butlr failed {where}. Try again in a moment.",
-    InvalidResponse: "Butlr's address answers with what no API call gets {where}. Check the base URL.",
+    InvalidResponse: "The answer from Butlr's address is not one of its API {where}. Check the base URL.",
 }
 
 
 def _message(kind: type[ButlrError], status: int, path: str, detail: str, wait: float | None) -> str:
     if status == 407:
-        return f"The proxy on the way to Butlr asks for a login (407 on {path}). Put it into HTTPS_PROXY."
+        return f"The proxy between the facade and Butlr requires a login (407 on {path}). Put it into HTTPS_PROXY."
     because = f": {detail.rstrip('.')}" if detail else ""
     return _MESSAGES[kind].format(where=f"({status} on {path})", because=because, wait=wait or 0)
 

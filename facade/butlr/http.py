@@ -134,9 +134,7 @@ class Http:
         if headers:
             sent_headers.update(headers)
         if below is not None and not self._is_below(path, below):
-            raise BadInput(
-                "The path leads elsewhere than it says. Write it without dot segments.", path=path, sent=False
-            )
+            raise BadInput("The path contains dot segments. Write it without them.", path=path, sent=False)
         try:
             async with asyncio.timeout(self._timeout):
                 return await self._dispatcher(method, path, body, sent_headers, packs, hear)

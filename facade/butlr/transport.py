@@ -25,14 +25,14 @@ def checked_base(base_url: str) -> httpx.URL:
         raise ValueError(f"the base URL {base_url!r} must begin with http:// or https:// and name a host")
     if url.userinfo or url.query or url.fragment:
         # A user in the URL would replace the bearer token.
-        raise ValueError("the base URL must hold no user, no password, no query and no fragment")
+        raise ValueError("the base URL must not contain a user, a password, a query or a fragment")
     return url
 
 
 def checked_token(token: str, path: str) -> str:
     if token and token.isascii() and token.isprintable() and " " not in token:
         return token
-    text = "The bearer token holds characters that no token has. Log in again for a fresh one."
+    text = "The bearer token contains characters that are not allowed in tokens. Log in again for a fresh one."
     raise Unauthenticated(text, path=path, sent=False)
 
 

@@ -94,7 +94,7 @@ class BulkExecutor(StrawberryGraphQLCoreExecutionContext):
             json = self._written(orjson.dumps(value))
         except TypeError as exc:
             # orjson reads 1,024 levels of nesting but writes only 254.
-            raise InvalidResponse("What Butlr has for this nests too deep for JSON to be made of it.") from exc
+            raise InvalidResponse("Butlr's value nests too deep to be written as JSON.") from exc
         return json if self.writes[0] else value
 
     @property

@@ -14,6 +14,4 @@ class NoIntrospection(ValidationRule):
     def enter_field(self, node: FieldNode, *_: Any) -> None:
         parent = self.context.get_parent_type()
         if node.name.value in ROOTS and parent is self.context.schema.query_type:
-            self.report_error(
-                GraphQLError(f"Introspection is switched off here, so {node.name.value} is not served.", node)
-            )
+            self.report_error(GraphQLError(f"Introspection is disabled, so {node.name.value} is not available.", node))

@@ -38,9 +38,9 @@ CAMEL_CALIBRATION = "calibrationPoints"
 # Advice for other paths, by their beginning below `/api`.
 _ELSEWHERE = {
     "/v1/client": "Tokens are made in Butlr's web app (Account Settings, API tokens) or by this call at Butlr.",
-    "/v2/streams": "Streams became POST /api/v3/detections: translate a body of that.",
-    "/v2/presence": "It ended with v2: ask POST /api/v3/reporting with the measurement presence.",
-    "/v2/traffic": "It ended with v2: ask POST /api/v3/reporting with the measurement traffic.",
+    "/v2/streams": "Streams were replaced by POST /api/v3/detections: translate its body instead.",
+    "/v2/presence": "It ended with v2: use POST /api/v3/reporting with the measurement presence.",
+    "/v2/traffic": "It ended with v2: use POST /api/v3/reporting with the measurement traffic.",
     "/v4/reporting": "Butlr keeps this call for its dashboard; POST /api/v4/reporting/stats is the one for clients.",
 }
 
@@ -126,8 +126,8 @@ def _unknown(path: str) -> str:
     if "/graphql" in path:
         return "It is GraphQL already: change the base URL to the facade's."
     if not _PATH.search(path):
-        return f"{path} names no version of the API: write the whole path, as in /api/v3/reporting."
-    return f"{path} is no call of Butlr's REST API that is known."
+        return f"{path} has no version of the API: write the whole path, as in /api/v3/reporting."
+    return f"{path} is not a known call of Butlr's REST API."
 
 
 def _v2(request: RestRequest, path: str, read: Any, parameters: Mapping[str, str]) -> Call:
@@ -187,7 +187,7 @@ def _report(request: RestRequest) -> Call:
     options: Body = given if isinstance(given, dict) else {}
     if options.get("includeCalibrationPoints"):
         raise Untranslatable(
-            "The graph gives no calibration points back: leave options.includeCalibrationPoints out, "
+            "The graph does not return calibration points: omit options.includeCalibrationPoints, "
             f"or POST the same body to this facade's {REPORTING_PATH}."
         )
     if options.get("format") == "csv":
@@ -206,7 +206,7 @@ def _detections(request: RestRequest) -> Call:
         raise Untranslatable(f"`data_types` must be a list of {', '.join(DATA_TYPES)}.")
     for index, type_ in enumerate(data_types):
         if type_ not in DATA_TYPES:
-            raise Untranslatable(f"`data_types[{index}]` is none of those known: {', '.join(DATA_TYPES)}.")
+            raise Untranslatable(f"`data_types[{index}]` is not one of {', '.join(DATA_TYPES)}.")
     return operations.detections(body.keys(), dict.fromkeys(data_types)).text, body, shapes.detections
 
 
@@ -246,7 +246,7 @@ def _refuse_unknown(body: Body, known: Collection[str]) -> None:
     for index, name in enumerate(body):
         if name not in known:
             what = unknown_field(name, index, known)
-            raise Untranslatable(f"Its body has {what} which is no field that is known: {', '.join(sorted(known))}.")
+            raise Untranslatable(f"Its body has {what} which is not a known field: {', '.join(sorted(known))}.")
 
 
 def _check(text: str, variables: Mapping[str, Any], engine: Engine, *, suggest: bool) -> None:

@@ -30,7 +30,7 @@ def read_har(har: Mapping[str, Any]) -> list[RestRequest]:
     entries = [read_har_request(entry) for entry in har["log"]["entries"] if is_har_request(entry)]
     found = [one for one in entries if one.method != "OPTIONS" and _CALL.search(one.path)]
     if not found:
-        raise Unreadable("The HAR file holds no call of the REST API.")
+        raise Unreadable("The HAR file contains no call of the REST API.")
     return found
 
 

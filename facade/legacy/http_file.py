@@ -57,7 +57,7 @@ def read_http(text: str) -> list[RestRequest]:
     titled = zip(["", *pieces[1::2]], pieces[0::2], strict=True)
     found = [request for title, piece in titled for request in _request(title.strip(), piece, values)]
     if not found:
-        raise Unreadable("It holds no request.")
+        raise Unreadable("It contains no request.")
     return found
 
 

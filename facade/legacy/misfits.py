@@ -73,7 +73,7 @@ def _object_misfits(value: Any, type_: GraphQLInputObjectType, path: str, *, sug
         if name not in type_.fields:
             what = unknown_field(name, index, type_.fields, suggest=suggest)
             hint = nearest(name, type_.fields) if suggest else ""
-            yield f"`{path}` has {what} which is no field of `{type_.name}`.{hint}"
+            yield f"`{path}` has {what} which is not a field of `{type_.name}`.{hint}"
     for name, field in type_.fields.items():
         if name in value:
             yield from _misfits(value[name], field.type, f"{path}.{name}", suggest=suggest)

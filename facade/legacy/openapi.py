@@ -77,12 +77,12 @@ _SAMPLES = {"sensors": "sensor_1", "hives": "hive_1", "spaces": "space_1", "room
 _PRINTED = {"sensors": "The id, or the MAC address.", "hives": "The id, or the serial number."}
 
 _REFUSALS = {
-    "400": "What was asked cannot be answered.",
-    "401": "There is no token, or it is not good.",
+    "400": "The request is invalid.",
+    "401": "The token is missing or invalid.",
     "403": "The token may not do this.",
-    "429": "Too many requests; `Retry-After` says when to come back.",
+    "429": "Too many requests; `Retry-After` says when to try again.",
     "502": "Butlr failed.",
-    "503": "Butlr cannot be reached now; `Retry-After` says when to come back.",
+    "503": "Butlr cannot be reached now; `Retry-After` says when to try again.",
     "504": "Butlr took too long.",
 }
 
@@ -173,7 +173,7 @@ def _read(read: V2Read | GoneRead) -> Schema:
             "tags": ["v2"],
             "deprecated": True,
             "security": [],
-            "responses": {"405": _answer("It ended, and this facade only reads.", _message(), *ended, "Allow")},
+            "responses": {"405": _answer("The call has ended. This facade only reads.", _message(), *ended, "Allow")},
         }
     return item
 
@@ -199,8 +199,8 @@ def _v2(read: V2Read | GoneRead) -> Schema:
         "summary": f"Read {'one of ' if one else ''}the {step}" + (" of a floor" if read.path.count("/") > 2 else ""),
         "responses": {
             "200": _answer("From the graph.", content, *_ENDED, "X-Successor-Operation", "X-Cache", "Age", "ETag"),
-            "304": {"description": "As `If-None-Match` has it."},
-            "404": _answer("There is none that this token may see.", _message(), *_ENDED),
+            "304": {"description": "Not modified: the answer matches `If-None-Match`."},
+            "404": _answer("There is no such object that this token may see.", _message(), *_ENDED),
             **_refused(*_REFUSALS),
         },
     }
@@ -252,7 +252,7 @@ def _header(description: str, **schema: Any) -> Schema:
 
 
 _HEADERS = {
-    "X-Successor-Operation": _header("The GraphQL operation that takes the call's place."),
+    "X-Successor-Operation": _header("The GraphQL operation that replaces the call."),
     "X-Cache": _header("HIT: no call was made upstream.", enum=["HIT", "MISS", "STALE", "BYPASS"]),
     "Age": _header("Seconds since its oldest part was read.", type="integer"),
     "Cache-Control": _header("How long a private cache may keep it."),
@@ -262,5 +262,5 @@ _HEADERS = {
     "Deprecation": _header("RFC 9745: when the call ended."),
     "Sunset": _header("RFC 8594: when the call ended."),
     "Link": _header('RFC 5829: `</graphql>; rel="successor-version"`.'),
-    "Allow": _header("What the path takes."),
+    "Allow": _header("The methods of the path."),
 }

@@ -90,7 +90,7 @@ _REPORTING = {
             **dict.fromkeys(("hive_id", "hive_serial", "sensor_id", "mac_address"), STRING),
             **dict.fromkeys(("space_id", "space_name", "room_id", "room_name", "zone_id", "zone_name"), STRING),
         },
-        description="An id that there is none of is an empty string.",
+        description="A missing id is an empty string.",
     ),
     "Statistics": of(
         dict.fromkeys(("sum", "min", "max", "count", "mean", "median", "stddev", "first", "last"), maybe(NUMBER))
@@ -114,7 +114,7 @@ _REPORTING = {
     ),
     "PageInfo": of(
         dict.fromkeys(("page", "page_item_count", "total_item_count", "total_pages"), INTEGER),
-        description="Says something only where paginate was sent.",
+        description="Only meaningful if paginate was sent.",
     ),
 }
 _DETECTIONS = {
@@ -156,8 +156,8 @@ _DETECTIONS = {
         {
             "detections_local": many(ref("Detection")),
             "detections_world": many(ref("Detection")),
-            "heatmap": described({}, "No source gives its form."),
-            "heatmap_v2": described({}, "No source gives its form."),
+            "heatmap": described({}, "No source documents its format."),
+            "heatmap_v2": described({}, "No source documents its format."),
         },
         description="A key for each of data_types, without a wrapper.",
     ),
@@ -218,7 +218,7 @@ _V2 = {
             "sensors": many(_DEVICE),
             "gateways": many({"type": "object"}),
             "space": _NAMED,
-            "mqtt": {"type": "null", "description": "No API that lives tells of it."},
+            "mqtt": {"type": "null", "description": "No current API returns it."},
         },
         "id",
     ),
@@ -252,7 +252,11 @@ _V2 = {
     ),
 }
 SCHEMAS: dict[str, Schema] = {
-    "Error": of({"message": STRING}, "message", description="From here. Those of Butlr's come as Butlr wrote them."),
+    "Error": of(
+        {"message": STRING},
+        "message",
+        description="An error of the facade. Butlr's are unchanged.",
+    ),
     **_LOGINS,
     **_REPORTING,
     **_DETECTIONS,

@@ -17,7 +17,7 @@ def read_postman(collection: Mapping[str, Any]) -> list[RestRequest]:
     """Return the requests of all folders, named by their path of folders. Raises `Unreadable`."""
     found = list(_items(collection, (), Values()))
     if not found:
-        raise Unreadable("The collection holds no request.")
+        raise Unreadable("The collection contains no request.")
     return found
 
 
@@ -38,7 +38,7 @@ def _request(name: str, request: Any, values: Values) -> RestRequest:
     if isinstance(request, str):
         return RestRequest("GET", values.put_into(request), name=name)
     if not isinstance(request, dict):
-        return RestRequest("GET", "", name=name, problem="It is no request of a collection of format v2.1.")
+        return RestRequest("GET", "", name=name, problem="It is not a request in the collection format v2.1.")
     body, problem = _body(request.get("body"), values)
     return RestRequest(
         str(request.get("method") or "GET").upper(),

@@ -131,7 +131,7 @@ def _request(tokens: list[Token], values: Mapping[str, Token]) -> Iterator[RestR
     if (given := _known(options.get("body"), values)) is not None:
         body = given.text if given.parts is None else _encoded_text(given.parts)
         if body is None:
-            problem = "Its body is worked out by PowerShell: put its text, in quotes, in place of that."
+            problem = "Its body is computed by PowerShell: replace it by its text in quotes."
     if "infile" in options or "form" in options:
         problem = "It sends a form or a file; the REST calls take JSON."
     method = _known(options.get("method"), values)

@@ -28,7 +28,7 @@ class Ended:
 V2_ENDED = Ended("@1728604800", "Fri, 11 Oct 2024 00:00:00 GMT")
 FIXTURES_ENDED = Ended("@1726790400", "Fri, 20 Sep 2024 00:00:00 GMT")
 FIXTURES_NOTICE = (
-    "Floor fixtures ended on 20 September 2024, and no call that lives tells of them. Butlr's own GraphQL API "
+    "Floor fixtures ended on 20 September 2024, and no current call returns them. Butlr's own GraphQL API "
     "may still have `floor { fixtures }`: ask there."
 )
 

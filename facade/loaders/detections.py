@@ -124,7 +124,7 @@ class DetectionsLoader:
             dealt = _deal(piece, types)
             if dealt is None:
                 if part := asked_part():
-                    part.reasons.append("a call each: the answer does not say whose its entries are")
+                    part.reasons.append("a call each: entries of the answer do not name their sensor")
                 # Entries that name no sensor cannot be split, so each sensor needs its own call.
                 alone = await asyncio.gather(
                     *(self._reader.by_macs(query, [mac], self._caller, self._read_log) for mac in piece.ids)
@@ -137,7 +137,7 @@ class DetectionsLoader:
 def _reasons(apart: Sequence[Body], types: AbstractSet[str], sensors: int) -> list[str]:
     more = [f"a call for each {MACS_A_CALL} sensors: no call takes more"] if sensors > MACS_A_CALL else []
     if sensors > 1 and types - POINT_TYPES:
-        more.append("a call for each sensor besides, where the answer does not say whose its cells are")
+        more.append("one more call for each sensor if cells of the answer do not name their sensor")
     return [*why_apart(apart), *more]
 
 

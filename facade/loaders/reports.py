@@ -219,7 +219,7 @@ class ReportLoader:
             dealt = self._deal(piece, level, query, asked)
             if dealt is None:
                 if part := asked_part():
-                    part.reasons.append("a call each: the answer does not say whose its rows are")
+                    part.reasons.append("a call each: rows of the answer do not name their asset")
                 dealt = await self._one_by_one(query, minutes, dimension, piece.ids, read)
             loaded.update(dealt)
         return loaded
@@ -290,4 +290,4 @@ def _why_apart(alike: Mapping[tuple[str, bytes, ReadOptions], object]) -> list[s
 def _why_each(dimension: str) -> str:
     if dimension == "zones":
         return "a call each: a sensor's row names one of its zones only"
-    return f"a call each: rows do not say which of the {dimension} they are of"
+    return f"a call each: rows do not name their asset among the {dimension}"

@@ -115,7 +115,7 @@ def why_whole(query: ReportQuery) -> str | None:
 def _of_span(query: ReportQuery) -> Iterator[str]:
     windows, start, stop = query.windows, query.start, query.stop
     if not query.is_flat:
-        yield "grouped: how an answer nests depends on all of it"
+        yield "grouped: the nesting of an answer depends on the whole span"
     if windows is None:
         yield "no window: raw readings have no edges to cut at"
     elif not windows.on_clock:
@@ -125,7 +125,7 @@ def _of_span(query: ReportQuery) -> Iterator[str]:
     elif not windows.is_edge(start):
         yield "the span does not begin at an edge of a window"
     elif start >= windows.floor(stop):
-        yield "the span holds no whole window"
+        yield "the span contains no whole window"
 
 
 def _of_window(query: ReportQuery) -> Iterator[str]:
@@ -136,7 +136,7 @@ def _of_window(query: ReportQuery) -> Iterator[str]:
         yield f"`window.{name}` depends on the whole span"
     function = window.get("function")
     if function is not None and function not in _FUNCTIONS:
-        yield f"`{function}` is no function whose windows are known to stand alone"
+        yield f"`{function}` is not a function whose windows are known to be independent"
 
 
 def _of_body(query: ReportQuery) -> Iterator[str]:
@@ -147,7 +147,7 @@ def _of_body(query: ReportQuery) -> Iterator[str]:
         yield f"`filter.{name}` may depend on the whole span"
     measurements = filter_.get("measurements")
     if measurements is not None and not (isinstance(measurements, list) and measurements):
-        yield "`measurements` is no list"
+        yield "`measurements` is not a list"
     else:
         for name in measurements or ():
             if name not in BY_WINDOW:

@@ -91,7 +91,7 @@ class Supervisor(Multiprocess):
                 successor.kill()
                 successor.process.join()
                 if not self._is_ending():
-                    log.error("A new worker did not come to serve, so the others stay as they are.")
+                    log.error("A new worker did not start, so the other workers are kept.")
                 return
             self.processes[at] = successor
             worker.terminate()

@@ -141,7 +141,7 @@ class Breaker:
         # 0 s are left while a probe is under way: its outcome is known soon.
         wait = max(math.ceil(self.probes_in), 1)
         return CircuitOpen(
-            f"{self._whose} of {self.path} failed one after another, so Butlr is left alone for now. "
+            f"{self._whose} of {self.path} failed one after another, so Butlr is not called for now. "
             f"Try again in {wait} second{'s' if wait > 1 else ''}.",
             path=self.path,
             status=503,

@@ -117,7 +117,7 @@ class Bulkhead:
 
     def _refusal(self) -> Crowded:
         return Crowded(
-            "Too many of your calls wait for Butlr already. Try again in a second, with fewer at once.",
+            "Too many of your calls are waiting for Butlr. Try again in a second, with fewer at once.",
             status=429,
             sent=False,
             retry_after=1.0,

@@ -29,7 +29,7 @@ class NotAsked(ButlrError):  # noqa: N818 -- named for what happened
     code = "NOT_ASKED"
 
     def __init__(self) -> None:
-        super().__init__("This is a plan: nothing was asked of Butlr.", sent=False)
+        super().__init__("This is a plan: no call was made to Butlr.", sent=False)
 
 
 class About(NamedTuple):

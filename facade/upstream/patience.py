@@ -54,7 +54,7 @@ async def awaited(read_log: ReadLog) -> AsyncIterator[None]:
 
 def _out_of_time() -> UpstreamTimeout:
     return UpstreamTimeout(
-        "The operation's time limit ended before Butlr had answered this part. Ask for less in one operation, or ask "
-        "again: what has been answered by now is kept.",
+        "The operation's time limit ended before Butlr had answered this part. Ask for less in one operation, or try "
+        "again: the answers so far are cached.",
         sent=False,
     )

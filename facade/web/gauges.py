@@ -86,14 +86,12 @@ class Gauges:
         subscribers = self._gauge("facade_live_subscribers", "Subscriptions under way.")
         lag = self._gauge(
             "facade_live_lag_seconds",
-            "How long what was read last had waited for its subscriber.",
+            "How long the last delivered change had waited for its subscriber.",
             mode="livemax",
         )
         begun = self._counter("facade_live_subscriptions", "Subscriptions that have begun.")
         delivered = self._counter("facade_live_delivered", "Changes read by subscribers.")
-        merged = self._counter(
-            "facade_live_merged", "Changes that a newer one took the place of before a subscriber read them."
-        )
+        merged = self._counter("facade_live_merged", "Changes that a newer one replaced before a subscriber read them.")
         events = self._counter("facade_live_events", "Events of webhooks, by type.", "type")
         polls = self._counter("facade_live_polls", "Polls for subscribers, by outcome (ok, failed).", "outcome")
         for outcome in ("ok", "failed"):

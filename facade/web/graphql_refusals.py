@@ -26,7 +26,7 @@ NEEDS_STREAM = (
     "A subscription is answered as a stream: send `Accept: text/event-stream` or "
     "`multipart/mixed;subscriptionSpec=1.0`, or use the WebSocket protocol graphql-transport-ws."
 )
-NOT_EXPLAINED = "Explaining is switched off here (FACADE_EXPLAIN=false). Send the operation without it."
+NOT_EXPLAINED = "Explain is disabled (FACADE_EXPLAIN=false). Send the operation without it."
 
 
 def operation_attributes(operation: OperationType | None, name: str | None, text: str) -> dict[str, str]:

@@ -123,7 +123,7 @@ async def read_request(request: Request, max_bytes: int) -> GraphQLRequest:
         raise BadRequest(415, "Send the request in UTF-8.")
     body = _json(await read_body(request, max_bytes), "the body")
     if isinstance(body, list):
-        raise BadRequest(400, "Batches are not served: send each operation in a request of its own.")
+        raise BadRequest(400, "Batches are not supported: send each operation in its own request.")
     if not isinstance(body, dict):
         raise BadRequest(400, "The body must be a JSON object with `query`.")
     return request_of(body, request.headers.get(EXPLAIN))

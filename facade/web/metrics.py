@@ -103,19 +103,19 @@ class Metrics:
         )
         self._legacy = Counter(
             "facade_legacy_calls",
-            "Calls of the REST API by path template, the operation that takes their place, and class of status.",
+            "Calls of the REST API by path template, the operation that replaces them, and class of status.",
             ("path", "operation", "status"),
             registry=self.registry,
         )
         self._replays = Counter(
             "facade_shadow_replays",
-            "REST calls run again as GraphQL operations, by path and by what came of it.",
+            "REST calls run again as GraphQL operations, by path and outcome.",
             ("path", "outcome"),
             registry=self.registry,
         )
         self._differences = Counter(
             "facade_shadow_differences",
-            "Fields in which a REST answer and its GraphQL operation's differed, each once a replay.",
+            "Fields in which a REST answer and its GraphQL operation's differed, once for each replay.",
             ("path", "field"),
             registry=self.registry,
         )

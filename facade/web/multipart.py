@@ -18,8 +18,8 @@ from .graphql_request import PARTS_TYPE, RESPONSE_TYPE
 from .middleware.draining import Draining
 
 NEEDS_PARTS = (
-    "This operation is answered in parts, for it uses @defer or @stream: "
-    f"send `Accept: {PARTS_TYPE}, {RESPONSE_TYPE}`, or switch the directives off by their `if`."
+    "This operation is answered in parts, since it uses @defer or @stream: "
+    f"send `Accept: {PARTS_TYPE}, {RESPONSE_TYPE}`, or disable the directives by their `if`."
 )
 # Seconds for which an answer continues after the shutdown has begun: less than the socket stays open.
 AT_THE_END = 3.0
@@ -82,7 +82,7 @@ class PartsResponse(Response):
         if part:
             return part
         if self._draining and self._draining.begun:
-            return self._later.cut_short(_error("UPSTREAM_UNAVAILABLE", "The facade is shutting down. Ask once more."))
+            return self._later.cut_short(_error("UPSTREAM_UNAVAILABLE", "The facade is shutting down. Try again."))
         return self._later.cut_short(_error("UPSTREAM_TIMEOUT", "The operation's time limit ended. Ask for less."))
 
     async def _in_time(self, parts: AsyncIterator[dict[str, Any]]) -> dict[str, Any] | None:

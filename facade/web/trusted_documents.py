@@ -87,7 +87,7 @@ def read_manifest(path: Path) -> Trusted:
     documents = _operations(manifest) if _is_apollo(manifest) else manifest
     if not isinstance(documents, dict) or not documents:
         raise ValueError(
-            f"{path} holds no documents: it must be a map of hashes to documents, or a manifest of the format "
+            f"{path} contains no documents: it must be a map of hashes to documents, or a manifest of the format "
             "apollo-persisted-query-manifest"
         )
     wrong = next((id_ for id_, text in documents.items() if not (isinstance(text, str) and text.strip())), None)

@@ -202,7 +202,7 @@ def test_the_dialog_needs_no_mouse_and_says_why_a_call_has_no_equal(visit):
 def test_what_is_pasted_and_cannot_be_translated_is_kept_to_be_mended(visit):
     visit.open("/graphql")
     paste(visit, "GET /api/v2/moods")
-    expect(visit.page.locator("#facade-rest-error")).to_contain_text("no call of Butlr's REST API")
+    expect(visit.page.locator("#facade-rest-error")).to_contain_text("not a known call of Butlr's REST API")
     expect(visit.page.locator("#facade-rest-text")).to_have_value("GET /api/v2/moods")
     expect(visit.page.locator(".graphiql-tab-button")).to_have_count(1)
     visit.page.keyboard.press("Escape")

@@ -7,6 +7,6 @@ import { headers, url } from "./connection.js";
 export const client = new ApolloClient({
   cache: new InMemoryCache({ possibleTypes, typePolicies }),
   link: new HttpLink({ uri: url, headers }),
-  // Parts as they come. With Defer20220824Handler the answer comes whole.
+  // Delivers parts as they arrive. With Defer20220824Handler the answer arrives as one part.
   incrementalHandler: new GraphQL17Alpha9Handler(),
 });

@@ -1,11 +1,11 @@
 // cache.js
 import { relayStylePagination } from "@apollo/client/utilities";
 
-// What implements `Node`, so that fragments on it match.
+// The types that implement `Node`, so that fragments on it match.
 export const possibleTypes = { Node: ["Building", "Floor", "Hive", "Room", "Sensor", "Site", "Tag", "Zone"] };
 
-// Assets are kept by their `id`, as everything that has one. What has none stays within the field that it came from:
-// lists of the native API are put together field by field, reports by their arguments.
+// Objects with an `id`, such as assets, are normalised by it. Objects without one stay within their field: lists of the
+// native API are merged field by field, reports are kept by their arguments.
 const merged = { merge: true };
 export const typePolicies = {
   Sites: merged, Buildings: merged, Floors: merged, Rooms: merged, Zones: merged, Sensors: merged, Hives: merged,

@@ -1,6 +1,6 @@
 // codegen.js
 export default {
-  // What `facade schema --api` printed: the schema without federation's parts.
+  // The output of `facade schema --api`: the schema without federation's parts.
   schema: process.env.SCHEMA ?? "schema.graphql",
   documents: ["documents/*.graphql"],
   generates: {

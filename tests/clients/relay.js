@@ -2,7 +2,7 @@
 import { Environment, Network, RecordSource, Store } from "relay-runtime";
 import { headers, url } from "./connection.js";
 
-// `params.id` is there once relay.config.json has persistConfig: the facade takes it as `doc_id`.
+// `params.id` is set if relay.config.json has persistConfig. The facade accepts it as `doc_id`.
 async function fetchQuery(params, variables) {
   const named = params.id ? { doc_id: params.id } : { query: params.text };
   const answer = await fetch(url, {

@@ -4,7 +4,7 @@ import { cacheExchange } from "@urql/exchange-graphcache";
 import { relayPagination } from "@urql/exchange-graphcache/extras";
 import { headers, url } from "./connection.js";
 
-// Types without an id of their own: part of what they are found in.
+// Types without an id, which are stored within their parent.
 const without = [
   "Address", "Area", "AssetStats", "Buildings", "Capacity", "Detection", "DetectionSet", "FloorPlan", "Floors",
   "Freshness", "GroupKey", "Hives", "MetaData", "Occupancy", "PageInfo", "Point", "Report", "ReportGroup",

@@ -124,7 +124,7 @@ def test_reasons_are_in_plain_words(explain, token) -> None:
     assert "2 asks and not one: other functions" in reasons(OPERATIONS[6])
     assert "2 asks and not one: other spans" in reasons(OPERATIONS[7])
     assert "a call each: a sensor's row names one of its zones only" in reasons(OPERATIONS[12])
-    assert "not shared: another token has answers of its own" in reasons(OPERATIONS[14])
+    assert "not shared: each token has its own answers" in reasons(OPERATIONS[14])
     assert "whole, not by segments: no window" in reasons(OPERATIONS[16])
     assert "whole, not by segments: `create_empty` depends on the whole span" in reasons(OPERATIONS[18])
 
@@ -170,7 +170,11 @@ def by_native(launch, sandbox_process):
 @pytest.mark.parametrize(
     ("source", "endpoint", "reason"),
     [
-        ("by_inventory", "/api/v3/reporting", "an inventory is read by tokens that Butlr has taken: this one is tried"),
+        (
+            "by_inventory",
+            "/api/v3/reporting",
+            "an inventory needs a token that Butlr has accepted: it is checked",
+        ),
         ("by_native", "/api/v3/graphql", "whole: all assets are one query, and have no pages"),
     ],
 )

@@ -111,7 +111,7 @@ def _add_lists(found: dict[str, dict[str, Record]], document: LocatedDocument) -
     if not isinstance(value, dict):
         raise document.error((), f"expected an object with lists ({lists})")
     if value and not value.keys() & RECORD_TYPES.keys():
-        raise document.error((), f"none of the lists of an inventory is in it ({lists})")
+        raise document.error((), f"it has none of the lists of an inventory ({lists})")
     for kind in RECORD_TYPES:
         items = value.get(kind)
         if items is None:

@@ -91,7 +91,7 @@ class _Builder:
         self._next()  # the document ends
         after = self._next()
         if not isinstance(after, yaml.StreamEndEvent):
-            raise NotYAML("a second document begins; keep one to a file", after.start_mark)
+            raise NotYAML("a second document begins; a file may have only one", after.start_mark)
         return value
 
     def _value(self, event: Any) -> Any:
@@ -138,7 +138,7 @@ class _Builder:
             if key.value == "<<" and key.implicit[0]:
                 merged += [part for part in _as_list(value) if isinstance(part, dict)]
             elif key.value in mapping:
-                raise NotYAML(f"{key.value} is there already; join the two", key.start_mark)
+                raise NotYAML(f"{key.value} is a duplicate; merge the two", key.start_mark)
             else:
                 mapping[key.value] = value
         for part in merged:
@@ -155,7 +155,7 @@ def _scalar(event: Any) -> Any:
     if not event.implicit[0]:
         # The scalar is quoted or has a tag.
         if event.tag not in (None, "!", "tag:yaml.org,2002:str"):
-            raise NotYAML(f"the tag {event.tag} is not read here", event.start_mark)
+            raise NotYAML(f"the tag {event.tag} is not supported", event.start_mark)
         return text
     if text in _CONSTANTS:
         return _CONSTANTS[text]

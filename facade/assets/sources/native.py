@@ -209,7 +209,7 @@ def _raise_refusal(answer: dict[str, Any]) -> None:
         text = f"Butlr refused the token (on {NATIVE_PATH}). Log in again for a fresh one."
         raise Unauthenticated(text, path=NATIVE_PATH)
     if "FORBIDDEN" in codes and not any(_lists(answer.get("data")).values()):
-        text = f"Butlr does not allow this to the token (on {NATIVE_PATH}). Use an account that may."
+        text = f"The token may not do this at Butlr (on {NATIVE_PATH}). Use an account that may."
         raise Forbidden(text, path=NATIVE_PATH)
 
 

@@ -101,7 +101,7 @@ class LocalHosts:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket") and not self._is_local(Headers(scope=scope).get("host", "")):
             refusal = PlainTextResponse(
-                "This facade answers to localhost alone, for its callers need no credentials. "
+                "This facade answers only to localhost, since its callers need no credentials. "
                 "Set FACADE_API_KEYS, or FACADE_ALLOW_ANONYMOUS=true, to serve it under a name.\n",
                 421,
                 NEVER_KEPT,

@@ -105,8 +105,8 @@ class LegacyRest:
         if not self._forward_unknown:
             return message(
                 404,
-                f"{path} is not served here. The graph is at /graphql; `facade translate` says which operation "
-                "takes a REST call's place. FACADE_FORWARD_UNKNOWN=true passes such calls on to Butlr.",
+                f"{path} is not served here. The graph is at /graphql; `facade translate` prints the operation "
+                "that replaces a REST call. FACADE_FORWARD_UNKNOWN=true forwards such calls to Butlr.",
             )
         try:
             caller = await self._caller(request)

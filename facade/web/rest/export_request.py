@@ -113,7 +113,7 @@ def _number(values: dict[str, list[str]], name: str) -> int | float:
     except ValueError:
         number = nan
     if not isfinite(number):
-        raise BadRequest(400, f"{name} is a number.")
+        raise BadRequest(400, f"{name} must be a number.")
     return int(number) if number.is_integer() else number
 
 

@@ -38,7 +38,7 @@ def raw_target(scope: Scope, prefix: str) -> str:
     if root and path.startswith(root):
         path = path[len(root) :]
     if not path.startswith(prefix.encode() + b"/") or _has_dot_segments(path):
-        raise BadRequest(400, "The path must not hold `.` or `..` as a step, however they are written.")
+        raise BadRequest(400, "The path must not contain `.` or `..` as a segment, encoded or not.")
     query: bytes = scope["query_string"]
     target = path + b"?" + query if query else path
     return target.decode("latin-1")

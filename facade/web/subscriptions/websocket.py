@@ -21,7 +21,7 @@ class SocketEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         socket = WebSocket(scope, receive, send)
         if not self._is_allowed(socket.headers):
-            await socket.close(FORBIDDEN, "Pages of this origin are not served: see FACADE_CORS_ORIGINS.")
+            await socket.close(FORBIDDEN, "Pages of this origin may not connect: see FACADE_CORS_ORIGINS.")
             return
         if PROTOCOL not in scope.get("subprotocols", ()):
             await socket.accept()

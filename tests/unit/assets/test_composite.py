@@ -157,7 +157,7 @@ def test_one_name_is_that_source_alone(upstream):
 @pytest.mark.parametrize(
     ("names", "said"),
     [
-        (["cloud"], "FACADE_ASSETS: 'cloud' is no source; use one or more of discovery, inventory, native"),
+        (["cloud"], "FACADE_ASSETS: 'cloud' is not a source; use one or more of discovery, inventory, native"),
         ([], "FACADE_ASSETS: no source is named"),
         (["inventory"], "FACADE_INVENTORY: "),
     ],

@@ -97,7 +97,7 @@ def test_powershell_as_people_write_it(text, request_):
 )
 def test_a_body_that_powershell_works_out_is_said(text):
     [request] = requests(text)
-    assert "worked out by PowerShell" in request.problem
+    assert "computed by PowerShell" in request.problem
 
 
 @settings(deadline=None)

@@ -86,7 +86,7 @@ def test_the_types_asked_for_become_fields_in_their_order():
 def test_the_path_of_the_refresh_call_is_a_setting():
     body = {"client_id": "azp", "refresh_token": "v1.x"}
     assert call("/api/v2/login/refresh", body).query.startswith("mutation Refresh(")
-    assert "no call of Butlr's REST API" in call("/api/v2/renew", body).reason
+    assert "not a known call of Butlr's REST API" in call("/api/v2/renew", body).reason
     assert call("/api/v2/renew", body, refresh_path="/api/v2/renew").variables == body
 
 
@@ -110,14 +110,19 @@ def test_the_path_of_the_refresh_call_is_a_setting():
         ("/api/v2/sensors", None, "OPTIONS", "takes GET, not OPTIONS"),
         ("/api/v2/sensors/{{id}}", None, None, "Put an id in place of {{id}}."),
         ("/api/v2/sensors/{id}", None, None, "Put an id in place of {id}."),
-        ("/sensors", None, None, "names no version of the API"),
-        ("/api/v9/moods", {}, None, "no call of Butlr's REST API that is known"),
+        ("/sensors", None, None, "has no version of the API"),
+        ("/api/v9/moods", {}, None, "not a known call of Butlr's REST API that is known"),
         ("/graphql", {"query": "{ x }"}, None, "It is GraphQL already"),
         ("/api/v3/graphql", {}, None, "needs `query`"),
         ("/api/v3/graphql", {"query": "{"}, None, "has a syntax error (line 1, column 2)"),
         ("/api/v3/graphql", {"query": "{ moods }"}, None, "Cannot query field 'moods'"),
         (LOGIN_PATH, {"username": "a"}, None, "has no `password`"),
-        (LOGIN_PATH, {"username": "a", "password": "b", "otp": "c"}, None, "field number 3, which is no field"),
+        (
+            LOGIN_PATH,
+            {"username": "a", "password": "b", "otp": "c"},
+            None,
+            "number 3, which is not a known field",
+        ),
     ],
 )
 def test_what_has_no_equal_has_a_reason(path, body, method, says):
