@@ -3,10 +3,8 @@
 from typing import Any
 
 import msgspec
-import orjson
 
 from ..auth import Caller
-from ..butlr import NATIVE_PATH, InvalidResponse, Unauthenticated, UpstreamUnavailable
 from ..upstream import ReadLog, Upstream
 from .native_lists import read_list
 
@@ -48,21 +46,6 @@ class WebhookRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 async def read_webhooks(upstream: Upstream, caller: Caller, read_log: ReadLog) -> list[WebhookRecord]:
     """Return the webhooks that the native API lists. Raises `ButlrError`."""
-    return await read_list(upstream, caller, read_log, name="webhooks", query=QUERY, decode=decode, kept_for=KEPT_FOR)
-
-
-def decode(body: bytes) -> list[WebhookRecord]:
-    """Decode the webhooks in an answer. Raises `ButlrError` if it has errors and no webhooks, or is invalid."""
-    try:
-        answer = orjson.loads(body)
-        data, errors = answer.get("data"), answer.get("errors")
-        if data and data.get("webhooks") is not None:
-            return msgspec.convert(data["webhooks"], list[WebhookRecord], strict=False)
-    except (ValueError, AttributeError, TypeError) as exc:
-        raise InvalidResponse("Butlr's GraphQL API returned webhooks in another shape.", path=NATIVE_PATH) from exc
-    if not errors:
-        return []
-    codes = {(error.get("extensions") or {}).get("code") for error in errors if isinstance(error, dict)}
-    if "UNAUTHENTICATED" in codes:
-        raise Unauthenticated("Butlr's GraphQL API refused the token.", path=NATIVE_PATH)
-    raise UpstreamUnavailable("Butlr's GraphQL API could not list webhooks.", path=NATIVE_PATH)
+    return await read_list(
+        upstream, caller, read_log, kind="webhooks", query=QUERY, record=WebhookRecord, kept_for=KEPT_FOR
+    )

@@ -27,6 +27,7 @@ from .errors import (
 )
 from .grouped import Leaf, ReplyStatistics, flatten, unflatten
 from .http import Http, Reply, error_for
+from .native import error_codes, records_in
 from .nesting import MOST_LEVELS, nests_too_deep
 from .packed import PACKED_FROM, Packed, arrays
 from .reporting import Reporting, Row, name_levels
@@ -96,6 +97,7 @@ __all__ = [
     "decode_detections",
     "decode_reporting",
     "decode_stats",
+    "error_codes",
     "error_for",
     "flatten",
     "format_rfc3339",
@@ -110,6 +112,7 @@ __all__ = [
     "parse_duration",
     "parse_relative",
     "parse_rfc3339",
+    "records_in",
     "resolve",
     "split_rows",
     "to_rfc3339",

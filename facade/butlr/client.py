@@ -10,8 +10,9 @@ from typing import Any
 import orjson
 
 from ._loose import integer, number, text
-from .errors import Unauthenticated, undecodable
+from .errors import BadInput, Unauthenticated, undecodable
 from .http import Hear, Http, Reply
+from .native import raise_refusal
 from .tokens import jwt_expiry
 
 LOGIN_PATH = "/api/v2/login"
@@ -84,8 +85,14 @@ class Butlr:
         return await self.http.call("POST", STATS_PATH, body=body, token=token)
 
     async def native(self, body: bytes, token: str) -> Reply:
-        """Call Butlr's own GraphQL API, whose errors have status 200 and are in the body."""
-        return await self.http.call("POST", NATIVE_PATH, body=body, token=token)
+        """Call Butlr's own GraphQL API. A refusal of the token is raised whatever its status."""
+        try:
+            reply = await self.http.call("POST", NATIVE_PATH, body=body, token=token)
+        except BadInput as error:
+            raise_refusal(error.body, NATIVE_PATH)
+            raise
+        raise_refusal(reply.body, NATIVE_PATH)
+        return reply
 
     async def aclose(self) -> None:
         await self.http.aclose()

@@ -15,18 +15,18 @@ from ...butlr import (
     NATIVE_PATH,
     BadInput,
     ButlrError,
-    Forbidden,
     InvalidResponse,
     Reply,
-    Unauthenticated,
     UpstreamUnavailable,
+    error_codes,
+    records_in,
 )
 from ...butlr.errors import upstream_message
 from ...upstream import About, Call, ReadLog, Upstream
 from ..graph import Assets
 from ..raw_records import read_leniently
 from ..records import RECORD_TYPES
-from .native_query import FieldOf, fields_failed, fields_refused, query_without, records_in
+from .native_query import FieldOf, fields_failed, fields_refused, query_without
 
 log = structlog.get_logger(__name__)
 
@@ -110,13 +110,11 @@ class Native:
         return answer.value
 
     async def _send(self, body: bytes, token: str) -> Reply:
-        """Send and decode, so that a token refused with status 200 does not count as accepted."""
+        """Send and decode, so that an answer without data does not count as accepting the token."""
         try:
             reply = await self._upstream.butlr.native(body, token)
         except BadInput as error:
-            answer = _object(error.body)
-            _raise_refusal(answer)
-            if fields := fields_refused(answer.get("errors")):
+            if fields := fields_refused(_object(error.body).get("errors")):
                 raise _Blamed(str(error), fields, for_good=True) from error
             raise
         if reply.body not in self._decoded:
@@ -138,10 +136,9 @@ class Native:
 
 
 def decode(body: bytes) -> Assets:
-    """Decode the assets in an answer. Raises `ButlrError` for a refusal, and for an answer without data."""
+    """Decode the assets in an answer. Raises `ButlrError` for an answer without data."""
     answer = _object(body)
     data, errors = answer.get("data"), answer.get("errors")
-    _raise_refusal(answer)
     found = _lists(data)
     if errors and not any(found.values()):
         _raise_unanswered(body, errors)
@@ -153,7 +150,7 @@ def decode(body: bytes) -> Assets:
     if errors or len(found) < len(RECORD_TYPES):
         log.warning(
             "Butlr's GraphQL API answered in part",
-            codes=sorted(_codes(errors)),
+            codes=sorted(error_codes(errors)),
             errors=len(errors) if isinstance(errors, list) else 0,
             missing=sorted(RECORD_TYPES.keys() - found.keys()),
         )
@@ -167,8 +164,6 @@ def decode(body: bytes) -> Assets:
 
 
 def _lists(data: Any) -> dict[str, list[Any]]:
-    if not isinstance(data, dict):
-        return {}
     return {kind: records for kind in RECORD_TYPES if (records := records_in(data, kind)) is not None}
 
 
@@ -196,21 +191,6 @@ def _object(body: bytes) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         return {}
     return answer if isinstance(answer, dict) else {}
-
-
-def _codes(errors: Any) -> set[str]:
-    extensions = [error.get("extensions") for error in errors or () if isinstance(error, dict)]
-    return {code for each in extensions if isinstance(each, dict) and isinstance(code := each.get("code"), str)}
-
-
-def _raise_refusal(answer: dict[str, Any]) -> None:
-    codes = _codes(answer.get("errors"))
-    if "UNAUTHENTICATED" in codes:
-        text = f"Butlr refused the token (on {NATIVE_PATH}). Log in again for a fresh one."
-        raise Unauthenticated(text, path=NATIVE_PATH)
-    if "FORBIDDEN" in codes and not any(_lists(answer.get("data")).values()):
-        text = f"The token may not do this at Butlr (on {NATIVE_PATH}). Use an account that may."
-        raise Forbidden(text, path=NATIVE_PATH)
 
 
 def _raise_unanswered(body: bytes, errors: Any) -> NoReturn:

@@ -1,7 +1,7 @@
 """The query for all assets of Butlr's own GraphQL API, and the fields that can be omitted from it."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import msgspec
@@ -106,11 +106,3 @@ def _wherever(field: str) -> Iterator[FieldOf]:
     for type_, struct in _PARTS.values():
         if field in struct.__struct_fields__:
             yield type_, field
-
-
-def records_in(data: Mapping[str, Any], kind: str) -> list[Any] | None:
-    """Return the raw records of one list of an answer; None if the list failed."""
-    found = data.get(kind)
-    if kind not in _UNWRAPPED:
-        found = found.get("data") if isinstance(found, dict) else None
-    return found if isinstance(found, list) else None
