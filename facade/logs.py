@@ -83,12 +83,12 @@ class AccessLog:
         self._add(self._line({"timestamp": _now(), "level": "info", "event": "request", **fields}))
 
     def prepared(self, said: Fields) -> str:
-        """Return the constant part of the lines about a cached response, for `again`."""
+        """Return the constant part of the lines about a cached response, for `cache_hit`."""
         if self._line is _json:
             return f",{_json(said)[1:-1]}" if said else ""
         return f" {logfmt(said)}" if said else ""
 
-    def again(
+    def cache_hit(
         self, method: str, path: str, status: int, ms: float, request_id: str, said: Fields, prepared: str
     ) -> None:
         """Log a request that the response cache answered, from its prepared part and the values that differ.

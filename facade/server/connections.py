@@ -5,8 +5,8 @@ import time
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from ..web.middleware.cached_responses import ASKED
-from ..web.repeatable import Asked, Repeated
+from ..web.cache_entries import CacheHit, RequestKey
+from ..web.middleware.cached_responses import REQUEST_KEY
 from ..web.response_cache import LONGEST, ResponseCache
 from .strict import StrictConnection
 
@@ -69,13 +69,13 @@ class CachingConnection(PatientConnection):
             response_cache: ResponseCache = self.app_state["response_cache"]
             path, _, query = self.url.partition(b"?")
             method = self.parser.get_method().decode()
-            asked = response_cache.asked(method, path.decode("latin-1"), query, self.headers, b"".join(self._held))
+            key = response_cache.key_of(method, path.decode("latin-1"), query, self.headers, b"".join(self._held))
             is_last = not self.parser.should_keep_alive()
-            if asked and self._is_answered(response_cache, asked, self._began, is_last=is_last):
+            if key and self._is_answered(response_cache, key, self._began, is_last=is_last):
                 self._held = None
                 return
-            if asked:
-                self.scope[ASKED] = asked  # type: ignore[literal-required]
+            if key:
+                self.scope[REQUEST_KEY] = key  # type: ignore[literal-required]
             self._let_go()
         super().on_request()
 
@@ -108,14 +108,16 @@ class CachingConnection(PatientConnection):
         for body in held:
             super().on_body(body)
 
-    def _is_answered(self, response_cache: ResponseCache, asked: Asked, began: float, *, is_last: bool) -> bool:
-        kept = response_cache.find(asked)
-        if kept is None or not response_cache.is_counted_at_once(asked, kept, self.client[0] if self.client else None):
+    def _is_answered(self, response_cache: ResponseCache, key: RequestKey, began: float, *, is_last: bool) -> bool:
+        cached = response_cache.find(key)
+        if cached is None or not response_cache.is_counted_at_once(
+            key, cached, self.client[0] if self.client else None
+        ):
             return False
-        answer = response_cache.repeat(asked, kept)
+        hit = response_cache.hit(key, cached)
         self._unset_keepalive_if_required()
-        self._write(answer, is_last=is_last)
-        response_cache.note(asked, answer, began)
+        self._write(hit, is_last=is_last)
+        response_cache.note(key, hit, began)
         self.server_state.total_requests += 1
         if is_last:
             self.transport.close()
@@ -125,14 +127,14 @@ class CachingConnection(PatientConnection):
             )
         return True
 
-    def _write(self, answer: Repeated, *, is_last: bool) -> None:
+    def _write(self, hit: CacheHit, *, is_last: bool) -> None:
         lines = [b"%b: %b\r\n" % pair for pair in self.server_state.default_headers]
-        if answer.is_unchanged:
-            lines += [b"%b: %b\r\n" % pair for pair in answer.headers]
+        if hit.is_unchanged:
+            lines += [b"%b: %b\r\n" % pair for pair in hit.headers]
             status, body = STATUS_LINE[304], b""
         else:
-            lines += (answer.kept.lines, *(b"%b: %b\r\n" % pair for pair in answer.own))
-            status, body = STATUS_LINE[200], answer.kept.body
+            lines += (hit.cached.lines, *(b"%b: %b\r\n" % pair for pair in hit.own))
+            status, body = STATUS_LINE[200], hit.cached.body
             lines.append(b"content-length: %d\r\n" % len(body))
         if is_last:
             lines.append(b"connection: close\r\n")

@@ -16,6 +16,7 @@ from ..graph import Context
 from ..loaders import Budget, Services
 from ..upstream import Explain, ReadLog
 from .admission import Admission
+from .cache_entries import CacheOffer
 from .cache_headers import NEVER_KEPT, cache_headers, etag_of, is_fresh, is_known
 from .chunked import ChunkedResponse
 from .compression import IDENTITY, LEAST, coding_of, encoded
@@ -51,7 +52,6 @@ from .middleware.cached_responses import OFFERED
 from .middleware.csrf import is_forged
 from .middleware.draining import Draining
 from .multipart import NEEDS_PARTS, PartsResponse
-from .repeatable import CacheOffer
 from .rest.usage import SELECTED
 from .subscriptions.http import Framing, StreamResponse, framing_of
 from .subscriptions.stream import Streams, SubscribedOperation

@@ -41,7 +41,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.gauges = Gauges(self.registry)
-        self._repeated: list[tuple[str, str, int, float, str, int, str | None]] = []
+        self._uncounted: list[tuple[str, str, int, float, str, int, str | None]] = []
         # Bounded, since labels have a fixed set of values.
         self._children: dict[tuple[object, tuple[str, ...]], Any] = {}
         ProcessCollector(registry=self.registry)
@@ -149,21 +149,21 @@ class Metrics:
         if cache is not None:
             self._child(self._cache, cache).inc()
 
-    def repeated(
+    def cache_hit(
         self, route: str, method: str, status: int, seconds: float, type_: str, points: int, trace: str | None = None
     ) -> None:
         """Note an operation that the response cache answered.
 
         It is counted later, since counting with the library's locks takes longer than the lookup of the answer.
         """
-        self._repeated.append((route, method, status, seconds, type_, points, trace))
-        if len(self._repeated) >= MOST_UNCOUNTED:
-            self.count_repeated()
+        self._uncounted.append((route, method, status, seconds, type_, points, trace))
+        if len(self._uncounted) >= MOST_UNCOUNTED:
+            self.count_cache_hits()
 
-    def count_repeated(self) -> None:
-        repeated, self._repeated = self._repeated, []
+    def count_cache_hits(self) -> None:
+        hits, self._uncounted = self._uncounted, []
         alike: dict[tuple[str, str, int, str], list[int]] = {}
-        for route, method, status, seconds, type_, points, trace in repeated:
+        for route, method, status, seconds, type_, points, trace in hits:
             self._child(self._seconds, route).observe(seconds, {"trace_id": trace} if trace else None)
             alike.setdefault((route, method, status, type_), []).append(points)
         for (route, method, status, type_), points_of_each in alike.items():
@@ -214,7 +214,7 @@ class Metrics:
 
     def settle(self) -> None:
         """Count what was noted, and read the gauges, so that other workers' `/metrics` include them."""
-        self.count_repeated()
+        self.count_cache_hits()
         self.gauges.read()
 
     async def run(self) -> None:

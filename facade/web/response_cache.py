@@ -20,14 +20,14 @@ from ..cache import scope_prefix
 from ..legacy.usage import CLIENT_HEADERS
 from ..loaders import Services
 from ..logs import AccessLog
+from .cache_entries import CachedResponse, CacheHit, CacheOffer, RequestKey
 from .cache_headers import ages, is_fresh, is_known
 from .compression import coding_of
 from .metrics import Metrics
-from .middleware.access_log import id_of, said_of
+from .middleware.access_log import id_of, log_fields_of
 from .middleware.audit import AuditLog, record
 from .middleware.csrf import PREFLIGHTED
 from .rate_limit import RateLimit, counted_as
-from .repeatable import Asked, CacheOffer, Repeatable, Repeated
 from .rest.usage import CountsUsage
 
 log = structlog.get_logger(__name__)
@@ -56,7 +56,7 @@ DECIDING = frozenset(
 )
 _IN_ORDER = sorted(DECIDING)
 # The headers that are read again when a cached response is served.
-_LATER = frozenset(
+_PER_REQUEST = frozenset(
     {b"x-request-id", b"if-none-match", b"cache-control", b"x-forwarded-for", b"traceparent", b"tracestate"}
 ).union(CLIENT_HEADERS)
 _TRACED = ("traceparent", "tracestate")
@@ -102,13 +102,13 @@ class ResponseCache:
         # By credentials: the caller that they were authenticated as, the prefix of its keys, and until when.
         self._callers: OrderedDict[tuple[bytes, bytes], tuple[Caller, str, float]] = OrderedDict()
 
-    def asked(
+    def key_of(
         self, method: str, path: str, query: bytes, headers: Iterable[tuple[bytes, bytes]], body: bytes
-    ) -> Asked | None:
+    ) -> RequestKey | None:
         """Return the key of a request; None for one whose answer is never cached."""
         given: dict[bytes, bytes] = {}
         for name, value in headers:
-            if name in given and (name in DECIDING or name in _LATER or name == b"accept-encoding"):
+            if name in given and (name in DECIDING or name in _PER_REQUEST or name == b"accept-encoding"):
                 # The header occurs twice, and the endpoint decides which one counts.
                 return None
             given[name] = value
@@ -122,54 +122,57 @@ class ResponseCache:
         deciding = [b"=" + given[name] if name in given else b"" for name in _IN_ORDER]
         # No header contains a line break, so different requests give different texts.
         what = b"\n".join((method.encode(), path.encode("latin-1"), query, coding.encode(), *deciding, body))
-        who = given.get(b"authorization", b""), given.get(b"x-api-key", b"")
-        later = {name: given[name] for name in _LATER & given.keys()}
-        return Asked(method, path, who, sha256(what).hexdigest(), later)
+        credentials = given.get(b"authorization", b""), given.get(b"x-api-key", b"")
+        per_request = {name: given[name] for name in _PER_REQUEST & given.keys()}
+        return RequestKey(method, path, credentials, sha256(what).hexdigest(), per_request)
 
-    def find(self, asked: Asked) -> Repeatable | None:
+    def find(self, key: RequestKey) -> CachedResponse | None:
         """Return the cached response that the caller may read now, else None."""
         services = self._services()
         if services is None or self._is_ending():
             return None
-        if asked.later and is_fresh(asked.later.get(b"cache-control", b"").decode("latin-1")):
+        if key.per_request and is_fresh(key.per_request.get(b"cache-control", b"").decode("latin-1")):
             return None
-        caller, prefix, until = self._callers.get(asked.who, (None, "", 0.0))
+        caller, prefix, until = self._callers.get(key.credentials, (None, "", 0.0))
         now = self._clock()
         if caller is None or until <= now:
             return None
         upstream = services.upstream
-        kept = upstream.store.peek(prefix + asked.digest)
-        if not isinstance(kept, Repeatable) or kept.fresh_until <= now:
+        cached = upstream.store.peek(prefix + key.digest)
+        if not isinstance(cached, CachedResponse) or cached.fresh_until <= now:
             return None
-        return kept if upstream.rights.may_repeat(caller, kept.as_of, kept.proven) else None
+        return cached if upstream.rights.may_repeat(caller, cached.as_of, cached.proven) else None
 
-    def is_counted_at_once(self, asked: Asked, kept: Repeatable, host: str | None) -> bool:
+    def is_counted_at_once(self, key: RequestKey, cached: CachedResponse, host: str | None) -> bool:
         """Count a request without waiting. Return False if it exceeds a limit, or cannot be counted without waiting."""
         if self._rate_limit is None:
             return True
-        counted = self._counted_as(kept)
-        if counted is None and b"x-forwarded-for" in asked.later:
+        counted = self._counted_as(cached)
+        if counted is None and b"x-forwarded-for" in key.per_request:
             # The caller's address is found by an outer layer (forwarded headers), so it cannot be counted here.
             return False
         return self._rate_limit.check_at_once(counted or host or "-")
 
-    async def is_counted(self, kept: Repeatable, host: str | None) -> bool:
+    async def is_counted(self, cached: CachedResponse, host: str | None) -> bool:
         """Count a request. Return False if it exceeds a limit."""
         if self._rate_limit is None:
             return True
         try:
-            await self._rate_limit.check(self._counted_as(kept) or host or "-")
+            await self._rate_limit.check(self._counted_as(cached) or host or "-")
         except RateLimited:
             return False
         return True
 
-    def repeat(self, asked: Asked, kept: Repeatable) -> Repeated:
-        """Return the response to send for a request. Call `note` once it has been sent."""
-        later = asked.later
-        request_id = id_of(later[b"x-request-id"].decode("latin-1") if b"x-request-id" in later else "")
-        asks = later.get(b"if-none-match", b"").decode("latin-1")
-        is_unchanged = bool(asks) and kept.etag is not None and is_known(kept.etag, asks)
-        age, most = ages(kept.as_of, kept.fresh_until, self._clock())
+    def hit(self, key: RequestKey, cached: CachedResponse) -> CacheHit:
+        """Return the response to send for a request, whose audit record is written: no answer goes without one.
+
+        Call `note` once it has been sent.
+        """
+        per_request = key.per_request
+        request_id = id_of(per_request[b"x-request-id"].decode("latin-1") if b"x-request-id" in per_request else "")
+        asks = per_request.get(b"if-none-match", b"").decode("latin-1")
+        is_unchanged = bool(asks) and cached.etag is not None and is_known(cached.etag, asks)
+        age, most = ages(cached.as_of, cached.fresh_until, self._clock())
         own = (
             (b"cache-control", b"private, max-age=%d" % most),
             (b"age", b"%d" % age),
@@ -177,35 +180,36 @@ class ResponseCache:
             (b"x-upstream-calls", b"0"),
             (b"x-request-id", request_id.encode()),
         )
-        return Repeated(kept, is_unchanged, own, request_id)
+        hit = CacheHit(cached, is_unchanged, own, request_id)
+        if self._audit and cached.noted:
+            self._audit.write(record(cached.noted, request_id, status=hit.status, calls=0))
+        return hit
 
-    def note(self, asked: Asked, sent: Repeated, began: float) -> None:
+    def note(self, key: RequestKey, hit: CacheHit, began: float) -> None:
         """Log and count a response to a request that arrived at `began` (`time.perf_counter`).
 
         Never raises: the response has been sent, so an error must neither follow it nor close the connection.
         """
         try:
-            self._note(asked, sent, time.perf_counter() - began)
+            self._note(key, hit, time.perf_counter() - began)
         except Exception:
             log.exception("response_cache.unnoted")
 
-    def _note(self, asked: Asked, sent: Repeated, seconds: float) -> None:
-        kept, status, request_id = sent.kept, sent.status, sent.request_id
+    def _note(self, key: RequestKey, hit: CacheHit, seconds: float) -> None:
+        cached, status, request_id = hit.cached, hit.status, hit.request_id
         tracer = tracing.tracer()
-        trace = _traced(tracer, asked, kept, status, seconds) if tracer else None
-        said, prepared = kept.said, kept.prepared
+        trace = _traced(tracer, key, cached, status, seconds) if tracer else None
+        log_fields, prepared = cached.log_fields, cached.prepared
         if trace:
-            said = {**said, "trace_id": trace}
-            prepared = self._access.prepared(said)
-        self._access.again(asked.method, asked.path, status, round(seconds * 1000, 1), request_id, said, prepared)
+            log_fields = {**log_fields, "trace_id": trace}
+            prepared = self._access.prepared(log_fields)
+        self._access.cache_hit(key.method, key.path, status, round(seconds * 1000, 1), request_id, log_fields, prepared)
         if self._metrics:
-            self._metrics.repeated(asked.path, asked.method, status, seconds, kept.type, kept.cost, trace)
+            self._metrics.cache_hit(key.path, key.method, status, seconds, cached.type, cached.cost, trace)
         if self._usage:
-            self._usage.again(kept.selected, asked.later)
-        if self._audit and kept.noted:
-            self._audit.write(record(kept.noted, request_id, status=status, calls=0))
+            self._usage.cache_hit(cached.selected, key.per_request)
 
-    def keep(self, asked: Asked, offer: CacheOffer, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
+    def keep(self, key: RequestKey, offer: CacheOffer, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
         """Store a response that has just been sent."""
         services, read_log = self._services(), offer.read_log
         if services is None or read_log.oldest is None or read_log.fresh_until is None or read_log.stale:
@@ -214,9 +218,9 @@ class ResponseCache:
         ttl = min(read_log.fresh_until - now, LONGEST_KEPT)
         if ttl <= 0:
             return
-        said = said_of(offer.noted)
+        log_fields = log_fields_of(offer.noted)
         lasting = tuple((name, value) for name, value in headers if name not in _OWN)
-        kept = Repeatable(
+        cached = CachedResponse(
             body=body,
             content_type="",
             as_of=read_log.oldest,
@@ -232,36 +236,40 @@ class ResponseCache:
             cost=offer.cost,
             noted=offer.noted,
             selected=offer.selected,
-            said=said,
-            prepared=self._access.prepared(said),
+            log_fields=log_fields,
+            prepared=self._access.prepared(log_fields),
         )
         prefix = f"{scope_prefix(offer.caller.scope)}response:"
-        self._callers[asked.who] = offer.caller, prefix, now + LONGEST_KEPT
-        self._callers.move_to_end(asked.who)
+        self._callers[key.credentials] = offer.caller, prefix, now + LONGEST_KEPT
+        self._callers.move_to_end(key.credentials)
         if len(self._callers) > MOST_CALLERS:
             self._callers.popitem(last=False)
-        services.upstream.store.put_local(prefix + asked.digest, kept, ttl)
+        services.upstream.store.put_local(prefix + key.digest, cached, ttl)
 
-    def _counted_as(self, kept: Repeatable) -> str | None:
+    def _counted_as(self, cached: CachedResponse) -> str | None:
         services = self._services()
-        return counted_as(kept.caller, proven=services is not None and services.upstream.rights.is_proven(kept.caller))
+        return counted_as(
+            cached.caller, proven=services is not None and services.upstream.rights.is_proven(cached.caller)
+        )
 
 
-def _traced(tracer: tracing.Tracer, asked: Asked, kept: Repeatable, status: int, seconds: float) -> str | None:
+def _traced(tracer: tracing.Tracer, key: RequestKey, cached: CachedResponse, status: int, seconds: float) -> str | None:
     """Record the span of a cached response, sampled as any other. Return its trace id if it is sampled."""
-    later = asked.later
+    per_request = key.per_request
     parent = None
-    if b"traceparent" in later:
-        parent = {name: later[name.encode()].decode("latin-1") for name in _TRACED if name.encode() in later}
+    if b"traceparent" in per_request:
+        parent = {
+            name: per_request[name.encode()].decode("latin-1") for name in _TRACED if name.encode() in per_request
+        }
     attributes: tracing.Attributes = {
-        "http.request.method": asked.method,
-        "http.route": asked.path,
-        "url.path": asked.path,
+        "http.request.method": key.method,
+        "http.route": key.path,
+        "url.path": key.path,
         "http.response.status_code": status,
-        "graphql.operation.type": kept.type,
-        "graphql.operation.name": kept.noted.get("operation"),
+        "graphql.operation.type": cached.type,
+        "graphql.operation.name": cached.noted.get("operation"),
         "facade.cache": "HIT",
         "facade.calls": 0,
-        "facade.points": kept.cost,
+        "facade.points": cached.cost,
     }
-    return tracer.hit(asked.method, seconds, attributes, parent)
+    return tracer.hit(key.method, seconds, attributes, parent)

@@ -108,7 +108,7 @@ async def test_the_line_of_an_answer_given_again_is_as_that_of_any_other(log_for
     said = {"type": "query", "operation": 'two words, a "quote"\n', "outcome": "ok", "cost": 1}
     given = {"method": "POST", "path": "/graphql", "status": 200, "ms": 0.1, "request_id": "a.b"}
     access(**given, cache="HIT", calls=0, **said)
-    access.again(*given.values(), said, access.prepared(said))
+    access.cache_hit(*given.values(), said, access.prepared(said))
     await asyncio.sleep(0)
     made_anew, given_again = capsys.readouterr().err.splitlines()
     assert given_again == made_anew

@@ -116,13 +116,13 @@ class AccessLogging:
             status=status,
             ms=round(seconds * 1000, 1),
             request_id=request_id,
-            **said_of(scope.get(NOTED_OPERATION, {}), causes),
+            **log_fields_of(scope.get(NOTED_OPERATION, {}), causes),
             **more,
             **tracing.ids(),
         )
 
 
-def said_of(noted: Mapping[str, Any], causes: Sequence[Cause] = ()) -> dict[str, Any]:
+def log_fields_of(noted: Mapping[str, Any], causes: Sequence[Cause] = ()) -> dict[str, Any]:
     """Return the fields of a log line about an operation: its name, hash, outcome, errors and cost."""
     said = {name: noted[name] for name in ("type", "operation", "outcome", "cost") if noted.get(name) is not None}
     if noted.get("document"):

@@ -4,12 +4,12 @@ import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..repeatable import Asked, Repeated
+from ..cache_entries import CacheHit, RequestKey
 from ..response_cache import LONGEST, ResponseCache
 
 # Keys of the ASGI scope: the endpoint's offer of a cacheable answer, and the cache key that a server has made.
-OFFERED = "facade.repeatable"
-ASKED = "facade.asked"
+OFFERED = "facade.cache_offer"
+REQUEST_KEY = "facade.request_key"
 
 
 class CachedResponses:
@@ -28,23 +28,25 @@ class CachedResponses:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
-        asked: Asked | None = scope.get(ASKED)
-        if asked is None:
-            asked, receive = await self._asked(scope, receive)
-        if asked is None:
+        key: RequestKey | None = scope.get(REQUEST_KEY)
+        if key is None:
+            key, receive = await self._key_of(scope, receive)
+        if key is None:
             await self._app(scope, receive, send)
             return
-        kept = self._response_cache.find(asked)
-        if kept and await self._response_cache.is_counted(kept, scope["client"][0] if scope.get("client") else None):
-            answer = self._response_cache.repeat(asked, kept)
+        cached = self._response_cache.find(key)
+        if cached and await self._response_cache.is_counted(
+            cached, scope["client"][0] if scope.get("client") else None
+        ):
+            hit = self._response_cache.hit(key, cached)
             try:
-                await _send(answer, send)
+                await _send(hit, send)
             finally:
-                self._response_cache.note(asked, answer, began)
+                self._response_cache.note(key, hit, began)
             return
-        await self._app(scope, receive, self._keeping(asked, scope, send))
+        await self._app(scope, receive, self._keeping(key, scope, send))
 
-    async def _asked(self, scope: Scope, receive: Receive) -> tuple[Asked | None, Receive]:
+    async def _key_of(self, scope: Scope, receive: Receive) -> tuple[RequestKey | None, Receive]:
         """Return the cache key if the body came in one piece, and a `receive` that gives this piece again."""
         body = b""
         if scope["method"] == "POST":
@@ -53,11 +55,11 @@ class CachedResponses:
             body = first.get("body", b"")
             if first["type"] != "http.request" or first.get("more_body") or len(body) > LONGEST:
                 return None, receive
-        return self._response_cache.asked(
+        return self._response_cache.key_of(
             scope["method"], scope["path"], scope["query_string"], scope["headers"], body
         ), receive
 
-    def _keeping(self, asked: Asked, scope: Scope, send: Send) -> Send:
+    def _keeping(self, key: RequestKey, scope: Scope, send: Send) -> Send:
         headers: list[tuple[bytes, bytes]] | None = None
 
         async def sent(message: Message) -> None:
@@ -66,7 +68,7 @@ class CachedResponses:
                 headers = list(message["headers"]) if message["status"] == 200 else None
             elif headers is not None and (offer := scope.get(OFFERED)):
                 if not message.get("more_body"):
-                    self._response_cache.keep(asked, offer, headers, message.get("body", b""))
+                    self._response_cache.keep(key, offer, headers, message.get("body", b""))
                 # An answer in several pieces is too large to be kept.
                 headers = None
             await send(message)
@@ -83,9 +85,9 @@ def _again(first: Message, receive: Receive) -> Receive:
     return again
 
 
-async def _send(answer: Repeated, send: Send) -> None:
-    headers, body = answer.headers, b"" if answer.is_unchanged else answer.kept.body
-    if not answer.is_unchanged:
+async def _send(hit: CacheHit, send: Send) -> None:
+    headers, body = hit.headers, b"" if hit.is_unchanged else hit.cached.body
+    if not hit.is_unchanged:
         headers.append((b"content-length", b"%d" % len(body)))
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.start", "status": hit.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -75,9 +75,9 @@ class CountsUsage:
                 tuple(headers.get(name, b"") for name in CLIENT_HEADERS),
             )
 
-    def again(self, selected: Selected, later: Mapping[bytes, bytes]) -> None:
+    def cache_hit(self, selected: Selected, headers: Mapping[bytes, bytes]) -> None:
         """Count an operation that the response cache answered."""
-        self._usage.operation(selected, "ok", tuple(later.get(name, b"") for name in CLIENT_HEADERS))
+        self._usage.operation(selected, "ok", tuple(headers.get(name, b"") for name in CLIENT_HEADERS))
 
     def _count_call(self, call: LegacyCall, headers: Headers, status: int) -> None:
         statuses = f"{status // 100}xx"

@@ -11,11 +11,12 @@ from facade.auth import Passthrough
 from facade.execution.field_names import Selected
 from facade.logs import AccessLog
 from facade.server.connections import CachingConnection
-from facade.web.repeatable import Repeatable
+from facade.web.cache_entries import CachedResponse
+from facade.web.middleware.cached_responses import CachedResponses
 from facade.web.response_cache import ResponseCache
 
 REQUEST = b"GET /graphql?query={a} HTTP/1.1\r\nHost: a\r\n\r\n"
-KEPT = Repeatable(
+KEPT = CachedResponse(
     body=b"{}",
     content_type="",
     as_of=0.0,
@@ -29,9 +30,9 @@ KEPT = Repeatable(
     proven=None,
     type="query",
     cost=0,
-    noted={},
+    noted={"type": "query"},
     selected=Selected("", ""),
-    said={},
+    log_fields={},
     prepared="",
 )
 
@@ -39,7 +40,7 @@ KEPT = Repeatable(
 class Uncounted:
     """Metrics that cannot count: their disk is full."""
 
-    def repeated(self, *_):
+    def cache_hit(self, *_):
         raise OSError(28, "No space left on device")
 
 
@@ -82,12 +83,30 @@ async def no_app(scope, receive, send):
     raise AssertionError("not to be called")
 
 
+class Audit:
+    """Counts its records, and how much had been sent when each was written."""
+
+    def __init__(self, wire):
+        self.wire = wire
+        self.sent_before = []
+
+    def write(self, record):
+        assert record["status"] == 200
+        self.sent_before.append(len(self.wire.sent))
+
+
+def response_cache(kind: type[ResponseCache], **parts):
+    return kind(lambda: None, routes=["/graphql"], access=AccessLog("json"), metrics=Uncounted(), **parts)
+
+
 async def answers_of(kind: type[ResponseCache], request: bytes):
-    access = AccessLog("json")
-    hot = kind(lambda: None, routes=["/graphql"], access=access, metrics=Uncounted())
+    return await received(response_cache(kind), request, Wire())
+
+
+async def received(cache: ResponseCache, request: bytes, wire: Wire):
     config = uvicorn.Config(no_app, log_config=None)
     config.load()
-    connection, wire = CachingConnection(config, ServerState(), {"response_cache": hot}), Wire()
+    connection = CachingConnection(config, ServerState(), {"response_cache": cache})
     connection.connection_made(wire)
     with capture_logs() as logged:
         connection.data_received(request)
@@ -108,3 +127,27 @@ async def test_what_fails_before_it_is_no_fault_of_the_request():
     assert sent.startswith(b"HTTP/1.1 500 ")
     assert sent.count(b"HTTP/1.1 ") == 1
     assert logged == ["connection.failed"]
+
+
+@pytest.mark.parametrize("times", [1, 2])
+async def test_an_answer_is_audited_before_it_is_sent(times):
+    wire = Wire()
+    audit = Audit(wire)
+    sent, _ = await received(response_cache(HasAll, audit=audit), REQUEST * times, wire)
+    each = len(sent) // times
+    assert audit.sent_before == [each * number for number in range(times)]
+
+
+async def test_under_any_server_too():
+    sent = []
+    wire = Wire()
+    audit = Audit(wire)
+
+    async def send(message):
+        wire.write(b"x")
+        sent.append(message["type"])
+
+    scope = {"type": "http", "method": "GET", "path": "/graphql", "query_string": b"query={a}", "headers": []}
+    await CachedResponses(no_app, response_cache(HasAll, audit=audit))(scope, None, send)
+    assert audit.sent_before == [0]
+    assert sent == ["http.response.start", "http.response.body"]

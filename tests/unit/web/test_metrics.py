@@ -13,14 +13,14 @@ def series(metrics: Metrics) -> list[str]:
 def serve(metrics: Metrics, number: int) -> None:
     """As one operation of its own does, in a method, a route and with an end as they come."""
     metrics.request("/graphql", f"M{number}", 200, 0.01, "MISS")
-    metrics.repeated("/graphql", "POST", 200, 0.001, "query", number)
+    metrics.cache_hit("/graphql", "POST", 200, 0.001, "query", number)
     metrics.operation("query", "ok", number)
     metrics.failed("UPSTREAM_TIMEOUT", 1)
     metrics.exported("parquet", "ok", rows=number, calls=1, bytes=100)
     metrics.exchanged("/api/v3/reporting", "ok", 0.1)
     metrics.waited(0.0)
     metrics.retried("/api/v3/reporting")
-    metrics.count_repeated()
+    metrics.count_cache_hits()
 
 
 def test_ten_thousand_distinct_operations_make_no_more_series_than_one():

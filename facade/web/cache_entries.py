@@ -25,7 +25,7 @@ class CacheOffer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Repeatable(Entry):
+class CachedResponse(Entry):
     """A cached response: the bytes as they were sent, and the facts for logs and metrics."""
 
     headers: tuple[tuple[bytes, bytes], ...]
@@ -38,7 +38,7 @@ class Repeatable(Entry):
     noted: Mapping[str, Any]
     selected: Selected
     # The fields of the access log about it.
-    said: Mapping[str, Any]
+    log_fields: Mapping[str, Any]
     prepared: str
 
     @property
@@ -46,20 +46,23 @@ class Repeatable(Entry):
         return len(self.body) + 2 * len(self.lines) + 1024
 
 
-class Asked(NamedTuple):
-    """The parts of a request that decide its answer. `who` are the credentials as they were sent."""
+class RequestKey(NamedTuple):
+    """The parts of a request that decide its answer, and the headers that are read again for each hit.
+
+    `credentials` are as they were sent.
+    """
 
     method: str
     path: str
-    who: tuple[bytes, bytes]
+    credentials: tuple[bytes, bytes]
     digest: str
-    later: Mapping[bytes, bytes]
+    per_request: Mapping[bytes, bytes]
 
 
-class Repeated(NamedTuple):
-    """A response to send: `own` are the headers of this request, besides those of the `kept` response."""
+class CacheHit(NamedTuple):
+    """A response to send: `own` are the headers of this request, besides those of the `cached` response."""
 
-    kept: Repeatable
+    cached: CachedResponse
     is_unchanged: bool
     own: tuple[tuple[bytes, bytes], ...]
     request_id: str
@@ -70,5 +73,5 @@ class Repeated(NamedTuple):
 
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:
-        kept = self.kept.headers
-        return [*(pair for pair in kept if not self.is_unchanged or pair[0] not in _OF_BODY), *self.own]
+        cached = self.cached.headers
+        return [*(pair for pair in cached if not self.is_unchanged or pair[0] not in _OF_BODY), *self.own]
