@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Sequence
 
@@ -10,6 +9,7 @@ from ..auth import Caller
 from ..butlr import ButlrError, Reporting
 from ..cache import SingleFlight
 from ..upstream import Answer, ReadLog, Upstream, explaining
+from ..upstream.background import BackgroundTasks
 from ..upstream.patience import awaited
 from .calls import ReportCalls
 from .columns import Unplaceable
@@ -28,12 +28,10 @@ class SeriesReader:
         self._calls = calls
         self._labels = labels
         self._flights = SingleFlight()
-        self._background: set[asyncio.Task[None]] = set()
+        self.background = BackgroundTasks()
 
     async def aclose(self) -> None:
-        for task in self._background:
-            task.cancel()
-        await asyncio.gather(*self._background, return_exceptions=True)
+        await self.background.aclose()
         await self._flights.aclose()
 
     async def read(
@@ -80,7 +78,7 @@ class SeriesReader:
         if shape is None or shape.dimension != dimension or not _is_bounded(shape, ids):
             return False
         keys = list(shape.keys(caller.scope, ids).values())
-        return any(entry is not None for entry in await self._upstream.kept_many(keys, caller))
+        return any(entry is not None for entry in await self._upstream.entries.get_many(keys, caller))
 
     def keep_later(
         self, query: ReportQuery, dimension: str | None, ids: Sequence[str], answer: Answer[Reporting], caller: Caller
@@ -102,9 +100,7 @@ class SeriesReader:
                     pass
                 return
 
-        task = asyncio.create_task(keep())
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        self.background.start(keep())
 
     @property
     def upstream(self) -> Upstream:

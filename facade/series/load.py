@@ -115,7 +115,7 @@ class Load:
 
     async def _recall(self) -> None:
         turn = Turn()
-        entries = await self._upstream.kept_many(list(self._keys.values()), self._caller)
+        entries = await self._upstream.entries.get_many(list(self._keys.values()), self._caller)
         for place, entry in zip(self._keys, entries, strict=True):
             if entry is not None and (segment := decode(entry.body)) is not None:
                 self._segments[place] = segment
@@ -129,7 +129,9 @@ class Load:
         places = [(id_, number) for id_, span in spans.items() for number in numbers[span]]
         keys = [self._keys[place] for place in places]
         turn = Turn()
-        for place, entry in zip(places, await self._upstream.kept_many(keys, self._caller, shared=True), strict=True):
+        for place, entry in zip(
+            places, await self._upstream.entries.get_many(keys, self._caller, shared=True), strict=True
+        ):
             if entry is not None and (other := decode(entry.body)) is not None:
                 old = self._segments.get(place)
                 new = filled(old, other, missing[place[0]], shape, self._rules, now)
@@ -244,7 +246,7 @@ class Load:
         if self._changed:
             keys = [self._keys[place] for place in self._changed]
             entries = entries_of(self._changed.values(), self._shape, self._rules)
-            await self._upstream.keep_many(list(zip(keys, entries, strict=True)), self._caller)
+            await self._upstream.entries.put_many(list(zip(keys, entries, strict=True)), self._caller)
 
     def _slice(self, id_: str, stop: int, *, stale: bool = False) -> Slice:
         shape = self._shape
@@ -287,7 +289,7 @@ class Load:
         window = float(self._shape.windows.seconds)
         for run in sorted(runs):
             fresh_until = run.as_of + self._rules.fresh_for(run.stop, window, run.as_of, run.newest)
-            if run.start <= at and self._upstream.may_stand_in(fresh_until):
+            if run.start <= at and self._upstream.entries.may_stand_in(fresh_until):
                 at = max(at, run.stop)
         at = min(at, self._stop)
         # Stale windows that cover less than half of the span are not served.

@@ -6,15 +6,8 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from ..auth.callers import Caller
-from ..butlr import (
-    Windows,
-)
-from ..cache import (
-    Entry,
-    Span,
-    canonical,
-    key,
-)
+from ..butlr import Windows
+from ..cache import Entry, Lifetime, Rules, Span, canonical, key, lifetime
 from .dispatch import Send
 from .explain import About
 
@@ -67,10 +60,23 @@ def written_key_of(call: Call[T], caller: Caller) -> str:
     return key(caller.scope, f"{call.name}-written", canonical(call.written))
 
 
-def span_of(call: Call[T]) -> Span | None:
+def _span_of(call: Call[T]) -> Span | None:
     if call.span is None:
         return None
     start, stop = call.span
     # `floor` would leave the calendar for a time in its first year.
     last = call.windows.floor(stop).timestamp() if call.windows and stop and stop.year > 1 else None
     return Span(start.timestamp(), stop.timestamp() if stop else None, last)
+
+
+def lifetime_of(call: Call[T], value: T, now: float, rules: Rules) -> Lifetime:
+    """Return for how long the value of a call that was made `now` is fresh."""
+    if call.kept_for is not None:
+        return Lifetime(fresh_for=call.kept_for, settled_until=None, partial=True)
+    span = _span_of(call)
+    window = float(call.windows.seconds) if call.windows else None
+    newest = None
+    if span and span.last and span.last <= now < rules.settled_at(span.last, window, None):
+        # Looked up only where it matters, since it takes decoding the answer's times.
+        newest = call.newest(value)
+    return lifetime(span, window, now, rules=rules, empty=call.empty(value), newest=newest)

@@ -1,9 +1,7 @@
 """`Upstream`: reads one call through cache and single flight."""
 
-import asyncio
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import structlog
@@ -28,16 +26,15 @@ from ..butlr import (
 from ..cache import (
     Entry,
     FlightCancelled,
-    Lifetime,
     Rules,
     SingleFlight,
     Store,
-    lifetime,
-    scope_prefix,
 )
-from .call import Answer, Call, T, body_of, key_of, span_of, written_key_of
+from .background import BackgroundTasks
+from .call import Answer, Call, T, body_of, key_of, lifetime_of
 from .dispatch import Dispatcher, Send
-from .explain import asked_call, explaining, looking, under_way
+from .entries import CallerEntries
+from .explain import asked_call, explaining, under_way
 from .patience import Patience, awaited
 from .read_log import ReadLog
 
@@ -71,9 +68,11 @@ class Upstream:
         self.store = store
         self.clock = clock
         self.rights = ReadingRights(clock, steady, recheck=recheck)
-        self._stale_if_error = stale_if_error
         self._stale_while_revalidate = stale_while_revalidate
         self._rules = rules or Rules()
+        self.entries = CallerEntries(
+            store, self.rights, clock, stale_if_error=stale_if_error, settled_for=self._rules.settled_for
+        )
         self._dispatcher = dispatcher or Dispatcher()
         self._paths: dict[Send, str] = {
             butlr.reporting: REPORTING_PATH,
@@ -83,8 +82,7 @@ class Upstream:
         }
         self._flights = SingleFlight()
         self._patience: dict[str, Patience] = {}
-        self._background: set[asyncio.Task[None]] = set()
-        self._refreshing: set[str] = set()
+        self.background = BackgroundTasks()
 
     @property
     def rules(self) -> Rules:
@@ -103,9 +101,7 @@ class Upstream:
         return datetime.fromtimestamp(self.clock(), UTC)
 
     async def aclose(self) -> None:
-        for task in self._background:
-            task.cancel()
-        await asyncio.gather(*self._background, return_exceptions=True)
+        await self.background.aclose()
         await self._flights.aclose()
 
     def may_retry(self, path: str) -> bool:
@@ -146,7 +142,7 @@ class Upstream:
 
     async def is_kept(self, call: Call[T], caller: Caller) -> bool:
         """Return whether the cache has a fresh answer to this call."""
-        kept = await self._kept(key_of(call, caller), caller)
+        kept = await self.entries.get(key_of(call, caller), caller)
         return kept is not None and kept.fresh_until > self.clock()
 
     async def _recall(self, call: Call[T], caller: Caller, read_log: ReadLog) -> Answer[T] | None:
@@ -154,7 +150,7 @@ class Upstream:
         if read_log.fresh:
             return None
         entry_key = key_of(call, caller)
-        kept = await self._kept(entry_key, caller)
+        kept = await self.entries.get(entry_key, caller)
         now = self.clock()
         if kept and kept.fresh_until > now:
             read_log.read(kept)
@@ -162,7 +158,7 @@ class Upstream:
                 self._refresh(entry_key, call, caller)
             return Answer(call.decode(kept.body), kept)
         if kept is None and self._stale_while_revalidate:
-            kept = await self._earlier(call, caller)
+            kept = await self.entries.earlier(call, caller)
         if kept and kept.partial and now - kept.fresh_until < self._stale_while_revalidate:
             self._refresh(entry_key, call, caller)
             read_log.read(kept, stale=True)
@@ -173,40 +169,12 @@ class Upstream:
         """Return the stale answer that may be served after an upstream failure, else None."""
         if read_log.fresh:
             return None
-        kept = await self._kept(key_of(call, caller), caller) or await self._earlier(call, caller)
-        if kept is None or not self.may_stand_in(kept.fresh_until):
+        kept = await self.entries.get(key_of(call, caller), caller) or await self.entries.earlier(call, caller)
+        if kept is None or not self.entries.may_stand_in(kept.fresh_until):
             return None
         log.warning("stale answer served", call=call.name, error=error.code)
         read_log.read(kept, stale=True)
         return Answer(call.decode(kept.body), kept)
-
-    def may_stand_in(self, fresh_until: float) -> bool:
-        """Return whether data that was fresh until then may be served as stale while the upstream fails."""
-        return self.clock() - fresh_until <= self._stale_if_error
-
-    async def _earlier(self, call: Call[T], caller: Caller) -> Entry | None:
-        """Return the entry of an earlier answer to the same relative times."""
-        if call.written is None:
-            return None
-        pointer = await self._kept(written_key_of(call, caller), caller)
-        return await self._kept(pointer.body.decode(), caller) if pointer else None
-
-    async def kept_many(self, keys: Sequence[str], caller: Caller, *, shared: bool = False) -> list[Entry | None]:
-        """Return the entries, fresh or not, that this caller may read now.
-
-        With `shared` they come from the shared store, also where this process's memory has the key.
-        """
-        if self.rights.has_expired(caller):
-            return [None] * len(keys)
-        with looking():
-            entries = await (self.store.get_shared(keys) if shared else self.store.get_many(keys))
-        return [entry if entry is not None and self.rights.may_read(caller, entry.as_of) else None for entry in entries]
-
-    async def keep_many(self, entries: Sequence[tuple[str, Entry]], caller: Caller) -> None:
-        """Store entries if the caller may still read them, for as long as they may be served as stale."""
-        ttl = self._rules.settled_for + self._stale_if_error
-        may_read = self.rights.may_read
-        await self.store.set_many([(key, entry, ttl) for key, entry in entries if may_read(caller, entry.as_of)])
 
     async def _in_time(self, entry_key: str, call: Call[T], caller: Caller, read_log: ReadLog) -> Answer[T]:
         """Join the call's flight, or start it, and wait until the operation's deadline."""
@@ -266,7 +234,7 @@ class Upstream:
             reply = await self._dispatcher.send(path, send, body, caller, deadline)
         except Unauthenticated:
             # Only a 401 drops the scope: a 403 is about the requested data, not about the token.
-            await self._refused(caller)
+            await self.entries.refused(caller)
             raise
         if check:
             check(reply)
@@ -295,7 +263,7 @@ class Upstream:
         [value] = values
         if noted := asked_call():
             noted.rows = call.rows(value)
-        kept = self._lifetime(call, value, asked_at)
+        kept = lifetime_of(call, value, asked_at, self._rules)
         entry = Entry(
             body=reply.body,
             content_type=reply.content_type or "application/json",
@@ -304,43 +272,12 @@ class Upstream:
             settled_until=kept.settled_until,
             partial=kept.partial,
         )
-        if kept.fresh_for > 0 and reply.packed is None and self.rights.may_read(caller, entry.as_of):
-            ttl = kept.fresh_for + self._stale_if_error
-            await self.store.set(entry_key, entry, ttl=ttl)
-            if call.written is not None:
-                pointer = replace(entry, body=entry_key.encode(), content_type="text/plain")
-                await self.store.set(written_key_of(call, caller), pointer, ttl=ttl)
+        if kept.fresh_for > 0 and reply.packed is None:
+            await self.entries.put(entry_key, entry, call, caller)
         return Answer(value, entry)
 
-    def _lifetime(self, call: Call[T], value: T, now: float) -> Lifetime:
-        if call.kept_for is not None:
-            return Lifetime(fresh_for=call.kept_for, settled_until=None, partial=True)
-        span = span_of(call)
-        window = float(call.windows.seconds) if call.windows else None
-        newest = None
-        if span and span.last and span.last <= now < self._rules.settled_at(span.last, window, None):
-            # Looked up only where it matters, since it takes decoding the answer's times.
-            newest = call.newest(value)
-        return lifetime(span, window, now, rules=self._rules, empty=call.empty(value), newest=newest)
-
-    async def _kept(self, entry_key: str, caller: Caller) -> Entry | None:
-        """Return the cached entry, fresh or not, if this caller may read it now."""
-        if self.rights.has_expired(caller):
-            return None
-        with looking():
-            entry = await self.store.get(entry_key)
-        return entry if entry is not None and self.rights.may_read(caller, entry.as_of) else None
-
-    async def _refused(self, caller: Caller) -> None:
-        """Drop all entries of a refused token's scope, in every replica that shares the store.
-
-        Entries of the scope's other tokens go as well and are read anew: which token brought an entry is not stored.
-        """
-        if self.rights.note_refused(caller):
-            await self.store.drop(scope_prefix(caller.scope))
-
     def _refresh(self, entry_key: str, call: Call[T], caller: Caller) -> None:
-        if entry_key in self._refreshing or ((explain := explaining()) and explain.is_plan):
+        if entry_key in self.background or ((explain := explaining()) and explain.is_plan):
             return
 
         async def refresh() -> None:
@@ -349,11 +286,4 @@ class Upstream:
             except (ButlrError, FlightCancelled) as error:
                 log.warning("background refresh failed", call=call.name, error=getattr(error, "code", "cancelled"))
 
-        def done(task: asyncio.Task[None]) -> None:
-            self._background.discard(task)
-            self._refreshing.discard(entry_key)
-
-        task = asyncio.create_task(refresh())
-        self._background.add(task)
-        self._refreshing.add(entry_key)
-        task.add_done_callback(done)
+        self.background.start(refresh(), entry_key)

@@ -61,7 +61,7 @@ async def test_it_is_renewed_in_the_background_after_five_minutes(native, wire, 
     wire.now += 2
     wire.upstream.rights.note_taken(good, 0.0)
     assert (await native.assets(good, ReadLog())).rooms.keys() == {"room_1"}
-    await asyncio.gather(*wire.upstream._background)
+    await wire.upstream.background.ended()
     assert (await native.assets(good, ReadLog())).rooms.keys() == {"room_2"}
 
 

@@ -92,7 +92,7 @@ def test_every_window_is_what_the_upstream_said_no_longer_ago_than_it_may_be(ask
                 body = one.body(model.now, zone)
                 check(model, body, rows_of(await bench.report(body, fresh=one.fresh)), fresh=one.fresh)
                 # What nobody waits for is kept behind.
-                await asyncio.gather(*bench.reports.series._background)
+                await bench.reports.series.background.ended()
         finally:
             await bench.aclose()
 
@@ -158,7 +158,7 @@ async def test_a_span_that_ends_within_a_window_is_asked_once_while_all_of_it_is
     body = body_of(NOW - 3 * DAY, NOW - 3 * DAY + 1830)
     for _ in range(2):
         await (loads(over, ROOMS, body) if of_each else over.report(body))
-        await asyncio.gather(*over.reports.series._background)
+        await over.reports.series.background.ended()
     assert len(over.model.asked) == 1
 
 

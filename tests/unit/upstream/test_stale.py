@@ -115,7 +115,7 @@ class TestWhileRevalidating:
         await read(setting)
         setting.clock.now += 10.5
         assert [await read(setting) for _ in range(20)] == [(b'"one"', "STALE")] * 20
-        assert len(setting.upstream._background) == 1
+        assert len(setting.upstream.background) == 1
         await settle()
         assert setting.wire.calls == 2
         assert await read(setting) == (b'"two"', "HIT")
