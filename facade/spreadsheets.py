@@ -3,13 +3,13 @@
 import re
 from typing import TypeVar
 
-Cell = TypeVar("Cell")
+Value = TypeVar("Value")
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _NUMBER = re.compile(r"[-+]?[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?")
 
 
-def unformulated(cell: Cell) -> Cell | str:
+def unformulated(cell: Value) -> Value | str:
     """Return a cell, with an apostrophe before a text that begins like a formula (OWASP, CSV injection).
 
     Numbers are unchanged, also as text.

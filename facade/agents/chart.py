@@ -8,7 +8,7 @@ from mcp.server.apps import APP_MIME_TYPE, EXTENSION_ID, ResourceCsp, client_sup
 from mcp.server.context import ServerRequestContext
 
 from ..web.graphiql import BUNDLE
-from .place_reports import Points
+from .place_reports import TimedValues
 from .texts import cleaned
 from .times import LocalSpan, length_of, parsed
 
@@ -57,7 +57,12 @@ def may_show(context: ServerRequestContext[Any, Any]) -> bool:
 
 
 def chart_of(
-    series: Iterable[tuple[str, int | None, Points]], span: LocalSpan, every: str, *, shape: str, partial: bool = False
+    series: Iterable[tuple[str, int | None, TimedValues]],
+    span: LocalSpan,
+    every: str,
+    *,
+    shape: str,
+    partial: bool = False,
 ) -> dict[str, Any]:
     """Return the data of the chart: name, capacity and columns of each series, at most `MOST_SERIES` of them."""
     shown, left = [], MOST_POINTS

@@ -12,7 +12,7 @@ from pydantic import Field
 from .asking import Asker
 from .campus import Campus, Place, zone_name
 from .chart import chart_of
-from .place_reports import OCCUPANCY, Points, every_of, export_of, occupancy
+from .place_reports import OCCUPANCY, TimedValues, every_of, export_of, occupancy
 from .selecting import Where
 from .texts import people, quoted
 from .times import WORDS, LocalSpan, freshness_in_words, known_zone, length_of, local, parsed, said, span_of, zone_of
@@ -84,7 +84,7 @@ async def series(asker: Asker, given: SeriesArguments) -> SeriesAnswer:
     few = {place.id: curve(reading.points[place.id], span) for place in places if place.id in reading.points}
     if len(places) > 1 and given.function != "mean":
         asker.notes.append(f"Added up are the {given.function} of each place: they need not be of one moment.")
-    shown: list[tuple[str, int | None, Points]] = []
+    shown: list[tuple[str, int | None, TimedValues]] = []
     if known > 1:
         shown.append((f"All {known} added up", None, whole))
     names = Counter(place.name for place in places)
@@ -160,13 +160,13 @@ def unit_of(function: str, every: str) -> str:
     return f"people: the {function} of each window of {every}"
 
 
-def _row(place: Place, points: Points | None, span: LocalSpan) -> dict[str, Any]:
+def _row(place: Place, points: TimedValues | None, span: LocalSpan) -> dict[str, Any]:
     if not points:
         return {**place.brief(), "state": UNKNOWN}
     return {**place.brief(), **statistics(points, zone_of(place.zone) if place.zone else span.zone)}
 
 
-def statistics(points: Points, zone: ZoneInfo) -> dict[str, Any]:
+def statistics(points: TimedValues, zone: ZoneInfo) -> dict[str, Any]:
     """Return the statistics of a curve. A place where nobody was has no time of its peak."""
     values = [value for _, value in points]
     at, peak = max(points, key=lambda each: each[1])
@@ -180,7 +180,7 @@ def statistics(points: Points, zone: ZoneInfo) -> dict[str, Any]:
     }
 
 
-def summed(series_: Sequence[Points]) -> Points:
+def summed(series_: Sequence[TimedValues]) -> TimedValues:
     """Return the sum of places, window by window."""
     sums: dict[str, float] = {}
     for points in series_:
@@ -189,7 +189,7 @@ def summed(series_: Sequence[Points]) -> Points:
     return sorted(sums.items())
 
 
-def curve(points: Points, span: LocalSpan, together: Callable[[Iterable[float]], float] = max) -> list[list[Any]]:
+def curve(points: TimedValues, span: LocalSpan, together: Callable[[Iterable[float]], float] = max) -> list[list[Any]]:
     """Return at most 60 points, each the highest of several windows, or their value by `together`."""
     most = MOST_POINTS
     size = -(-len(points) // most) if points else 1
@@ -209,7 +209,7 @@ def _summary(places: Sequence[Place], together: dict[str, Any], every: str, func
     )
 
 
-def _as_far(earlier: Points, before: LocalSpan, now: Points, span: LocalSpan) -> Points:
+def _as_far(earlier: TimedValues, before: LocalSpan, now: TimedValues, span: LocalSpan) -> TimedValues:
     """Return the earlier windows to compare with: as far as the later ones have landed."""
     if not now:
         return earlier
@@ -217,7 +217,7 @@ def _as_far(earlier: Points, before: LocalSpan, now: Points, span: LocalSpan) ->
     return [(at, value) for at, value in earlier if parsed(at) - before.start <= landed]
 
 
-def _compared(now: Points, earlier: Points, before: LocalSpan) -> str:
+def _compared(now: TimedValues, earlier: TimedValues, before: LocalSpan) -> str:
     if not earlier:
         return f" Of {before} nothing was measured: unknown, not empty."
     mean, was = fmean(value for _, value in now), fmean(value for _, value in earlier)
@@ -225,7 +225,7 @@ def _compared(now: Points, earlier: Points, before: LocalSpan) -> str:
     return f" It was {round(was, 2):g} on average as far into {before}.{change}"
 
 
-def landed_of(series_: Iterable[Points], every: str) -> datetime | None:
+def landed_of(series_: Iterable[TimedValues], every: str) -> datetime | None:
     """Return the end of the newest window that any place has."""
     newest = max((parsed(points[-1][0]) for points in series_ if points), default=None)
     return None if newest is None else newest + length_of(every)

@@ -10,7 +10,7 @@ from pydantic import Field
 from .asking import Asker
 from .campus import Campus, Place, zone_name
 from .history import and_unknown
-from .place_reports import Points, minutes
+from .place_reports import TimedValues, minutes
 from .selecting import Where
 from .texts import people, quoted
 from .times import local, parsed, said, zone_of
@@ -83,7 +83,7 @@ async def _read(asker: Asker, given: Where) -> _Moment:
     return _Moment(places, values, reading.measurements, {"zone": zone.key, "freshness": freshness})
 
 
-def newest(points: Points) -> tuple[float, datetime]:
+def newest(points: TimedValues) -> tuple[float, datetime]:
     """Return the median of the last five minutes, and the end of the last one."""
     at = max(parsed(time) for time, _ in points)
     values = [value for time, value in points if parsed(time) > at - LAST]

@@ -10,7 +10,7 @@ from .asking import Asker, Refused
 from .campus import Campus, Place
 from .chart import chart_of
 from .history import TimesArguments, and_unknown, curve, summed
-from .place_reports import IDS, Points, export_of, points_of, report
+from .place_reports import IDS, TimedValues, export_of, points_of, report
 from .texts import people, quoted
 from .times import WORDS, LocalSpan, floor_of, freshness_in_words, length_of, local, parsed, zone_of
 from .tool import ToolAnswer, tool
@@ -147,9 +147,9 @@ def _open_too(asker: Asker, span: LocalSpan, given: TrafficArguments) -> bool:
 
 def _by_place(
     answer: dict[str, Any], places: list[Place], counted: dict[str, set[str]]
-) -> dict[str, dict[str, Points]]:
+) -> dict[str, dict[str, TimedValues]]:
     """Return the points by place and direction, summed over each place's sensors."""
-    parts: dict[str, dict[str, list[Points]]] = defaultdict(lambda: defaultdict(list))
+    parts: dict[str, dict[str, list[TimedValues]]] = defaultdict(lambda: defaultdict(list))
     for series in answer.get("series") or []:
         id_ = series[IDS[places[0].kind]]
         if series["field"] in ("in", "out") and series["sensor_id"] in counted.get(id_, ()):
@@ -157,14 +157,14 @@ def _by_place(
     return {id_: {way: summed(lists) for way, lists in ways.items()} for id_, ways in parts.items()}
 
 
-def _wider(points: Points, every: str, span: LocalSpan) -> Points:
+def _wider(points: TimedValues, every: str, span: LocalSpan) -> TimedValues:
     sums: dict[str, float] = defaultdict(float)
     for at, value in points:
         sums[floor_of(parsed(at), every, span.zone).isoformat()] += value
     return list(sums.items())
 
 
-def _row(place: Place, ways: dict[str, Points] | None, span: LocalSpan) -> dict[str, Any]:
+def _row(place: Place, ways: dict[str, TimedValues] | None, span: LocalSpan) -> dict[str, Any]:
     if not ways:
         return {**place.brief(), "state": UNKNOWN}
     row: dict[str, Any] = {**place.brief(), **{way: sum(v for _, v in points) for way, points in ways.items()}}

@@ -28,14 +28,14 @@ OCCUPANCY = {
 # Most places that a link to the export names. If there are more, the link is for all places.
 LINKED = 20
 
-Points = list[tuple[str, float]]
+TimedValues = list[tuple[str, float]]
 
 
 @dataclass
 class PlaceReport:
     """For each place the points of its first measurement that has any."""
 
-    points: dict[str, Points] = field(default_factory=dict)
+    points: dict[str, TimedValues] = field(default_factory=dict)
     measurements: dict[str, str] = field(default_factory=dict)
     freshness: dict[str, Any] | None = None
 
@@ -97,7 +97,7 @@ async def minutes(asker: Asker, places: Sequence[Place]) -> PlaceReport:
 
 
 def _reading(answer: Mapping[str, Any], kind: str) -> PlaceReport:
-    by_measurement: dict[str, dict[str, Points]] = defaultdict(dict)
+    by_measurement: dict[str, dict[str, TimedValues]] = defaultdict(dict)
     for series in answer.get("series") or []:
         points = points_of(series)
         if points and series[IDS[kind]]:
@@ -110,7 +110,7 @@ def _reading(answer: Mapping[str, Any], kind: str) -> PlaceReport:
     return reading
 
 
-def points_of(series: Mapping[str, Any]) -> Points:
+def points_of(series: Mapping[str, Any]) -> TimedValues:
     """Return the start of each window, and its value."""
     times = zip(series["starts"], series["times"], series["values"], strict=True)
     return [(start or time, value) for start, time, value in times if value is not None]

@@ -20,7 +20,7 @@ from .store import StoreUsage, Stream
 
 # Seconds for which memory may keep an entry before Redis is read again: while invalidations are received, and while
 # not.
-HEARING, DEAF = 60.0, 5.0
+WHILE_LISTENING, WHILE_DEAF = 60.0, 5.0
 _DROPPED_MOST = 10_000
 # Seconds by which the clock of another replica may be ahead.
 _AHEAD = 60.0
@@ -46,7 +46,9 @@ class TieredStore:
         self._lookups: Counter[tuple[str, bool]] = Counter()
         self._shared = shared
         self._wall = wall
-        self._invalidations = Invalidations(shared.client, shared.channel, hear=self._hear, changed=self._forget_all)
+        self._invalidations = Invalidations(
+            shared.client, shared.channel, on_message=self._on_message, on_change=self._forget_all
+        )
         self.locks = RedisLocks(shared, read=self._read, wall=wall)
         self._dropped: OrderedDict[str, float] = OrderedDict()
         # Incremented by a drop: an entry that was read from Redis under an earlier number does not go into memory.
@@ -63,14 +65,16 @@ class TieredStore:
     @property
     def hears(self) -> bool:
         """Return whether the drops of other replicas are received."""
-        return self._invalidations.on_air
+        return self._invalidations.is_listening
 
     def peek(self, key: str) -> Entry | None:
         return self._near.peek(key)
 
     def put_local(self, key: str, entry: Entry, ttl: float) -> None:
         if self._still_holds(key, entry):
-            self._near.put_local(key, entry, min(ttl, HEARING if self._invalidations.on_air else DEAF))
+            self._near.put_local(
+                key, entry, min(ttl, WHILE_LISTENING if self._invalidations.is_listening else WHILE_DEAF)
+            )
 
     async def get(self, key: str) -> Entry | None:
         self._invalidations.start()
@@ -188,7 +192,7 @@ class TieredStore:
             self._dropped.popitem(last=False)
         return self._near.drop_here(prefix)
 
-    def _hear(self, word: str, about: str) -> None:
+    def _on_message(self, word: str, about: str) -> None:
         if word == "scope":
             self._drop_here(about)
         elif word == "scopes":

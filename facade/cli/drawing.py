@@ -19,7 +19,7 @@ LONGEST_LABEL = 28
 SHADES = " ░▒▓█"
 _NAMES = ("name", "room_name", "zone_id", "room_id", "sensor_id", "mac_address", "space_id", "item", "id")
 
-Point = tuple[float, float | None]
+PlotPoint = tuple[float, float | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Drawn:
     """A series to draw: times in epoch seconds, oldest first, each with a value or None."""
 
     label: str
-    points: Sequence[Point]
+    points: Sequence[PlotPoint]
 
 
 def series_of(data: Any, names: tuple[str, ...] = ()) -> Iterator[Drawn]:
@@ -76,8 +76,8 @@ def _name(object_: Mapping[str, Any]) -> str:
     return next((str(object_[name]) for name in _NAMES if isinstance(object_.get(name), str)), "")
 
 
-def _points(pairs: Any) -> list[Point]:
-    points: list[Point] = []
+def _points(pairs: Any) -> list[PlotPoint]:
+    points: list[PlotPoint] = []
     for time, value in pairs:
         if not isinstance(time, str):
             continue
@@ -167,7 +167,7 @@ def _shade(value: float, low: float, high: float) -> str:
 
 
 def _columns(
-    points: Sequence[Point], start: float, stop: float, width: int, *, highest: bool = False
+    points: Sequence[PlotPoint], start: float, stop: float, width: int, *, highest: bool = False
 ) -> list[float | None]:
     """Return a value for each of `width` columns: the last or the highest in it, or that of the previous column."""
     length = (stop - start) or 1.0

@@ -26,7 +26,7 @@ from .cost import excess, is_costly, operation_cost
 from .documents import Documents, ParsedDocument
 from .errors import formatted
 from .executor import BulkExecutor
-from .field_names import Selected, selected_of
+from .field_names import OperationFields, selected_of
 from .incremental import comes_in_parts, execute_in_parts, has_directives, undivided
 from .introspection import NoIntrospection
 from .limits import Limits, exceeded, too_long
@@ -59,7 +59,7 @@ class Engine:
         """Return the limits of an operation by name."""
         return asdict(self._limits)
 
-    def selected(self, document: ParsedDocument, text: str, operation: str | None) -> Selected:
+    def selected(self, document: ParsedDocument, text: str, operation: str | None) -> OperationFields:
         """Return what an operation selects, for usage counts. `text` is the document's text."""
         return selected_of(self.schema, document, text, operation)
 

@@ -6,43 +6,27 @@ unusual case (a null in a list, a value of another class, an error) graphql-core
 errors, paths and nulls are its own.
 """
 
-import asyncio
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import orjson
 from graphql import GraphQLLeafType, GraphQLList, GraphQLNonNull, GraphQLObjectType, get_named_type
 from graphql.execution.collect_fields import DeferUsage, FieldDetailsList, GroupedFieldSet
-from graphql.execution.values import get_argument_values
 from graphql.pyutils import AwaitableOrValue, Path, Undefined
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from ..butlr import InvalidResponse
-from ..graph.batch_resolver import ParentBatch
 from ..graph.record_fields import RecordShape, Unread
 from ..graph.selection import ResolveInfo
 from ..loaders import Budget, BudgetSpent
-from .plan import Many, Plan, Plans, streamed
-from .projection import Projection, Times, Unproven
+from .batch_projection import Attempt, BatchProjection
+from .plan import Plan, Plans, streamed
+from .projection import Times
 from .record_types import PLAIN
-from .writing import ROWS_AT_ONCE, encoded, rows_in
+from .writing import encoded
 
 # How many points a row of a `@defer` or `@stream` part costs, since graphql-core completes it field by field.
 PUT_OFF = 10
-# The outcome of a field of a record, by the identities of the field's details and of the record.
-Resolved = dict[tuple[int, int], Any]
-
-
-@dataclass(slots=True)
-class Attempt:
-    """One attempt at a list. What it resolved is kept, so that graphql-core need not resolve it again if it fails."""
-
-    written: bool
-    resolved: Resolved = field(default_factory=dict)
-    # The objects whose identities are keys, kept alive so that no identity is reused.
-    held: list[Any] = field(default_factory=list)
 
 
 class BulkExecutor(StrawberryGraphQLCoreExecutionContext):
@@ -54,8 +38,7 @@ class BulkExecutor(StrawberryGraphQLCoreExecutionContext):
         super().__init__(*args, **kwargs)
         self._plans = Plans(self, self.shapes)
         self._times = Times()
-        self._resolved: Resolved = {}
-        self._held: list[Any] = []
+        self._lists = BatchProjection(self, self._plans, self._times)
 
     def complete_list_value(
         self,
@@ -148,7 +131,8 @@ class BulkExecutor(StrawberryGraphQLCoreExecutionContext):
         position_context: Any,
     ) -> Any:
         """Execute a field as graphql-core does, but only complete the value of a field that is resolved already."""
-        outcome = self._resolved.get((id(field_details_list), id(source)), Undefined) if self._resolved else Undefined
+        outcomes = self._lists.outcomes
+        outcome = outcomes.get((id(field_details_list), id(source)), Undefined) if outcomes else Undefined
         if outcome is Undefined or position_context is not None:
             return super().execute_field(parent_type, source, field_details_list, path, position_context)
         node = field_details_list[0].node
@@ -224,13 +208,12 @@ class BulkExecutor(StrawberryGraphQLCoreExecutionContext):
         for written in self.writes:
             attempt = Attempt(written)
             try:
-                made = await self._made(plan, records, [1] * len(records), attempt)
+                made = await self._lists.project(plan, records, [1] * len(records), attempt)
                 return self._written(await encoded(made)) if written else made
             except BudgetSpent:
                 raise
             except Exception:  # noqa: BLE001 -- of whatever kind: what is left to graphql-core it judges
-                self._resolved |= attempt.resolved
-                self._held += attempt.held
+                self._lists.keep(attempt)
         completed = super().complete_list_value(return_type, details, info, path, records, None)
         return await completed if self.is_awaitable(completed) else completed
 
@@ -238,88 +221,6 @@ class BulkExecutor(StrawberryGraphQLCoreExecutionContext):
         if budget := self._budget:
             budget.wrote(len(json))
         return orjson.Fragment(json)
-
-    async def _made(self, plan: Plan, records: Sequence[Any], counts: Sequence[int], attempt: Attempt) -> list[Any]:
-        """Return what the answer has for each record. `counts` says how many times each record is in the answer.
-
-        Raises any exception where graphql-core has to execute the list instead.
-        """
-        kinds = plan.selection.shape.kinds
-        if plan.rest or not all(type(record) in kinds for record in records):
-            raise Unproven
-        if len(plan.many) == 1:
-            cells = [await self._cells(plan.many[0], plan, records, counts, attempt)]
-        else:
-            # All are awaited, even after a failure, so that everything resolved is kept.
-            found = await asyncio.gather(
-                *(self._cells(each, plan, records, counts, attempt) for each in plan.many), return_exceptions=True
-            )
-            cells = [each for each in found if not isinstance(each, BaseException)]
-            if len(cells) < len(found):
-                raise Unproven
-        return await self._in_steps(plan, records, cells, plan.structs if attempt.written else plan.maps)
-
-    async def _in_steps(
-        self, plan: Plan, records: Sequence[Any], cells: Sequence[list[Any]], project: Projection
-    ) -> list[Any]:
-        """Project records in steps of `ROWS_AT_ONCE`, those in their lists included, and yield between steps."""
-        size = 1 if plan.holds_lists else ROWS_AT_ONCE
-        made: list[Any] = []
-        rows = 0
-        for at in range(0, len(records), size):
-            made += project(records[at : at + size], self._times, *(cell[at : at + size] for cell in cells))
-            rows += rows_in(made[-1]) if plan.holds_lists else size
-            if rows >= ROWS_AT_ONCE:
-                rows = 0
-                await asyncio.sleep(0)
-        return made
-
-    async def _cells(
-        self, many: Many, plan: Plan, records: Sequence[Any], counts: Sequence[int], attempt: Attempt
-    ) -> list[Any]:
-        """Return what the answer has for one field of each record."""
-        outcomes = await self._outcomes(many, plan, records, counts, attempt)
-        below = self._plans.below(many.item_type, many.details)
-        if below is None:
-            raise Unproven
-        # Each object is projected once, even if the answer has it in several places.
-        items: dict[int, Any] = {}
-        places: Counter[int] = Counter()
-        for outcome, count in zip(outcomes, counts, strict=True):
-            for item in _items(outcome, many):
-                items[id(item)] = item
-                places[id(item)] += count
-        made = await self._made(below, list(items.values()), list(places.values()), attempt) if items else []
-        by_id = dict(zip(items, made, strict=True))
-        if many.listed:
-            return [outcome and [by_id[id(item)] for item in outcome] for outcome in outcomes]
-        return [None if outcome is None else by_id[id(outcome)] for outcome in outcomes]
-
-    async def _outcomes(
-        self, many: Many, plan: Plan, records: Sequence[Any], counts: Sequence[int], attempt: Attempt
-    ) -> Sequence[Any]:
-        """Return the resolver's value for each record. Raises `Unproven` if it is an error for any of them."""
-        keys = [(id(many.details), id(record)) for record in records]
-        if self._resolved and all(key in self._resolved for key in keys):
-            outcomes: Sequence[Any] = [self._resolved[key] for key in keys]
-        else:
-            outcomes = await self._resolve(many, plan.of_type, ParentBatch(records, counts))
-            attempt.resolved |= zip(keys, outcomes, strict=True)
-            attempt.held += (many.details, records)
-        if any(isinstance(outcome, Exception) for outcome in outcomes):
-            raise Unproven
-        return outcomes
-
-    def _resolve(self, many: Many, parent_type: GraphQLObjectType, records: ParentBatch) -> Any:
-        # Batch resolvers do not read the path.
-        path = Path(None, many.name, parent_type.name)
-        info = self.build_resolve_info(many.field, [each.node for each in many.details], parent_type, path)
-        first = many.details[0]
-        arguments = get_argument_values(
-            many.field, first.node, self.variable_values, first.fragment_variable_values, self.hide_suggestions
-        )
-        assert many.field.resolve is not None  # noqa: S101 -- it is one of many
-        return many.field.resolve(records, info, **arguments)
 
 
 def _points_of(item: Any) -> int:
@@ -337,16 +238,6 @@ def _points_in(value: list[Any] | dict[str, Any]) -> int:
         if isinstance(one, dict):
             waiting += [each for each in one.values() if isinstance(each, list | dict)]
     return points
-
-
-def _items(outcome: Any, many: Many) -> Sequence[Any]:
-    if outcome is None:
-        return ()
-    if not many.listed:
-        return (outcome,)
-    if type(outcome) is not list:
-        raise Unproven
-    return outcome
 
 
 def _read(records: list[Any] | Unread, plan: Plan) -> tuple[list[Any], Plan]:

@@ -32,7 +32,7 @@ def field_names(schema: GraphQLSchema) -> dict[str, str | None]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Selected:
+class OperationFields:
     """An operation's name and fields, for usage counts. There is one object for each operation of a kept document."""
 
     name: str
@@ -41,17 +41,17 @@ class Selected:
     deprecated: frozenset[str] = frozenset()
 
 
-INVALID = Selected("", "")
+INVALID = OperationFields("", "")
 
 
-def selected_of(schema: GraphQLSchema, document: ParsedDocument, text: str, operation: str | None) -> Selected:
+def selected_of(schema: GraphQLSchema, document: ParsedDocument, text: str, operation: str | None) -> OperationFields:
     """Return the fields that an operation selects, `@skip` ignored; `INVALID` for an operation that cannot run."""
     if document.errors or document.operation(operation) is None:
         return INVALID
-    known: Selected | None = document.selected.get(operation)
+    known: OperationFields | None = document.selected.get(operation)
     if known is None:
         fields = dict(_selected(schema, document, operation))
-        known = document.selected[operation] = Selected(
+        known = document.selected[operation] = OperationFields(
             document.operation_name(operation) or "",
             sha256(text.encode()).hexdigest(),
             frozenset(name for name, deprecated in fields.items() if not deprecated),

@@ -20,7 +20,8 @@ from strawberry.types.field import StrawberryField
 
 from ..graph.batch_resolver import read_by
 from ..graph.record_fields import FieldSource, RecordShape, reading_of
-from .projection import MOST_FIELDS, Projection, Selected, Selection, maps, projects, structs
+from .projection import MOST_FIELDS, Projection, maps, projects, structs
+from .record_selection import RecordSelection, SelectedField
 
 
 class Many(NamedTuple):
@@ -38,7 +39,7 @@ class Plan:
     """How one selection of one type is executed: by projection, except for `many` and `rest`."""
 
     of_type: GraphQLObjectType
-    selection: Selection
+    selection: RecordSelection
     many: tuple[Many, ...]
     rest: GroupedFieldSet
     # The attributes that the resolvers of `many` read.
@@ -143,32 +144,32 @@ class Plans:
             return None
         return Many(node.alias.value if node.alias else node.name.value, details, field, item_type, listed)
 
-    def _selection(self, type_: GraphQLObjectType, shape: RecordShape, fields: GroupedFieldSet) -> Selection:
+    def _selection(self, type_: GraphQLObjectType, shape: RecordShape, fields: GroupedFieldSet) -> RecordSelection:
         selected = (self._selected(type_, shape, name, details) for name, details in fields.items())
-        return Selection(type_.name, shape, tuple(selected))
+        return RecordSelection(type_.name, shape, tuple(selected))
 
     def _selected(
         self, type_: GraphQLObjectType, shape: RecordShape, name: str, details: list[FieldDetails]
-    ) -> Selected:
+    ) -> SelectedField:
         node = details[0].node
         field = self._executor.schema.get_field(type_, node.name.value)
         if field is None or node.arguments or _deferred(details) or streamed(details):
-            return Selected(name)
+            return SelectedField(name)
         if node.name.value == "__typename":
-            return Selected(name, type=field.type)
+            return SelectedField(name, type=field.type)
         reading = _reading(field, shape)
         named = get_named_type(field.type)
         if reading and isinstance(named, GraphQLObjectType):
             below = self._below(named, reading.items or self._shapes.get(named.name), details)
             if below:
-                return Selected(name, reading.place, field.type, below)
+                return SelectedField(name, reading.accessor, field.type, below)
         elif reading and projects(named):
-            return Selected(name, reading.place, field.type)
-        return Selected(name)
+            return SelectedField(name, reading.accessor, field.type)
+        return SelectedField(name)
 
     def _below(
         self, type_: GraphQLObjectType, shape: RecordShape | None, details: list[FieldDetails]
-    ) -> Selection | None:
+    ) -> RecordSelection | None:
         """Return the selection below a field; None if not every field of it can be projected."""
         if shape is None or not _takes(type_, shape):
             return None
@@ -209,8 +210,8 @@ def _reading(field: GraphQLField, shape: RecordShape) -> FieldSource | None:
         return None
     if definition.base_resolver is not None:
         return reading_of(definition.base_resolver.wrapped_func)
-    place = shape.place(definition.python_name) if definition.default_resolver is getattr else None
-    return None if place is None else FieldSource(place)
+    accessor = shape.accessor(definition.python_name) if definition.default_resolver is getattr else None
+    return None if accessor is None else FieldSource(accessor)
 
 
 def streamed(details: list[FieldDetails]) -> bool:

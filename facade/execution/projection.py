@@ -2,7 +2,7 @@
 
 import gc
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from graphql import (
@@ -19,8 +19,9 @@ from graphql import (
 )
 
 from ..cache import Bounded
-from ..graph.record_fields import RecordShape, Unread
+from ..graph.record_fields import Unread
 from ..graph.scalars import serialize_time
+from .record_selection import RecordSelection
 
 # Bytes of compiled selections that are kept, and estimates of what one takes.
 KEPT = 8 * 1024**2
@@ -33,34 +34,6 @@ MOST_TIMES = 86_400
 
 class Unproven(Exception):  # noqa: N818 -- not an error: graphql-core takes over
     """A value that only graphql-core's own completion can handle."""
-
-
-class Selected(NamedTuple):
-    """A field of a selection. Without a `place` it is `__typename`, or, without a `type` too, filled in elsewhere.
-
-    The value of a `given` field is passed in for each record.
-    """
-
-    name: str
-    place: str | int | None = None
-    type: GraphQLOutputType | None = None
-    below: "Selection | None" = None
-    given: bool = False
-
-
-class Selection(NamedTuple):
-    """The selected fields of a type's records. Comparable, so that equal selections are compiled once."""
-
-    type_name: str
-    shape: RecordShape
-    fields: tuple[Selected, ...]
-
-    def size(self) -> int:
-        return sum(1 + (field.below.size() if field.below else 0) for field in self.fields)
-
-    def reads(self) -> frozenset[str]:
-        """Return the attributes of a record that are read."""
-        return frozenset(field.place for field in self.fields if isinstance(field.place, str))
 
 
 class Times(dict[str | int, str]):
@@ -84,7 +57,7 @@ class Times(dict[str | int, str]):
 Projection = Callable[..., list[Any]]
 
 # The condition under which a scalar's value goes into the answer unchanged.
-_SOUND: dict[object, str] = {
+_UNCHANGED: dict[object, str] = {
     GraphQLString: "type({0}) is str",
     GraphQLID: "type({0}) is str",
     GraphQLBoolean: "type({0}) is bool",
@@ -104,7 +77,7 @@ def is_time(type_: object) -> bool:
 
 def projects(type_: object) -> bool:
     """Return whether values of a leaf type can be projected."""
-    return type_ in _SOUND or is_time(type_)
+    return type_ in _UNCHANGED or is_time(type_)
 
 
 class Compiled:
@@ -112,10 +85,10 @@ class Compiled:
 
     def __init__(self, kept: int = KEPT) -> None:
         self._kept = kept
-        self._known: Bounded[tuple[Selection, bool], Projection] = Bounded(kept)
+        self._known: Bounded[tuple[RecordSelection, bool], Projection] = Bounded(kept)
         self._collected = 0
 
-    def __call__(self, selection: Selection, *, written: bool = False) -> Projection:
+    def __call__(self, selection: RecordSelection, *, written: bool = False) -> Projection:
         key = selection, written
         known = self._known.get(key)
         if known is None:
@@ -134,12 +107,12 @@ class Compiled:
 _compiled = Compiled()
 
 
-def maps(selection: Selection) -> Projection:
+def maps(selection: RecordSelection) -> Projection:
     """Return the projection to the maps of the answer."""
     return _compiled(selection)
 
 
-def structs(selection: Selection) -> Projection:
+def structs(selection: RecordSelection) -> Projection:
     """Return the projection to structs, which msgspec writes as orjson writes maps, in half the time."""
     return _compiled(selection, written=True)
 
@@ -151,7 +124,7 @@ class _Source:
     Everything else (classes, coercions) is bound to a numbered name, so that no query can inject code.
     """
 
-    def __init__(self, selection: Selection, *, written: bool = False) -> None:
+    def __init__(self, selection: RecordSelection, *, written: bool = False) -> None:
         self._written = written
         self._bound: dict[str, Any] = {"Unproven": Unproven, "Unread": Unread}
         self._lines: list[str] = []
@@ -184,23 +157,25 @@ class _Source:
         self._bound[name] = value
         return name
 
-    def _record(self, depth: int, record: str, selection: Selection, otherwise: str, also: str | None = None) -> None:
+    def _record(
+        self, depth: int, record: str, selection: RecordSelection, otherwise: str, also: str | None = None
+    ) -> None:
         """Add code that turns a variable with a record into the map of its fields. `also` is a further class of it."""
-        places = selection.shape.places
+        indices = selection.shape.indices
         kinds = [self._bind(kind) for kind in selection.shape.kinds]
         test = " or ".join(f"type({record}) is {kind}" for kind in [*kinds, *([also] if also else [])])
-        if places:
-            test = f"({test}) and len({record}) > {max(index for _, index in places)}"
+        if indices:
+            test = f"({test}) and len({record}) > {max(index for _, index in indices)}"
         self._add(depth, f"if {test}:")
         values = []
         for at, field in enumerate(selection.fields):
             if field.given:
                 value = f"of_given{at}"
-            elif field.place is None:
+            elif field.accessor is None:
                 value = repr(selection.type_name) if field.type else "None"
             else:
                 value = self._variable()
-                read = f".{field.place}" if isinstance(field.place, str) else f"[{field.place}]"
+                read = f".{field.accessor}" if isinstance(field.accessor, str) else f"[{field.accessor}]"
                 self._add(depth + 1, f"{value} = {record}{read}")
                 self._complete(depth + 1, value, field.type, field.below)
             values.append(value)
@@ -220,7 +195,7 @@ class _Source:
         depth: int,
         value: str,
         type_: GraphQLOutputType | None,
-        below: Selection | None,
+        below: RecordSelection | None,
         also: str | None = None,
     ) -> None:
         """Add code that turns a variable into what the answer has for it."""
@@ -228,11 +203,11 @@ class _Source:
         inner = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
         otherwise = NEVER if non_null else f"elif {value} is not None: raise Unproven"
         if isinstance(inner, GraphQLList):
-            if below is None and self._written and self._is_sound(depth, value, inner):
+            if below is None and self._written and self._check_scalars(depth, value, inner):
                 depth += 1
             item, items = self._variable(), self._variable()
             of = None
-            if below is not None and not below.shape.places:
+            if below is not None and not below.shape.indices:
                 of = self._variable()
                 self._add(depth, f"{of} = None")
                 self._add(depth, f"if type({value}) is Unread:")
@@ -247,7 +222,7 @@ class _Source:
             self._add(depth, otherwise)
         elif below is not None:
             # For records whose fields are looked up by index, a null is left to the resolver.
-            self._record(depth, value, below, NEVER if below.shape.places else otherwise, also)
+            self._record(depth, value, below, NEVER if below.shape.indices else otherwise, also)
         elif is_time(inner):
             self._add(depth, f"if type({value}) is str or type({value}) is int: {value} = times[{value}]")
             self._add(depth, f"elif {value} is not None: {value} = {self._coerced(inner)}({value})")
@@ -257,34 +232,34 @@ class _Source:
             passing = "" if non_null else f" and {value} is not None"
             self._add(depth, f"if not ({self._test(value, inner)}){passing}: {value} = {self._coerced(inner)}({value})")
 
-    def _is_sound(self, depth: int, value: str, type_: GraphQLList[Any]) -> bool:
-        """Add the condition for a list of scalars that needs coercion; return False if every list needs it."""
+    def _check_scalars(self, depth: int, value: str, type_: GraphQLList[Any]) -> bool:
+        """Add the check whether a list of scalars needs coercion; return False if every list needs it."""
         inner = type_.of_type
         nullable = not isinstance(inner, GraphQLNonNull)
         inner = inner if nullable else inner.of_type
         leaf = inner.of_type if isinstance(inner, GraphQLList) else inner
         leaf = leaf.of_type if isinstance(leaf, GraphQLNonNull) else leaf
-        if leaf not in _SOUND or (nullable and isinstance(inner, GraphQLList)):
+        if leaf not in _UNCHANGED or (nullable and isinstance(inner, GraphQLList)):
             return False
-        sound, item, each = self._variable(), self._variable(), self._variable()
-        self._add(depth, f"{sound} = type({value}) is list")
-        self._add(depth, f"if {sound}:")
+        unchanged, item, each = self._variable(), self._variable(), self._variable()
+        self._add(depth, f"{unchanged} = type({value}) is list")
+        self._add(depth, f"if {unchanged}:")
         self._add(depth + 1, f"for {item} in {value}:")
         if isinstance(inner, GraphQLList):
-            self._add(depth + 2, f"if type({item}) is not list: {sound} = False; break")
+            self._add(depth + 2, f"if type({item}) is not list: {unchanged} = False; break")
             self._add(depth + 2, f"for {each} in {item}:")
-            self._add(depth + 3, f"if not ({self._test(each, leaf)}): {sound} = False; break")
+            self._add(depth + 3, f"if not ({self._test(each, leaf)}): {unchanged} = False; break")
         else:
             passing = f" and {item} is not None" if nullable else ""
-            self._add(depth + 2, f"if not ({self._test(item, leaf)}){passing}: {sound} = False; break")
-        self._add(depth, f"if not {sound}:")
+            self._add(depth + 2, f"if not ({self._test(item, leaf)}){passing}: {unchanged} = False; break")
+        self._add(depth, f"if not {unchanged}:")
         return True
 
     def _test(self, value: str, type_: Any) -> str:
         """Return an expression that is true if a scalar's value goes into the answer unchanged."""
         if self._written and type_ is GraphQLFloat:
             return f"type({value}) is float and {-WRITTEN_ALIKE} < {value} < {WRITTEN_ALIKE}"
-        return _SOUND[type_].format(value)
+        return _UNCHANGED[type_].format(value)
 
     def _coerced(self, type_: Any) -> str:
         """Bind the type's own coercion, for values whose coercion depends only on their class."""

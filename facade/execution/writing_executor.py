@@ -11,7 +11,8 @@ from graphql.pyutils import AwaitableOrValue, Path
 from ..graph.record_fields import Unread
 from ..graph.selection import ResolveInfo
 from ..loaders import BudgetSpent
-from .executor import Attempt, BulkExecutor
+from .batch_projection import Attempt
+from .executor import BulkExecutor
 from .plan import Plan
 
 
@@ -50,7 +51,7 @@ class WritingExecutor(BulkExecutor):
         try:
             for part in records.parts(plan.reads):
                 self._count(return_type, part, None)
-                made = await self._made(plan.of(type(part[0])), part, [1] * len(part), Attempt(written=True))
+                made = await self._lists.project(plan.of(type(part[0])), part, [1] * len(part), Attempt(written=True))
                 json = msgspec.json.encode(made)
                 if budget := self._budget:
                     budget.wrote(len(json))

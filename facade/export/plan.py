@@ -88,7 +88,7 @@ def _is_separable(query: ReportQuery, windows: Windows, start: datetime, stop: d
     last = windows.floor(stop)
     if not start < last:
         return False
-    whole = replace(query.between(start, last), is_resolved=query.is_resolved)
+    whole = replace(query.between(start, last), is_rewritten=query.is_rewritten)
     return why_whole(whole) is None
 
 

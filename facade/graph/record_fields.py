@@ -11,24 +11,24 @@ Resolver = TypeVar("Resolver", bound=Callable[..., Any])
 class RecordShape:
     """Records of exactly these classes, not of subclasses, which may read differently.
 
-    Fields are attributes of the same name, or, with `places`, items at these indices.
+    Fields are attributes of the same name, or, with `indices`, items at these.
     """
 
     kinds: tuple[type, ...]
-    places: tuple[tuple[str, int], ...] = ()
+    indices: tuple[tuple[str, int], ...] = ()
     # Whether the type's `is_type_of`, if it has one, is true for all of them.
     is_type: bool = False
 
-    def place(self, field: str) -> str | int | None:
+    def accessor(self, field: str) -> str | int | None:
         """Return the attribute or index from which a field is read; None if the shape lacks it."""
-        return dict(self.places).get(field) if self.places else field
+        return dict(self.indices).get(field) if self.indices else field
 
 
 @dataclass(frozen=True, slots=True)
 class FieldSource:
     """Where a field's value is, and the shape of the records in it if it is not that of their type."""
 
-    place: str | int
+    accessor: str | int
     items: RecordShape | None = None
 
 
@@ -50,14 +50,14 @@ class Unread:
 _readings: dict[object, FieldSource] = {}
 
 
-def reads(attribute: str, **places: int) -> Callable[[Resolver], Resolver]:
+def reads(attribute: str, **indices: int) -> Callable[[Resolver], Resolver]:
     """Mark a resolver that, called without arguments, only returns the record's `attribute`.
 
-    With `places` the attribute is None or a list of lists, which have all fields of the field's type at these indices.
+    With `indices` the attribute is None or a list of lists, which have all fields of the field's type at these indices.
     """
 
     def mark(resolver: Resolver) -> Resolver:
-        _readings[resolver] = FieldSource(attribute, RecordShape((list,), tuple(places.items())) if places else None)
+        _readings[resolver] = FieldSource(attribute, RecordShape((list,), tuple(indices.items())) if indices else None)
         return resolver
 
     return mark

@@ -7,7 +7,7 @@ from .calls import Translation, translated
 from .rest_request import RestRequest, Unreadable
 from .snippets import snippets
 from .translate import Translations, translate, translate_one, translations
-from .v2 import FIXTURES_ENDED, PREFIX, READS, V2_ENDED, WRITES, GoneRead, Resolved, V2Read, refused_write
+from .v2 import FIXTURES_ENDED, PREFIX, READS, V2_ENDED, WRITES, GoneRead, V2Operation, V2Read, refused_write
 
 __all__ = [
     "FIXTURES_ENDED",
@@ -16,11 +16,11 @@ __all__ = [
     "V2_ENDED",
     "WRITES",
     "GoneRead",
-    "Resolved",
     "RestRequest",
     "Translation",
     "Translations",
     "Unreadable",
+    "V2Operation",
     "V2Read",
     "refused_write",
     "snippets",

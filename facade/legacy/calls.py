@@ -86,16 +86,16 @@ def _unfilled(request: RestRequest) -> str:
     return f" Put values in place of {', '.join(left)}." if left else ""
 
 
-Call = tuple[str, Mapping[str, Any], Shape | None]
+OperationCall = tuple[str, Mapping[str, Any], Shape | None]
 
 
-def _call(request: RestRequest, refresh_path: str) -> Call:
+def _call(request: RestRequest, refresh_path: str) -> OperationCall:
     if request.problem:
         raise Untranslatable(request.problem)
     path = _known_path(request.path)
     if (found := find(path)) is not None:
         return _v2(request, path, *found)
-    calls: dict[str, Callable[[RestRequest], Call]] = {
+    calls: dict[str, Callable[[RestRequest], OperationCall]] = {
         LOGIN_PATH: _login,
         refresh_path: _refresh,
         CLIENT_LOGIN_PATH: _client_login,
@@ -130,7 +130,7 @@ def _unknown(path: str) -> str:
     return f"{path} is not a known call of Butlr's REST API."
 
 
-def _v2(request: RestRequest, path: str, read: Any, parameters: Mapping[str, str]) -> Call:
+def _v2(request: RestRequest, path: str, read: Any, parameters: Mapping[str, str]) -> OperationCall:
     if request.method in WRITES:
         raise Untranslatable(refused_write(request.method, read))
     if request.method not in ("GET", "HEAD"):
@@ -150,17 +150,17 @@ def _asked(query: str) -> str:
     return ", ".join(f"`{name}`" for name in dict.fromkeys(name for name, _ in parse_qsl(query, True))) or "the `?`"
 
 
-def _login(request: RestRequest) -> Call:
+def _login(request: RestRequest) -> OperationCall:
     body = _credentials(request, ("username", "password"), ())
     return operations.LOGIN.text, body, shapes.session("login")
 
 
-def _refresh(request: RestRequest) -> Call:
+def _refresh(request: RestRequest) -> OperationCall:
     body = _credentials(request, ("client_id", "refresh_token"), ())
     return operations.REFRESH.text, body, shapes.session("refreshToken")
 
 
-def _client_login(request: RestRequest) -> Call:
+def _client_login(request: RestRequest) -> OperationCall:
     body = _credentials(request, ("client_id", "client_secret"), ("audience", "grant_type"))
     return operations.client_login(body.keys()).text, body, shapes.session("clientLogin")
 
@@ -178,7 +178,7 @@ def _credentials(request: RestRequest, required: Collection[str], optional: Coll
     return body
 
 
-def _report(request: RestRequest) -> Call:
+def _report(request: RestRequest) -> OperationCall:
     body = _object(request)
     if CAMEL_CALIBRATION in body and "calibration_points" not in body:
         body = {("calibration_points" if name == CAMEL_CALIBRATION else name): body[name] for name in body}
@@ -198,7 +198,7 @@ def _report(request: RestRequest) -> Call:
     return operations.report(body.keys()).text, body, shapes.report
 
 
-def _detections(request: RestRequest) -> Call:
+def _detections(request: RestRequest) -> OperationCall:
     body = _object(request)
     _refuse_unknown(body, {*DETECTIONS_VARIABLES, "data_types"})
     data_types = body.pop("data_types", None)
@@ -210,13 +210,13 @@ def _detections(request: RestRequest) -> Call:
     return operations.detections(body.keys(), dict.fromkeys(data_types)).text, body, shapes.detections
 
 
-def _stats(request: RestRequest) -> Call:
+def _stats(request: RestRequest) -> OperationCall:
     body = _object(request)
     _refuse_unknown(body, STATS_VARIABLES)
     return operations.stats(body.keys()).text, body, shapes.stats
 
 
-def _graphql(request: RestRequest) -> Call:
+def _graphql(request: RestRequest) -> OperationCall:
     """Return a request for Butlr's own GraphQL API unchanged, if it is valid in the schema."""
     body = _object(request)
     query, variables = body.get("query"), body.get("variables") or {}

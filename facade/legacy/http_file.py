@@ -20,7 +20,7 @@ _COMMENTS = ("#", "//")
 _INSTRUCTION = re.compile(r"^(?:<>|>>?!?\s|>\s*\{%)")
 
 
-class Values:
+class VariableValues:
     """Replaces the `{{names}}` of a text by values, which may contain further names. Their total length is bounded."""
 
     def __init__(self, known: Mapping[str, str] = MappingProxyType({}), *, room: list[int] | None = None) -> None:
@@ -28,8 +28,8 @@ class Values:
         # Shared with the values of nested folders.
         self._room = room if room is not None else [LONGEST]
 
-    def within(self, more: Mapping[str, str]) -> "Values":
-        return Values({**self._known, **more}, room=self._room) if more else self
+    def within(self, more: Mapping[str, str]) -> "VariableValues":
+        return VariableValues({**self._known, **more}, room=self._room) if more else self
 
     def put_into(self, text: str) -> str:
         """Replace the names in a text. Raises `Unreadable`."""
@@ -52,7 +52,7 @@ class Values:
 def read_http(text: str) -> list[RestRequest]:
     """Return the requests of a text. Raises `Unreadable`."""
     defined = (_DEFINITION.fullmatch(line.strip()) for line in text.splitlines())
-    values = Values({match[1]: match[2] for match in defined if match})
+    values = VariableValues({match[1]: match[2] for match in defined if match})
     pieces = _BREAK.split(text.replace("\r\n", "\n"))
     titled = zip(["", *pieces[1::2]], pieces[0::2], strict=True)
     found = [request for title, piece in titled for request in _request(title.strip(), piece, values)]
@@ -61,7 +61,7 @@ def read_http(text: str) -> list[RestRequest]:
     return found
 
 
-def _request(name: str, piece: str, values: Values) -> Iterator[RestRequest]:
+def _request(name: str, piece: str, values: VariableValues) -> Iterator[RestRequest]:
     lines = iter(piece.split("\n"))
     first = ""
     for line in lines:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from .http_file import Values
+from .http_file import VariableValues
 from .rest_request import RestRequest, Unreadable, is_authorizing
 
 
@@ -15,13 +15,13 @@ def is_collection(value: Any) -> bool:
 
 def read_postman(collection: Mapping[str, Any]) -> list[RestRequest]:
     """Return the requests of all folders, named by their path of folders. Raises `Unreadable`."""
-    found = list(_items(collection, (), Values()))
+    found = list(_items(collection, (), VariableValues()))
     if not found:
         raise Unreadable("The collection contains no request.")
     return found
 
 
-def _items(folder: Mapping[str, Any], way: tuple[str, ...], above: Values) -> Iterator[RestRequest]:
+def _items(folder: Mapping[str, Any], way: tuple[str, ...], above: VariableValues) -> Iterator[RestRequest]:
     values = above.within(_pairs(folder.get("variable")))
     for item in _list(folder.get("item")):
         if not isinstance(item, dict):
@@ -33,7 +33,7 @@ def _items(folder: Mapping[str, Any], way: tuple[str, ...], above: Values) -> It
             yield _request(" / ".join(filter(None, here)), request, values)
 
 
-def _request(name: str, request: Any, values: Values) -> RestRequest:
+def _request(name: str, request: Any, values: VariableValues) -> RestRequest:
     # A plain GET may be written as its URL.
     if isinstance(request, str):
         return RestRequest("GET", values.put_into(request), name=name)
@@ -50,7 +50,7 @@ def _request(name: str, request: Any, values: Values) -> RestRequest:
     )
 
 
-def _url(url: Any, values: Values) -> str:
+def _url(url: Any, values: VariableValues) -> str:
     if not isinstance(url, dict):
         return values.put_into(str(url or ""))
     written = url.get("raw")
@@ -75,7 +75,7 @@ def _step(step: str, values: Mapping[str, str]) -> str:
     return value if value.startswith("{{") else quote(value, safe="")
 
 
-def _body(body: Any, values: Values) -> tuple[str | None, str | None]:
+def _body(body: Any, values: VariableValues) -> tuple[str | None, str | None]:
     """Return the text of a body, or the reason why it is not known."""
     if not isinstance(body, dict) or body.get("disabled"):
         return None, None

@@ -19,8 +19,8 @@ from .usage import (
     KEPT_DAYS,
     MOST_ROWS,
     CallCounts,
-    Counted,
-    Row,
+    CountKey,
+    DailyCount,
     Usage,
     UsageUnavailableError,
     folded,
@@ -57,9 +57,9 @@ class SharedUsage(Usage):
         )
         self._down = False
 
-    async def counted(self, days: int) -> list[Counted]:
+    async def counted(self, days: int) -> list[DailyCount]:
         await self.write()
-        found: list[Counted] = []
+        found: list[DailyCount] = []
         try:
             for day in last_days(self.today(), days):
                 async with asyncio.timeout(ANSWERS_WITHIN):
@@ -95,7 +95,7 @@ class SharedUsage(Usage):
                 for row, count in rows.items():
                     self._counts.add(day, row, count)
 
-    async def _add(self, key: str, rows: Counter[Row]) -> None:
+    async def _add(self, key: str, rows: Counter[CountKey]) -> None:
         taken = await self._redis.hlen(key)
         # The rows in Redis are read only when they may approach the bound.
         known = set(await self._redis.hkeys(key)) if taken + len(rows) > MOST_ROWS // 2 else None

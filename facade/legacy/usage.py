@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from ..execution.field_names import Selected
+from ..execution.field_names import OperationFields
 
-Row = tuple[str, ...]
-Counted = tuple[str, Row, int]
+CountKey = tuple[str, ...]
+DailyCount = tuple[str, CountKey, int]
 
 KEPT_DAYS = 31
 DAY = 86_400
@@ -42,7 +42,7 @@ MOST_ROWS = 2_000
 OTHERS = "(others)"
 
 
-def folded(row: Row) -> Row:
+def folded(row: CountKey) -> CountKey:
     """Return the row without the client, of which there are few."""
     match row:
         case ("call", _, _, *rest):
@@ -54,7 +54,7 @@ def folded(row: Row) -> Row:
     return row
 
 
-def has_room(row: Row, taken: int) -> bool:
+def has_room(row: CountKey, taken: int) -> bool:
     """Return whether a new row may be added. Half of the rows are reserved for successful calls.
 
     Refused calls may have any client name, and must not use up all rows.
@@ -81,17 +81,17 @@ class CallCounts:
     """The count of each row on each day."""
 
     def __init__(self) -> None:
-        self._days: dict[str, Counter[Row]] = {}
+        self._days: dict[str, Counter[CountKey]] = {}
 
-    def __iter__(self) -> Iterator[Counted]:
+    def __iter__(self) -> Iterator[DailyCount]:
         for day, rows in self._days.items():
             for row, count in rows.items():
                 yield day, row, count
 
-    def by_day(self) -> dict[str, Counter[Row]]:
+    def by_day(self) -> dict[str, Counter[CountKey]]:
         return self._days
 
-    def add(self, day: str, row: Row, count: int = 1) -> None:
+    def add(self, day: str, row: CountKey, count: int = 1) -> None:
         rows = self._days.get(day)
         if rows is None:
             rows = self._days[day] = Counter()
@@ -109,14 +109,14 @@ class Usage:
         self._clock = clock
         self._counts = CallCounts()
         # Operations of one day that are not rows yet: making rows takes about as long as serving a cached response.
-        self._operations: Counter[tuple[Selected, str, Headers]] = Counter()
+        self._operations: Counter[tuple[OperationFields, str, Headers]] = Counter()
         self._day = 0
 
-    def note(self, row: Row, count: int = 1) -> None:
+    def note(self, row: CountKey, count: int = 1) -> None:
         """Count a row. Never waits or fails, since it is called for each request."""
         self._counts.add(f"{self.today()}", row, count)
 
-    def operation(self, selected: Selected, ended: str, headers: Headers) -> None:
+    def operation(self, selected: OperationFields, ended: str, headers: Headers) -> None:
         """Note an operation. Never waits or fails. `headers` are the values of `CLIENT_HEADERS`."""
         day = int(self._clock() // DAY)
         if day != self._day or len(self._operations) >= MOST_UNCOUNTED:
@@ -140,7 +140,7 @@ class Usage:
     def today(self) -> date:
         return datetime.fromtimestamp(self._clock(), UTC).date()
 
-    async def counted(self, days: int) -> list[Counted]:
+    async def counted(self, days: int) -> list[DailyCount]:
         """Return the counts of the last `days` days, including today. Raises `UsageUnavailableError`."""
         self._settle()
         wanted = set(last_days(self.today(), days))
@@ -158,12 +158,12 @@ def last_days(today: date, days: int) -> list[str]:
     return [f"{today - timedelta(days=back)}" for back in reversed(range(min(days, KEPT_DAYS)))]
 
 
-def summary(counted: Iterable[Counted], days: int) -> dict[str, Any]:
+def summary(counted: Iterable[DailyCount], days: int) -> dict[str, Any]:
     """Sum up all days, most frequent first: calls by client and path, replays by path, differences by field."""
-    calls: dict[Row, dict[str, Any]] = {}
-    replays: dict[Row, dict[str, Any]] = {}
-    operations: dict[Row, dict[str, Any]] = {}
-    differences: Counter[Row] = Counter()
+    calls: dict[CountKey, dict[str, Any]] = {}
+    replays: dict[CountKey, dict[str, Any]] = {}
+    operations: dict[CountKey, dict[str, Any]] = {}
+    differences: Counter[CountKey] = Counter()
     for day, (kind, *words), count in counted:
         match kind, words:
             case "call", [client, agent, path, operation, status]:
@@ -209,13 +209,13 @@ def summary(counted: Iterable[Counted], days: int) -> dict[str, Any]:
     }
 
 
-def field_summary(fields: Mapping[str, str | None], counted: Iterable[Counted], days: int) -> dict[str, Any]:
+def field_summary(fields: Mapping[str, str | None], counted: Iterable[DailyCount], days: int) -> dict[str, Any]:
     """List the fields of the schema that no client selects, and the clients that select deprecated ones.
 
     `fields` has the deprecation reason of each field, or None.
     """
     uses: Counter[str] = Counter()
-    by_client: dict[Row, dict[str, Any]] = {}
+    by_client: dict[CountKey, dict[str, Any]] = {}
     for day, row, count in counted:
         match row:
             case ("field", name, client, version) if name in fields:
@@ -236,5 +236,5 @@ def field_summary(fields: Mapping[str, str | None], counted: Iterable[Counted], 
     }
 
 
-def _most_first(rows: dict[Row, dict[str, Any]], name: str) -> list[tuple[Row, dict[str, Any]]]:
+def _most_first(rows: dict[CountKey, dict[str, Any]], name: str) -> list[tuple[CountKey, dict[str, Any]]]:
     return sorted(rows.items(), key=lambda one: (-one[1][name], one[0]))

@@ -18,15 +18,15 @@ WRITES = ("POST", "PUT", "PATCH", "DELETE")
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class EndOfService:
     """When a call ended, as headers of RFC 9745 (Deprecation) and RFC 8594 (Sunset)."""
 
     deprecation: str
     sunset: str
 
 
-V2_ENDED = Ended("@1728604800", "Fri, 11 Oct 2024 00:00:00 GMT")
-FIXTURES_ENDED = Ended("@1726790400", "Fri, 20 Sep 2024 00:00:00 GMT")
+V2_ENDED = EndOfService("@1728604800", "Fri, 11 Oct 2024 00:00:00 GMT")
+FIXTURES_ENDED = EndOfService("@1726790400", "Fri, 20 Sep 2024 00:00:00 GMT")
 FIXTURES_NOTICE = (
     "Floor fixtures ended on 20 September 2024, and no current call returns them. Butlr's own GraphQL API "
     "may still have `floor { fixtures }`: ask there."
@@ -34,7 +34,7 @@ FIXTURES_NOTICE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Resolved:
+class V2Operation:
     """A call as an operation. `shape` converts its data to the v2 answer, or None if there is no such asset."""
 
     operation: Operation
@@ -60,12 +60,12 @@ class V2Read:
     # Mutations of Butlr's own GraphQL API by method, as far as their names are known.
     writes: Mapping[str, str] = field(default_factory=dict)
 
-    def resolve(self, parameters: Mapping[str, str]) -> Resolved:
+    def resolve(self, parameters: Mapping[str, str]) -> V2Operation:
         values = list(parameters.values())
         answer = self.answer
         if self.otherwise and not values[-1].startswith(self.id_prefix):
             answer = self.otherwise
-        return Resolved(answer.operation, dict(zip(answer.operation.variables, values, strict=True)), answer.shape)
+        return V2Operation(answer.operation, dict(zip(answer.operation.variables, values, strict=True)), answer.shape)
 
 
 @dataclass(frozen=True, slots=True)

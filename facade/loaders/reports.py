@@ -119,7 +119,7 @@ class ReportLoader:
     def _query(self, body: Body) -> ReportQuery:
         query = resolve_report(body, self._now)
         try:
-            moves_at = query.moves_at
+            moves_at = query.stop_moves_at
         except OverflowError:
             moves_at = None
         if moves_at is not None:
@@ -213,7 +213,7 @@ class ReportLoader:
         assert level is not None  # noqa: S101 -- see `together`
         _say_verbatim(read)
         asked = with_level(query, level)
-        pieces = await self._reports.calls.by_ids(asked, dimension, ids, self._caller, self._read_log)
+        pieces = await self._reports.calls.for_ids(asked, dimension, ids, self._caller, self._read_log)
         loaded: Loaded = {}
         for piece in pieces:
             dealt = self._deal(piece, level, query, asked)
@@ -244,7 +244,7 @@ class ReportLoader:
                 slices = await self._slices(of_one, by_minute, named, [id_] if named else [""])
                 if slices is not None:
                     return self._of_slice(next(iter(slices.values())), of_one)
-            pieces = await calls.by_ids(query, dimension, [id_], self._caller, self._read_log)
+            pieces = await calls.for_ids(query, dimension, [id_], self._caller, self._read_log)
             piece = pieces[0]
             if piece.answer is None:
                 return piece.error or RuntimeError("a piece has an answer or an error")

@@ -43,10 +43,12 @@ class Sizes:
             self._learnt.popitem(last=False)
 
 
-class Halving:
-    """Bounds the halving of one request. Each further call is paid from the endpoint's retry budget."""
+class HalvedRequest:
+    """A caller's request and the bound of its halving: each further call is paid from the endpoint's retry budget."""
 
-    def __init__(self, upstream: Upstream) -> None:
+    def __init__(self, upstream: Upstream, caller: Caller, read_log: ReadLog) -> None:
+        self.caller = caller
+        self.read_log = read_log
         self._upstream = upstream
         self._empty_leaves = 0
 
@@ -80,7 +82,8 @@ class ReportCalls:
 
         Raises the `ButlrError` of the call, or of the first part that failed.
         """
-        return await self.borne(await self._once(query, caller, read_log, asked=asked), query, caller, read_log)
+        answer = await self._upstream.read(self.call(query, asked), caller, read_log)
+        return await self.borne(answer, query, caller, read_log)
 
     def streamed(self, query: ReportQuery, caller: Caller, read_log: ReadLog) -> RowStream:
         """Start a flat report whose rows are taken as they arrive. Pass its final answer to `borne`."""
@@ -92,116 +95,92 @@ class ReportCalls:
         """Return the answer, or one merged from halves where the call was too much for the upstream."""
         if not answer.value.is_empty_object or "paginate" in query.body:
             return answer
-        halving = Halving(self._upstream)
+        request = HalvedRequest(self._upstream, caller, read_log)
         dimension, ids = query.widest(at_least=2)
         if dimension is not None and separable(query, dimension):
-            return put_together(await self._halved(query, dimension, ids, caller, read_log, halving))
+            return put_together(await self._halved(query, dimension, ids, request))
         if not query.is_flat:
             return answer
-        return await self._shorter(query, caller, read_log, halving)
+        return await self._shorter(query, request)
 
-    async def by_ids(
+    async def for_ids(
         self, query: ReportQuery, dimension: str, ids: Sequence[str], caller: Caller, read_log: ReadLog
     ) -> list[PartialAnswer[Reporting]]:
         """Ask for all `ids` in one call, or in calls of the learnt size. A part that failed carries its error."""
-        return await self._by_ids(query, dimension, ids, caller, read_log, Halving(self._upstream))
+        return await self._in_chunks(query, dimension, ids, HalvedRequest(self._upstream, caller, read_log))
 
     async def are_kept(self, query: ReportQuery, dimension: str | None, ids: Sequence[str], caller: Caller) -> bool:
         """Return whether the cache has a fresh answer to one call for all `ids`."""
         asked = query.with_ids(dimension, ids) if dimension else query
         return await self._upstream.is_kept(self.call(asked), caller)
 
-    async def _by_ids(
-        self,
-        query: ReportQuery,
-        dimension: str,
-        ids: Sequence[str],
-        caller: Caller,
-        read_log: ReadLog,
-        halving: Halving,
+    async def _in_chunks(
+        self, query: ReportQuery, dimension: str, ids: Sequence[str], request: HalvedRequest
     ) -> list[PartialAnswer[Reporting]]:
-        size = self._sizes.get(self._size_key(query, dimension, caller), len(ids))
+        size = self._sizes.get(self._size_key(query, dimension, request.caller), len(ids))
         chunks = [ids[at : at + size] for at in range(0, len(ids), size)]
-        pieces = await asyncio.gather(
-            *(self._borne(query, dimension, chunk, caller, read_log, halving) for chunk in chunks)
-        )
+        pieces = await asyncio.gather(*(self._borne(query, dimension, chunk, request) for chunk in chunks))
         return [piece for some in pieces for piece in some]
 
     async def _borne(
-        self,
-        query: ReportQuery,
-        dimension: str,
-        ids: Sequence[str],
-        caller: Caller,
-        read_log: ReadLog,
-        halving: Halving,
+        self, query: ReportQuery, dimension: str, ids: Sequence[str], request: HalvedRequest
     ) -> list[PartialAnswer[Reporting]]:
         asked = query.with_ids(dimension, ids)
         try:
-            answer = await self._once(asked, caller, read_log)
+            answer = await self._once(asked, request)
             if not answer.value.is_empty_object:
                 return [PartialAnswer(tuple(ids), answer)]
             if len(ids) > 1 and separable(asked, dimension):
-                return await self._halved(query, dimension, ids, caller, read_log, halving)
+                return await self._halved(query, dimension, ids, request)
             if asked.is_flat:
-                answer = await self._shorter(asked, caller, read_log, halving)
+                answer = await self._shorter(asked, request)
             return [PartialAnswer(tuple(ids), answer)]
         except ButlrError as error:
             return [PartialAnswer(tuple(ids), None, error)]
 
-    async def _shorter(
-        self, query: ReportQuery, caller: Caller, read_log: ReadLog, halving: Halving
-    ) -> Answer[Reporting]:
+    async def _shorter(self, query: ReportQuery, request: HalvedRequest) -> Answer[Reporting]:
         """Ask for each half of the span of a flat report that was too much. Raises `ButlrError` if it cannot be cut."""
         parts = halves(query)
         if parts is None:
-            halving.leaf_was_empty()
+            request.leaf_was_empty()
             raise _too_much(query)
         answers = []
         for part in parts:
-            if not halving.may_go_on():
+            if not request.may_go_on():
                 raise _too_much(query)
-            answer = await self._once(part, caller, read_log)
+            answer = await self._once(part, request)
             if answer.value.is_empty_object:
-                answer = await self._shorter(part, caller, read_log, halving)
+                answer = await self._shorter(part, request)
             answers.append(answer)
         rows = stitched(query, [answer.value.data or [] for answer in answers])
         return Answer(Reporting.from_data(rows), oldest([answer.entry for answer in answers]))
 
     async def _halved(
-        self,
-        query: ReportQuery,
-        dimension: str,
-        ids: Sequence[str],
-        caller: Caller,
-        read_log: ReadLog,
-        halving: Halving,
+        self, query: ReportQuery, dimension: str, ids: Sequence[str], request: HalvedRequest
     ) -> list[PartialAnswer[Reporting]]:
         """Halve a request that was answered with `{}`. The first half goes alone, so that its size is learnt."""
-        if not query.is_flat and not await self._hides_points(query, dimension, ids, caller, read_log):
-            return [PartialAnswer(tuple(ids), await self._once(query.with_ids(dimension, ids), caller, read_log))]
-        if not halving.may_go_on():
+        if not query.is_flat and not await self._hides_points(query, dimension, ids, request):
+            return [PartialAnswer(tuple(ids), await self._once(query.with_ids(dimension, ids), request))]
+        if not request.may_go_on():
             return [PartialAnswer(tuple(ids), None, _too_much(query))]
         middle = (len(ids) + 1) // 2
-        first = await self._borne(query, dimension, ids[:middle], caller, read_log, halving)
+        first = await self._borne(query, dimension, ids[:middle], request)
         if any(piece.answer for piece in first):
             borne = max(len(piece.ids) for piece in first if piece.answer)
-            self._sizes.learn(self._size_key(query, dimension, caller), borne)
-        elif not halving.may_go_on():
+            self._sizes.learn(self._size_key(query, dimension, request.caller), borne)
+        elif not request.may_go_on():
             return [*first, PartialAnswer(tuple(ids[middle:]), None, _too_much(query))]
-        return [*first, *await self._by_ids(query, dimension, ids[middle:], caller, read_log, halving)]
+        return [*first, *await self._in_chunks(query, dimension, ids[middle:], request)]
 
     async def _hides_points(
-        self, query: ReportQuery, dimension: str, ids: Sequence[str], caller: Caller, read_log: ReadLog
+        self, query: ReportQuery, dimension: str, ids: Sequence[str], request: HalvedRequest
     ) -> bool:
         """Return whether a grouped `{}` means overload: where there is no data, the same body ungrouped gets `[]`."""
-        answer = await self._once(query.with_ids(dimension, ids).with_body(group_by=None), caller, read_log)
+        answer = await self._once(query.with_ids(dimension, ids).with_body(group_by=None), request)
         return bool(answer.value.is_empty_object or answer.value.data)
 
-    async def _once(
-        self, query: ReportQuery, caller: Caller, read_log: ReadLog, *, asked: Body | None = None
-    ) -> Answer[Reporting]:
-        return await self._upstream.read(self.call(query, asked), caller, read_log)
+    async def _once(self, query: ReportQuery, request: HalvedRequest) -> Answer[Reporting]:
+        return await self._upstream.read(self.call(query), request.caller, request.read_log)
 
     def call(self, query: ReportQuery, asked: Body | None = None) -> Call[Reporting]:
         """Return the call for a query. `asked` is the body as the client wrote it."""
@@ -210,7 +189,7 @@ class ReportCalls:
             name="reporting",
             send=self._upstream.butlr.reporting,
             asked=query.body,
-            written=asked if query.is_resolved else None,
+            written=asked if query.is_rewritten else None,
             body=self._spelt,
             decode=decode_reporting,
             span=query.bounds,

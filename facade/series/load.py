@@ -164,7 +164,7 @@ class Load:
             stop = shape.tail if one.stop == self._stop else None
             part = part.between(_moment(one.start), stop or _moment(one.stop))
         if shape.dimension is not None:
-            return await self._calls.by_ids(part, shape.dimension, one.ids, self._caller, self._read_log)
+            return await self._calls.for_ids(part, shape.dimension, one.ids, self._caller, self._read_log)
         try:
             answer = await self._calls.whole(part, part.body, self._caller, self._read_log)
         except ButlrError as error:

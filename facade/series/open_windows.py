@@ -39,7 +39,7 @@ def minutes_of(query: ReportQuery, now: datetime, rules: Rules) -> ReportQuery |
 
     None if the span has no such windows, or if a window's value does not follow from its minutes.
     """
-    windows, filter_, until = query.windows, query.body["filter"], query.until
+    windows, filter_, until = query.windows, query.body["filter"], query.unaligned_stop
     if windows is None or query.start is None or until is None or why_whole(query) is not None:
         return None
     window = query.body.get("window") or {}

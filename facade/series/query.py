@@ -46,16 +46,16 @@ class ReportQuery:
     """A body of the reporting, detections or stats call, with its times as they are sent upstream.
 
     `start` and `stop` are None if the body has none, or has times without an offset: such a span is never cut.
-    `is_resolved` says that a time of the body was rewritten, `moves` that its stop is relative to now, and `until` is
-    the stop before it was moved to an edge.
+    `is_rewritten` says that a time of the body was rewritten, `stop_is_relative` that its stop was
+    relative to now, and `unaligned_stop` is the stop before it was moved to an edge.
     """
 
     body: Body
     start: datetime | None
     stop: datetime | None
-    is_resolved: bool = False
-    moves: bool = False
-    until: datetime | None = None
+    is_rewritten: bool = False
+    stop_is_relative: bool = False
+    unaligned_stop: datetime | None = None
 
     @cached_property
     def key(self) -> bytes:
@@ -98,9 +98,9 @@ class ReportQuery:
         return start, stop
 
     @property
-    def moves_at(self) -> datetime | None:
+    def stop_moves_at(self) -> datetime | None:
         """Return when the same relative stop will mean a later edge; None for an absolute stop."""
-        return (self.windows or _MINUTES).after(self.stop) if self.moves and self.stop else None
+        return (self.windows or _MINUTES).after(self.stop) if self.stop_is_relative and self.stop else None
 
     def seconds(self, now: datetime) -> float:
         """Return the length of the span, up to `now` if it has no stop; 0 if it is not known."""
@@ -119,7 +119,7 @@ class ReportQuery:
     def between(self, start: datetime, stop: datetime) -> ReportQuery:
         """Return the same query for another span."""
         span = {"start": format_rfc3339(start), "stop": format_rfc3339(stop)}
-        return ReportQuery({**self.body, "filter": {**self.body["filter"], **span}}, start, stop, self.is_resolved)
+        return ReportQuery({**self.body, "filter": {**self.body["filter"], **span}}, start, stop, self.is_rewritten)
 
     def widest(self, *, at_least: int) -> tuple[str | None, list[str]]:
         """Return the filter with the most ids, and its ids, among the filters whose id stands in the rows."""
@@ -151,47 +151,59 @@ def resolve_report(body: Body, now: datetime) -> ReportQuery:
     and the stop to the last edge that has passed; without a window, to whole minutes. Clients that poll therefore share
     cached answers. An absolute end stays as it is, and one without an offset as it was written.
     """
-    return _resolved(body, now, adds_stop=True)
+    return _with_absolute_times(body, now, adds_stop=True)
 
 
 def resolve_span(body: Body, now: datetime) -> ReportQuery:
     """Return a detections or stats body with its times absolute: neither call is known to take others."""
-    return _resolved(body, now, adds_stop=False)
+    return _with_absolute_times(body, now, adds_stop=False)
 
 
-def _resolved(body: Body, now: datetime, *, adds_stop: bool) -> ReportQuery:
+def _with_absolute_times(body: Body, now: datetime, *, adds_stop: bool) -> ReportQuery:
     inner = body.get("filter")
     within = inner if isinstance(inner, dict) else body
     grid = _Grid(windows_of(body) or _MINUTES, _offset_of(body))
-    start, start_moves = _end(within.get("start"), now)
+    start, start_is_relative = _end(within.get("start"), now)
     absent = within.get("stop") is None
-    stop, stop_moves = _end("now" if absent and adds_stop else within.get("stop"), now)
-    until = stop
+    stop, stop_is_relative = _end("now" if absent and adds_stop else within.get("stop"), now)
+    unaligned = stop
     changed: dict[str, str] = {}
-    if start and start_moves:
+    if start and start_is_relative:
         start = grid.floor(start)
-    if stop and stop_moves:
+    if stop and stop_is_relative:
         stop = grid.floor(stop)
         if start and stop <= start:
             # The span lies within one window. A relative start moves down to the window before. With an absolute start
             # there is no whole window yet: the stop is then a whole minute, and the upstream answers without rows.
-            if start_moves:
+            if start_is_relative:
                 start = grid.before(stop)
             else:
                 stop = max(now.replace(second=0, microsecond=0), start)
-    for name, moment, moves in (("start", start, start_moves), ("stop", stop, stop_moves)):
+    for name, moment, is_relative in (("start", start, start_is_relative), ("stop", stop, stop_is_relative)):
         written = within.get(name)
-        if moment is not None and (moves or not (isinstance(written, str) and is_rfc3339(written))):
+        if moment is not None and (is_relative or not (isinstance(written, str) and is_rfc3339(written))):
             changed[name] = format_rfc3339(moment)
     if absent and start is None and _about(within.get("start"), timedelta()) is None:
         # Without a valid start no stop is added: the upstream's own error says what is wrong.
         changed.pop("stop", None)
     if not changed:
-        return ReportQuery(body, start, None if absent and not adds_stop else stop, until=until)
+        return ReportQuery(body, start, None if absent and not adds_stop else stop, unaligned_stop=unaligned)
     if within is body:
-        return ReportQuery({**body, **changed}, start, stop, is_resolved=True, moves=stop_moves, until=until)
+        return ReportQuery(
+            {**body, **changed},
+            start,
+            stop,
+            is_rewritten=True,
+            stop_is_relative=stop_is_relative,
+            unaligned_stop=unaligned,
+        )
     return ReportQuery(
-        {**body, "filter": {**within, **changed}}, start, stop, is_resolved=True, moves=stop_moves, until=until
+        {**body, "filter": {**within, **changed}},
+        start,
+        stop,
+        is_rewritten=True,
+        stop_is_relative=stop_is_relative,
+        unaligned_stop=unaligned,
     )
 
 

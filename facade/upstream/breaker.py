@@ -36,7 +36,7 @@ class Breaker:
         "_next_pause",
         "_pause",
         "_probing",
-        "_slow",
+        "_slow_callers",
         "_threshold",
         "_until",
         "_whose",
@@ -62,7 +62,7 @@ class Breaker:
         self._clock = clock
         self._epoch = 0
         self._failures = 0
-        self._slow: set[str] = set()
+        self._slow_callers: set[str] = set()
         self._until: float | None = None
         self._next_pause = pause
         self._probing = False
@@ -96,8 +96,8 @@ class Breaker:
         if ticket != self._epoch:
             return
         self._failures = 0
-        if self._slow:
-            self._slow.clear()
+        if self._slow_callers:
+            self._slow_callers.clear()
         if self._until is not None:
             self._until = None
             self._next_pause = self._pause
@@ -110,9 +110,9 @@ class Breaker:
             return
         if self._until is None:
             if slow_for is not None:
-                if slow_for in self._slow:
+                if slow_for in self._slow_callers:
                     return
-                self._slow.add(slow_for)
+                self._slow_callers.add(slow_for)
             self._failures += 1
             if self._failures < self._threshold:
                 return
@@ -129,7 +129,7 @@ class Breaker:
         self._next_pause = min(self._next_pause * 2, self._longest)
         self._until = self._clock() + pause
         self._failures = 0
-        self._slow.clear()
+        self._slow_callers.clear()
         self._turn()
         log.warning("circuit opened", path=self.path, code=error.code, pause=pause)
 

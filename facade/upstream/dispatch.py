@@ -83,7 +83,7 @@ class Dispatcher:
         self._clock = clock
         self._endpoints: dict[str, _Endpoint] = {}
         # Timeouts of one caller count apart, so that a caller who asks for too much opens no breaker for the others.
-        self._slow: OrderedDict[tuple[str, str], Breaker] = OrderedDict()
+        self._caller_breakers: OrderedDict[tuple[str, str], Breaker] = OrderedDict()
         self._last = "unknown"
 
     @property
@@ -193,13 +193,13 @@ class Dispatcher:
     def _check(self, endpoint: _Endpoint, scope: str) -> None:
         self.pauses.check(scope)
         endpoint.breaker.check()
-        if self._slow and (own := self._slow.get((endpoint.path, scope))):
+        if self._caller_breakers and (own := self._caller_breakers.get((endpoint.path, scope))):
             own.check()
 
     async def _observed(self, endpoint: _Endpoint, send: Send, body: bytes, token: str, scope: str) -> Reply:
         # Both breakers have just been checked, so neither refuses.
         ticket = endpoint.breaker.admit()
-        own = self._slow.get((endpoint.path, scope)) if self._slow else None
+        own = self._caller_breakers.get((endpoint.path, scope)) if self._caller_breakers else None
         own_ticket = own.admit() if own else 0
         try:
             reply = await send(body, token)
@@ -212,7 +212,7 @@ class Dispatcher:
             else:
                 # The call may have asked for too much: only failures of several callers are the endpoint's fault.
                 endpoint.breaker.failed(ticket, error, slow_for=scope)
-                self._watched(endpoint, scope).failed(own_ticket, error)
+                self._caller_breaker(endpoint, scope).failed(own_ticket, error)
             raise
         except (BadInput, NotFound):
             # A 4xx answer proves that the endpoint works.
@@ -233,18 +233,18 @@ class Dispatcher:
         self._last = "ok"
         endpoint.breaker.succeeded(ticket)
         endpoint.budget.succeeded()
-        if self._slow and (own := self._slow.get((endpoint.path, scope))):
+        if self._caller_breakers and (own := self._caller_breakers.get((endpoint.path, scope))):
             own.succeeded(own_ticket)
             if own.is_idle:
-                del self._slow[endpoint.path, scope]
+                del self._caller_breakers[endpoint.path, scope]
 
-    def _watched(self, endpoint: _Endpoint, scope: str) -> Breaker:
-        own = self._slow.get((endpoint.path, scope))
+    def _caller_breaker(self, endpoint: _Endpoint, scope: str) -> Breaker:
+        own = self._caller_breakers.get((endpoint.path, scope))
         if own is None:
             own = Breaker(endpoint.path, threshold=SLOW_IN_A_ROW, whose="Your last calls", clock=self._clock)
-            self._slow[endpoint.path, scope] = own
-            if len(self._slow) > MOST_SLOW:
-                self._slow.popitem(last=False)
+            self._caller_breakers[endpoint.path, scope] = own
+            if len(self._caller_breakers) > MOST_SLOW:
+                self._caller_breakers.popitem(last=False)
         return own
 
 

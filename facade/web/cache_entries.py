@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from ..auth import Caller
 from ..cache import Entry
-from ..execution.field_names import Selected
+from ..execution.field_names import OperationFields
 from ..upstream import ReadLog
 
 _OF_BODY = (b"content-type", b"content-encoding")
@@ -21,7 +21,7 @@ class CacheOffer:
     type: str
     cost: int
     noted: Mapping[str, Any]
-    selected: Selected
+    selected: OperationFields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class CachedResponse(Entry):
     type: str
     cost: int
     noted: Mapping[str, Any]
-    selected: Selected
+    selected: OperationFields
     # The fields of the access log about it.
     log_fields: Mapping[str, Any]
     prepared: str

@@ -1,9 +1,9 @@
 """The GraphQL endpoint: the GraphQL-over-HTTP specification, with headers about caching."""
 
 import time
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container
 
-from graphql import GraphQLError, OperationType
+from graphql import OperationType
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -11,15 +11,12 @@ from starlette.types import Receive, Scope, Send
 from .. import tracing
 from ..auth import Caller
 from ..butlr import RateLimited, Unauthenticated
-from ..execution import Engine, Explained, Later, Outcome, run_explained, why_unexplained
+from ..execution import Engine, Explained, Outcome, run_explained, why_unexplained
 from ..graph import Context
 from ..loaders import Budget, Services
 from ..upstream import Explain, ReadLog
 from .admission import Admission
-from .cache_entries import CacheOffer
-from .cache_headers import NEVER_KEPT, cache_headers, etag_of, is_fresh, is_known
-from .chunked import ChunkedResponse
-from .compression import IDENTITY, LEAST, coding_of, encoded
+from .cache_headers import is_fresh
 from .disconnect import CLIENT_GONE, Disconnect
 from .graphiql import GraphiQL
 from .graphql_refusals import (
@@ -27,12 +24,10 @@ from .graphql_refusals import (
     NEEDS_STREAM,
     NOT_EXPLAINED,
     close,
-    ended,
     operation_attributes,
     outcome_attributes,
     refusal,
     refused,
-    request_error,
 )
 from .graphql_request import (
     DOCUMENT_NAMES,
@@ -46,21 +41,20 @@ from .graphql_request import (
     dialect_of,
     read_request,
 )
+from .graphql_responses import OperationResponses, streamed
 from .metrics import Metrics
-from .middleware.audit import note, note_document, note_errors, noted
-from .middleware.cached_responses import OFFERED
+from .middleware.audit import note, note_document
 from .middleware.csrf import is_forged
 from .middleware.draining import Draining
-from .multipart import NEEDS_PARTS, PartsResponse
+from .multipart import NEEDS_PARTS
 from .rest.usage import SELECTED
-from .subscriptions.http import Framing, StreamResponse, framing_of
+from .subscriptions.http import Framing, framing_of
 from .subscriptions.stream import Streams, SubscribedOperation
 from .trusted_documents import DocumentNotFound, Persisted, Trusted
 
 # Parameters that make a GET an operation, also from a browser. With `query` alone a browser gets GraphiQL, with the
 # query in its editor.
 NAMES_A_DOCUMENT = {"extensions", *DOCUMENT_NAMES}
-UPSTREAM_CALLS = "X-Upstream-Calls"
 # Keys of the ASGI scope for the cost of the operation.
 _BUDGET = "facade.budget"
 _TOLD_COST = "facade.told_cost"
@@ -94,8 +88,7 @@ class GraphQLEndpoint:
         self._operation_timeout = operation_timeout
         self._documents = documents or Persisted()
         self._cors_origins = cors_origins
-        self._metrics = metrics
-        self._draining = draining
+        self._responses = OperationResponses(metrics, draining)
         self._streams = streams
         self._explains = explain
 
@@ -191,7 +184,7 @@ class GraphQLEndpoint:
             )
             # The cost is an estimate here, since the true one is not known before the headers are sent.
             request.scope[_TOLD_COST] = self._engine.told_cost(document, params.variables, params.operation_name)
-            return self._streamed(request, asked, framing, self._streams)
+            return streamed(request, asked, framing, self._streams)
         needs_parts = explain is None and self._engine.comes_in_parts(document, params.variables, params.operation_name)
         dialect = dialect_of(request.headers.get("accept")) if needs_parts else None
         if needs_parts and dialect is None:
@@ -244,78 +237,7 @@ class GraphQLEndpoint:
             return Response(status_code=CLIENT_GONE)
         request.scope["facade.read_log"] = read_log
         if told:
-            return self._explained(request, told, context, media)
+            return self._responses.explained(request, told, context, media)
         if outcome.later:
-            return self._in_parts(request, outcome, outcome.later, context, operation)
-        return await self._whole(request, outcome, context, operation, media)
-
-    def _streamed(
-        self, request: Request, asked: SubscribedOperation, framing: Framing, streams: Streams
-    ) -> StreamResponse:
-        def ended(how: str, errors: Sequence[GraphQLError]) -> None:
-            note(request.scope, outcome=how, cost=asked.spent.cost)
-            note_errors(request.scope, errors)
-            streams.ended(asked, how, errors)
-
-        note(request.scope, outcome="left")
-        return StreamResponse(streams, asked, framing, ended)
-
-    async def _whole(
-        self, request: Request, outcome: Outcome, context: Context, operation: OperationType | None, media: str
-    ) -> Response:
-        read_log, caller, kind = context.read_log, context.caller, operation.value if operation else "-"
-        note(request.scope, outcome=ended(outcome), cost=context.budget.cost)
-        causes = note_errors(request.scope, outcome.errors)
-        if self._metrics:
-            self._metrics.operation(kind, ended(outcome), context.budget.cost)
-            for cause in causes:
-                self._metrics.failed(cause.code, cause.count)
-        status = 200 if outcome.executed else request_error(media)
-        media_type = f"{media}; charset=utf-8"
-        cacheable = operation is OperationType.QUERY and outcome.executed
-        headers = cache_headers(read_log, keep=not outcome.errors) if cacheable else dict(NEVER_KEPT)
-        headers[UPSTREAM_CALLS] = str(read_log.calls)
-        body, *more = outcome.chunks()
-        if more:
-            return ChunkedResponse([body, *more], status, headers, media_type=media_type)
-        coding = coding_of(request.headers.get("accept-encoding", "")) if cacheable and len(body) >= LEAST else IDENTITY
-        if request.method == "GET" and outcome.executed and not outcome.errors:
-            etag = etag_of(media.encode(), coding.encode(), body)
-            headers["ETag"] = etag
-            if is_known(etag, request.headers.get("if-none-match", "")):
-                return Response(status_code=304, headers=headers)
-        if coding != IDENTITY:
-            headers["Content-Encoding"] = coding
-            body = await encoded(body, coding)
-        if cacheable and not outcome.errors and caller is not None:
-            request.scope[OFFERED] = CacheOffer(
-                caller, read_log, kind, context.budget.cost, noted(request.scope), request.scope[SELECTED]
-            )
-        return Response(body, status, headers, media_type=media_type)
-
-    def _explained(self, request: Request, told: Explained, context: Context, media: str) -> Response:
-        """Return the answer to an explained operation, which must not be cached."""
-        outcome = told.outcome
-        note(request.scope, outcome=ended(outcome), cost=context.budget.cost)
-        causes = note_errors(request.scope, outcome.errors)
-        if self._metrics:
-            self._metrics.operation("query", ended(outcome), context.budget.cost)
-            for cause in causes:
-                self._metrics.failed(cause.code, cause.count)
-        headers = {**NEVER_KEPT, UPSTREAM_CALLS: str(context.read_log.calls)}
-        status = 200 if outcome.executed else request_error(media)
-        return ChunkedResponse(told.chunks, status, headers, media_type=f"{media}; charset=utf-8")
-
-    def _in_parts(
-        self, request: Request, outcome: Outcome, later: Later, context: Context, operation: OperationType | None
-    ) -> PartsResponse:
-        def ended(errors: Sequence[GraphQLError], gone: bool) -> None:
-            ended = "left" if gone else "partial" if errors else "ok"
-            note(request.scope, outcome=ended, cost=context.budget.cost)
-            note_errors(request.scope, errors)
-            if self._metrics and not gone:
-                self._metrics.operation(operation.value if operation else "-", ended, context.budget.cost)
-
-        # Noted as left until the whole answer has been sent.
-        note(request.scope, outcome="left")
-        return PartsResponse(outcome, later, context, ended, draining=self._draining)
+            return self._responses.in_parts(request, outcome, outcome.later, context, operation)
+        return await self._responses.whole(request, outcome, context, operation, media)

@@ -23,7 +23,7 @@ from .cache_headers import NEVER_KEPT
 from .gauges import Gauges
 from .worker_metrics import of_all_workers
 
-Labelled = TypeVar("Labelled", Counter, Histogram)
+LabelledMetric = TypeVar("LabelledMetric", Counter, Histogram)
 
 # No `_created` series: they would double the number of series for a time that no one uses.
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -135,9 +135,9 @@ class Metrics:
             )
         }
 
-    def _child(self, metric: Labelled, *labels: str) -> Labelled:
+    def _child(self, metric: LabelledMetric, *labels: str) -> LabelledMetric:
         """Return a memoised child, since the library's `labels` takes as long as the counting itself."""
-        child: Labelled | None = self._children.get((metric, labels))
+        child: LabelledMetric | None = self._children.get((metric, labels))
         if child is None:
             child = self._children[metric, labels] = metric.labels(*labels)
         return child

@@ -44,19 +44,19 @@ R = TypeVar("R", bound=Record)
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """How much one call asks for: the span, and whether measurements share a call (`together`)."""
+    """How much one call asks for: the span, and whether measurements share a call (`shares_calls`)."""
 
     span: timedelta
-    together: bool = True
+    shares_calls: bool = True
     halvings: int = 0
 
     def next(self) -> "_Plan | None":
         """Return a plan with smaller calls; None if there is none."""
-        if self.together:
-            return _Plan(self.span, together=False)
+        if self.shares_calls:
+            return _Plan(self.span, shares_calls=False)
         if self.halvings == HALVINGS:
             return None
-        return _Plan(self.span / 2, together=False, halvings=self.halvings + 1)
+        return _Plan(self.span / 2, shares_calls=False, halvings=self.halvings + 1)
 
 
 class Discovery:
@@ -105,7 +105,7 @@ class Discovery:
     async def _rows(self, caller: Caller, read_log: ReadLog) -> list[Answer[Reporting]]:
         while True:
             plan = self._plans.get(caller.scope) or _Plan(self._span)
-            asks = [MEASUREMENTS] if plan.together else [(measurement,) for measurement in MEASUREMENTS]
+            asks = [MEASUREMENTS] if plan.shares_calls else [(measurement,) for measurement in MEASUREMENTS]
             queries = [query for measurements in asks for query in self._queries(plan, measurements)]
             answers = await asyncio.gather(*(self._ask(query, caller, read_log) for query in queries))
             if not any(answer.value.is_empty_object for answer in answers):

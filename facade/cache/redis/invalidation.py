@@ -27,10 +27,10 @@ SILENCE = 2.0
 
 
 class Invalidations:
-    """Receives messages on a Redis channel: a word and its argument, which are passed to `hear`.
+    """Receives messages on a Redis channel: a word and its argument, which are passed to `on_message`.
 
-    `on_air` is true while no message can be missed: subscribed, and a message of our own has been received. `changed`
-    is called whenever `on_air` changes. If Redis is down or refuses the subscription, it is tried again.
+    `is_listening` is true while no message can be missed: subscribed, and a message of our own has been received.
+    `on_change` is called whenever it changes. If Redis is down or refuses the subscription, it is tried again.
     """
 
     def __init__(
@@ -38,14 +38,14 @@ class Invalidations:
         client: RedisClient,
         channel: str,
         *,
-        hear: Callable[[str, str], None],
-        changed: Callable[[], None],
+        on_message: Callable[[str, str], None],
+        on_change: Callable[[], None],
         silence: float = SILENCE,
     ) -> None:
-        self.on_air = False
+        self.is_listening = False
         self._silence = silence
         self._client, self._channel = client, channel
-        self._hear, self._changed = hear, changed
+        self._on_message, self._on_change = on_message, on_change
         self._task: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -71,14 +71,14 @@ class Invalidations:
                 if isinstance(exc, ResponseError):
                     # Mostly an ACL. That Redis is unreachable is logged by the calls that need it.
                     self._client.refused("invalidation").begins(reason(exc))
-                if self.on_air:
+                if self.is_listening:
                     pause = _FIRST_PAUSE
                     log.info("cache.invalidations_lost", reason=reason(exc))
             finally:
                 # Also where the connection ended without an error.
-                if self.on_air:
-                    self.on_air = False
-                    self._changed()
+                if self.is_listening:
+                    self.is_listening = False
+                    self._on_change()
             # Jitter, so that replicas do not all reconnect at once.
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 -- nothing secret
             pause = min(2 * pause, _LONGEST_PAUSE)
@@ -97,7 +97,7 @@ class Invalidations:
             while True:
                 message = await _next(listener, self._silence)
                 if message is None:
-                    if asked or not self.on_air:
+                    if asked or not self.is_listening:
                         raise TimeoutError
                     await listener.ping()
                     asked = True
@@ -108,17 +108,17 @@ class Invalidations:
                     if word == "hello":
                         self._begin(about == own)
                     else:
-                        self._hear(word, about)
+                        self._on_message(word, about)
         finally:
             # Safe after a cancellation: closing does not wait for Redis.
             await listener.aclose()  # type: ignore[no-untyped-call]
             await listener.connection_pool.aclose()
 
     def _begin(self, heard_ourselves: bool) -> None:
-        if heard_ourselves and not self.on_air:
+        if heard_ourselves and not self.is_listening:
             self._client.refused("invalidation").ends()
-            self.on_air = True
-            self._changed()
+            self.is_listening = True
+            self._on_change()
             log.info("cache.invalidations_received")
 
 

@@ -187,7 +187,7 @@ class LegacyRest:
             request.scope["facade.read_log"] = read_log
             answer = await read(self._services(), body, caller, read_log)
             headers = {**cache_headers(read_log), "Vary": VARY}
-            if answer.query.is_resolved:
+            if answer.query.is_rewritten:
                 headers["X-Resolved-Span"] = answer.query.span_header
             return Response(answer.content, 200, headers, media_type=answer.content_type)
         return Response(status_code=CLIENT_GONE)

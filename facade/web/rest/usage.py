@@ -14,13 +14,13 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Scope
 
 from ...butlr import jwt_claims
-from ...execution.field_names import Selected, field_names
+from ...execution.field_names import OperationFields, field_names
 from ...legacy.successors import LegacyCall
 from ...legacy.usage import (
     CLIENT_HEADERS,
     KEPT_DAYS,
     LONGEST_NAME,
-    Counted,
+    DailyCount,
     Usage,
     UsageUnavailableError,
     field_summary,
@@ -75,7 +75,7 @@ class CountsUsage:
                 tuple(headers.get(name, b"") for name in CLIENT_HEADERS),
             )
 
-    def cache_hit(self, selected: Selected, headers: Mapping[bytes, bytes]) -> None:
+    def cache_hit(self, selected: OperationFields, headers: Mapping[bytes, bytes]) -> None:
         """Count an operation that the response cache answered."""
         self._usage.operation(selected, "ok", tuple(headers.get(name, b"") for name in CLIENT_HEADERS))
 
@@ -112,7 +112,7 @@ class UsageEndpoint:
             Route(FIELDS_PATH, partial(self._answer, partial(field_summary, self._fields)), methods=["GET"]),
         ]
 
-    async def _answer(self, told: Callable[[list[Counted], int], dict[str, Any]], request: Request) -> Response:
+    async def _answer(self, told: Callable[[list[DailyCount], int], dict[str, Any]], request: Request) -> Response:
         if not self._is_operator(request.headers):
             return message(401, "Send FACADE_USAGE_KEY as `Authorization: Bearer …`.", {"WWW-Authenticate": "Bearer"})
         written = request.query_params.get("days", "7")

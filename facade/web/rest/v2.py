@@ -25,8 +25,8 @@ from ...legacy import (
     V2_ENDED,
     WRITES,
     GoneRead,
-    Resolved,
     RestRequest,
+    V2Operation,
     V2Read,
     refused_write,
 )
@@ -94,7 +94,7 @@ class V2:
 
         return handle
 
-    async def _answer(self, request: Request, resolved: Resolved) -> Response:
+    async def _answer(self, request: Request, resolved: V2Operation) -> Response:
         try:
             self._admission.refuse_forged(request)
             caller = await self._admission.caller(request)
@@ -121,7 +121,7 @@ class V2:
             self._shadow.offer(Replay(request.scope[NOTED], asked, answer, caller, request.scope["request_id"]))
         return response
 
-    async def _run(self, request: Request, resolved: Resolved, caller: Caller | None, read_log: ReadLog) -> Outcome:
+    async def _run(self, request: Request, resolved: V2Operation, caller: Caller | None, read_log: ReadLog) -> Outcome:
         context = Context(self._services(), caller, read_log, request.scope.get("request_id", ""))
         document = self._engine.document(resolved.operation.text)
         try:
@@ -140,7 +140,7 @@ def _notice(read: V2Read | GoneRead, prefix: str) -> dict[str, str]:
     return {**headers, "Link": f'<{prefix}/graphql>; rel="successor-version"'}
 
 
-def _answered(request: Request, resolved: Resolved, outcome: Outcome, read_log: ReadLog) -> Response:
+def _answered(request: Request, resolved: V2Operation, outcome: Outcome, read_log: ReadLog) -> Response:
     if outcome.errors or outcome.data is None:
         return _failed(outcome.errors)
     answer = resolved.shape(outcome.data)

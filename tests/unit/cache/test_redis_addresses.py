@@ -124,7 +124,7 @@ async def test_all_that_replicas_share_works_behind_a_sentinel_and_moves_to_the_
     store = store_of(redis_with_sentinel)
     heard: list[str] = []
     invalidations = Invalidations(
-        store.client, store.channel, hear=lambda _, about: heard.append(about), changed=lambda: None
+        store.client, store.channel, on_message=lambda _, about: heard.append(about), on_change=lambda: None
     )
     invalidations.start()
     one = keys_of("t-a", 1)[0]

@@ -7,7 +7,7 @@ import pytest
 from facade.cache import key, scope_prefix
 from facade.cache.redis.invalidation import Invalidations
 from facade.cache.redis.store import RedisStore
-from facade.cache.tiered import DEAF, HEARING, TieredStore
+from facade.cache.tiered import WHILE_DEAF, WHILE_LISTENING, TieredStore
 
 pytestmark = pytest.mark.redis
 
@@ -131,7 +131,7 @@ async def test_memory_looks_at_redis_again_after_a_minute(replicas, clock, redis
     first, _ = replicas
     await first.set(A, make_entry(), 600)
     redis_server.command("DEL", f"facade:{A}")
-    clock.now += HEARING - 1
+    clock.now += WHILE_LISTENING - 1
     assert await first.get(A) == make_entry()
     clock.now += 1
     assert await first.get(A) is None
@@ -192,7 +192,7 @@ async def test_what_is_dropped_while_redis_is_asked_for_a_newer_one_is_not_given
         asking = asyncio.create_task(ask())
         await asyncio.sleep(0)
         wall.now += 1
-        first._hear("scope", scope_prefix("t-a"))
+        first._on_message("scope", scope_prefix("t-a"))
         assert await asking in (None, [None])
         wall.now += 1
 
@@ -260,7 +260,7 @@ async def test_while_nothing_is_heard_memory_keeps_five_seconds_and_nothing_of_i
     await until(lambda: not first.hears)
     await first.set(A, make_entry(), 60)
     first.put_local(B, make_entry(), 60)
-    clock.now += DEAF - 1
+    clock.now += WHILE_DEAF - 1
     assert await first.get(A) == first.peek(B) == make_entry()
     clock.now += 1
     assert await first.get(A) is first.peek(B) is None
@@ -297,7 +297,7 @@ async def test_a_redis_that_will_not_pass_news_on_is_a_cache_all_the_same(
     assert not first.hears
     assert await first.drop(scope_prefix("t-a")) == 1
     assert second.peek(A) == make_entry()
-    clock.now += DEAF
+    clock.now += WHILE_DEAF
     assert await second.get(A) is None
     redis_server.command("ACL", "SETUSER", "default", f"+{refused}")
     await until(lambda: first.hears)
@@ -339,17 +339,21 @@ async def test_a_connection_that_hangs_is_found_out(redis_server, until):
     store = RedisStore(redis_server.url, timeout=0.6)
     changes = []
     invalidations = Invalidations(
-        store.client, "c", hear=lambda *_: None, changed=lambda: changes.append(invalidations.on_air), silence=0.2
+        store.client,
+        "c",
+        on_message=lambda *_: None,
+        on_change=lambda: changes.append(invalidations.is_listening),
+        silence=0.2,
     )
     invalidations.start()
-    await until(lambda: invalidations.on_air)
+    await until(lambda: invalidations.is_listening)
     # Silence alone is no reason: asked, it answers.
     await asyncio.sleep(0.5)
     assert changes == [True]
     redis_server.freeze()
-    await until(lambda: not invalidations.on_air)
+    await until(lambda: not invalidations.is_listening)
     redis_server.thaw()
-    await until(lambda: invalidations.on_air)
+    await until(lambda: invalidations.is_listening)
     assert changes == [True, False, True]
     await invalidations.aclose()
     await store.aclose()

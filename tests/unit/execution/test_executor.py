@@ -55,13 +55,12 @@ from facade.execution.projection import (
     MOST_FIELDS,
     MOST_TIMES,
     WRITTEN_ALIKE,
-    Selected,
-    Selection,
     Times,
     Unproven,
     maps,
     structs,
 )
+from facade.execution.record_selection import RecordSelection, SelectedField
 from facade.execution.record_types import PLAIN
 from facade.execution.writing_executor import WritingExecutor
 from facade.graph import Context, build_schema
@@ -619,8 +618,8 @@ async def test_clean_records_are_written_without_a_map_each() -> None:
 
 @given(st.one_of(st.floats(), st.floats(-WRITTEN_ALIKE, WRITTEN_ALIKE), st.integers().map(float)), st.text())
 def test_numbers_and_texts_are_written_as_orjson_writes_them(value: float, text: str) -> None:
-    fields = (Selected("a", "value", GraphQLFloat), Selected("b", "field", GraphQLString))
-    selection = Selection("ReportRow", PLAIN["ReportRow"], fields)
+    fields = (SelectedField("a", "value", GraphQLFloat), SelectedField("b", "field", GraphQLString))
+    selection = RecordSelection("ReportRow", PLAIN["ReportRow"], fields)
     record = Row(value=value, field=text)
     if abs(value) < WRITTEN_ALIKE:
         assert msgspec.json.encode(structs(selection)([record], Times())) == orjson.dumps([{"a": value, "b": text}])
@@ -836,7 +835,7 @@ async def test_incremental_delivery_goes_as_ever(text: str) -> None:
 def test_names_in_a_query_write_no_code() -> None:
     """GraphQL's grammar lets no quote through; a projection would not either."""
     name = "a'}, __import__('os').abort() #\n"
-    selection = Selection("ReportRow", PLAIN["ReportRow"], (Selected(name, "value", GraphQLFloat),))
+    selection = RecordSelection("ReportRow", PLAIN["ReportRow"], (SelectedField(name, "value", GraphQLFloat),))
     assert maps(selection)(rows(1), Times()) == [{name: 0.0}]
 
 

@@ -9,7 +9,8 @@ from graphql import GraphQLString
 from facade.butlr.rows import Row
 from facade.execution.documents import Documents
 from facade.execution.engine import Engine
-from facade.execution.projection import BYTES_A_FIELD, Compiled, Selected, Selection
+from facade.execution.projection import BYTES_A_FIELD, Compiled
+from facade.execution.record_selection import RecordSelection, SelectedField
 from facade.graph.build import build_schema
 from facade.graph.record_fields import RecordShape
 
@@ -22,8 +23,8 @@ def engine():
 
 
 def selection(number):
-    fields = [Selected(f"a{number}_{at}", "sensor_id", GraphQLString) for at in range(FIELDS)]
-    return Selection("ReportRow", RecordShape((Row,)), tuple(fields))
+    fields = [SelectedField(f"a{number}_{at}", "sensor_id", GraphQLString) for at in range(FIELDS)]
+    return RecordSelection("ReportRow", RecordShape((Row,)), tuple(fields))
 
 
 @pytest.mark.parametrize("written", [False, True])

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 import redis as redis_client
 
-from facade.execution.field_names import Selected
+from facade.execution.field_names import OperationFields
 from facade.legacy.shared_usage import PREFIX, SharedUsage
 from facade.legacy.usage import KEPT_DAYS, MOST_ROWS, OTHERS, UsageUnavailableError
 
@@ -78,7 +78,7 @@ async def test_what_one_replica_counts_another_tells(server, shared):
 
 async def test_operations_of_all_replicas_are_added_up(server, shared):
     server.start()
-    selected = Selected("Rooms", "a" * 64, frozenset({"Room.name"}), frozenset({"Room.floorID"}))
+    selected = OperationFields("Rooms", "a" * 64, frozenset({"Room.name"}), frozenset({"Room.floorID"}))
     for usage in shared:
         for _ in range(2):
             usage.operation(selected, "ok", (b"app", b"", b"", b"1", b"", b""))

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from facade.execution.field_names import Selected
+from facade.execution.field_names import OperationFields
 from facade.legacy.usage import KEPT_DAYS, MOST_ROWS, OTHERS, CallCounts, Usage, client_of, field_summary, summary
 
 DAY = 86_400.0
@@ -116,7 +116,7 @@ def test_a_summary_is_by_caller_and_path_with_the_most_frequent_first():
     }
 
 
-SELECTED = Selected("Rooms", "a" * 64, frozenset({"Query.rooms", "Room.name"}), frozenset({"Room.floorID"}))
+SELECTED = OperationFields("Rooms", "a" * 64, frozenset({"Query.rooms", "Room.name"}), frozenset({"Room.floorID"}))
 
 
 def headers(name, version=b"1"):

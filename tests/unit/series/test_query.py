@@ -70,7 +70,7 @@ def test_two_absolute_times_are_the_very_body(stop):
     asked = body("2025-10-14T12:00:01Z", stop, "5m")
     query = resolve_report(asked, NOW)
     assert query.body is asked
-    assert (query.is_resolved, query.moves) == (False, False)
+    assert (query.is_rewritten, query.stop_is_relative) == (False, False)
 
 
 def test_who_polls_asks_the_same_until_the_next_window():
@@ -78,7 +78,7 @@ def test_who_polls_asks_the_same_until_the_next_window():
     moments = [NOW + timedelta(seconds=30 * n) for n in range(30)]
     queries = [resolve_report(asked, moment) for moment in moments]
     assert len({query.key for query in queries}) == 4
-    assert all(query.moves_at > moment for query, moment in zip(queries, moments, strict=True))
+    assert all(query.stop_moves_at > moment for query, moment in zip(queries, moments, strict=True))
 
 
 def test_detections_and_stats_get_no_stop_that_they_did_not_have():

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 from uvicorn.server import ServerState
 
 from facade.auth import Passthrough
-from facade.execution.field_names import Selected
+from facade.execution.field_names import OperationFields
 from facade.logs import AccessLog
 from facade.server.connections import CachingConnection
 from facade.web.cache_entries import CachedResponse
@@ -31,7 +31,7 @@ KEPT = CachedResponse(
     type="query",
     cost=0,
     noted={"type": "query"},
-    selected=Selected("", ""),
+    selected=OperationFields("", ""),
     log_fields={},
     prepared="",
 )
