@@ -55,7 +55,7 @@ class ButlrError(Exception):
         self.retry_after = retry_after
         self.body = body
         self.content_type = content_type
-        # The answer is too large, or Butlr said that it would be: parts of it may be asked for.
+        # The answer is too large, or would take too long: parts of it may be asked for.
         self.too_much = too_much
 
     @property
@@ -92,6 +92,9 @@ class RateLimited(ButlrError):  # noqa: N818 - named for what happened
 
 class UpstreamTimeout(ButlrError):  # noqa: N818 - named for what happened
     code = "UPSTREAM_TIMEOUT"
+
+    def __init__(self, message: str = "", *, too_much: bool = True, **rest: Any) -> None:
+        super().__init__(message, too_much=too_much, **rest)
 
 
 class UpstreamUnavailable(ButlrError):  # noqa: N818 - named for what happened

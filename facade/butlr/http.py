@@ -267,7 +267,7 @@ class Http:
 
     def _unconnected(self, path: str) -> UpstreamTimeout:
         text = f"No connection to Butlr at {self._host} in time. Check the network, or try again."
-        return UpstreamTimeout(text, path=path, sent=False)
+        return UpstreamTimeout(text, path=path, sent=False, too_much=False)
 
     def _unreachable(self, path: str, hint: str = "check the base URL and the network.") -> UpstreamUnavailable:
         return UpstreamUnavailable(f"Cannot reach Butlr at {self._host}: {hint}", path=path, sent=False)

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ..auth import Caller
-from ..butlr import BadInput, ButlrError, RateLimited, UpstreamTimeout
+from ..butlr import BadInput, ButlrError, RateLimited
 from ..cache import Entry
 from ..loaders import Budget, Points, ReadOptions, ReportLoader, Services
 from ..series import Body, ReportQuery, halves, resolve_report, resolve_span
 from ..upstream import ReadLog
-from .plan import Days, days_of_detections, days_of_report, pieces_of_detections, pieces_of_report
+from .plan import Days, days_of_detections, days_of_report, halves_of_detections, pieces_of_detections, pieces_of_report
 from .runs import runs_of_detections, runs_of_report
 from .schema import DETECTIONS, REPORT, ExportTable, RowRun, rows_in
 
@@ -139,8 +139,8 @@ class Export:
                     self.on_wait(wait)
                 await self._sleep(wait)
             except ButlrError as error:
-                is_too_much = isinstance(error, UpstreamTimeout) or error.too_much
-                parts = halves(piece) if is_too_much and self.table is REPORT else None
+                halved = halves if self.table is REPORT else halves_of_detections
+                parts = halved(piece) if error.too_much else None
                 if parts is None:
                     raise
                 first, second = [await self._read(half, patient=patient) for half in parts]

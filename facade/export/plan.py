@@ -8,7 +8,7 @@ from datetime import UTC, datetime, tzinfo
 from itertools import pairwise
 
 from ..butlr import Duration, Windows
-from ..series import ReportQuery, why_whole
+from ..series import ReportQuery, halves, why_whole
 
 # Points of one piece: a few seconds for the upstream, a few megabytes for the facade.
 POINTS = 25_000
@@ -35,17 +35,27 @@ def pieces_of_report(query: ReportQuery, *, most: int = POINTS) -> list[ReportQu
 def pieces_of_detections(query: ReportQuery, *, most: int = POINTS) -> list[ReportQuery]:
     """Return the pieces of detections, oldest first. Without windows they can be cut anywhere."""
     start, stop = query.start, query.stop
-    window = query.body.get("window")
-    windows = query.windows or (None if window else Windows(Duration(seconds=_READING)))
+    windows = query.windows or _readings(query)
     sensors = len(query.body["filter"].get("mac_addresses") or ()) or ASSETS
     kinds = len(query.body.get("data_types") or ()) or 1
     try:
-        if windows is None or start is None or stop is None or not windows.on_clock or not windows.is_edge(start):
+        if windows is None or start is None or stop is None or not windows.on_clock:
+            return [query]
+        if query.windows and not windows.is_edge(start):
             return [query]
         return _cut(query, windows, start, stop, max(1, most // (sensors * kinds)) * windows.seconds)
     except OverflowError:
         # As in `pieces_of_report`.
         return [query]
+
+
+def halves_of_detections(query: ReportQuery) -> tuple[ReportQuery, ReportQuery] | None:
+    return halves(query, _readings(query))
+
+
+def _readings(query: ReportQuery) -> Windows | None:
+    """Return the edges at which detections without a window are cut."""
+    return None if query.body.get("window") else Windows(Duration(seconds=_READING))
 
 
 @dataclass(frozen=True, slots=True)

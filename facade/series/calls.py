@@ -239,7 +239,6 @@ def _too_much(query: ReportQuery) -> UpstreamTimeout:
         "Butlr answered with an empty object, as it does when a report takes it too long. "
         f"Ask for fewer assets, a shorter span or a wider window (asked: {', '.join(sorted(query.body['filter']))}).",
         path=REPORTING_PATH,
-        too_much=True,
     )
 
 

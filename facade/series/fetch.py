@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 
 from ..auth import Caller
-from ..butlr import ButlrError, Reporting
+from ..butlr import REPORTING_PATH, ButlrError, Reporting
 from ..cache import SingleFlight
 from ..upstream import Answer, ReadLog, Upstream, explaining
 from ..upstream.background import BackgroundTasks
@@ -65,7 +65,7 @@ class SeriesReader:
             return (await load())[0]
         # Concurrent equal queries share one load.
         asked = hashlib.sha256(f"{query.span_header} {ids}".encode()).hexdigest()
-        async with awaited(read_log):
+        async with awaited(read_log, REPORTING_PATH):
             slices, notes = await self._flights.run(
                 f"{caller.flight} {shape.name.hex()} {asked}", load, since=read_log.since
             )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from ..butlr import Reporting
+from ..butlr import Reporting, Windows
 from ..upstream import Answer
 from .partial_answers import PartialAnswer, oldest
 from .query import KEY_OF_FILTER, ReportQuery
@@ -14,15 +14,17 @@ from .query import KEY_OF_FILTER, ReportQuery
 _ROW_OWN = frozenset({"time", "value", "start", "stop"})
 
 
-def halves(query: ReportQuery) -> tuple[ReportQuery, ReportQuery] | None:
-    """Return the first and the second half of a report's span; None where the cut would change the answer.
+def halves(query: ReportQuery, readings: Windows | None = None) -> tuple[ReportQuery, ReportQuery] | None:
+    """Return the first and the second half of a query's span; None where the cut would change the answer.
 
     The cut is at an edge of windows, and only if each row depends on its own window alone: a filled empty window
-    depends on its neighbours.
+    depends on its neighbours. `readings` are the edges for a query whose rows are readings, which has no window.
     """
-    windows, start, stop = query.windows, query.start, query.stop
+    windows, start, stop = query.windows or readings, query.start, query.stop
     whole = windows and start and stop and query.is_flat and "paginate" not in query.body
-    if not (whole and windows and start and stop) or not windows.on_clock or not windows.is_edge(start):
+    if not (whole and windows and start and stop) or not windows.on_clock:
+        return None
+    if query.windows and not windows.is_edge(start):
         return None
     if (query.body.get("window") or {}).keys() & {"offset", "fill", "create_empty"}:
         return None

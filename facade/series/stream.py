@@ -79,7 +79,9 @@ class RowStream:
         whole = (await self.answer()).value
         if not self._ended:
             # The answer is a stale one, served since the call was too late: it cannot continue the rows sent so far.
-            raise UpstreamTimeout("The operation's time limit ended before Butlr had sent all rows.")
+            raise UpstreamTimeout(
+                "The operation's time limit ended before Butlr had sent all rows.", path=REPORTING_PATH
+            )
         for row in islice(whole.each_row(), self._split_off, None) if self._missed else self._splitter.rest().rows:
             yield row
 

@@ -36,25 +36,26 @@ class Patience:
 
 
 @asynccontextmanager
-async def awaited(read_log: ReadLog) -> AsyncIterator[None]:
+async def awaited(read_log: ReadLog, path: str) -> AsyncIterator[None]:
     """Wait for a flight until the operation's deadline. Raises `ButlrError` if the flight does not end in time."""
     left = read_log.time_left()
     if left is not None and left <= 0:
-        raise _out_of_time()
+        raise _out_of_time(path)
     try:
         async with asyncio.timeout(left) as limit:
             yield
     except TimeoutError:
         if not limit.expired():
             raise
-        raise _out_of_time() from None
+        raise _out_of_time(path) from None
     except FlightCancelled:
         raise UpstreamUnavailable("The facade is shutting down. Try again.", sent=False) from None
 
 
-def _out_of_time() -> UpstreamTimeout:
+def _out_of_time(path: str) -> UpstreamTimeout:
     return UpstreamTimeout(
         "The operation's time limit ended before Butlr had answered this part. Ask for less in one operation, or try "
         "again: the answers so far are cached.",
+        path=path,
         sent=False,
     )

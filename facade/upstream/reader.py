@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import structlog
 
@@ -97,6 +98,9 @@ class Upstream:
         """Return the dispatcher, for metrics."""
         return self._dispatcher
 
+    def _path_of(self, call: Call[Any]) -> str:
+        return call.path or self._paths.get(call.send, "the API")
+
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.clock(), UTC)
 
@@ -119,8 +123,7 @@ class Upstream:
         explain = explaining()
         noted = None
         if explain is not None:
-            path = call.path or self._paths.get(call.send, "the API")
-            noted = explain.call(path, body_of(call), call.about(), caller.unshared)
+            noted = explain.call(self._path_of(call), body_of(call), call.about(), caller.unshared)
             if explain.is_plan:
                 raise await explain.not_asked()
         read_log.called()
@@ -178,7 +181,7 @@ class Upstream:
 
     async def _in_time(self, entry_key: str, call: Call[T], caller: Caller, read_log: ReadLog) -> Answer[T]:
         """Join the call's flight, or start it, and wait until the operation's deadline."""
-        async with awaited(read_log):
+        async with awaited(read_log, self._path_of(call)):
             return await self._flown(entry_key, call, caller, deadline=read_log.deadline, since=read_log.since)
 
     async def _flown(

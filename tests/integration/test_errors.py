@@ -176,6 +176,13 @@ class TestTheUpstream:
         assert len(answer["data"]["sensors"]["data"]) == 200
         assert {error["extensions"]["code"] for error in answer["errors"]} == {"UPSTREAM_TIMEOUT"}
         assert "2 seconds" in answer["errors"][0]["message"]
+        assert "`facade export detections`" in answer["errors"][0]["message"]
+
+    def test_an_error_of_a_list_of_sensors_names_no_export_of_rows(self, impatient, sandbox, token):
+        sandbox.fault("/api/v3/reporting", status=504)
+        error = impatient.error("{ sensors { data { id } } }", token=token)
+        assert error["extensions"]["code"] == "UPSTREAM_TIMEOUT"
+        assert "export" not in error["message"]
 
     def test_a_sibling_that_succeeds_keeps_its_data(self, impatient, sandbox, token, at_work):
         sandbox.fault(DETECTIONS, status=500)

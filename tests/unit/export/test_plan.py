@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facade.export.plan import days_of_report, pieces_of_detections, pieces_of_report
+from facade.export.plan import days_of_report, halves_of_detections, pieces_of_detections, pieces_of_report
 from facade.series import resolve_report, resolve_span
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
@@ -67,3 +67,17 @@ def test_detections_are_cut_by_their_sensors() -> None:
     assert len(pieces_of_detections(resolve_span(asked, NOW))) == 1
     asked["filter"] = {"start": "-3d", "stop": "now"}
     assert len(pieces_of_detections(resolve_span(asked, NOW))) > 20
+
+
+@pytest.mark.parametrize("window", [None, {"every": "1h", "function": "max"}, {"every": "1mo"}])
+def test_detections_are_halved_as_they_are_cut(window: object) -> None:
+    """Without a window at any minute, whatever second the span begins at; with one at its edges."""
+    for second, is_cut in ((0, window != {"every": "1mo"}), (7, window is None)):
+        asked = {"data_types": ["detections_world"], "filter": {"start": f"2026-05-01T00:00:{second:02}Z"}}
+        asked["filter"] |= {"stop": "2026-05-03T00:00:00Z"}
+        query = resolve_span(asked | ({"window": window} if window else {}), NOW)
+        halved, pieces = halves_of_detections(query), pieces_of_detections(query, most=1000)
+        assert (halved is not None, len(pieces) > 1) == (is_cut, is_cut)
+        for parts in (halved or [query], pieces):
+            assert (parts[0].start, parts[-1].stop) == (query.start, query.stop)
+            assert all(before.stop == after.start for before, after in pairwise(parts))

@@ -9,6 +9,7 @@ import pytest
 
 from facade.auth import Passthrough
 from facade.butlr import UpstreamTimeout
+from facade.loaders import with_export
 from facade.upstream import ReadLog
 
 CALLER = Passthrough("t")
@@ -27,6 +28,7 @@ async def test_what_is_not_there_by_then_is_a_typed_error(setting):
     with pytest.raises(UpstreamTimeout, match="time limit") as error:
         await setting.ask(read_log=within(0.01))
     assert error.value.code == "UPSTREAM_TIMEOUT"
+    assert "`facade export report`" in with_export(error.value)
 
 
 async def test_the_call_that_nobody_waits_for_is_cancelled(setting, settle):
