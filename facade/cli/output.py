@@ -6,14 +6,14 @@ import json
 import shutil
 import sys
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
-from pathlib import Path
+from pathlib import Path as File
 from typing import TYPE_CHECKING, Any
 
 from ..spreadsheets import unformulated
 from .failures import Failure, WrongUsage
-from .tables import Table, text
+from .tables import Path, Table, text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,7 +29,7 @@ MOST_ROWS = 100
 
 
 @contextmanager
-def written_to(file: Path | None) -> Iterator[None]:
+def written_to(file: File | None) -> Iterator[None]:
     """Redirect stdout to a file, if one is given, while the block runs. Raises `Failure` if it cannot be written."""
     if file is None:
         yield
@@ -76,8 +76,11 @@ def write_csv(tables: Sequence[Table]) -> None:
     sys.stdout.buffer.flush()
 
 
-def write_arrow(tables: Sequence[Table], *, parquet: bool) -> None:
-    """Write one table as Parquet or as an Arrow stream. Raises `WrongUsage` for several tables, and without pyarrow."""
+def write_arrow(tables: Sequence[Table], times: Collection[Path], *, parquet: bool) -> None:
+    """Write one table as Parquet or as an Arrow stream. `times` are the columns of times.
+
+    Raises `WrongUsage` for several tables, and without pyarrow.
+    """
     if len(tables) != 1:
         raise WrongUsage(f"The answer makes {len(tables)} tables; choose one with --path: {_names(tables) or 'none'}.")
     if sys.stdout.isatty():
@@ -89,8 +92,11 @@ def write_arrow(tables: Sequence[Table], *, parquet: bool) -> None:
     [table] = tables
     cells = list(table.cells())
     columns = {name: [row[at] for row in cells] for at, name in enumerate(table.header)}
+    # `times` and `values` of a series are columns of points.
+    are_times = [path in times or (*path[:-1], f"{path[-1]}s") in times for path in table.columns]
+    named = {name for name, is_time in zip(table.header, are_times, strict=True) if is_time}
     sys.stdout.flush()
-    sys.stdout.buffer.write(written(table_of(columns), parquet=parquet))
+    sys.stdout.buffer.write(written(table_of(columns, named), parquet=parquet))
     sys.stdout.buffer.flush()
 
 

@@ -155,7 +155,7 @@ def _print_tables(
 ) -> None:
     from graphql import get_operation_ast, parse
 
-    from .selections import selection_of
+    from .selections import selection_of, times_of
 
     # The document was executed, so it parses.
     parsed = parse(document)
@@ -164,7 +164,10 @@ def _print_tables(
     if format_ is QueryFormat.csv:
         output.write_csv(chosen)
     elif format_ in (QueryFormat.parquet, QueryFormat.arrow):
-        output.write_arrow(chosen, parquet=format_ is QueryFormat.parquet)
+        from ..graph import build_schema
+
+        times = times_of(parsed, node, build_schema()) if node else ()
+        output.write_arrow(chosen, times, parquet=format_ is QueryFormat.parquet)
     else:
         output.write_tables(chosen, everything=everything)
 

@@ -1,4 +1,4 @@
-"""The fields that an operation selects, by response name, from which the columns of its tables are known."""
+"""The fields that an operation selects, by response name: the columns of its tables, and which of them are times."""
 
 from collections.abc import Iterator
 
@@ -7,21 +7,54 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    GraphQLNamedType,
+    GraphQLSchema,
     InlineFragmentNode,
     OperationDefinitionNode,
     SelectionSetNode,
+    get_named_type,
 )
 
-from .tables import Selection
+from .tables import Path, Selection
 
 
 def selection_of(document: DocumentNode, operation: OperationDefinitionNode) -> Selection:
-    fragments = {
+    return _selection([operation.selection_set], _fragments_of(document))
+
+
+def times_of(document: DocumentNode, operation: OperationDefinitionNode, schema: GraphQLSchema) -> frozenset[Path]:
+    """Return the paths of the selected fields of the type `Time`. Fields that the schema lacks are skipped."""
+    fragments = _fragments_of(document)
+    found: set[Path] = set()
+
+    def walk(set_: SelectionSetNode, type_: GraphQLNamedType | None, path: Path) -> None:
+        for node in set_.selections:
+            match node:
+                case FieldNode():
+                    field = getattr(type_, "fields", {}).get(node.name.value)
+                    below, at = field and get_named_type(field.type), (*path, (node.alias or node.name).value)
+                    if below is not None and below.name == "Time":
+                        found.add(at)
+                    elif node.selection_set:
+                        walk(node.selection_set, below, at)
+                case InlineFragmentNode(type_condition=None):
+                    walk(node.selection_set, type_, path)
+                case InlineFragmentNode(type_condition=named):
+                    walk(node.selection_set, schema.get_type(named.name.value), path)
+                case FragmentSpreadNode():
+                    fragment = fragments[node.name.value]
+                    walk(fragment.selection_set, schema.get_type(fragment.type_condition.name.value), path)
+
+    walk(operation.selection_set, schema.get_root_type(operation.operation), ())
+    return frozenset(found)
+
+
+def _fragments_of(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
+    return {
         definition.name.value: definition
         for definition in document.definitions
         if isinstance(definition, FragmentDefinitionNode)
     }
-    return _selection([operation.selection_set], fragments)
 
 
 def _selection(

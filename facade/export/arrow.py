@@ -6,13 +6,14 @@ import io
 import math
 import struct
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from .runs import millis_of
 from .schema import NO_TIME, ExportTable, Kind, RowRun
 
 _TYPES: dict[Kind, Any] = {
@@ -144,9 +145,24 @@ class ParquetWriter(_BatchWriter):
         return b""
 
 
-def table_of(columns: Mapping[str, Sequence[Any]]) -> Any:
-    """Return an Arrow table. A column with values of several types becomes a column of texts."""
-    return pa.table({name: _array(values) for name, values in columns.items()})
+def table_of(columns: Mapping[str, Sequence[Any]], times: Collection[str] = ()) -> Any:
+    """Return an Arrow table. `times` are the columns whose values are times, or lists of times, as text.
+
+    A column with values of several types becomes a column of texts.
+    """
+    return pa.table({name: (_times if name in times else _array)(values) for name, values in columns.items()})
+
+
+def _times(values: Sequence[Any]) -> Any:
+    type_ = _TYPES[Kind.TIME]
+    if any(isinstance(value, list) for value in values):
+        return pa.array([None if value is None else list(map(_millis, value)) for value in values], pa.list_(type_))
+    return pa.array(list(map(_millis, values)), type_)
+
+
+def _millis(time: Any) -> int | None:
+    millis = millis_of(time)
+    return None if millis == NO_TIME else millis
 
 
 def _array(values: Sequence[Any]) -> Any:

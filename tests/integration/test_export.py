@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,6 +21,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from facade.cli.app import run as command
 from facade.client import AsyncFacade, Facade, FacadeError
 from facade.export import MEDIA_TYPES
 
@@ -100,6 +102,38 @@ def test_values_equal_the_rows_of_the_graph(
     exported = list(zip(*times, *(table[name].to_pylist() for name in NAMES), strict=True))
     expected = [(millis(row["time"]), millis(row["window_start"]), *(row[name] for name in NAMES)) for row in rows]
     assert sorted(exported, key=str) == sorted(expected, key=str)
+
+
+def test_times_of_a_query_as_a_table_are_those_of_the_export(
+    facade: Any,
+    sandbox: Any,
+    token: str,
+    at_work: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfdbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    span, rooms = at_work(minutes=30), rooms_of(sandbox)
+    window = {"every": "5m", "function": "max", "timezone": "Asia/Kolkata"}
+    asked = {**span, "rooms": rooms, "window": window, "measurements": ["presence", "traffic"]}
+    params = {**span, **window, "rooms": rooms, "measurements": asked["measurements"]}
+    exported = pa.ipc.open_stream(get(facade, "/export/report.arrow", token, params=params).content).read_all()
+    document = tmp_path / "rows.graphql"
+    monkeypatch.setenv("BUTLR_TOKEN", token)
+    series = ROWS.replace("rows {", "series { times values } rows {", 1)
+    for text, path, names in ((ROWS, [], ["time", "window_start"]), (series, ["--path", "report.series"], ["time"])):
+        document.write_text(text)
+        for format_, read in (("arrow", lambda file: pa.ipc.open_stream(file).read_all()), ("parquet", pq.read_table)):
+            options = ["--url", facade.url, "--variables", json.dumps(asked), "--format", format_, *path]
+            assert command(["query", str(document), *options]) == 0
+            table = read(io.BytesIO(capfdbinary.readouterr().out))
+            for name in names:
+                assert table.schema.field(name).type == exported.schema.field(name).type == pa.timestamp("ms", "UTC")
+            assert table.num_rows > 20
+            columns = [*names, "value"]
+            assert sorted(map(str, table.select(columns).to_pylist())) == sorted(
+                map(str, exported.select(columns).to_pylist())
+            )
 
 
 def test_all_formats_hold_the_same(facade: Any, token: str, at_work: Callable[..., Any]) -> None:
