@@ -249,7 +249,7 @@ async def _to_file(export: "Export", target: Target, account: "Account", shown: 
                     runs = part.runs
                     if journal and part.is_settled:
                         journal.keep(piece, runs)
-                file.write(writer.write(runs))
+                file.writelines(writer.write(runs))
                 shown.came(rows_in(runs))
         file.write(writer.end())
         file.flush()
@@ -287,7 +287,7 @@ async def _to_folder(
                 for _ in day.pieces:
                     part = await anext(parts)
                     day.take(part)
-                    file.write(writer.write(part.runs))
+                    file.writelines(writer.write(part.runs))
                     shown.came(part.rows)
                 file.write(writer.end())
             manifest.add(day)

@@ -8,7 +8,7 @@ from .pieces import Export, ExportPart
 from .plan import Days
 from .schema import DETECTIONS, REPORT, TABLES, ExportTable, Kind, RowRun, rows_in
 from .spool import Spool, Spooled, SpoolFull
-from .writers import MEDIA_TYPES, Format, NeedsPyarrow, Writer, writer_for
+from .writers import MEDIA_TYPES, Format, NeedsPyarrow, Writer, writer_for, written
 
 __all__ = [
     "DETECTIONS",
@@ -29,4 +29,5 @@ __all__ = [
     "Writer",
     "rows_in",
     "writer_for",
+    "written",
 ]

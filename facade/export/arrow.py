@@ -6,15 +6,19 @@ import io
 import math
 import struct
 from array import array
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
+from typing import Any, ClassVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from .runs import millis_of
-from .schema import NO_TIME, ExportTable, Kind, RowRun
+from .schema import NO_TIME, ExportTable, Kind, RowRun, in_steps
+
+# Rows of one batch: more than a piece of an export is thought to have.
+ROWS_AT_ONCE = 40_000
 
 _TYPES: dict[Kind, Any] = {
     Kind.TIME: pa.timestamp("ms", "UTC"),
@@ -59,29 +63,53 @@ class Batches:
         self.table = table
         self.schema = arrow_schema(table)
         self._dictionaries: dict[str, dict[str, int]] = {name: {} for name in table.texts}
+        self._texts_of: dict[str, Any] = {}
+        # Columns of which each run has the same index have the same array, and so have batches of the same lengths.
+        self._indices: dict[tuple[int, ...], Any] = {}
+        self._lengths: list[int] = []
 
     def batch(self, runs: Sequence[RowRun]) -> Any:
         lengths = [len(run) for run in runs]
+        if lengths != self._lengths:
+            self._lengths = lengths
+            self._indices.clear()
         arrays = {}
         for at, name in enumerate(self.table.texts):
-            arrays[name] = self._texts(name, [run.texts[at] for run in runs], lengths)
+            arrays[name] = self._texts(name, [run.texts[at] for run in runs])
         for at, name in enumerate(self.table.times):
             arrays[name] = _numbers(Kind.TIME, [run.times[at] for run in runs])
         for at, name in enumerate(self.table.numbers):
             arrays[name] = _numbers(Kind.NUMBER, [run.numbers[at] for run in runs])
         return pa.record_batch([arrays[field.name] for field in self.table.fields], schema=self.schema)
 
-    def _texts(self, name: str, texts: Sequence[str | None], lengths: Sequence[int]) -> Any:
+    def _texts(self, name: str, texts: Sequence[str | None]) -> Any:
         dictionary = self._dictionaries[name]
-        indices = array("i")
-        for text, length in zip(texts, lengths, strict=True):
-            index = -1 if text is None else dictionary.setdefault(text, len(dictionary))
-            indices.extend(array("i", [index]) * length)
-        made = pa.Array.from_buffers(pa.int32(), len(indices), [None, pa.py_buffer(indices)])
-        if None in texts:
-            # The index of a null is 0, since readers check these indices too.
-            made = _where(pc.greater_equal(made, 0), pc.max_element_wise(made, 0))
-        return pa.DictionaryArray.from_arrays(made, pa.array(list(dictionary), pa.string()))
+        indices = tuple(-1 if text is None else dictionary.setdefault(text, len(dictionary)) for text in texts)
+        made = self._indices.get(indices)
+        if made is None:
+            made = self._indices[indices] = _repeated(indices, self._lengths)
+        known = self._texts_of.get(name)
+        if known is None or len(known) != len(dictionary):
+            known = self._texts_of[name] = _strings(dictionary)
+        return pa.DictionaryArray.from_arrays(made, known, safe=False)
+
+
+def _repeated(indices: Sequence[int], lengths: Sequence[int]) -> Any:
+    """Each index as often as its run has rows. One below zero is null."""
+    repeated = array("i")
+    for index, length in zip(indices, lengths, strict=True):
+        repeated.extend(array("i", [index]) * length)
+    made = pa.Array.from_buffers(pa.int32(), len(repeated), [None, pa.py_buffer(repeated)])
+    # Where there is none, 0: readers check the indices of nulls too.
+    return _where(pc.greater_equal(made, 0), pc.max_element_wise(made, 0)) if min(indices, default=0) < 0 else made
+
+
+def _strings(texts: Iterable[str]) -> Any:
+    """The texts as an array. `pa.array` would import pandas, where that is installed."""
+    encoded = [text.encode() for text in texts]
+    offsets = array("i", [0, *accumulate(map(len, encoded))])
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
+    return pa.Array.from_buffers(pa.string(), len(encoded), buffers)
 
 
 def _numbers(kind: Kind, columns: Sequence[array[Any]]) -> Any:
@@ -103,6 +131,8 @@ def _where(valid: Any, values: Any) -> Any:
 class _BatchWriter:
     """Writes a file of record batches, one for each part."""
 
+    is_threaded: ClassVar[bool] = True
+
     def __init__(self, table: ExportTable) -> None:
         self._batches = Batches(table)
         self._sink = _Sink()
@@ -114,10 +144,10 @@ class _BatchWriter:
     def begin(self) -> bytes:
         return self._sink.take()
 
-    def write(self, runs: Sequence[RowRun]) -> bytes:
-        if any(map(len, runs)):
-            self._writer.write_batch(self._batches.batch(runs))
-        return self._sink.take()
+    def write(self, runs: Sequence[RowRun]) -> Iterator[bytes]:
+        for some in in_steps(runs, ROWS_AT_ONCE):
+            self._writer.write_batch(self._batches.batch(some))
+            yield self._sink.take()
 
     def end(self) -> bytes:
         self._writer.close()

@@ -6,7 +6,7 @@ Rows are passed around as runs: rows that differ only in their times and numbers
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -42,6 +42,12 @@ class RowRun:
 
     def __len__(self) -> int:
         return len(self.times[0])
+
+    def between(self, start: int, stop: int) -> RowRun:
+        """Return the rows from one index up to another."""
+        return RowRun(
+            self.texts, tuple(some[start:stop] for some in self.times), tuple(some[start:stop] for some in self.numbers)
+        )
 
 
 @dataclass(frozen=True)
@@ -112,6 +118,21 @@ TABLES = {table.name: table for table in (REPORT, DETECTIONS)}
 
 def rows_in(runs: Iterable[RowRun]) -> int:
     return sum(map(len, runs))
+
+
+def in_steps(runs: Iterable[RowRun], rows: int) -> Iterator[list[RowRun]]:
+    """Yield runs, some at a time: so many that they have at least `rows`, and less than twice as many."""
+    some: list[RowRun] = []
+    count = 0
+    for run in runs:
+        for at in range(0, len(run), rows):
+            some.append(run if len(run) <= rows else run.between(at, at + rows))
+            count += len(some[-1])
+            if count >= rows:
+                yield some
+                some, count = [], 0
+    if some:
+        yield some
 
 
 def texts_of_times(times: array[int]) -> list[str | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from hashlib import sha256
@@ -24,6 +25,7 @@ from ...export import (
     SpoolFull,
     Writer,
     writer_for,
+    written,
 )
 from ...export.spool import Facts
 from ...loaders import BudgetSpent, Services
@@ -96,7 +98,8 @@ class Exports:
         export = Export(self._services(), caller, read_log, table, body, timeout=self._piece_timeout)
         budget = export.check(self._max_points)
         note(request.scope, cost=budget.cost)
-        writer = writer_for(format_, table)
+        # In a thread, which may have to import pyarrow.
+        writer = await asyncio.to_thread(writer_for, format_, table)
         headers = {
             "X-Resolved-Span": export.query.span_header,
             "X-Cost": str(budget.cost),
@@ -154,7 +157,8 @@ class Exports:
             async with aclosing(rows.parts()) as parts:
                 async for part in parts:
                     facts.is_settled = facts.is_settled and part.is_settled
-                    yield writer.write(part.runs)
+                    async for chunk in written(writer, part.runs):
+                        yield chunk
             yield writer.end()
             facts.as_of, facts.proven = export.read_log.oldest, export.read_log.proven
 

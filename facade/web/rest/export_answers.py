@@ -11,7 +11,7 @@ from starlette.responses import FileResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
 from ...butlr import ButlrError
-from ...export import MEDIA_TYPES, Export, ExportPart, Format, Spooled, Writer
+from ...export import MEDIA_TYPES, Export, ExportPart, Format, Spooled, Writer, written
 from ...loaders import BudgetSpent
 from ..disconnect import Disconnect
 from ..middleware.audit import note
@@ -106,11 +106,11 @@ class StreamedTable(Response):
                 disconnect.watch()
                 try:
                     await _send_part(send, self._writer.begin())
-                    if self._first is not None:
-                        await _send_part(send, self._writer.write(self._first.runs))
-                        self._first = None
-                    async for part in parts:
-                        await _send_part(send, self._writer.write(part.runs))
+                    part, self._first = self._first, None
+                    while part is not None:
+                        async for chunk in written(self._writer, part.runs):
+                            await _send_part(send, chunk)
+                        part = await anext(parts, None)
                 except (ButlrError, BudgetSpent) as error:
                     outcome = "partial"
                     note(scope, outcome=outcome, codes=[error.code])

@@ -11,10 +11,13 @@ from pathlib import Path
 import orjson
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from facade.cli.export import ExportFormat as Offered
-from facade.export.schema import DETECTIONS, NO_TIME, REPORT, RowRun
+from facade.export.arrow import ROWS_AT_ONCE as ROWS_OF_A_BATCH
+from facade.export.schema import DETECTIONS, NO_TIME, REPORT, RowRun, in_steps, rows_in
+from facade.export.writers import ROWS_AT_ONCE as ROWS_OF_TEXT
 from facade.export.writers import Format, writer_for
 
 
@@ -30,7 +33,7 @@ ROWS = [("a", 1.5), ("a", None), (None, 2.0), ("=b", -3.0), ("a", 4.0)]
 
 def file_of(format_: Format) -> bytes:
     writer = writer_for(format_, DETECTIONS)
-    return b"".join([writer.begin(), *(writer.write(runs) for runs in RUNS), writer.end()])
+    return b"".join([writer.begin(), *(chunk for runs in RUNS for chunk in writer.write(runs)), writer.end()])
 
 
 def test_each_format_has_the_same_rows() -> None:
@@ -46,7 +49,7 @@ def test_each_format_has_the_same_rows() -> None:
 
 def test_an_arrow_stream_that_failed_between_two_batches_is_not_whole() -> None:
     writer = writer_for(Format.arrow, DETECTIONS)
-    stream = writer.begin() + writer.write(RUNS[0])
+    stream = b"".join([writer.begin(), *writer.write(RUNS[0])])
     assert pa.ipc.open_stream(stream).read_all().num_rows == 3
     with pytest.raises((pa.ArrowInvalid, OSError)):
         pa.ipc.open_stream(stream + writer.fail("UPSTREAM_TIMEOUT", "too long")).read_all()
@@ -78,3 +81,44 @@ def test_nulls_of_arrow_are_what_strict_readers_take() -> None:
     frame = pl.read_ipc_stream(io.BytesIO(file_of(Format.arrow)))
     assert list(zip(frame["mac_address"], frame["x"], strict=True)) == ROWS
     assert file_of(Format.arrow) == file_of(Format.arrow)
+
+
+def xs_of(format_: Format, whole: bytes) -> list[float]:
+    match format_:
+        case Format.csv:
+            return [float(row["x"]) for row in csv.DictReader(io.StringIO(whole.decode()))]
+        case Format.ndjson:
+            return [orjson.loads(line)["x"] for line in whole.splitlines()]
+        case Format.arrow:
+            return pa.ipc.open_stream(whole).read_all()["x"].to_pylist()
+    return pq.read_table(io.BytesIO(whole))["x"].to_pylist()
+
+
+@pytest.mark.parametrize("format_", Format)
+def test_no_step_of_a_writer_is_of_many_rows(format_: Format) -> None:
+    """However many rows a part has, and in however many runs."""
+    rows = 2 * ROWS_OF_A_BATCH + 7
+    for runs in ([run("a", *range(rows))], [run(str(at % 9), at, at) for at in range(rows // 20)]):
+        most = ROWS_OF_A_BATCH if format_ in (Format.arrow, Format.parquet) else ROWS_OF_TEXT
+        steps = [*in_steps(runs, most)]
+        assert all(most <= rows_in(some) < 2 * most for some in steps[:-1])
+        assert rows_in(steps[-1]) < 2 * most
+        writer = writer_for(format_, DETECTIONS)
+        chunks = [*writer.write(runs)]
+        assert len(chunks) == len(steps)
+        whole = b"".join([writer.begin(), *chunks, writer.end()])
+        values = xs_of(format_, whole)
+        assert values == [value for one in runs for value in one.numbers[0]]
+
+
+def test_cells_of_any_text_are_read_back() -> None:
+    texts = ["50 % of %s", 'say "hi"', "two\nlines", "a,b", "", "ä"]
+    runs = [run(text, 1e16, -0.1) for text in texts]
+    for format_, read in (
+        (Format.csv, lambda text: [*csv.DictReader(io.StringIO(text, newline=""))]),
+        (Format.ndjson, lambda text: [orjson.loads(line) for line in text.splitlines()]),
+    ):
+        writer = writer_for(format_, DETECTIONS)
+        rows = read(b"".join([writer.begin(), *writer.write(runs)]).decode())
+        assert [row["mac_address"] for row in rows] == [text for text in texts for _ in range(2)]
+        assert [float(row["x"]) for row in rows] == [1e16, -0.1] * len(texts)
