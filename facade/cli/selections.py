@@ -10,6 +10,7 @@ from graphql import (
     GraphQLNamedType,
     GraphQLSchema,
     InlineFragmentNode,
+    NamedTypeNode,
     OperationDefinitionNode,
     SelectionSetNode,
     get_named_type,
@@ -37,10 +38,10 @@ def times_of(document: DocumentNode, operation: OperationDefinitionNode, schema:
                         found.add(at)
                     elif node.selection_set:
                         walk(node.selection_set, below, at)
-                case InlineFragmentNode(type_condition=None):
+                case InlineFragmentNode(type_condition=NamedTypeNode(name=named)):
+                    walk(node.selection_set, schema.get_type(named.value), path)
+                case InlineFragmentNode():
                     walk(node.selection_set, type_, path)
-                case InlineFragmentNode(type_condition=named):
-                    walk(node.selection_set, schema.get_type(named.name.value), path)
                 case FragmentSpreadNode():
                     fragment = fragments[node.name.value]
                     walk(fragment.selection_set, schema.get_type(fragment.type_condition.name.value), path)
