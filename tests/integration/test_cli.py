@@ -43,7 +43,7 @@ def sandbox(environment) -> Iterator[str]:
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         yield process.stdout.readline().strip()
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(180) == 0
 
 
 @pytest.fixture
@@ -198,7 +198,7 @@ def test_serve_sandbox_answers_without_an_account_and_ends_well_with_its_sandbox
     assert len(answer["data"]["sensors"]["data"]) == 200
 
     process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == 0
+    assert process.wait(180) == 0
     assert not alive(sandbox)
     said = (tmp_path / "said").read_text()
     assert f"{url}/graphql" in said
@@ -211,7 +211,7 @@ def test_the_sandbox_ends_with_a_facade_that_is_killed(serving):
     [sandbox] = children_of(process.pid)
 
     process.kill()
-    process.wait(10)
+    process.wait(180)
 
     until(lambda: not alive(sandbox))
 
@@ -223,7 +223,7 @@ def test_workers_inherit_the_options_and_end_well(serving):
     assert "errors" not in posted(f"{url}/graphql", "{ sensors { data { id } } }")
 
     process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == 0
+    assert process.wait(180) == 0
     until(lambda: not any(alive(pid) for pid in below))
 
 

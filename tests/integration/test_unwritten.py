@@ -64,4 +64,4 @@ def test_a_facade_starts_whose_address_cannot_be_said(tmp_path, http):
         assert process.poll() is None
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(180)

@@ -201,7 +201,7 @@ def test_sigterm_sends_clients_elsewhere(
         with pytest.raises(ConnectionClosed) as closed:
             socket.drain()
         assert closed.value.rcvd.code == 1012  # type: ignore[union-attr]
-    facade.process.wait(20)
+    facade.process.wait(180)
 
 
 def test_replicas_tell_each_other_and_a_new_one_knows_what_was(

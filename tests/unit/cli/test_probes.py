@@ -20,7 +20,7 @@ from facade.cli.probes import Credentials, mend
         (BadInput("no", status=400), "Check the password. If they are right"),
         (Forbidden("no", status=403), "scopes read:spaces"),
         (RateLimited("no", status=429, retry_after=7), "Wait 7 seconds."),
-        (UpstreamUnavailable("no", status=503), "try later"),
+        (UpstreamUnavailable("no", status=503), "try again later"),
         (UpstreamUnavailable("no"), "Check BUTLR_BASE_URL (http://here)"),
         (UpstreamTimeout("no"), "HTTPS_PROXY"),
         (InvalidResponse("no", status=200), "no Butlr API answers there"),
