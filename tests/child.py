@@ -66,7 +66,7 @@ def forked(listening: socket.socket, log: str, folder: str, environment: dict[st
 
 
 def end_with_tests() -> None:
-    """Also where they are killed: nobody else would end this process then."""
+    """End this process when the tests end, even if they are killed."""
     tests = multiprocessing.parent_process()
     assert tests
     tests.join()

@@ -1,4 +1,4 @@
-"""Real processes on real sockets: the sandbox, the facade in front of it, and what speaks with both.
+"""Real processes on real sockets: the sandbox, the facade in front of it, and their clients.
 
 One process a configuration and test worker. Tests stay apart by their tokens: each takes a fresh one, which is a
 cache of its own in the facade and is counted by itself in the sandbox.
@@ -48,7 +48,7 @@ DEFAULT_ERA = "today"
 
 
 class FailuresAtOnce:
-    """Says of each failure as it comes. A run that is cut off has no summary."""
+    """Prints each failure as it occurs, since an interrupted run has no summary."""
 
     MOST = 2000
 
@@ -75,7 +75,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long files first: the last that a worker takes, while others have none left, is then a short one."""
+    """Run long files first, so that the last file of the run is a short one."""
     long = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in long)
 
@@ -168,7 +168,7 @@ class Sandbox(Server):
         return self.request("POST", path, json=body, headers=headers).raise_for_status().json()
 
     def calls(self, token: str | None = None) -> list[dict[str, Any]]:
-        """What came under `/api`, of one token where one is given."""
+        """Return the requests under `/api`, if given only those of one token."""
         log: list[dict[str, Any]] = self.request("GET", "/_sandbox/calls").json()["log"]
         if token is None:
             return log
@@ -185,7 +185,7 @@ class Sandbox(Server):
         self.request("DELETE", "/_sandbox/calls").raise_for_status()
 
     def fault(self, path: str = "*", *, times: int = -1, **fault: Any) -> None:
-        """What befalls the next calls to a path, in place of any fault set before."""
+        """Set the faults of the next calls to a path. They replace those set before."""
         self.touched = True
         records = [{"path": path, "times": times, **fault}]
         self.request("PUT", "/_sandbox/faults", json=records).raise_for_status()
@@ -206,7 +206,7 @@ class Sandbox(Server):
 
 class Facade(Server):
     def lines_of(self, request_id: str) -> list[dict[str, Any]]:
-        """The JSON log's lines of a request, once its own is among them: it follows the answer."""
+        """Wait for the request's own line, which follows the answer, and return all its JSON log lines."""
         deadline = time.monotonic() + PATIENCE
         while True:
             lines = [json.loads(text) for text in self.log().splitlines() if request_id in text and text.endswith("}")]
@@ -233,18 +233,18 @@ class Facade(Server):
         return self.request("POST", path, json=body, headers=sent)
 
     def ask(self, query: str, variables: dict[str, Any] | None = None, **options: Any) -> dict[str, Any]:
-        """The answer as JSON, errors and all."""
+        """Return the answer as JSON, including errors."""
         answer: dict[str, Any] = self.post(query, variables, **options).json()
         return answer
 
     def data(self, query: str, variables: dict[str, Any] | None = None, **options: Any) -> Any:
-        """The data of an answer that has to be without errors."""
+        """Return the data of an answer, which must have no errors."""
         answer = self.ask(query, variables, **options)
         assert "errors" not in answer, answer["errors"][:3]
         return answer["data"]
 
     def error(self, query: str, variables: dict[str, Any] | None = None, **options: Any) -> dict[str, Any]:
-        """The one error of an answer."""
+        """Return the only error of an answer."""
         answer = self.ask(query, variables, **options)
         assert len(answer.get("errors", ())) == 1, answer
         error: dict[str, Any] = answer["errors"][0]
@@ -316,7 +316,7 @@ class Launcher:
 
 
 class Steps:
-    """How many lines of Python were run while it was counted: a measure that no other process changes."""
+    """The number of executed lines of Python: a measure that does not depend on the machine's load."""
 
     lines = 0
 
@@ -335,7 +335,7 @@ class Steps:
 
 @pytest.fixture(scope="session")
 def steps() -> type[Steps]:
-    """What is entered to count steps."""
+    """The context in which steps are counted."""
     return Steps
 
 
@@ -348,7 +348,7 @@ def http() -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="session")
 def redis_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisCluster]:
-    """Three masters. Whoever kills one starts it again."""
+    """A cluster of three masters. A test that kills one must restart it."""
     cluster = RedisCluster(tmp_path_factory.mktemp("cluster"))
     try:
         cluster.start()
@@ -394,7 +394,7 @@ def sandbox(sandbox_process: Sandbox) -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="session")
 def facade(launch: Launcher, sandbox_process: Sandbox) -> Facade:
-    """In front of the sandbox, with the settings that a facade has by default."""
+    """A facade in front of the sandbox, with default settings."""
     return launch.facade(sandbox_process.url)
 
 

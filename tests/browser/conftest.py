@@ -1,4 +1,4 @@
-"""Debian's Chromium, and a visit of the page in it."""
+"""Debian's Chromium, and the page opened in it."""
 
 import shutil
 
@@ -43,7 +43,7 @@ SIZE = {"width": 1440, "height": 900}
 
 
 class Visit:
-    """A page, and what it said and asked for."""
+    """A page with its console messages and requests."""
 
     def __init__(self, page, facade):
         self.page = page
@@ -69,7 +69,7 @@ class Visit:
             self.complaints.append(message.text)
 
     def leave(self):
-        """Leave the page as a new profile has it, with what is loaded already in its cache."""
+        """Reset the page to the state of a new profile, but keep its cache."""
         for source, event, listener in self._listeners:
             source.remove_listener(event, listener)
         self.page.unroute_all(behavior="ignoreErrors")
@@ -86,11 +86,11 @@ class Visit:
         return response
 
     def settled(self):
-        """Wait until all that an opened page loads by itself is there; a busy machine pauses between its parts."""
+        """Wait until an opened page has loaded everything that it loads by itself."""
         self.page.wait_for_function(SETTLED)
 
     def drawn(self):
-        """Wait until the page has drawn what it was told: it does so in the frame after the next at the latest."""
+        """Wait until the page has drawn its state, which takes at most two frames."""
         self.page.evaluate("new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(resolve)))")
 
     def example(self, question):
@@ -104,7 +104,7 @@ class Visit:
         expect(tabs.nth(count)).not_to_have_text("<untitled>")
 
     def answered(self):
-        """Run the operation in the editor; its answer as JSON."""
+        """Run the operation in the editor, and return its answer as JSON."""
         with self.page.expect_response(lambda answer: answer.request.method == "POST") as answered:
             self.run()
         return answered.value.json()
@@ -140,7 +140,7 @@ def new_page(browser, **options):
 
 @pytest.fixture
 def new_visit(chromium):
-    """Makes visits, each with a profile of its own."""
+    """Opens pages, each in a new browser profile."""
     visits = []
 
     def make(facade, **options):
@@ -154,13 +154,13 @@ def new_visit(chromium):
 
 @pytest.fixture(scope="module")
 def page(chromium):
-    """Of a module: the editor's scripts are compiled once for all that is opened in it."""
+    """One page for each module, so that the editor's scripts are compiled only once."""
     return new_page(chromium)
 
 
 @pytest.fixture
 def visit_to(page):
-    """Makes a visit, in the page that a module's tests share."""
+    """Opens the page that the tests of a module share."""
     visits = []
 
     def make(facade):

@@ -1,4 +1,4 @@
-"""The chart of a tool's series, in a frame of a page that stands for an assistant's application."""
+"""The chart of a tool's series, in a frame of a page that acts as an assistant's application."""
 
 import json
 import os
@@ -55,7 +55,7 @@ def assistant(launch, sandbox_process):
 
 @pytest.fixture
 def shows(chromium, assistant):
-    """Shows a result of a tool in the page that the tool names; gives the page, and what it asked for and said."""
+    """Shows a tool's result in the page that the tool names. Returns the page, its requests and its messages."""
     contexts = []
 
     def show(result, tool="series"):

@@ -1,4 +1,4 @@
-"""The page that a browser gets, in headless Chromium."""
+"""GraphiQL's page in headless Chromium."""
 
 import pytest
 from playwright.sync_api import expect

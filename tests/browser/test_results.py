@@ -1,4 +1,4 @@
-"""What the page makes of an answer: charts, floors, tables, a link, errors by cause."""
+"""How the page shows an answer: charts, floors, tables, a link, errors by cause."""
 
 import ast
 import json
@@ -38,7 +38,7 @@ def room(name, values, floor="Floor 1"):
 
 
 def answers(visit, answer, **options):
-    """The next operations get this answer, whatever they are."""
+    """Answer all further operations with this."""
     headers = {"X-Cache": "MISS", "X-Upstream-Calls": "2", "Cache-Control": "private, max-age=60"}
 
     def reply(route):
@@ -385,7 +385,7 @@ class TestStatus:
 
 
 def logged(facade):
-    """What the access log says of the newest operation."""
+    """Return the access log's line about the newest operation."""
     lines = [json.loads(line) for line in facade.log().splitlines() if line.startswith("{")]
     return next(line for line in reversed(lines) if line.get("method") == "POST" and "calls" in line)
 
@@ -449,7 +449,7 @@ HIDDEN = """hidden => {
 
 @pytest.fixture(scope="module")
 def webhooks(launch):
-    """A facade that is told of changes, and one of its rooms."""
+    """A facade that receives webhooks, and one of its rooms."""
     world = launch.sandbox(sites=1)
     campus = world.campus()
     watched = {sensor["room_id"] for sensor in campus["sensors"] if sensor["mode"] == "presence"}

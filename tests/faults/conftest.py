@@ -1,4 +1,4 @@
-"""The facade with a network between it and its neighbours that can be made to fail."""
+"""The facade behind proxies that can simulate network faults."""
 
 import asyncio
 import importlib.util
@@ -29,7 +29,7 @@ Proxy = _beside("proxy").Proxy
 
 @pytest.fixture
 def proxy_to() -> Iterator[Callable[[int], Any]]:
-    """Makes proxies to ports of this machine."""
+    """Starts proxies to local ports."""
     made = []
 
     def make(port: int, **options: Any) -> Any:
@@ -48,7 +48,7 @@ def proxy(proxy_to, sandbox) -> Any:
 
 
 class Asker:
-    """Asks a facade, many questions at once."""
+    """Sends a facade many operations at the same time."""
 
     def __init__(self, url: str, session: aiohttp.ClientSession) -> None:
         self.url = url
@@ -57,7 +57,7 @@ class Asker:
     async def ask(
         self, token: str, query: str, variables: dict[str, Any] | None = None
     ) -> tuple[int, dict[str, Any], float]:
-        """Status, answer, and seconds it took."""
+        """Return the status, the answer and the seconds that it took."""
         began = time.perf_counter()
         headers = {"Accept": "application/graphql-response+json", "Authorization": f"Bearer {token}"}
         body = {"query": query, "variables": variables or {}}
@@ -65,7 +65,7 @@ class Asker:
             return answer.status, await answer.json(content_type=None), time.perf_counter() - began
 
     async def each(self, at_once: int, asks: list[Callable[[], Any]]) -> list[Any]:
-        """What each ask gives, in order, so many of them under way at a time."""
+        """Send all operations, so many at a time, and return the results in order."""
         results: list[Any] = [None] * len(asks)
         numbers = iter(range(len(asks)))
 
@@ -89,7 +89,7 @@ async def asker():
 
 
 class RedisServer:
-    """A server of its own, with nothing on disk."""
+    """A separate server that writes nothing to disk."""
 
     def __init__(self, folder: Path) -> None:
         program = shutil.which("redis-server")
@@ -143,7 +143,7 @@ def memory_of() -> Callable[[int], int]:
 
 @pytest.fixture(scope="session")
 def processor_seconds_of() -> Callable[[int], float]:
-    """The processor time that a process has had so far."""
+    """Return the CPU seconds of a process so far."""
 
     def seconds(pid: int) -> float:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

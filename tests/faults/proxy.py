@@ -1,4 +1,4 @@
-"""A TCP proxy that makes a network go wrong on purpose: between the facade and the sandbox, or before Redis.
+"""A TCP proxy that simulates network faults, between the facade and the sandbox, or before Redis.
 
 It runs in a thread with a loop of its own. What befalls an exchange is decided anew each time the client speaks after
 having been answered, so that connections kept alive do not hide it: for HTTP and Redis an exchange is a request.
@@ -22,7 +22,7 @@ RESET = struct.pack("ii", 1, 0)
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What befalls an exchange. Times in seconds; `cut` says between how many bytes of the answer it breaks."""
+    """The fault of an exchange. Times are in seconds; `cut` is the range of bytes after which the answer breaks."""
 
     share: float = 1.0
     latency: float = 0.0
@@ -68,7 +68,7 @@ class Proxy:
         return f"http://127.0.0.1:{self.port}"
 
     def befall(self, name: str, **fault: Any) -> None:
-        """Let a share of the exchanges to come go wrong in a way; of several at most one befalls an exchange."""
+        """Give a share of the next exchanges a fault. An exchange has at most one."""
         self._faults = [*self._faults, (name, Fault(**fault))]
 
     def heal(self) -> None:
@@ -79,7 +79,7 @@ class Proxy:
         self.befell.clear()
 
     def listen(self) -> None:
-        """Take connections; again on the same port after `refuse`."""
+        """Accept connections, after `refuse` on the same port again."""
         if self._server is None:
             self._do(self._listen())
 

@@ -1,4 +1,4 @@
-"""Callers who mean harm: what they send is refused at the door, cheaply, while the others are served."""
+"""Malicious requests are refused early and cheaply, while other callers are served."""
 
 import asyncio
 import io
@@ -64,7 +64,7 @@ def besieged(launch, sandbox_process):
 
 @pytest.fixture
 async def honest(asker, besieged, sandbox):
-    """Runs an attack while an honest caller asks on, twenty times at least.
+    """Runs an attack while another caller sends at least twenty normal requests.
 
     Gives what `progress` came to during each of the caller's answers, sorted: how many others went first.
     """
@@ -226,7 +226,7 @@ async def test_one_tenant_at_full_blast_costs_another_little(asker, launch, sand
     number = 0
 
     async def cold(token: str) -> float:
-        """Asks what nobody has asked before, so each time costs a call."""
+        """Sends new operations, so that each of them needs an upstream call."""
         nonlocal number
         number += 1
         span = at_work(days=number % 5, minutes=2, after=number // 5)

@@ -1,4 +1,4 @@
-"""A report of very many rows: what a server holds while it answers."""
+"""The memory of a server while it answers a report of very many rows."""
 
 import asyncio
 import json

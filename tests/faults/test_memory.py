@@ -1,4 +1,4 @@
-"""The bound in bytes holds for the process, and not for the cache's own bookkeeping alone."""
+"""The bound in bytes holds for the process's memory, not only in the cache's own accounting."""
 
 import json
 import socket

@@ -1,4 +1,4 @@
-"""The proxy itself: each way to go wrong is the one it says."""
+"""The proxy itself: each of its faults is as described."""
 
 import socket
 import socketserver

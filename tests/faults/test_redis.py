@@ -1,4 +1,4 @@
-"""A Redis that dies, breaks, hangs or is full costs the cache and no operation."""
+"""If Redis dies, breaks, hangs or is full, only caching is lost, and no operation fails."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Hours of work, or some seconds of it: what is kept stays within its bounds."""
+"""Long runs (by default seconds): everything that is kept stays within its bounds."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Any operation that the schema allows, explained: the plan has the calls that are then made, and once made none."""
+"""Explain of any valid operation: the plan has exactly the calls that are then made, and none once they are cached."""
 
 import json
 import os

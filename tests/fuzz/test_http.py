@@ -1,4 +1,4 @@
-"""Any bytes on the socket: a sound HTTP answer, typed where it is GraphQL's, or a closed connection; never a crash."""
+"""Any bytes on the socket get a valid HTTP answer, typed if it is GraphQL, or a closed connection; never a crash."""
 
 import json
 import os

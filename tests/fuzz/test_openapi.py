@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of the REST side holds for whatever is sent, by clients that keep to it or do not."""
+"""The OpenAPI document is true for all requests, whether or not they follow it."""
 
 from importlib.metadata import version
 
@@ -48,7 +48,7 @@ def served(launch, sandbox_process):
 
 @pytest.fixture
 def check(served, token):
-    """Send a case; its answer has to be one that the document tells of."""
+    """Send a case. Its answer must be one that the document describes."""
 
     def send(case):
         headers = {"Authorization": f"Bearer {token}"}
@@ -98,7 +98,7 @@ def test_what_is_there_is_read_as_it_says(check, method, path, sandbox, at_work)
     span = at_work(minutes=30)
 
     def place(case):
-        """The case about what the campus has: left to chance nothing would be found."""
+        """Replace random ids in the case by those of the campus, since random ones would find nothing."""
         if "{id}" in path:
             case.path_parameters["id"] = ids[path.split("/")[-2]]
         if "{space}" in path:

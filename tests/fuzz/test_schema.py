@@ -1,4 +1,4 @@
-"""Any operation that the schema allows: an answer or a typed error, and a server that lives on."""
+"""Any valid operation gets an answer or a typed error, and the server keeps running."""
 
 import os
 from datetime import timedelta

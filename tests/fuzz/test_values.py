@@ -1,4 +1,4 @@
-"""Hostile values at every place where the schema and the REST paths take one: refused as the caller's, never our error.
+"""Hostile values in every argument of the schema and the REST paths are refused as the caller's error, not ours.
 
 Nesting to 5,000, the ends of calendars, nulls for variables with defaults, broken cursors, scalars as long as a body.
 """

@@ -1,4 +1,4 @@
-"""A stand-in for the upstream that says what a test tells it to, and nothing else."""
+"""A stand-in for the upstream with the answers that a test sets."""
 
 import json
 import shutil
@@ -55,7 +55,7 @@ class StandIn:
         self._replies[path] = Reply(body, status, **options)
 
     def answers_by(self, path: str, reply: Callable[[Any], Any]) -> None:
-        """Answer with what `reply` makes of each body asked."""
+        """Answer each body with the result of `reply`."""
         self._replies[path] = lambda asked: Reply(reply(asked))
 
     def forget(self) -> None:
@@ -108,13 +108,13 @@ def facade_of_stand_in(launch: Any, stand_in_server: StandIn) -> Any:
 
 @pytest.fixture
 def any_token() -> str:
-    """What a stand-in takes: it knows nothing of tokens but that there has to be one."""
+    """A token for the stand-in, which accepts any token."""
     return f"opaque-{uuid4().hex}"
 
 
 @pytest.fixture
 def ask(facade_of_stand_in: Any, any_token: str) -> Callable[..., dict[str, Any]]:
-    """The answer of the facade in front of the stand-in, errors and all."""
+    """Return the answer of the facade in front of the stand-in, including errors."""
 
     def ask(query: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
         answer: dict[str, Any] = facade_of_stand_in.ask(query, variables, token=any_token)
@@ -154,7 +154,7 @@ class Redis:
         return redis_client.Redis(port=self.port, password=self._password or None)
 
     def everything(self) -> bytes:
-        """All that a reader of the server's memory would see."""
+        """Return all keys and values of the server."""
         with self.client() as client:
             read = {
                 b"string": client.get,
@@ -186,13 +186,13 @@ class Redis:
 
 @pytest.fixture(scope="session")
 def new_redis(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Redis]:
-    """Makes servers; whoever starts one kills it."""
+    """Makes servers. A test that starts one must kill it."""
     return lambda password="": Redis(tmp_path_factory.mktemp("redis"), password)
 
 
 @pytest.fixture(scope="module")
 def own_sandbox(launch: Any, era: str) -> Any:
-    """A module's own, where even logins can be counted: nobody else logs in there."""
+    """A stand-in for one module, so that even logins can be counted."""
     return launch.sandbox(sensors=40, era=era)
 
 

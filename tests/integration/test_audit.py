@@ -22,7 +22,7 @@ class Audit:
         return [json.loads(line) for line in self.path.read_text().splitlines()]
 
     def of(self, answer):
-        """The record of a request; that of an answer from the response cache follows the answer."""
+        """Wait for the record of a request: with the response cache it follows the answer."""
         deadline = time.monotonic() + 180
         while not (found := [one for one in self.lines() if one["request_id"] == answer.headers["X-Request-Id"]]):
             assert time.monotonic() < deadline

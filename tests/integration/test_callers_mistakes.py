@@ -1,4 +1,4 @@
-"""Whatever a caller gets wrong is refused as theirs: typed, with a status below 500, and the other fields have data."""
+"""A caller's mistakes are typed errors with a status below 500, and the other fields have data."""
 
 import base64
 import json

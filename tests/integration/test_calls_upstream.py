@@ -1,4 +1,4 @@
-"""What an operation costs upstream, counted there."""
+"""The upstream calls of operations, counted at the upstream."""
 
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor

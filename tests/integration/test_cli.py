@@ -32,7 +32,7 @@ PARTLY_WRONG = '{ sensors { data { id } } report(filter: {start: "-1h"}, options
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory) -> dict[str, str]:
-    """The environment without any setting of whoever runs the tests."""
+    """The environment without the settings of the user who runs the tests."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("FACADE_", "BUTLR_"))}
     return {**kept, "COLUMNS": "80", "NO_COLOR": "1", "FACADE_GRAPHIQL": "false"}
 
@@ -58,7 +58,7 @@ def configured(environment, sandbox) -> dict[str, str]:
 
 @pytest.fixture
 def facade(configured, tmp_path):
-    """Run a command to its end, in a folder without a `.env`."""
+    """Run a command to its end in a folder without a `.env`."""
 
     def command(*args: str, stdin: str | None = None, **changed: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

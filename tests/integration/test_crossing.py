@@ -1,4 +1,4 @@
-"""Requests of several identities, odd and plain, cut anywhere and glued in every way: each has its own answer.
+"""Normal and odd requests of several callers, cut and joined at any byte: each request gets its own answer.
 
 The facade's own connection, which may answer ahead of the app, is compared with the same app under plain uvicorn. What
 `facade/server/strict.py` refuses or reads otherwise, by RFC 9110 and RFC 9112, is listed in `STRICT` and
@@ -33,7 +33,7 @@ OWN = ("x-request-id", "x-cache", "x-upstream-calls", "age", "cache-control", "d
 
 @pytest.fixture(scope="module")
 def servers(launch, sandbox_process):
-    """The facade by its own server, which may answer ahead of the app, and the same app under another's."""
+    """The facade under its own server, which may answer before the app, and the same app under another server."""
     return [launch.facade(sandbox_process.url, elsewhere=elsewhere) for elsewhere in (False, True)]
 
 
@@ -44,7 +44,7 @@ def identities(sandbox_process):
 
 
 class Sent(NamedTuple):
-    """A request as it is sent, as plain uvicorn reads the same, and the status of the refusal that is due instead."""
+    """A request as sent, as plain uvicorn reads it, and the status with which it must be refused, if any."""
 
     sent: bytes
     meant: bytes
@@ -388,7 +388,7 @@ def test_a_head_with_changed_bytes_is_read_as_plain_uvicorn_reads_it(servers, id
 
 
 def test_bytes_that_are_no_request_are_never_answered_as_one(servers, identities, at_work):
-    """The tail of one request and all of another in one packet, and then those very bytes by someone else."""
+    """The end of one request and a whole second one in one packet, and then the same bytes from another caller."""
     body = json.dumps({"query": REPORT.format(**at_work())}).encode()
     head = b"POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAuthorization: %b\r\n"
     first, second = (

@@ -1,4 +1,4 @@
-"""What the documents show is run, so that a reader who copies it gets an answer."""
+"""Runs the examples of the documents, so that they work when copied."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What goes wrong, in the code and the message that a client reads, next to whatever data could be had."""
+"""The code and message of each error, beside the data of the other fields."""
 
 import socket
 
@@ -15,7 +15,7 @@ HTML = "<html><head><title>Sign in</title></head><body>Proxy</body></html>"
 
 
 class TestTheCaller:
-    """What the caller wrote is wrong: nothing goes upstream."""
+    """The caller's input is wrong, so no call is made."""
 
     @pytest.mark.parametrize("time", ["yesterday", "-1x", "2025-13-01T00:00:00Z", "12:00", "", "-1.5d"])
     def test_nonsense_for_a_time_is_told_what_a_time_takes(self, facade, sandbox, token, time):
@@ -140,7 +140,7 @@ class TestTheUpstream:
     @pytest.fixture(scope="class")
     @classmethod
     def impatient(cls, launch, sandbox_process):
-        """Gives up soon, and tries no call twice."""
+        """Has short timeouts and no retries."""
         return launch.facade(sandbox_process.url, FACADE_UPSTREAM_TIMEOUT="2", FACADE_UPSTREAM_RETRIES="0")
 
     @pytest.mark.parametrize("failure", FAILURES)

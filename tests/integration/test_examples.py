@@ -1,4 +1,4 @@
-"""The examples of the page, in front of the campus that `serve --sandbox` shows: none is empty."""
+"""The examples of the page, on the campus of `serve --sandbox`: none has an empty answer."""
 
 import json
 import re
@@ -30,7 +30,7 @@ def example(name: str) -> tuple[str, str]:
 
 
 def answer(facade: Any, document: str, variables: str, token: str) -> Any:
-    """The data of an operation; of a subscription what comes first."""
+    """Return the data of an operation; for a subscription the first answer's."""
     given = json.loads(variables)
     if not re.search(r"^subscription\b", document, re.MULTILINE):
         return facade.data(document, given, token=token)

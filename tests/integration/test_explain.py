@@ -1,4 +1,4 @@
-"""How an operation is answered, said to who asks: before it runs and after."""
+"""Explain: how an operation would be answered, or was answered."""
 
 import json
 import os

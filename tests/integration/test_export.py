@@ -1,4 +1,4 @@
-"""Exports over HTTP: the values of the graph, read by the tools that people have."""
+"""Exports over HTTP: they have the values of the graph, and can be read by common tools."""
 
 import importlib.metadata
 import io

@@ -1,4 +1,4 @@
-"""`facade export`: folders that a killed run leaves whole, and a later run completes."""
+"""`facade export`: a killed run leaves only complete files, and the next run adds the rest."""
 
 import json
 import multiprocessing
@@ -58,13 +58,13 @@ def run(upstream: Any, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.Capt
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Of all files but the manifest, which says when each was made."""
+    """Return the contents of all files except the manifest, which has times."""
     return {file.name: file.read_bytes() for file in folder.rglob("*") if file.is_file() and file.suffix != ".json"}
 
 
 @pytest.fixture
 def killed(run: Runner) -> Callable[..., int]:
-    """Runs the command in processes that are killed at moments by chance; gives how often that was before the end."""
+    """Runs the command in processes that are killed at random moments. Returns how many were killed."""
     # The one fork server of the tests, which has imported all that takes long.
     context = multiprocessing.get_context("forkserver")
     chance = random.Random()

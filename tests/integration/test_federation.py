@@ -1,4 +1,4 @@
-"""The schema as a subgraph: composed beside a Relay-style one by two composers, and asked through Apollo's gateway."""
+"""The schema as a subgraph: composed with a Relay-style one by two composers, and queried through Apollo's gateway."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Headers of requests by their meaning: several lines, weights, codings, origins; and paths with a trailing slash."""
+"""The meaning of request headers: several lines, weights, codings, origins; and paths with a trailing slash."""
 
 import gzip
 import json

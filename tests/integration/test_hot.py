@@ -1,4 +1,4 @@
-"""Answers that are given again: as those made anew in all but their moment, and never to whom they are not for."""
+"""Answers of the response cache equal new ones except for their times, and are given only to their own callers."""
 
 import gzip
 import hashlib
@@ -26,7 +26,7 @@ OWN = {"x-request-id", "x-cache", "x-upstream-calls", "age", "cache-control", "d
 
 @pytest.fixture(scope="module", params=["facade serve", "elsewhere"])
 def hot(request, launch, sandbox_process):
-    """A facade ahead of whose routing answers are given again: by its own server, and by the app under another's."""
+    """A facade with the response cache in its own server, and one with the response cache in the app."""
     return launch.facade(
         sandbox_process.url,
         elsewhere=request.param == "elsewhere",

@@ -1,4 +1,4 @@
-"""Answers in parts: what is there is sent, and the rest when it comes."""
+"""Answers in parts: available data is sent at once, and the rest when it comes."""
 
 import json
 import signal

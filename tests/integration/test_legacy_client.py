@@ -1,4 +1,4 @@
-"""A client as the samples of Butlr's REST reference have it: run against the upstream, then against the facade."""
+"""A client made from the samples of Butlr's REST reference, run against the upstream and then against the facade."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Answers of the upstream that nest as deep as none does: a typed error, or what is not nested of them."""
+"""Extremely nested answers of the upstream: a typed error, or the parts that are not nested."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The notebooks of the docs run, and are shown as they are."""
+"""The notebooks of the docs can be run, and their Markdown is up to date."""
 
 import importlib.util
 from pathlib import Path

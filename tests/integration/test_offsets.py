@@ -1,4 +1,4 @@
-"""Times with offsets, at the end of daylight saving time: what is later by the clock may stand before it as text."""
+"""Times with offsets at the end of daylight saving time, where the order of texts is not the order of times."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""How the page and its files are served: compressed, kept for good, behind any prefix."""
+"""How the page and its files are served: compressed, cached without expiry, behind any prefix."""
 
 import asyncio
 

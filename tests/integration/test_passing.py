@@ -1,4 +1,4 @@
-"""What is passed on between REST clients and the upstream, byte for byte, and what is not."""
+"""Which requests and answers of REST clients are passed on unchanged, and which are not."""
 
 from __future__ import annotations
 

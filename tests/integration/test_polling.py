@@ -1,4 +1,4 @@
-"""A hundred dashboards that each ask the same report each second: the upstream is asked once a window at most."""
+"""A hundred dashboards poll the same report each second: there is at most one upstream call for each window."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""The documents of the REST side as served, and the answers that they speak of."""
+"""The served documents of the REST API, and the answers that they describe."""
 
 import pytest
 

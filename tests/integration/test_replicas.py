@@ -1,4 +1,4 @@
-"""Three replicas over one Redis are one facade: to the upstream, to callers, and when one of them dies."""
+"""Three replicas with one Redis act like one facade for the upstream and for callers, also if one of them dies."""
 
 import functools
 import threading

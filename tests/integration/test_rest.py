@@ -1,4 +1,4 @@
-"""Legacy clients: the REST calls that live, by way of the facade."""
+"""Legacy clients: the current REST calls through the facade."""
 
 from __future__ import annotations
 

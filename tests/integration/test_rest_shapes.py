@@ -1,4 +1,4 @@
-"""Bodies of a shape that no client should send, before an upstream that takes them."""
+"""Bodies of undocumented shapes, with an upstream that accepts them."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Everything a noisy run wrote, searched for every secret that was in play."""
+"""Searches all output of a run with many requests and faults for every secret that was used."""
 
 import base64
 import contextlib

@@ -1,4 +1,4 @@
-"""Asks that overlap share what they have in common, whoever asks and however."""
+"""Overlapping queries share their common windows, for all kinds of queries of a scope."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers that stand in for an upstream that fails.
+"""Stale answers are served while the upstream fails.
 
 An answer that reaches into now keeps for 5 seconds at least, so here the tests wait that long: once, all together.
 """

@@ -1,4 +1,4 @@
-"""Spans, metrics, logs and dashboards of facades that run."""
+"""Spans, metrics, logs and dashboards of running facades."""
 
 import gzip
 import hashlib

@@ -1,4 +1,4 @@
-"""Whose answers are whose: nobody reads what was answered to another."""
+"""Nobody can read answers to another caller."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""What `translate` makes of a collection of all REST calls is run beside the calls themselves."""
+"""The operations that `translate` makes from a collection of all REST calls give the answers of those calls."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What the page of GraphiQL is told of a REST request that was pasted into it."""
+"""How GraphiQL's page translates a pasted REST request."""
 
 import json
 

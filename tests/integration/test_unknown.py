@@ -1,4 +1,4 @@
-"""Unknown is not none: what no source of assets can know is null, and the answer says which source would."""
+"""Unknown is not none: fields that no source of assets knows are null, and the answer names a source that would."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Logs that cannot be written: a disk that is full, a reader that has gone. They cost lines and no answers."""
+"""Logs that cannot be written (a full disk, a closed pipe): lines are lost, but no answers."""
 
 import os
 import socket

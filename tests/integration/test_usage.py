@@ -1,4 +1,4 @@
-"""Who still calls what: counted, told to the operator alone, and compared behind the answers."""
+"""Usage counts, which only the operator may read, and the comparison of replayed calls."""
 
 import asyncio
 import hashlib

@@ -1,4 +1,4 @@
-"""The v2 reads, served from the graph: their shapes, their notices, and how they fail."""
+"""The v2 reads, served from the graph: their shapes, notices and errors."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Requests as bytes: what RFC 9110 and RFC 9112 say of them, on the facade's own connections."""
+"""Requests as bytes, by the rules of RFC 9110 and RFC 9112, on the facade's own connections."""
 
 import json
 import socket
@@ -211,7 +211,7 @@ def test_an_answer_without_length_is_not_chunked_for_http_1_0(wired, connect):
 
 
 def test_an_empty_header_is_not_an_absent_one(launch, sandbox, connect):
-    """What guards refuse is refused though the answer for who does not send that header is kept."""
+    """Requests that guards refuse are refused even if the answer without that header is in the response cache."""
     service = launch.facade(
         sandbox.url,
         FACADE_AUTH="service",

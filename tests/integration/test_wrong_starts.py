@@ -1,4 +1,4 @@
-"""A start that cannot be: one line on stderr that says what to do, and no traceback."""
+"""A failed start: one line on stderr that says what to do, and no traceback."""
 
 import os
 import subprocess

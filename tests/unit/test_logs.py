@@ -1,4 +1,4 @@
-"""Lines of the log: logfmt, columns for a terminal, and nothing in them that a caller's text could do."""
+"""Log lines: logfmt, columns for a terminal, and no effect of callers' texts."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""What operators set, and how a fault in it is said."""
+"""Settings, and the errors about wrong ones."""
 
 import os
 

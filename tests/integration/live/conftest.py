@@ -1,4 +1,4 @@
-"""A facade that polls each second and takes webhooks, and clients of what it pushes."""
+"""A facade that polls each second and receives webhooks, and clients of its subscriptions."""
 
 import json
 import time
@@ -53,7 +53,7 @@ class Sse:
         self._lines = response.iter_lines()
 
     def event(self) -> dict[str, str]:
-        """The next event. A comment is none."""
+        """Return the next event. Comments are skipped."""
         event: dict[str, str] = {}
         for line in self._lines:
             if line.startswith(":"):

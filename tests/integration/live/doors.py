@@ -1,4 +1,4 @@
-"""An address before several servers, as a load balancer's."""
+"""One address for several servers, like a load balancer."""
 
 import random
 import selectors
@@ -12,7 +12,7 @@ _RESET = struct.pack("ii", 1, 0)
 
 
 class Door:
-    """Each connection goes to one of `ports`; none: it is closed at once."""
+    """Forwards each connection to one of `ports`. If there is none, the connection is closed at once."""
 
     def __init__(self, seed: int = 0) -> None:
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=128)

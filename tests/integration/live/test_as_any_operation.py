@@ -1,4 +1,4 @@
-"""A subscription is an operation as any other, over each transport: cost, explaining, limits, audit, spans."""
+"""A subscription is treated like any other operation, over each transport: cost, explain, limits, audit, spans."""
 
 import json
 import threading
@@ -39,7 +39,7 @@ class Asked:
 
 @pytest.fixture
 def ask(open_socket: Any) -> Any:
-    """Ask over a transport, read the first answer, and go."""
+    """Send an operation over a transport, read the first answer, and disconnect."""
 
     def ask(server: Any, transport: str, token: str, **body: Any) -> Asked:
         if transport == "websocket":
@@ -129,7 +129,7 @@ def facade_(launch: Any, stand_in_server: Any, log: Path, collector: Any) -> Any
 
 @pytest.fixture(scope="module")
 def strict(launch: Any, stand_in_server: Any, manifest: Path) -> Any:
-    """Takes trusted documents alone, and lets none cost much."""
+    """Accepts only trusted documents, with a low cost limit."""
     return launch.facade(
         stand_in_server.url,
         FACADE_TRUSTED_DOCUMENTS=str(manifest),
@@ -139,7 +139,7 @@ def strict(launch: Any, stand_in_server: Any, manifest: Path) -> Any:
 
 @pytest.fixture(scope="module")
 def sparing(launch: Any, stand_in_server: Any) -> Any:
-    """Explains nothing, and takes three operations a minute."""
+    """Has explain disabled, and accepts three operations a minute."""
     return launch.facade(stand_in_server.url, FACADE_RATE_LIMIT="3/minute", FACADE_EXPLAIN="false")
 
 

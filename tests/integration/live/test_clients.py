@@ -1,4 +1,4 @@
-"""The programs of `docs/live.md`, as they stand there, with the real packages: they receive, come back and go on."""
+"""The unchanged programs of `docs/live.md`, with the real packages: they receive events, reconnect and resume."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""How subscriptions end, and how they live on through what fails."""
+"""How subscriptions end, and how they survive failures."""
 
 import json
 import signal

@@ -1,4 +1,4 @@
-"""Random schedules of what fails: in the end each subscriber has what is true, no window missing and none twice."""
+"""Random schedules of faults: in the end each subscriber has the true values, without missing or repeated windows."""
 
 import json
 import os
@@ -25,7 +25,7 @@ EVENTS = "subscription { events { id } }"
 
 
 class Truth:
-    """Rows by window, and the ids of events. A value never comes again, so that one that is told twice is seen."""
+    """Rows by window, and the ids of events. Values never repeat, so that a value that is sent twice is noticed."""
 
     def __init__(self) -> None:
         self.values = {0: 1.0}
@@ -54,7 +54,7 @@ class Truth:
 
 
 class Subscriber:
-    """Subscribes for as long as it is open, with the last id that it has seen."""
+    """Subscribes while it is open, and resumes from the last id that it has received."""
 
     def __init__(self, url: str, query: str, token: str) -> None:
         self.rows: dict[str, float] = {}
@@ -139,7 +139,7 @@ class Schedule:
         self.truth.change(self.lot.randrange(23), is_sure=not self._is_cut)
 
     def post(self) -> None:
-        """Some events, in any order and some of them twice. While Redis is cut, no other replica would hear of them."""
+        """Post some events in any order, some of them twice. While Redis is cut off, other replicas do not get them."""
         if self._is_cut:
             return
         events = []
@@ -157,7 +157,7 @@ class Schedule:
             assert answer.status_code == 204
 
     def kill(self) -> None:
-        """A replica, and another takes its place."""
+        """Replace a replica by a new one."""
         gone = self.replicas.pop(self.lot.randrange(len(self.replicas)))
         self._open_to()
         gone.process.send_signal(signal.SIGKILL)
@@ -168,7 +168,7 @@ class Schedule:
         self.door.reset(0.2)
 
     def cut(self) -> None:
-        """Redis answers nothing, and later again."""
+        """Cut Redis off for a while."""
         self._is_cut = not self._is_cut
         self.truth.unsure |= set(self.truth.values.values())
         self.redis._process.send_signal(signal.SIGSTOP if self._is_cut else signal.SIGCONT)

@@ -14,7 +14,7 @@ EVENTS = "subscription { events { id type timestamp metadata data } }"
 
 @pytest.fixture
 def room(campus: Any) -> str:
-    """One that presence sensors watch."""
+    """A room with presence sensors."""
     watched = {sensor["room_id"] for sensor in campus["sensors"] if sensor["mode"] == "presence"}
     return next(str(room["id"]) for room in campus["rooms"] if room["id"] in watched)
 

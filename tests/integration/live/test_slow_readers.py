@@ -1,4 +1,4 @@
-"""One who reads nothing costs a bounded memory, and the others no event."""
+"""A client that does not read takes bounded memory, and others lose no event."""
 
 import json
 import socket

@@ -1,4 +1,4 @@
-"""`facade watch`: a line an event, or a chart, through a restart of the server."""
+"""`facade watch`: one line for each event, or a chart, also across a restart of the server."""
 
 import json
 import os

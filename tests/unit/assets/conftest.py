@@ -1,4 +1,4 @@
-"""An upstream at the wire that knows tokens, and says what a test tells it to."""
+"""An upstream at the wire that checks tokens, and has the answers that a test sets."""
 
 from __future__ import annotations
 

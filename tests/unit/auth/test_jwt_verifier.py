@@ -1,4 +1,4 @@
-"""Which tokens are good, whose keys say so, and who shares answers with whom."""
+"""Which tokens are valid, by which keys, and which callers share answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long a token is taken without asking the upstream, whatever becomes of the machine's clock."""
+"""How long a token is accepted without an upstream call, also if the machine's clock changes."""
 
 import pytest
 

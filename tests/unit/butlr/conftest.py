@@ -106,7 +106,7 @@ async def http(wire: Wire) -> AsyncIterator[Http]:
 
 
 class Recorded:
-    """An upstream that answers from `replies` in turn (the last one for ever) and keeps what it was asked."""
+    """An upstream that answers with `replies` in turn, repeats the last one, and records the requests."""
 
     def __init__(self) -> None:
         self.replies: list[Any] = []

@@ -1,4 +1,4 @@
-"""What the wire decodes of gzip, over sockets of its own."""
+"""How gzip answers are decoded, over real sockets."""
 
 import asyncio
 import gzip

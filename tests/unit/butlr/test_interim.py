@@ -1,4 +1,4 @@
-"""Servers that send interim responses: few are read past, without end they are an error."""
+"""Interim responses: a few are skipped, an endless number is an error."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Large bodies: packed, and read again in parts that hold the same rows."""
+"""Large bodies are packed, and read again in parts with the same rows."""
 
 from __future__ import annotations
 

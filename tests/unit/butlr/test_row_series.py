@@ -1,4 +1,4 @@
-"""Rows read by series are the rows that are read one by one, however they are written."""
+"""Rows that are read by series are equal to rows that are read one by one, in any notation."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""Clusters, and servers that sentinels name: the same store, over real servers."""
+"""The same store with real clusters and real servers behind sentinels."""
 
 import asyncio
 import time

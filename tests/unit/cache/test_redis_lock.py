@@ -1,4 +1,4 @@
-"""One replica works, the others wait for what it makes, and nobody waits for one that cannot."""
+"""One replica works while the others wait for its result, and none waits for a replica that cannot."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""Memory in front of Redis: as quick as the one, and it forgets with the other."""
+"""Memory in front of Redis: as fast as memory, and with the invalidations of Redis."""
 
 import asyncio
 

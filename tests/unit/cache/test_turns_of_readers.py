@@ -1,4 +1,4 @@
-"""The upstream's readers of several replicas, over one Redis: one call, and each its own errors."""
+"""Readers of several replicas with one Redis: one call for all, and each has its own errors."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""Whose data an export is, as far as it can be told without a secret."""
+"""The account of an export, as far as it can be recorded without secrets."""
 
 import jwt
 import pytest

@@ -1,4 +1,4 @@
-"""The journal of an export: what is whole in it is read back, and nothing else."""
+"""The journal of an export: only complete records are read back."""
 
 from array import array
 from datetime import UTC, datetime

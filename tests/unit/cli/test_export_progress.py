@@ -1,4 +1,4 @@
-"""What an export says while it runs."""
+"""The progress messages of an export."""
 
 import io
 from typing import Any

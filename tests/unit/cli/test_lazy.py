@@ -1,4 +1,4 @@
-"""Help imports what help needs: modules are counted, for time depends on the machine."""
+"""Help imports only what it needs. Modules are counted, since times depend on the machine."""
 
 import subprocess
 import sys

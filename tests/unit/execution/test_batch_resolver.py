@@ -1,4 +1,4 @@
-"""Fields resolved for many records at once, against graphql-core's own way: the same answers, errors and calls."""
+"""Batch resolvers have the same answers, errors and calls as graphql-core's execution."""
 
 from __future__ import annotations
 

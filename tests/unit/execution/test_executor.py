@@ -1,4 +1,4 @@
-"""Bulk execution against graphql-core's own: the same selections over the same records, equal in every byte."""
+"""Bulk execution and graphql-core's own give equal bytes for the same selections over the same records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is put off adds up to the answer that would have come at once, and leaves nothing behind."""
+"""The parts of a deferred answer add up to the undivided one, and no task is left behind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Documents made to hurt are refused by their look, before anything runs; honest ones pass."""
+"""Malicious documents are refused before anything runs; normal ones pass."""
 
 from datetime import UTC, datetime
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The benchmarks themselves are run by hand (`make bench`): here, that they can be."""
+"""The benchmarks can be run. Full runs are made by hand (`make bench`)."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""What the documents leave out, and what they name that is not there."""
+"""The documents are complete, and everything that they name exists."""
 
 import re
 from itertools import chain

@@ -1,4 +1,4 @@
-"""What is kept of documents and selections: thousands of different ones take no more than their bound."""
+"""Kept documents and selections stay within their bounds, also if there are thousands."""
 
 import gc
 import tracemalloc

@@ -1,4 +1,4 @@
-"""Occupancy is the newest that has landed, at every second of the hour."""
+"""Occupancy is the newest landed value, at every second of the hour."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The OpenAPI document and the Postman collection: whole, of one piece with the routes, and readable by `translate`."""
+"""The OpenAPI document and the Postman collection are complete, match the routes, and can be read by `translate`."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What people paste from Windows, from browsers, from Butlr's own samples and from editors."""
+"""Texts pasted from Windows, browsers, Butlr's samples and editors."""
 
 import json
 

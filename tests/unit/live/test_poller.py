@@ -1,4 +1,4 @@
-"""When is polled, and what of it replicas know of each other."""
+"""When the poller polls, and what replicas share of it."""
 
 import asyncio
 from datetime import UTC, datetime

@@ -15,7 +15,7 @@ def event(number: int) -> WebhookEvent:
 
 
 class Entries:
-    """A stream that is away as long as `is_away`, and into which others write without a pause if `is_busy`."""
+    """A stream that is unreachable while `is_away`, and to which others append without a pause if `is_busy`."""
 
     at_once = 10
     failures = (OSError,)

@@ -1,4 +1,4 @@
-"""An upstream that answers from rows, at the wire: filters, groups, and gives up when asked too much."""
+"""An upstream at the wire that answers from rows: it filters and groups them, and answers `{}` to too large queries."""
 
 from __future__ import annotations
 

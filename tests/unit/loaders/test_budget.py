@@ -1,4 +1,4 @@
-"""Errors of answers that are too large say what answers the ask instead."""
+"""Errors about answers that are too large name the export to use instead."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What is asked for many assets at once is what each would have been answered alone."""
+"""A report for many assets gives each of them the same answer as a report for it alone."""
 
 from __future__ import annotations
 

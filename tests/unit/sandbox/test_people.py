@@ -1,4 +1,4 @@
-"""What one measurement says of people, every other one says too."""
+"""All measurements agree about the people of the campus."""
 
 from collections import Counter
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Events of the campus as Butlr posts them; what they tell is what the other calls say."""
+"""Events of the campus as Butlr posts them, with the same values as the other calls."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""An upstream at the wire that gives windows as Butlr does since August 2026, and a reader over it."""
+"""An upstream at the wire that returns windows as Butlr does since August 2026, and a reader of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the store of series gives is what the upstream said, of each window no longer ago than it may be."""
+"""The store of series returns the upstream's values, each no older than it may be."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A report put together from parts of its time is the undivided one."""
+"""A report that is assembled from parts of its span is equal to the undivided one."""
 
 from __future__ import annotations
 

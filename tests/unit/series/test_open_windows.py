@@ -1,4 +1,4 @@
-"""Open windows made from minutes are what an upstream without landing would say of them."""
+"""Open windows that are computed from minutes equal those of an upstream without delays."""
 
 from __future__ import annotations
 

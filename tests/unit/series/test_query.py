@@ -1,4 +1,4 @@
-"""What goes up for what was written: absolute, on edges of windows, and untouched where it was absolute."""
+"""The times that are sent for a written span: absolute, on edges of windows, and unchanged if they were absolute."""
 
 from __future__ import annotations
 

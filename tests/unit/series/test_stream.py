@@ -1,4 +1,4 @@
-"""Rows taken while their answer still comes, by who is fast and by who is not."""
+"""Rows that are read while their answer is being received, by fast and slow readers."""
 
 from __future__ import annotations
 

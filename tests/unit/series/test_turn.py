@@ -1,4 +1,4 @@
-"""Work on many rows is done in steps: so many rows, and then others have their turn."""
+"""Work on many rows is done in steps, between which other tasks run."""
 
 import asyncio
 import json

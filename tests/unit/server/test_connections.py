@@ -1,4 +1,4 @@
-"""A connection on which something of ours fails: one answer a request, and none that blames the request."""
+"""A failure of the server on a connection: one answer for each request, and none that blames the request."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""An upstream at the wire, a clock that stands still until it is told, and what reads the one by the other."""
+"""An upstream at the wire, a clock that only moves when told, and a reader with both."""
 
 from __future__ import annotations
 

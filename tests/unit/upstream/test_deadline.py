@@ -1,4 +1,4 @@
-"""What is not there by the operation's deadline is an error, and nobody else's loss."""
+"""Parts that miss the operation's deadline are errors, and other callers are not affected."""
 
 from __future__ import annotations
 

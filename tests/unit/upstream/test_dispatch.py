@@ -1,4 +1,4 @@
-"""What reaches the wire: retries and their bound, the breaker, pauses, slots, and cancellation at any point."""
+"""The requests that are sent: retries and their bound, the breaker, pauses, slots, and cancellation at any point."""
 
 from __future__ import annotations
 

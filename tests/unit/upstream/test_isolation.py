@@ -1,4 +1,4 @@
-"""Whatever callers, tokens, evictions, refusals and the clock do: nobody reads what was answered to another."""
+"""Nobody reads another caller's answers, for any sequence of callers, tokens, evictions, refusals and clock changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers past their freshness: while the upstream fails, never once it refuses, and behind a refresh if set so."""
+"""Stale answers: served while the upstream fails, never after a refusal, and during a refresh if that is set."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ async def test_a_refusal_ends_it_for_good(setting, status, error):
 
 
 async def test_a_403_costs_its_own_ask_alone(make):
-    """One forbidden room takes nothing from those who share the scope."""
+    """One forbidden room does not drop the cached answers of its scope."""
     setting = make(retries=0)
     await read(setting)
     setting.wire.says(403)

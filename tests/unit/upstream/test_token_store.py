@@ -1,4 +1,4 @@
-"""One login for all replicas, and nothing of it for whoever reads what they share."""
+"""One login for all replicas, which a reader of the shared store cannot use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Facades whose settings guard them more closely than the common one."""
+"""Facades with stricter settings than the common one."""
 
 from typing import Any
 

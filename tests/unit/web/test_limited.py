@@ -1,4 +1,4 @@
-"""Limits as a client meets them: by code, with what was found, and without a call upstream."""
+"""Limits: the error's code and the number found, without an upstream call."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What `/metrics` says: few series, and none that a caller makes."""
+"""`/metrics` has few series, and none that a caller can create."""
 
 from prometheus_client import generate_latest
 from starlette.requests import Request

@@ -1,4 +1,4 @@
-"""How often each caller may ask."""
+"""Rates: how many requests each caller may send."""
 
 import shutil
 import socket

@@ -1,4 +1,4 @@
-"""Replays never stand in the way of the answers that they follow."""
+"""Replays do not delay answers."""
 
 import asyncio
 

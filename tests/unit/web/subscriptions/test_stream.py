@@ -14,7 +14,7 @@ from facade.web.subscriptions.stream import MOST_ERRORS, Streams, SubscribedOper
 
 
 class Source:
-    """What an engine gives for a subscription: what is put into it, until None."""
+    """An engine whose subscription yields what a test puts into it, until None."""
 
     def __init__(self) -> None:
         self.outcomes: asyncio.Queue[Outcome | None] = asyncio.Queue()
@@ -32,7 +32,7 @@ class Source:
 
 
 class Sink:
-    """Notes what it is given. Nobody reads as long as `reads` is not set."""
+    """Records what it is given. While `reads` is not set, its client does not read."""
 
     def __init__(self) -> None:
         self.said: list[str] = []
