@@ -111,7 +111,7 @@ def test_the_path_of_the_refresh_call_is_a_setting():
         ("/api/v2/sensors/{{id}}", None, None, "Put an id in place of {{id}}."),
         ("/api/v2/sensors/{id}", None, None, "Put an id in place of {id}."),
         ("/sensors", None, None, "has no version of the API"),
-        ("/api/v9/moods", {}, None, "not a known call of Butlr's REST API that is known"),
+        ("/api/v9/moods", {}, None, "not a known call of Butlr's REST API"),
         ("/graphql", {"query": "{ x }"}, None, "It is GraphQL already"),
         ("/api/v3/graphql", {}, None, "needs `query`"),
         ("/api/v3/graphql", {"query": "{"}, None, "has a syntax error (line 1, column 2)"),
