@@ -8,6 +8,7 @@ from typing import Self, TypeVar
 from ..butlr import ButlrError
 from .macs import normal_mac
 from .records import (
+    RECORD_TYPES,
     BuildingRecord,
     FloorRecord,
     HiveRecord,
@@ -23,20 +24,20 @@ from .records import (
 R = TypeVar("R", bound=Record)
 
 
-def _index(records: Iterable[R], key: Callable[[R], str | None]) -> dict[str, list[R]]:
-    index: dict[str, list[R]] = {}
-    for record in records:
-        if (value := key(record)) is not None:
-            index.setdefault(value, []).append(record)
-    return index
+def _by(
+    kind: Callable[["Assets"], Mapping[str, R]], ids: Callable[[R], Iterable[str | None] | None]
+) -> cached_property[dict[str, list[R]]]:
+    """Return an index of one kind of asset by ids that its records name."""
 
+    def index(assets: "Assets") -> dict[str, list[R]]:
+        made: dict[str, list[R]] = {}
+        for record in kind(assets).values():
+            for id_ in ids(record) or ():
+                if id_ is not None:
+                    made.setdefault(id_, []).append(record)
+        return made
 
-def _index_many(records: Iterable[R], keys: Callable[[R], Iterable[str] | None]) -> dict[str, list[R]]:
-    index: dict[str, list[R]] = {}
-    for record in records:
-        for value in keys(record) or ():
-            index.setdefault(value, []).append(record)
-    return index
+    return cached_property(index)
 
 
 def _merged(first: Mapping[str, R], second: Mapping[str, R]) -> dict[str, R]:
@@ -75,16 +76,7 @@ class Assets:
 
     def __len__(self) -> int:
         """Return the number of assets."""
-        kinds: tuple[Mapping[str, Record], ...] = (
-            self.sites,
-            self.buildings,
-            self.floors,
-            self.rooms,
-            self.zones,
-            self.sensors,
-            self.hives,
-        )
-        return sum(map(len, kinds)) + len(self.tags)
+        return sum(len(getattr(self, kind)) for kind in RECORD_TYPES)
 
     def __bool__(self) -> bool:
         # An empty snapshot is a snapshot too.
@@ -111,16 +103,7 @@ class Assets:
 
     def filled_from(self, other: "Assets") -> "Assets":
         """Return these assets, with unknown fields and assets taken from `other`."""
-        return Assets(
-            sites=_merged(self.sites, other.sites),
-            buildings=_merged(self.buildings, other.buildings),
-            floors=_merged(self.floors, other.floors),
-            rooms=_merged(self.rooms, other.rooms),
-            zones=_merged(self.zones, other.zones),
-            sensors=_merged(self.sensors, other.sensors),
-            hives=_merged(self.hives, other.hives),
-            tags=_merged(self.tags, other.tags),
-        )
+        return Assets(**{kind: _merged(getattr(self, kind), getattr(other, kind)) for kind in RECORD_TYPES})
 
     @cached_property
     def sensor_by_mac(self) -> dict[str, SensorRecord]:
@@ -130,53 +113,18 @@ class Assets:
     def hive_by_serial(self) -> dict[str, HiveRecord]:
         return {hive.serialNumber.lower(): hive for hive in self.hives.values() if hive.serialNumber}
 
-    @cached_property
-    def sensors_by_hive(self) -> dict[str, list[SensorRecord]]:
-        return _index(self.sensors.values(), lambda sensor: sensor.hive_id)
-
-    @cached_property
-    def sensors_by_room(self) -> dict[str, list[SensorRecord]]:
-        return _index(self.sensors.values(), lambda sensor: sensor.room_id)
-
-    @cached_property
-    def sensors_by_floor(self) -> dict[str, list[SensorRecord]]:
-        return _index(self.sensors.values(), lambda sensor: sensor.floor_id)
-
-    @cached_property
-    def sensors_by_zone(self) -> dict[str, list[SensorRecord]]:
-        return _index_many(self.sensors.values(), lambda sensor: sensor.zone_ids)
-
-    @cached_property
-    def hives_by_floor(self) -> dict[str, list[HiveRecord]]:
-        return _index(self.hives.values(), lambda hive: hive.floor_id)
-
-    @cached_property
-    def rooms_by_floor(self) -> dict[str, list[RoomRecord]]:
-        return _index(self.rooms.values(), lambda room: room.floor_id)
-
-    @cached_property
-    def zones_by_floor(self) -> dict[str, list[ZoneRecord]]:
-        return _index(self.zones.values(), lambda zone: zone.floor_id)
-
-    @cached_property
-    def floors_by_building(self) -> dict[str, list[FloorRecord]]:
-        return _index(self.floors.values(), lambda floor: floor.building_id)
-
-    @cached_property
-    def buildings_by_site(self) -> dict[str, list[BuildingRecord]]:
-        return _index(self.buildings.values(), lambda building: building.site_id)
-
-    @cached_property
-    def floors_by_tag(self) -> dict[str, list[FloorRecord]]:
-        return _index_many(self.floors.values(), lambda floor: floor.tag_ids)
-
-    @cached_property
-    def rooms_by_tag(self) -> dict[str, list[RoomRecord]]:
-        return _index_many(self.rooms.values(), lambda room: room.tag_ids)
-
-    @cached_property
-    def zones_by_tag(self) -> dict[str, list[ZoneRecord]]:
-        return _index_many(self.zones.values(), lambda zone: zone.tag_ids)
+    sensors_by_hive = _by(lambda assets: assets.sensors, lambda sensor: (sensor.hive_id,))
+    sensors_by_room = _by(lambda assets: assets.sensors, lambda sensor: (sensor.room_id,))
+    sensors_by_floor = _by(lambda assets: assets.sensors, lambda sensor: (sensor.floor_id,))
+    sensors_by_zone = _by(lambda assets: assets.sensors, lambda sensor: sensor.zone_ids)
+    hives_by_floor = _by(lambda assets: assets.hives, lambda hive: (hive.floor_id,))
+    rooms_by_floor = _by(lambda assets: assets.rooms, lambda room: (room.floor_id,))
+    zones_by_floor = _by(lambda assets: assets.zones, lambda zone: (zone.floor_id,))
+    floors_by_building = _by(lambda assets: assets.floors, lambda floor: (floor.building_id,))
+    buildings_by_site = _by(lambda assets: assets.buildings, lambda building: (building.site_id,))
+    floors_by_tag = _by(lambda assets: assets.floors, lambda floor: floor.tag_ids)
+    rooms_by_tag = _by(lambda assets: assets.rooms, lambda room: room.tag_ids)
+    zones_by_tag = _by(lambda assets: assets.zones, lambda zone: zone.tag_ids)
 
     def timezone_of(self, place_id: str) -> str | None:
         """Return the time zone of a place: its site's, else its floor's; None if unknown."""

@@ -40,6 +40,14 @@ class Admission:
         await self.count(caller, address_of(request))
         return caller
 
+    async def caller_with_token(self, request: Request) -> Caller:
+        """Do as `caller`, but raise `Unauthenticated` without credentials, and `BadRequest` for a forged request."""
+        self.refuse_forged(request)
+        caller = await self.caller(request)
+        if caller is None:
+            raise Unauthenticated("This needs a token, sent as `Authorization: Bearer …`.")
+        return caller
+
     async def known(self, headers: Headers, address: str) -> Caller | None:
         """Return the caller without counting the request. Raises `Unauthenticated` and `RateLimited`."""
         try:

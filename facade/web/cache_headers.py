@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from hashlib import sha256
 
+from starlette.datastructures import Headers
+
 from ..upstream import ReadLog
 
 _TAG = re.compile(r'"[^"]*"')
@@ -15,6 +17,14 @@ NEVER_KEPT = {"Cache-Control": "no-store"}
 def is_fresh(cache_control: str) -> bool:
     """Return whether the caller asks for fresh data, by the request's `Cache-Control`."""
     return "no-cache" in cache_control.lower()
+
+
+def read_log_of(
+    headers: Headers, timeout: float | None = None, on_call: Callable[[int], None] | None = None
+) -> ReadLog:
+    """Return the log of what a request reads, within `timeout` seconds from now."""
+    deadline = None if timeout is None else time.monotonic() + timeout
+    return ReadLog(fresh=is_fresh(headers.get("cache-control", "")), deadline=deadline, on_call=on_call)
 
 
 def etag_of(*parts: bytes) -> str:

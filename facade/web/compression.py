@@ -2,12 +2,13 @@
 
 import asyncio
 import gzip
-import re
 from collections.abc import Callable
 from functools import lru_cache
 
 import brotli
 import zstandard
+
+from .weights import weighted
 
 # Bytes. A smaller answer is one packet, compressed or not.
 LEAST = 1024
@@ -15,7 +16,6 @@ LEAST = 1024
 AT_ONCE = 64 * 1024
 
 IDENTITY = "identity"
-_WEIGHT = re.compile(r"[01](\.[0-9]*)?")
 # In order of preference at equal weights. zstd is not first, since a widely used fetch polyfill accepts it and fails.
 _CODINGS: dict[str, Callable[[bytes], bytes]] = {
     "br": lambda body: bytes(brotli.compress(body, quality=4)),
@@ -41,20 +41,7 @@ def takes(accept_encoding: str, coding: str) -> bool:
 
 
 def _given(accept_encoding: str) -> dict[str, float]:
-    given: dict[str, float] = {}
-    for part in accept_encoding.lower().split(","):
-        name, _, weight = part.partition(";")
-        given[name.strip()] = _quality(weight)
-    return given
-
-
-def _quality(parameters: str) -> float:
-    """Return the weight (`q`) among the parameters of a value; 0 for an invalid one."""
-    for parameter in parameters.split(";"):
-        name, _, value = parameter.partition("=")
-        if name.strip() == "q":
-            return float(value) if _WEIGHT.fullmatch(value.strip()) else 0.0
-    return 1.0
+    return {coding: weight for coding, _, weight in weighted(accept_encoding)}
 
 
 async def encoded(body: bytes, coding: str) -> bytes:

@@ -14,9 +14,9 @@ from ..butlr import RateLimited, Unauthenticated
 from ..execution import Engine, Explained, Outcome, run_explained, why_unexplained
 from ..graph import Context
 from ..loaders import Budget, Services
-from ..upstream import Explain, ReadLog
+from ..upstream import Explain
 from .admission import Admission
-from .cache_headers import is_fresh
+from .cache_headers import read_log_of
 from .disconnect import CLIENT_GONE, Disconnect
 from .graphiql import GraphiQL
 from .graphql_refusals import (
@@ -190,13 +190,8 @@ class GraphQLEndpoint:
         if needs_parts and dialect is None:
             note(request.scope, outcome="refused", codes=["BAD_USER_INPUT"])
             return refusal(BadRequest(406, NEEDS_PARTS), media)
-        deadline = None if self._operation_timeout is None else time.monotonic() + self._operation_timeout
         async with Disconnect(request.receive) as disconnect:
-            read_log = ReadLog(
-                fresh=is_fresh(request.headers.get("cache-control", "")),
-                deadline=deadline,
-                on_call=disconnect.watch,
-            )
+            read_log = read_log_of(request.headers, self._operation_timeout, disconnect.watch)
             context = Context(self._services(), caller, read_log, request.scope.get("request_id", ""))
             outcome: Outcome | None = None
             told: Explained | None = None

@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from ..butlr import MOST_LEVELS, nests_too_deep
 from ..upstream import Mode
+from .weights import weighted
 
 JSON_TYPE = "application/json"
 RESPONSE_TYPE = "application/graphql-response+json"
@@ -58,20 +59,15 @@ def accepted(header: str | None) -> str | None:
     """
     if not header:
         return JSON_TYPE
-    given = [_media(part) for part in header.split(",")]
-    named = dict(given)
-    best, best_quality = None, 0.0
-    for media, quality in given:
+    given = list(weighted(header))
+    named = {media: weight for media, _, weight in given}
+    best, best_weight = None, 0.0
+    for media, _, weight in given:
         choices = (JSON_TYPE, RESPONSE_TYPE) if media in _WILDCARDS else (media,) if media in _OURS else ()
-        ours = next((choice for choice in choices if named.get(choice, quality) >= quality), None)
-        if ours and quality > best_quality:
-            best, best_quality = ours, quality
+        ours = next((choice for choice in choices if named.get(choice, weight) >= weight), None)
+        if ours and weight > best_weight:
+            best, best_weight = ours, weight
     return best
-
-
-def _media(part: str) -> tuple[str, float]:
-    media, *parameters = (piece.strip().lower() for piece in part.split(";"))
-    return media, _quality(parameters)
 
 
 class Dialect(Enum):
@@ -84,24 +80,12 @@ class Dialect(Enum):
 
 def dialect_of(header: str | None) -> Dialect | None:
     """Return the format for an answer in parts; None if the client does not accept parts. `*/*` means one part."""
-    best, best_quality = None, 0.0
-    for part in (header or "").split(","):
-        media, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        quality = _quality(parameters)
-        if media == PARTS_TYPE and quality > best_quality:
+    best, best_weight = None, 0.0
+    for media, parameters, weight in weighted(header or ""):
+        if media == PARTS_TYPE and weight > best_weight:
             former = any(parameter.partition("=")[0].strip() == "deferspec" for parameter in parameters)
-            best, best_quality = Dialect.FORMER if former else Dialect.CURRENT, quality
+            best, best_weight = Dialect.FORMER if former else Dialect.CURRENT, weight
     return best
-
-
-def _quality(parameters: list[str]) -> float:
-    for parameter in parameters:
-        if parameter.startswith("q="):
-            try:
-                return float(parameter[2:])
-            except ValueError:
-                return 0.0
-    return 1.0
 
 
 async def read_request(request: Request, max_bytes: int) -> GraphQLRequest:

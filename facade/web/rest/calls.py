@@ -5,7 +5,6 @@ upstream call. Times that Butlr no longer accepts (relative to now, no stop) are
 `X-Resolved-Span` has them.
 """
 
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
@@ -22,7 +21,6 @@ from ...butlr import (
     STATS_PATH,
     ButlrError,
     Reply,
-    Unauthenticated,
 )
 from ...legacy import RestRequest
 from ...legacy.successors import LegacyCall, living
@@ -30,7 +28,7 @@ from ...loaders import Services, with_export
 from ...series import Body, ReportQuery, read_csv, read_stats, resolve_report, resolve_span
 from ...upstream import Answer, ReadLog
 from ..admission import Admission
-from ..cache_headers import cache_headers, is_fresh
+from ..cache_headers import cache_headers, read_log_of
 from ..disconnect import CLIENT_GONE, Disconnect
 from ..graphql_request import BadRequest, read_as_sent, read_body
 from ..json_responses import message
@@ -38,7 +36,7 @@ from ..middleware.audit import LONGEST_NAME, note, note_failure
 from .bodies import detections_body, report_body, stats_body
 from .forwarding import failed, raw_target, sent_headers, verbatim
 from .shadow import Replay, Shadow
-from .usage import NOTED, noted
+from .usage import NOTED, Handler, noted
 
 PREFIX = "/api"
 
@@ -81,7 +79,7 @@ class LegacyRest:
         self._shadow = shadow
 
     def routes(self) -> list[BaseRoute]:
-        handlers: dict[str, Callable[[Request], Awaitable[Response]]] = {
+        handlers: dict[str, Handler] = {
             path: self._login(path) for path in (LOGIN_PATH, CLIENT_LOGIN_PATH, self._refresh_path)
         }
         handlers[REPORTING_PATH] = self._read(REPORTING_PATH, report_body, _reporting)
@@ -89,14 +87,16 @@ class LegacyRest:
         handlers[STATS_PATH] = self._read(STATS_PATH, stats_body, _stats)
         calls = living(self._refresh_path)
         return [
-            Route(spelt, noted(handler, calls[path]), methods=["POST"])
+            Route(spelt, noted(_with_errors(handler), calls[path]), methods=["POST"])
             for path, handler in handlers.items()
             for spelt in {path, path.removeprefix(PREFIX)}
         ]
 
     def unknown(self) -> BaseRoute:
         """Return the route of all other paths of the REST API. It matches every path, so it must be the last."""
-        return Route(PREFIX + "/{path:path}", self._unknown, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+        return Route(
+            PREFIX + "/{path:path}", _with_errors(self._unknown), methods=["GET", "POST", "PUT", "PATCH", "DELETE"]
+        )
 
     async def _unknown(self, request: Request) -> Response:
         request.scope[NOTED] = LegacyCall(f"{PREFIX}/…")
@@ -108,68 +108,45 @@ class LegacyRest:
                 f"{path} is not served here. The graph is at /graphql; `facade translate` prints the operation "
                 "that replaces a REST call. FACADE_FORWARD_UNKNOWN=true forwards such calls to Butlr.",
             )
-        try:
-            caller = await self._caller(request)
-            target = raw_target(request.scope, PREFIX)
-            body = await read_as_sent(request, self._max_body_bytes)
-            http = self._services().upstream.butlr.http
-            reply = await http.send(
-                request.method,
-                target,
-                body=body or None,
-                token=await caller.token(),
-                headers=sent_headers(request.headers),
-                below=PREFIX,
-            )
-            return verbatim(reply, base_url=http.base_url, our_root=request.scope.get("root_path", ""))
-        except BadRequest as refused:
-            return message(refused.status, str(refused), refused.headers)
-        except ButlrError as error:
-            return _failed(error, request)
+        caller = await self._admission.caller_with_token(request)
+        target = raw_target(request.scope, PREFIX)
+        body = await read_as_sent(request, self._max_body_bytes)
+        http = self._services().upstream.butlr.http
+        reply = await http.send(
+            request.method,
+            target,
+            body=body or None,
+            token=await caller.token(),
+            headers=sent_headers(request.headers),
+            below=PREFIX,
+        )
+        return verbatim(reply, base_url=http.base_url, our_root=request.scope.get("root_path", ""))
 
-    async def _caller(self, request: Request) -> Caller:
-        """Return the caller, and count the request. Raises `BadRequest`, `Unauthenticated` or `RateLimited`."""
-        self._admission.refuse_forged(request)
-        caller = await self._admission.caller(request)
-        if caller is None:
-            raise Unauthenticated("This needs a token, sent as `Authorization: Bearer …`.")
-        return caller
-
-    def _login(self, path: str) -> Callable[[Request], Awaitable[Response]]:
+    def _login(self, path: str) -> Handler:
         """Return the handler of a login call. Logins are passed on unchanged, and never cached, retried or logged."""
 
         async def login(request: Request) -> Response:
             note(request.scope, type="login", operation=f"POST {path}")
-            try:
-                self._admission.refuse_forged(request)
-                await self._admission.count_address(request)
-                body = await read_as_sent(request, self._max_body_bytes)
-                headers = sent_headers(request.headers)
-                http = self._services().upstream.butlr.http
-                return verbatim(await http.send("POST", path, body=body, headers=headers))
-            except BadRequest as refused:
-                return message(refused.status, str(refused), refused.headers)
-            except ButlrError as error:
-                return _failed(error, request)
+            self._admission.refuse_forged(request)
+            await self._admission.count_address(request)
+            body = await read_as_sent(request, self._max_body_bytes)
+            headers = sent_headers(request.headers)
+            http = self._services().upstream.butlr.http
+            return verbatim(await http.send("POST", path, body=body, headers=headers))
 
         return login
 
-    def _read(self, path: str, parse: Parse, read: Read) -> Callable[[Request], Awaitable[Response]]:
+    def _read(self, path: str, parse: Parse, read: Read) -> Handler:
         async def call(request: Request) -> Response:
             note(request.scope, type="rest", operation=f"POST {path}")
-            try:
-                caller = await self._caller(request)
-                given = await read_body(request, self._max_body_bytes)
-                body = parse(given)
-                if body is None:
-                    # The body is not understood here, so the upstream's own error says what is wrong.
-                    headers = sent_headers(request.headers, coded=False)
-                    return verbatim(await self._as_it_came(path, given, caller, headers))
-                response = await self._answer(request, read, body, caller)
-            except BadRequest as refused:
-                return message(refused.status, str(refused), refused.headers)
-            except ButlrError as error:
-                return _failed(error, request)
+            caller = await self._admission.caller_with_token(request)
+            given = await read_body(request, self._max_body_bytes)
+            body = parse(given)
+            if body is None:
+                # The body is not understood here, so the upstream's own error says what is wrong.
+                headers = sent_headers(request.headers, coded=False)
+                return verbatim(await self._as_it_came(path, given, caller, headers))
+            response = await self._answer(request, read, body, caller)
             if self._shadow and response.status_code == 200:
                 asked, answer = RestRequest("POST", path, given.decode()), bytes(response.body)
                 self._shadow.offer(Replay(request.scope[NOTED], asked, answer, caller, request.scope["request_id"]))
@@ -178,12 +155,8 @@ class LegacyRest:
         return call
 
     async def _answer(self, request: Request, read: Read, body: Body, caller: Caller) -> Response:
-        timeout = self._operation_timeout
-        deadline = None if timeout is None else time.monotonic() + timeout
         async with Disconnect(request.receive) as disconnect:
-            read_log = ReadLog(
-                fresh=is_fresh(request.headers.get("cache-control", "")), deadline=deadline, on_call=disconnect.watch
-            )
+            read_log = read_log_of(request.headers, self._operation_timeout, disconnect.watch)
             request.scope["facade.read_log"] = read_log
             answer = await read(self._services(), body, caller, read_log)
             headers = {**cache_headers(read_log), "Vary": VARY}
@@ -229,6 +202,16 @@ def _format(body: Body) -> object:
     return options.get("format") if isinstance(options, dict) else None
 
 
-def _failed(error: ButlrError, request: Request) -> Response:
-    note_failure(request.scope, error)
-    return failed(error, with_export(error))
+def _with_errors(handler: Handler) -> Handler:
+    """Return the handler with its errors answered."""
+
+    async def handle(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except BadRequest as refused:
+            return message(refused.status, str(refused), refused.headers)
+        except ButlrError as error:
+            note_failure(request.scope, error)
+            return failed(error, with_export(error))
+
+    return handle

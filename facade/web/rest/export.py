@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from ...auth import Caller
-from ...butlr import BadInput, ButlrError, Unauthenticated
+from ...butlr import BadInput, ButlrError
 from ...export import (
     MEDIA_TYPES,
     TABLES,
@@ -29,9 +29,8 @@ from ...export import (
 )
 from ...export.spool import Facts
 from ...loaders import BudgetSpent, Services
-from ...upstream import ReadLog
 from ..admission import Admission
-from ..cache_headers import NEVER_KEPT, is_fresh, is_known
+from ..cache_headers import NEVER_KEPT, is_known, read_log_of
 from ..disconnect import CLIENT_GONE, Disconnect
 from ..graphql_request import BadRequest, read_body
 from ..json_responses import fleeting, message
@@ -84,16 +83,13 @@ class Exports:
         return handle
 
     async def _answer(self, request: Request, table: ExportTable) -> Response:
-        self._admission.refuse_forged(request)
-        caller = await self._admission.caller(request)
-        if caller is None:
-            raise Unauthenticated("This needs a token, sent as `Authorization: Bearer …`.")
+        caller = await self._admission.caller_with_token(request)
         format_ = format_of(request.path_params.get("format"), request.headers.get("accept"))
         if request.method == "POST":
             body = asked_by_body(table, await read_body(request, self._max_body_bytes))
         else:
             body = asked_by_query(table, request.query_params.multi_items())
-        read_log = ReadLog(fresh=is_fresh(request.headers.get("cache-control", "")))
+        read_log = read_log_of(request.headers)
         request.scope["facade.read_log"] = read_log
         export = Export(self._services(), caller, read_log, table, body, timeout=self._piece_timeout)
         budget = export.check(self._max_points)

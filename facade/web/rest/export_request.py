@@ -1,11 +1,12 @@
 """Read export requests: a REST body, or its fields as query parameters, and the format by path or `Accept`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from math import isfinite, nan
 from typing import Any
 
 from ...export import MEDIA_TYPES, REPORT, ExportTable, Format
 from ..graphql_request import BadRequest
+from ..weights import weighted
 from .bodies import detections_body, report_body
 
 # The lists of ids in a reporting filter, by query parameter. There a floor is a "space", and a site a "client".
@@ -30,26 +31,14 @@ def format_of(named: str | None, accept: str | None) -> Format:
             return Format(named)
         except ValueError:
             raise BadRequest(404, f"There is no format {named[:40]}: {', '.join(Format)}.") from None
-    best, best_quality = None, 0.0
-    for part in (accept or "*/*").split(","):
-        media, *parameters = (piece.strip().lower() for piece in part.split(";"))
+    best, best_weight = None, 0.0
+    for media, _, weight in weighted(accept or "*/*"):
         format_ = _FORMATS.get(media) or (Format.csv if media in ("*/*", "text/*") else None)
-        quality = _quality(parameters)
-        if format_ and quality > best_quality:
-            best, best_quality = format_, quality
+        if format_ and weight > best_weight:
+            best, best_weight = format_, weight
     if best is None:
         raise BadRequest(406, f"An export is one of {', '.join(_FORMATS)}.")
     return best
-
-
-def _quality(parameters: Sequence[str]) -> float:
-    for parameter in parameters:
-        if parameter.startswith("q="):
-            try:
-                return float(parameter[2:])
-            except ValueError:
-                return 0.0
-    return 1.0
 
 
 def asked_by_body(table: ExportTable, given: bytes) -> dict[str, Any]:

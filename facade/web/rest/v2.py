@@ -4,8 +4,7 @@ The headers of every answer say when the call ended and what succeeds it.
 """
 
 import math
-import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 import orjson
@@ -34,19 +33,17 @@ from ...legacy.successors import LegacyCall
 from ...loaders import Services
 from ...upstream import ReadLog
 from ..admission import Admission
-from ..cache_headers import cache_headers, etag_of, is_fresh, is_known
+from ..cache_headers import cache_headers, etag_of, is_known, read_log_of
 from ..disconnect import CLIENT_GONE, Disconnect
 from ..graphql_request import JSON_TYPE, BadRequest
 from ..json_responses import message
 from ..middleware.audit import note, note_document, note_errors
 from ..middleware.prefix import prefix_of
 from .shadow import Replay, Shadow
-from .usage import NOTED
+from .usage import NOTED, Handler
 
 ALLOW = "GET, HEAD"
 VARY = "Authorization, X-API-Key, Accept-Encoding"
-
-Handler = Callable[[Request], Awaitable[Response]]
 
 
 class V2:
@@ -103,12 +100,8 @@ class V2:
         except (RateLimited, Unauthenticated) as error:
             note(request.scope, outcome="refused", codes=[error.code])
             return _failed([GraphQLError(str(error), extensions=error.extensions)])
-        timeout = self._operation_timeout
-        deadline = None if timeout is None else time.monotonic() + timeout
         async with Disconnect(request.receive) as disconnect:
-            read_log = ReadLog(
-                fresh=is_fresh(request.headers.get("cache-control", "")), deadline=deadline, on_call=disconnect.watch
-            )
+            read_log = read_log_of(request.headers, self._operation_timeout, disconnect.watch)
             outcome = await self._run(request, resolved, caller, read_log)
         if disconnect.gone:
             return Response(status_code=CLIENT_GONE)
