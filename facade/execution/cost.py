@@ -9,22 +9,18 @@ from datetime import datetime
 from typing import Any
 
 from graphql import (
-    BooleanValueNode,
     DocumentNode,
     FieldNode,
-    FragmentDefinitionNode,
-    FragmentSpreadNode,
     GraphQLError,
     Node,
     OperationDefinitionNode,
-    SelectionNode,
     SelectionSetNode,
-    VariableNode,
     value_from_ast_untyped,
 )
 
 from ..graph.pages import DEFAULT_FIRST
 from ..graph.scalars import parse_time, rfc3339
+from ..graph.selection import fragments_of, selections
 from ..loaders.budget import CALL, BudgetSpent, detections_cost, heatmap_cost, report_cost, stats_cost
 
 Values = Mapping[str, Any]
@@ -114,11 +110,7 @@ def operation_cost(
 def _costs(
     document: DocumentNode, operation: OperationDefinitionNode, variables: Values, now: datetime
 ) -> Iterator[tuple[FieldNode, int]]:
-    fragments = {
-        definition.name.value: definition.selection_set
-        for definition in document.definitions
-        if isinstance(definition, FragmentDefinitionNode)
-    }
+    fragments = fragments_of(document)
     values = values_of(operation, variables)
     waiting = [[operation.selection_set]]
     while waiting:
@@ -160,38 +152,10 @@ def selected_of(
 ) -> dict[str, Fields]:
     """Merge the fields of selection sets by response name."""
     fields: dict[str, Fields] = {}
-    opened: set[str] = set()
-    waiting = list(sets)
-    while waiting:
-        for selection in waiting.pop().selections:
-            if not included(selection, values):
-                continue
-            if isinstance(selection, FieldNode):
-                fields.setdefault((selection.alias or selection.name).value, []).append(selection)
-            elif isinstance(selection, FragmentSpreadNode):
-                name = selection.name.value
-                if name not in opened and name in fragments:
-                    opened.add(name)
-                    waiting.append(fragments[name])
-            else:
-                waiting.append(selection.selection_set)  # type: ignore[attr-defined]
+    for selection in selections(sets, fragments.get, values):
+        if isinstance(selection, FieldNode):
+            fields.setdefault((selection.alias or selection.name).value, []).append(selection)
     return fields
-
-
-def included(selection: SelectionNode, values: Values) -> bool:
-    for directive in selection.directives or ():
-        name = directive.name.value
-        if name in ("skip", "include") and directive.arguments:
-            condition = directive.arguments[0].value
-            given: Any = None
-            if isinstance(condition, VariableNode):
-                given = values.get(condition.name.value)
-            elif isinstance(condition, BooleanValueNode):
-                given = condition.value
-            # An operation with a value that is no Boolean will not run; until then the field counts.
-            if given is (name == "skip"):
-                return False
-    return True
 
 
 def _arguments(field: FieldNode, values: Values) -> dict[str, Any]:

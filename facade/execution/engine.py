@@ -26,7 +26,7 @@ from .cost import excess, is_costly, operation_cost
 from .documents import Documents, ParsedDocument
 from .errors import formatted
 from .executor import BulkExecutor
-from .field_names import OperationFields, selected_of
+from .field_names import OperationFields, operation_fields
 from .incremental import comes_in_parts, execute_in_parts, has_directives, undivided
 from .introspection import NoIntrospection
 from .limits import Limits, exceeded, too_long
@@ -61,7 +61,7 @@ class Engine:
 
     def selected(self, document: ParsedDocument, text: str, operation: str | None) -> OperationFields:
         """Return what an operation selects, for usage counts. `text` is the document's text."""
-        return selected_of(self.schema, document, text, operation)
+        return operation_fields(self.schema, document, text, operation)
 
     def _document(self, query: str) -> ParsedDocument:
         try:

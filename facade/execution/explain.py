@@ -10,7 +10,6 @@ from typing import Any
 import orjson
 from graphql import (
     DocumentNode,
-    FragmentDefinitionNode,
     GraphQLError,
     GraphQLNamedType,
     GraphQLSchema,
@@ -23,6 +22,7 @@ from graphql import (
 
 from ..butlr import ButlrError
 from ..graph.context import Context
+from ..graph.selection import fragments_of
 from ..upstream import Explain, Mode, NotAsked
 from ..upstream.explain import explained
 from .cost import COSTS, selected_of, values_of
@@ -125,11 +125,7 @@ def undecided(
         for error in errors
         if (error.extensions or {}).get("code") == NotAsked.code
     }
-    fragments = {
-        definition.name.value: definition.selection_set
-        for definition in ast.definitions
-        if isinstance(definition, FragmentDefinitionNode)
-    }
+    fragments = fragments_of(ast)
     values = values_of(operation, variables)
 
     def below(

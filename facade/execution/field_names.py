@@ -44,7 +44,9 @@ class OperationFields:
 INVALID = OperationFields("", "")
 
 
-def selected_of(schema: GraphQLSchema, document: ParsedDocument, text: str, operation: str | None) -> OperationFields:
+def operation_fields(
+    schema: GraphQLSchema, document: ParsedDocument, text: str, operation: str | None
+) -> OperationFields:
     """Return the fields that an operation selects, `@skip` ignored; `INVALID` for an operation that cannot run."""
     if document.errors or document.operation(operation) is None:
         return INVALID

@@ -8,8 +8,7 @@ from graphql import (
     DirectiveNode,
     DocumentNode,
     ExecutionResult,
-    FragmentDefinitionNode,
-    FragmentSpreadNode,
+    FieldNode,
     GraphQLDeferDirective,
     GraphQLError,
     GraphQLStreamDirective,
@@ -24,8 +23,8 @@ from graphql.execution import (
 )
 
 from ..graph.context import Context
-from ..graph.selection import is_on
-from .cost import included, values_of
+from ..graph.selection import fragments_of, is_on, selections
+from .cost import values_of
 from .errors import formatted
 
 DIRECTIVES = frozenset({GraphQLDeferDirective.name, GraphQLStreamDirective.name})
@@ -58,27 +57,16 @@ def comes_in_parts(
     document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any] | None
 ) -> bool:
     """Return whether an operation, by its document and variables, defers or streams anything."""
-    fragments = {
-        definition.name.value: definition.selection_set
-        for definition in document.definitions
-        if isinstance(definition, FragmentDefinitionNode)
-    }
+    fragments = fragments_of(document)
     values = values_of(operation, variables or {})
-    opened: set[str] = set()
     waiting = [operation.selection_set]
     while waiting:
-        for selection in waiting.pop().selections:
-            if not included(selection, values):
-                continue
+        # Each fragment is opened once in the whole operation.
+        for selection in selections([waiting.pop()], lambda name: fragments.pop(name, None), values):
             if is_on(selection, DIRECTIVES, values):
                 return True
-            if isinstance(selection, FragmentSpreadNode):
-                name = selection.name.value
-                if name in fragments and name not in opened:
-                    opened.add(name)
-                    waiting.append(fragments[name])
-            elif below := getattr(selection, "selection_set", None):
-                waiting.append(below)
+            if isinstance(selection, FieldNode) and selection.selection_set:
+                waiting.append(selection.selection_set)
     return False
 
 

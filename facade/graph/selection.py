@@ -1,16 +1,19 @@
 """The fields that a selection asks for. They decide the upstream call before it is made."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from graphql import (
     BooleanValueNode,
+    DocumentNode,
     FieldNode,
+    FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLResolveInfo,
     InlineFragmentNode,
     Node,
     SelectionNode,
+    SelectionSetNode,
     VariableNode,
 )
 
@@ -24,35 +27,58 @@ def selected(info: ResolveInfo) -> set[str]:
 
 def nodes(info: ResolveInfo) -> Iterator[FieldNode]:
     """Yield the same fields as nodes of the document."""
-    # Each fragment is expanded once: fragments that each spread another one twice would grow exponentially.
+    sets = [node.selection_set for node in info.field_nodes if node.selection_set]
+    # Strawberry's executor hands resolvers the plain coerced values.
+    values: Mapping[str, Any] = info.variable_values  # type: ignore[assignment]
+    for selection in selections(sets, lambda name: info.fragments[name].selection_set, values):
+        if isinstance(selection, FieldNode):
+            yield selection
+
+
+def selections(
+    sets: Iterable[SelectionSetNode], fragment: Callable[[str], SelectionSetNode | None], values: Mapping[str, Any]
+) -> Iterator[SelectionNode]:
+    """Yield the fields, and the fragments with what is in them, to which `@skip` and `@include` do not apply.
+
+    Each fragment is expanded once: fragments that each spread another one twice would grow exponentially.
+    """
     opened: set[str] = set()
-    waiting = [node.selection_set for node in info.field_nodes if node.selection_set]
+    waiting = list(sets)
     while waiting:
         for selection in waiting.pop().selections:
-            if not _included(selection, info):
+            if not included(selection, values):
                 continue
-            if isinstance(selection, FieldNode):
-                yield selection
-            elif isinstance(selection, FragmentSpreadNode):
-                if selection.name.value not in opened:
-                    opened.add(selection.name.value)
-                    waiting.append(info.fragments[selection.name.value].selection_set)
-            else:
-                assert isinstance(selection, InlineFragmentNode)  # noqa: S101 -- there are three kinds of selection
+            yield selection
+            if isinstance(selection, FragmentSpreadNode):
+                name = selection.name.value
+                if name not in opened and (below := fragment(name)):
+                    opened.add(name)
+                    waiting.append(below)
+            elif isinstance(selection, InlineFragmentNode):
                 waiting.append(selection.selection_set)
 
 
-def _included(selection: SelectionNode, info: ResolveInfo) -> bool:
+def fragments_of(document: DocumentNode) -> dict[str, SelectionSetNode]:
+    return {
+        definition.name.value: definition.selection_set
+        for definition in document.definitions
+        if isinstance(definition, FragmentDefinitionNode)
+    }
+
+
+def included(selection: SelectionNode, values: Mapping[str, Any]) -> bool:
+    """Return whether a selection counts by its `@skip` and `@include`."""
     for directive in selection.directives or ():
         name = directive.name.value
         if name in ("skip", "include") and directive.arguments:
             condition = directive.arguments[0].value
+            given: Any = None
             if isinstance(condition, VariableNode):
-                # Strawberry's executor hands resolvers the plain coerced values.
-                on = bool(info.variable_values[condition.name.value])  # type: ignore[call-overload]
-            else:
-                on = isinstance(condition, BooleanValueNode) and condition.value
-            if on is (name == "skip"):
+                given = values.get(condition.name.value)
+            elif isinstance(condition, BooleanValueNode):
+                given = condition.value
+            # An operation with a value that is no Boolean will not run; until then the field counts.
+            if given is (name == "skip"):
                 return False
     return True
 
