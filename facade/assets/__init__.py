@@ -1,6 +1,6 @@
 """Sources of sensors, hives and places. A source may use the upstream, never the schema."""
 
-from .composite import SOURCES, Composed, build_source, check_names, part_of, sources_of
+from .composite import Composed, build_source, check_names, part_of, sources_of
 from .files.inventory_file import dump_inventory, dump_yaml, load_inventory
 from .files.located import InventoryError
 from .graph import Assets
@@ -13,7 +13,6 @@ from .sources.native import Native
 from .token_probe import Proof
 
 __all__ = [
-    "SOURCES",
     "AssetSource",
     "Assets",
     "Composed",

@@ -1,6 +1,6 @@
 """A typed client of Butlr's REST API. It knows nothing of GraphQL or of the rest of the package."""
 
-from .auth import HeldToken, ServiceTokens, TokenStore
+from .auth import HeldToken, ServiceTokens
 from .client import (
     CLIENT_LOGIN_PATH,
     DETECTIONS_PATH,
@@ -29,7 +29,7 @@ from .grouped import Leaf, ReplyStatistics, flatten, unflatten
 from .http import Http, Reply, error_for
 from .native import error_codes, records_in
 from .nesting import MOST_LEVELS, nests_too_deep
-from .packed import PACKED_FROM, Packed, arrays
+from .packed import PACKED_FROM
 from .reporting import Reporting, Row, name_levels
 from .reporting import decode as decode_reporting
 from .row_series import RowSeries
@@ -51,7 +51,7 @@ from .times import (
     to_rfc3339,
 )
 from .tokens import jwt_claims, jwt_expiry
-from .windows import Windows, zone_of
+from .windows import Windows
 
 __all__ = [
     "CLIENT_LOGIN_PATH",
@@ -77,7 +77,6 @@ __all__ = [
     "InvalidResponse",
     "Leaf",
     "NotFound",
-    "Packed",
     "RateLimited",
     "Reply",
     "ReplyStatistics",
@@ -87,13 +86,11 @@ __all__ = [
     "ServiceTokens",
     "Splitter",
     "TokenSet",
-    "TokenStore",
     "Unauthenticated",
     "UpstreamTimeout",
     "UpstreamUnavailable",
     "Windows",
     "WorldEntry",
-    "arrays",
     "decode_detections",
     "decode_reporting",
     "decode_stats",
@@ -117,5 +114,4 @@ __all__ = [
     "split_rows",
     "to_rfc3339",
     "unflatten",
-    "zone_of",
 ]

@@ -4,14 +4,13 @@ from .bounded import Bounded
 from .entry import Entry
 from .keys import canonical, key, scope_prefix, token_scope
 from .memory import MemoryStore
-from .policy import DEFAULT_RULES, Lifetime, Rules, Span, asset_lifetime, lifetime
+from .policy import Lifetime, Rules, Span, asset_lifetime, lifetime
 from .single_flight import FlightCancelled, SingleFlight
 from .status import CacheStatus
 from .store import Store, Stream
 from .stores import REDIS_SCHEMES, open_store
 
 __all__ = [
-    "DEFAULT_RULES",
     "REDIS_SCHEMES",
     "Bounded",
     "CacheStatus",

@@ -6,7 +6,7 @@ Nothing here serves HTTP or calls the upstream: `web` runs the operations, and t
 from .calls import Translation, translated
 from .rest_request import RestRequest, Unreadable
 from .snippets import snippets
-from .translate import Translations, translate, translate_one, translations
+from .translate import translate, translate_one, translations
 from .v2 import FIXTURES_ENDED, PREFIX, READS, V2_ENDED, WRITES, GoneRead, V2Operation, V2Read, refused_write
 
 __all__ = [
@@ -18,7 +18,6 @@ __all__ = [
     "GoneRead",
     "RestRequest",
     "Translation",
-    "Translations",
     "Unreadable",
     "V2Operation",
     "V2Read",

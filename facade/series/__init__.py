@@ -4,8 +4,8 @@ Knows bodies, windows and rows; may not know GraphQL or assets. The caller is on
 """
 
 from .about import detections_points, listed, report_points, why_apart
-from .calls import ReportCalls, Sizes, read_csv
-from .columns import LABELS, ORDER, Builder, Column, joined, order_of, texts_of
+from .calls import ReportCalls, read_csv
+from .columns import LABELS, Builder, Column, joined, order_of, texts_of
 from .detections import MACS_A_CALL, DetectionsReader
 from .fetch import SeriesReader
 from .heatmaps import read_heatmap_v2
@@ -26,7 +26,6 @@ __all__ = [
     "KEY_OF_FILTER",
     "LABELS",
     "MACS_A_CALL",
-    "ORDER",
     "WINDOW_FIELDS",
     "Body",
     "Builder",
@@ -40,7 +39,6 @@ __all__ = [
     "ReportQuery",
     "RowStream",
     "SeriesReader",
-    "Sizes",
     "Slice",
     "Stats",
     "Turn",

@@ -2,7 +2,7 @@
 
 from .call import Answer, Call
 from .dispatch import Dispatcher
-from .explain import About, Explain, Mode, NotAsked, asked_part, explained, explaining, part_of, plan_needs
+from .explain import About, Explain, Mode, NotAsked, asked_part, explaining, part_of, plan_needs
 from .read_log import ReadLog
 from .reader import UPSTREAM_FAILED, Upstream
 
@@ -18,7 +18,6 @@ __all__ = [
     "ReadLog",
     "Upstream",
     "asked_part",
-    "explained",
     "explaining",
     "part_of",
     "plan_needs",
