@@ -29,7 +29,7 @@ from .grouped import Leaf, ReplyStatistics, flatten, unflatten
 from .http import Http, Reply, error_for
 from .native import error_codes, records_in
 from .nesting import MOST_LEVELS, nests_too_deep
-from .packed import PACKED_FROM
+from .packed import PACKED_FROM, Packed
 from .reporting import Reporting, Row, name_levels
 from .reporting import decode as decode_reporting
 from .row_series import RowSeries
@@ -77,6 +77,7 @@ __all__ = [
     "InvalidResponse",
     "Leaf",
     "NotFound",
+    "Packed",
     "RateLimited",
     "Reply",
     "ReplyStatistics",

@@ -28,6 +28,8 @@ from .transport import checked_base, checked_token, transport_of
 MAX_BODY_BYTES = 256 * 1024 * 1024
 # By how many times a packed answer may be larger than an unpacked one.
 MOST_PACKED = 4
+# Bytes of a body from which on to join its chunks is a step of its own on the event loop.
+MOST_JOINED = 1024 * 1024
 # How many parsed URLs are kept: parsing one takes a fifth of the time of sending a request.
 MOST_URLS = 64
 # Called with each chunk of an answer's body as it is received.
@@ -202,7 +204,11 @@ class Http:
                 return Reply(response.status_code, response.headers, b"", packed)
         finally:
             await response.aclose()
-        return Reply(response.status_code, response.headers, b"".join(chunks))
+        body = b"".join(chunks)
+        if len(body) > MOST_JOINED:
+            # The body is decoded in another step.
+            await asyncio.sleep(0)
+        return Reply(response.status_code, response.headers, body)
 
     def _url(self, path: str) -> httpx.URL:
         url = self._urls.get(path)

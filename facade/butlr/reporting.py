@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Self
@@ -88,6 +89,17 @@ class Reporting:
     def is_packed(self) -> bool:
         """Return whether the answer is packed. Then read only its `parts`: other access unpacks it whole."""
         return self._packed is not None and self._unpacked is None
+
+    async def check(self) -> None:
+        """Read a packed answer through, in steps. Raises InvalidResponse if it is not one array of JSON."""
+        packed = self._packed if self.is_packed else None
+        if packed is None:
+            return
+        try:
+            for _ in _arrays(packed):
+                await asyncio.sleep(0)
+        except ValueError as exc:
+            raise undecodable(next(packed.pieces()), self._path, "a report") from exc
 
     @property
     def held(self) -> bytes | Packed:

@@ -166,7 +166,7 @@ class Export:
         reports = self._services.reports
         if self._keeps:
             loader = ReportLoader(reports, self._caller, read_log, self._now)
-            return await loader.whole(piece.body, ReadOptions())
+            return await loader.whole(piece.body, ReadOptions(in_columns=True))
         whole = await reports.calls.whole(piece, piece.body, self._caller, read_log)
         return Points(piece, reports.labels.current, whole.entry, whole.value)
 

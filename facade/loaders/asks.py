@@ -13,11 +13,13 @@ class ReadOptions(NamedTuple):
     """How a report is read.
 
     `verbatim` keeps `data` exactly as the upstream answers it. `include_open` adds the windows that are open or have
-    not landed, computed from minutes where that is exact.
+    not landed, computed from minutes where that is exact. With `in_columns` the rows are sorted into columns also where
+    none of them are stored, which decodes them once for the answer and for the store.
     """
 
     verbatim: bool = False
     include_open: bool = False
+    in_columns: bool = False
 
 
 class ReportOf(NamedTuple):

@@ -96,7 +96,8 @@ class ReportLoader:
         ids = sorted(set(ids)) if dimension else [""]
         series = self._reports.series
         minutes = self._minutes(query, len(ids), read)
-        if minutes or self._read_log.fresh or await series.has_some(query, dimension, ids, self._caller):
+        by_segments = minutes or read.in_columns or self._read_log.fresh
+        if by_segments or await series.has_some(query, dimension, ids, self._caller):
             slices = await self._slices(query, minutes, dimension, ids)
             if slices is not None:
                 return self._put_together(slices, query)

@@ -165,10 +165,13 @@ def joined(parts: Sequence[Column]) -> Column:
     if len(parts) == 1:
         return parts[0]
     times, values = array("q"), array("d")
-    for part in sorted(parts, key=lambda part: part.times[0] if part.times else 0):
+    is_ordered = True
+    for part in sorted((part for part in parts if part.times), key=lambda part: part.times[0]):
+        is_ordered = is_ordered and (not times or times[-1] <= part.times[0])
         times.extend(part.times)
         values.extend(part.values)
-    return Column(parts[0].labels, *_in_order(times, values), parts[0].echoes)
+    columns = (times, values) if is_ordered else _in_order(times, values)
+    return Column(parts[0].labels, *columns, parts[0].echoes)
 
 
 @lru_cache(maxsize=8192)

@@ -36,8 +36,6 @@ from .slices import Relabelled, Slice, Slices
 
 # A query that touches more segments is not read by segments.
 MOST_SEGMENTS = 8192
-# Bytes of a row in a stored segment: a time and a value.
-BYTES_A_ROW = 16
 
 
 class Load:
@@ -81,6 +79,9 @@ class Load:
             asked = await self._with_tail(asked)
         failed: dict[str, ButlrError] = {}
         answers = await asyncio.gather(*(self._ask(one) for one in asked))
+        if answers:
+            # Other windows of these segments may have been stored meanwhile: an export reads several stretches at once.
+            await self._recall()
         try:
             for one, pieces in zip(asked, answers, strict=True):
                 for piece in pieces:
@@ -119,7 +120,7 @@ class Load:
         for place, entry in zip(self._keys, entries, strict=True):
             if entry is not None and (segment := decode(entry.body)) is not None:
                 self._segments[place] = segment
-                await turn.done(len(entry.body) // BYTES_A_ROW)
+                await turn.done(segment.rows)
 
     async def _recall_shared(self, missing: Mapping[str, Sequence[Stretch]], now: float) -> bool:
         """Take windows that another replica has read meanwhile from the shared store. Return whether there are any."""
@@ -137,7 +138,7 @@ class Load:
                 new = filled(old, other, missing[place[0]], shape, self._rules, now)
                 if new is not None and new is not old:
                     self._segments[place], found = new, True
-                await turn.done(len(entry.body) // BYTES_A_ROW)
+                await turn.done(other.rows)
         return found
 
     def _missing(self, now: float) -> dict[str, list[Stretch]]:
@@ -226,11 +227,8 @@ class Load:
                 await turn.done(len(column.times))
         if not all(after <= time < until and shape.edge(time / 1000) * 1000 == time for time in times):
             raise Unplaceable("a row is of no window that was asked for")
-        newest = (
-            shape.edge((max(times) + (0 if shape.label is Label.STOP else shape.windows.seconds * 1000)) / 1000)
-            if (times)
-            else span[0]
-        )
+        length = 0 if shape.label is Label.STOP else shape.windows.seconds * 1000
+        newest = shape.edge((max(times) + length) / 1000) if times else span[0]
         for number in shape.segments(*span):
             first, last = shape.span_of(number)
             run = WindowRun(max(span[0], first), min(span[1], last), entry.as_of, newest)
@@ -238,14 +236,15 @@ class Load:
                 continue
             merge = Merge(run, shape, self._rules)
             for id_ in ids:
-                place, new = (id_, number), columns.get(id_, ())
-                self._segments[place] = self._changed[place] = merge.into(self._segments.get(place), new)
-                await turn.done(sum(len(column.times) for column in new))
+                place = (id_, number)
+                segment = merge.into(self._segments.get(place), columns.get(id_, ()))
+                self._segments[place] = self._changed[place] = segment
+                await turn.done(1 + segment.rows)
 
     async def _store(self) -> None:
         if self._changed:
             keys = [self._keys[place] for place in self._changed]
-            entries = entries_of(self._changed.values(), self._shape, self._rules)
+            entries = await entries_of(self._changed.values(), self._shape, self._rules)
             await self._upstream.entries.put_many(list(zip(keys, entries, strict=True)), self._caller)
 
     def _slice(self, id_: str, stop: int, *, stale: bool = False) -> Slice:

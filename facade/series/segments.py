@@ -17,6 +17,7 @@ from ..cache import Entry, Rules
 from .columns import LABELS, Column, Labelled, joined, laid_over
 from .plan import Stretch
 from .segmented_query import SegmentedQuery
+from .turn import Turn
 
 CONTENT_TYPE = "application/x-segment"
 
@@ -38,6 +39,10 @@ class Segment(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
     runs: tuple[WindowRun, ...]
     series: tuple[tuple[Labelled, bytes, bytes, bool], ...]
+
+    @property
+    def rows(self) -> int:
+        return sum(len(times) // 8 for _, times, _, _ in self.series)
 
     def columns(self) -> list[Column]:
         found = []
@@ -168,14 +173,14 @@ def filled(
     return old
 
 
-def entries_of(segments: Iterable[Segment], shape: SegmentedQuery, rules: Rules) -> list[Entry]:
+async def entries_of(segments: Iterable[Segment], shape: SegmentedQuery, rules: Rules) -> list[Entry]:
     """Return the cache entries of segments.
 
     Each is fresh for as long as its newest run. After that another replica may have stored a newer segment.
     """
     window = shape.windows.seconds
     ages: dict[tuple[WindowRun, ...], Entry] = {}
-    entries = []
+    entries, turn = [], Turn()
     for segment in segments:
         age = ages.get(segment.runs)
         if age is None:
@@ -189,6 +194,7 @@ def entries_of(segments: Iterable[Segment], shape: SegmentedQuery, rules: Rules)
                 partial=False,
             )
         entries.append(replace(age, body=_encoder.encode(segment)))
+        await turn.done(1 + segment.rows)
     return entries
 
 

@@ -42,7 +42,7 @@ class OperationResponses:
         headers[UPSTREAM_CALLS] = str(read_log.calls)
         body, *more = outcome.chunks()
         if more:
-            return ChunkedResponse([body, *more], status, headers, media_type=media_type)
+            return ChunkedResponse.of_list([body, *more], status, headers, media_type=media_type)
         coding = coding_of(request.headers.get("accept-encoding", "")) if cacheable and len(body) >= LEAST else IDENTITY
         if request.method == "GET" and outcome.executed and not outcome.errors:
             etag = etag_of(media.encode(), coding.encode(), body)
@@ -63,7 +63,7 @@ class OperationResponses:
         self._note(request, told.outcome, context, "query")
         headers = {**NEVER_KEPT, UPSTREAM_CALLS: str(context.read_log.calls)}
         status = 200 if told.outcome.executed else request_error(media)
-        return ChunkedResponse(told.chunks, status, headers, media_type=f"{media}; charset=utf-8")
+        return ChunkedResponse.of_list(told.chunks, status, headers, media_type=f"{media}; charset=utf-8")
 
     def in_parts(
         self, request: Request, outcome: Outcome, later: Later, context: Context, operation: OperationType | None
