@@ -5,5 +5,6 @@ from .explain import Explained, run_explained, why_unexplained
 from .incremental import Later
 from .limits import Limits
 from .outcome import Outcome
+from .written_events import SharedAnswer
 
-__all__ = ["Engine", "Explained", "Later", "Limits", "Outcome", "run_explained", "why_unexplained"]
+__all__ = ["Engine", "Explained", "Later", "Limits", "Outcome", "SharedAnswer", "run_explained", "why_unexplained"]

@@ -1,7 +1,7 @@
 """`Engine`: parses and validates a request's text, once for each text, and executes it."""
 
 from collections.abc import AsyncGenerator, Awaitable, Mapping
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
@@ -21,6 +21,7 @@ from graphql.execution import Executor, create_source_event_stream, execute_subs
 
 from ..graph.context import Context
 from ..graph.subscribers import Pushed
+from ..live import Fanout
 from ..loaders import Budget
 from .cost import excess, is_costly, operation_cost
 from .documents import Documents, ParsedDocument
@@ -33,7 +34,10 @@ from .limits import Limits, exceeded, too_long
 from .outcome import Outcome
 from .parts_executor import PartsExecutor
 from .writing_executor import WritingExecutor
-from .written_events import WrittenEvents
+from .written_events import Audience, SharedAnswer, WrittenEvents
+
+# What is run: a document, its variables, and the name of one of its operations.
+Asked = tuple[ParsedDocument, Mapping[str, Any] | None, str | None]
 
 
 class Engine:
@@ -148,7 +152,7 @@ class Engine:
         formatted_ = [formatted(error, request_id=context.request_id) for error in errors]
         return Outcome(True, result.data, formatted_, context.large, later, context.notes.entries())
 
-    async def subscribe(  # noqa: PLR0911 -- each is a refusal
+    async def subscribe(
         self, document: ParsedDocument, variables: Mapping[str, Any] | None, operation: str | None, context: Context
     ) -> AsyncGenerator[Outcome, None]:
         """Run a subscription: yield an outcome for each event, or one with the errors that prevent it.
@@ -185,9 +189,20 @@ class Engine:
         if isinstance(source, ExecutionResult):
             yield Outcome(False, None, [self._formatted(error, context) for error in source.errors or ()])
             return
+        events = cast(AsyncGenerator[Pushed, None], source)
+        async with aclosing(self._answers(events, executor, (document, variables, operation), context)) as outcomes:
+            async for outcome in outcomes:
+                yield outcome
+
+    async def _answers(
+        self, source: AsyncGenerator[Pushed, None], executor: Executor[Any], asked: Asked, context: Context
+    ) -> AsyncGenerator[Outcome, None]:
         scope = context.caller.scope if context.caller else ""
-        with self._events.audience(document, variables, operation, scope) as audience:
-            async with aclosing(cast(AsyncGenerator[Pushed, None], source)) as events:
+        with self._events.audience(*asked, scope) as audience, ExitStack() as stack:
+            if context.take is not None and context.caller is not None:
+                run = partial(self._read_for_all, asked, context.of_source())
+                context.fanout = stack.enter_context(audience.fanned_out(context.caller.flight, run))
+            async with aclosing(source) as events:
                 while True:
                     try:
                         pushed = await anext(events)
@@ -199,13 +214,33 @@ class Engine:
                         )
                         yield Outcome(False, None, [self._formatted(located, context)])
                         return
-                    # `resumed` differs between subscriptions, so such an event is not shared.
-                    event = pushed.key if pushed.resumed is None else None
-                    outcome = self._events.written(audience, event)
-                    if outcome is None:
-                        execute = partial(self._executed, executor, pushed, context)
-                        outcome = await self._events.answer(audience, event, execute)
-                    yield outcome
+                    if not context.is_source_for_nobody:
+                        yield await self._answer(audience, pushed, executor, context)
+
+    async def _answer(self, audience: Audience, pushed: Pushed, executor: Executor[Any], context: Context) -> Outcome:
+        # `resumed` differs between subscriptions, so such an event is not shared.
+        event = pushed.key if pushed.resumed is None else None
+        outcome = self._events.written(audience, event)
+        if outcome is None:
+            return await self._events.answer(audience, event, partial(self._executed, executor, pushed, context))
+        # The calls of the event before are counted.
+        context.renew()
+        return outcome
+
+    async def _read_for_all(self, asked: Asked, context: Context, fanout: Fanout) -> None:
+        """Give each answer of a subscription to all who follow it."""
+        context.fanout = fanout
+        try:
+            async with aclosing(self.subscribe(*asked, context)) as outcomes:
+                async for outcome in outcomes:
+                    if outcome.errors:
+                        # They name the request, so each makes its own.
+                        fanout.part_all()
+                    else:
+                        answer = SharedAnswer(outcome, context.budget.cost, context.read_log.calls)
+                        await fanout.give(answer, outcome.position)
+        finally:
+            context.close()
 
     def _executed(self, executor: Executor[Any], pushed: Pushed, context: Context) -> Outcome | Awaitable[Outcome]:
         context.renew()
@@ -217,7 +252,15 @@ class Engine:
             errors = [self._formatted(error, context) for error in result.errors or ()]
             cursor = pushed.cursor()
             return Outcome(
-                True, result.data, errors, context.large, None, context.notes.entries(), cursor, pushed.resumed
+                True,
+                result.data,
+                errors,
+                context.large,
+                None,
+                context.notes.entries(),
+                cursor,
+                pushed.resumed,
+                pushed.position,
             )
 
         async def awaited(result: Awaitable[Any]) -> Outcome:

@@ -29,6 +29,8 @@ class Outcome:
     # For an event of a subscription: the id to resume after, and whether the subscription was resumed.
     cursor: str | None = None
     resumed: bool | None = None
+    # For an event: the position in the log up to which whoever has it has all changes.
+    position: int = 0
     # The cost in points and its limit, for a transport without headers.
     cost: tuple[int, int] | None = None
     # The answer as JSON, if it is written already.

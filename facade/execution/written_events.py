@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from inspect import isawaitable
 from typing import Any
 
 from ..cache import Bounded, FlightCancelled, SingleFlight
+from ..live import Fanout
 from .documents import ParsedDocument
 from .outcome import Outcome
 
@@ -23,15 +24,40 @@ AS_DATA = 4
 Answered = Outcome | Awaitable[Outcome]
 
 
+@dataclass(slots=True)
+class SharedAnswer:
+    """An answer for all who follow, with its frames by media type, and what it cost until somebody is charged."""
+
+    outcome: Outcome
+    cost: int
+    calls: int
+    frames: dict[str, bytes] = field(default_factory=dict)
+
+
 class Audience:
     """All who asked one thing in one scope. An identity, and how many they are."""
 
-    __slots__ = ("document", "subscribers")
+    __slots__ = ("_fanouts", "document", "subscribers")
 
     def __init__(self, document: ParsedDocument) -> None:
         # Held, for its identity is part of what was asked.
         self.document = document
         self.subscribers = 0
+        # By token: those who share a scope may lose their rights one by one.
+        self._fanouts: dict[str, Fanout] = {}
+
+    @contextmanager
+    def fanned_out(self, token: str, run: Callable[[Fanout], Coroutine[Any, Any, None]]) -> Iterator[Fanout]:
+        """Join those of one token; `run` reads for all of them."""
+        fanout = self._fanouts.get(token)
+        if fanout is None:
+            fanout = self._fanouts[token] = Fanout(run)
+        with fanout.joined():
+            try:
+                yield fanout
+            finally:
+                if fanout.members == 1:
+                    del self._fanouts[token]
 
 
 class WrittenEvents:

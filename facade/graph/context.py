@@ -8,7 +8,7 @@ import strawberry.types
 from ..assets import Assets
 from ..auth import Caller
 from ..butlr import Butlr, Unauthenticated
-from ..live import Live
+from ..live import Fanout, Live, Take
 from ..loaders import Budget, Loaders, Services
 from ..upstream import ReadLog
 from .large import Large
@@ -29,6 +29,9 @@ class Context:
     # The source of subscription events, and the cursor to resume after.
     live: Live | None = None
     resume: str | None = None
+    # How a transport takes an answer that was made for all who asked the same, and who makes it.
+    take: Take | None = None
+    fanout: Fanout | None = None
 
     def known_caller(self) -> Caller:
         """Return who asks. Raises `Unauthenticated` where there is no token."""
@@ -58,6 +61,14 @@ class Context:
     @property
     def butlr(self) -> Butlr:
         return self.services.upstream.butlr
+
+    def of_source(self) -> "Context":
+        """Return the context of what makes answers for all who asked the same, with the same token."""
+        return Context(self.services, self.caller, ReadLog(), self.request_id, live=self.live)
+
+    @property
+    def is_source_for_nobody(self) -> bool:
+        return self.fanout is not None and self.take is None and not self.fanout.size
 
     def renew(self) -> None:
         """Start the next event of a subscription, which is an operation with its own loaders and parts."""

@@ -1,7 +1,7 @@
 """How the root fields of subscriptions read changes: the subscriber, its position, and batches of changes."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,7 @@ from strawberry import ID
 
 from ..butlr import parse_duration
 from ..live import Subscriber
-from ..live.log import Change, Topic
+from ..live.log import Change
 from .context import Context, Info
 from .fields import described
 from .inputs import optional
@@ -41,14 +41,20 @@ class LiveFilter:
 class Pushed:
     """One event of a subscription: `value` makes its root field's value, `cursor` what it can be resumed by.
 
-    `key` tells it from all other events of the same question in one scope. `resumed` is said with the first: whether
-    what was missed follows and nothing else, or all there is.
+    Whoever has it has all changes up to `position`. `resumed` is said with the first: whether what was missed follows
+    and nothing else, or all there is.
     """
 
     value: Callable[[], Any]
     cursor: Callable[[], str]
-    key: Hashable
+    position: int
     resumed: bool | None = None
+    # What else tells it from other events of the same question in one scope.
+    parts: tuple[Hashable, ...] = ()
+
+    @property
+    def key(self) -> Hashable:
+        return (self.position, self.parts)
 
 
 Stream = AsyncGenerator[Pushed, None]
@@ -60,7 +66,7 @@ async def subscriber_of(info: Info) -> AsyncIterator[Subscriber]:
     caller = context.known_caller()
     if context.live is None:
         raise RuntimeError("subscriptions need what feeds them")
-    async with context.live.subscribed(caller) as subscriber:
+    async with context.live.subscribed(caller, context.fanout, context.take) as subscriber:
         yield subscriber
 
 
@@ -75,44 +81,17 @@ def interval_of(info: Info, every: str | None) -> float:
     return max(least, float(duration.seconds))
 
 
-def _first_of(subscriber: Subscriber, topics: Iterable[Topic], resume: str | None) -> tuple[list[Change], bool | None]:
-    """Return the changes to begin with, oldest first, and whether they are what came after the cursor."""
-    topics = list(topics)
-    if resume is not None:
-        # What is polled has its ids by the replicas' clocks, what comes by webhooks by that of Redis.
-        by_one_clock = len(topics) == 1
-        missed = [subscriber.live.missed(topic, resume, by_one_clock=by_one_clock) for topic in topics]
-        if all(found is not None for found in missed):
-            changes = [change for found in missed for change in found or ()]
-            return sorted(changes, key=_position), True
-    changes = [change for topic in topics for change in topic.since(0)]
-    return sorted(changes, key=_position), None if resume is None else False
-
-
-def _position(change: Change) -> int:
-    return change.position
-
-
 async def batches_of(
-    subscriber: Subscriber, topics: list[Topic], pause: float, resume: str | None
+    subscriber: Subscriber, pause: float, resume: str | None
 ) -> AsyncIterator[tuple[list[Change], bool | None]]:
     """Yield what there is, then again and again what has changed since, at most every `pause` seconds."""
-    position = subscriber.live.log.position
-    changes, resumed = _first_of(subscriber, topics, resume)
-    seen = {topic.name: topic.changed for topic in topics}
-    yield changes, resumed
+    yield subscriber.first(resume)
     while True:
         await subscriber.woken()
         if pause:
             await asyncio.sleep(pause)
             subscriber.check()
-        reached = subscriber.live.log.position
-        changes = sorted((change for topic in topics for change in topic.since(position)), key=_position)
-        passed = sum(topic.changed - seen[topic.name] for topic in topics)
-        seen = {topic.name: topic.changed for topic in topics}
-        position = reached
-        if changes:
-            subscriber.taken(len(changes), passed, changes[0])
+        if changes := subscriber.news():
             yield changes, None
 
 

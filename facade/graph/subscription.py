@@ -13,8 +13,8 @@ from ..butlr import DetectionEntry as DetectionRecord
 from ..butlr import Reporting, Row, to_rfc3339
 from ..live import Subscriber
 from ..live import WebhookEvent as EventRecord
-from ..live.hub import merged
 from ..live.log import Change, Topic, read_cursor
+from ..live.subscriber import merged
 from ..loaders import Points, ReadOptions
 from ..series import epoch_of
 from .context import Info
@@ -55,9 +55,7 @@ async def _occupancy(info: Info, items: list[ID], every: Duration | None = UNSET
         for change in live.occupancy.since(0):
             told.note(change)
         first = True
-        async for changes, resumed in batches_of(
-            subscriber, [poller.topic, live.occupancy], 0.0 if not every else seconds, info.context.resume
-        ):
+        async for changes, resumed in batches_of(subscriber, 0.0 if not every else seconds, info.context.resume):
             for pushed in _occupancies(subscriber, told, poller.topic, changes, resumed if first else None):
                 yield pushed
             first = False
@@ -68,7 +66,7 @@ class _Told:
 
     def __init__(self, subscriber: Subscriber, items: frozenset[str]) -> None:
         self._subscriber, self.items = subscriber, items
-        self.newest: dict[str, Change] = {}
+        self.newest: dict[str, Change] = subscriber.known
 
     def note(self, change: Change) -> str | None:
         """Return the place where the change is of one of them, and is the newest."""
@@ -129,23 +127,30 @@ async def _report(
         poller = await subscriber.poll(question, frozenset(), interval_of(info, None))
         live, resume = subscriber.live, info.context.resume
         cursor = read_cursor(resume) if resume else None
-        landed, is_shared, said = (cursor.milliseconds, cursor.number is not None, None) if cursor else (0, True, None)
-        async for changes, resumed in batches_of(subscriber, [poller.topic], 0.0, resume):
+        known: dict[str, tuple[int, bool]] = subscriber.known
+        known[_LANDED] = (cursor.milliseconds, cursor.number is not None) if cursor else _NOTHING_LANDED
+        said = None
+        async for changes, resumed in batches_of(subscriber, 0.0, resume):
             said = resumed if said is None else said
             if not changes and resumed:
                 continue
             asked: Any = poller.question
             rows = [change.value for change in changes]
             if said is False:
-                landed, is_shared = 0, True
+                known[_LANDED] = _NOTHING_LANDED
             for moment, shared in [(poller.topic.floor[0], True), *((each.id[0], each.is_shared) for each in changes)]:
-                if moment >= landed:
-                    landed, is_shared = moment, shared
-            reached = partial(live.cursor_after, landed, live.log.position, is_shared=is_shared)
-            oldest = changes[0].position if changes else None
-            key = (landed, is_shared, live.log.position, asked.reads, oldest, len(changes))
-            yield Pushed(partial(_report_of, asked.points, rows, body), reached, key, said)
+                if moment >= known[_LANDED][0]:
+                    known[_LANDED] = moment, shared
+            landed, is_shared = known[_LANDED]
+            position = live.log.position
+            reached = partial(live.cursor_after, landed, position, is_shared=is_shared)
+            parts = (landed, is_shared, asked.reads, changes[0].position if changes else None, len(changes))
+            yield Pushed(partial(_report_of, asked.points, rows, body), reached, position, said, parts)
             said = None
+
+
+# What a report's subscriber knows: the moment up to which its windows were first read, and whose clock that is by.
+_LANDED, _NOTHING_LANDED = "landed", (0, True)
 
 
 def _same(record: Any) -> Any:
@@ -185,14 +190,10 @@ async def _detections(info: Info, filter: LiveFilter, every: Duration | None = U
 
         live = subscriber.live
         subscriber.watch(live.detections)
-        poller = await subscriber.poll(
-            DetectionsQuestion(info.context.services, given, every or None), frozenset(), seconds
-        )
-        newest: dict[str, float] = {}
+        await subscriber.poll(DetectionsQuestion(info.context.services, given, every or None), frozenset(), seconds)
+        newest: dict[str, float] = subscriber.known
         first = True
-        async for changes, resumed in batches_of(
-            subscriber, [poller.topic, live.detections], 0.0 if not every else seconds, info.context.resume
-        ):
+        async for changes, resumed in batches_of(subscriber, 0.0 if not every else seconds, info.context.resume):
             for change in changes:
                 record = _detection_of(change, fits)
                 if record is None:
@@ -241,26 +242,22 @@ async def _events(info: Info, types: list[EventType] | None = UNSET) -> Stream:
     wanted = {type_.value for type_ in types} if types else None
     async with subscriber_of(info) as subscriber:
         live = subscriber.live
-        position, changed, resume = live.log.position, live.events.changed, info.context.resume
         subscriber.watch(live.events)
         await subscriber.rights.assets()
-        missed = None if resume is None else live.missed(live.events, resume)
-        changes, resumed = (missed or [], None if resume is None else missed is not None)
-        if missed is None:
-            # Those that came while the rights were asked for, and where the cursor is too old all that are kept.
-            changes = live.events.since(position if resume is None else 0)
+        resume, resumed = info.context.resume, None
+        # Those that came while the rights were asked for, and where the cursor is too old all that are kept.
+        changes = subscriber.news()
+        if resume is not None:
+            changes, resumed = subscriber.first(resume)
         while True:
-            position, passed, changed = live.log.position, live.events.changed - changed, live.events.changed
             fitting = [change for change in changes if wanted is None or change.value.type in wanted]
             seen = {change.value.id: change for change in fitting if subscriber.rights.may_see(change.value)}
             for event in merged([change.value for change in seen.values()]):
                 change = seen[event.id]
                 yield Pushed(partial(_event_of, event), partial(live.cursor, change), change.position, resumed)
                 resumed = None
-            if changes:
-                subscriber.taken(len(changes), passed, changes[0])
             await subscriber.woken()
-            changes = live.events.since(position)
+            changes = subscriber.news()
 
 
 def _event_of(event: EventRecord) -> _EventRecord:

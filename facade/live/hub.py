@@ -8,20 +8,20 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
-
 from ..assets import AssetSource
 from ..auth import Caller
 from ..butlr import RateLimited
 from ..cache import Store
 from .events import KNOWN_TYPES, WebhookEvent
+from .fanout import Fanout, Take
 from .log import FIRST, SKEW, Change, Cursor, Id, Log, Topic, read_cursor
-from .poller import Poller, Question, Watching
+from .poller import Poller, Question
 from .rights import ReadOrgs, Rights
 from .shared import SharedEvents
+from .subscriber import Subscriber
 
-# Events kept for those who come back, and about how many bytes of them may wait for one subscriber unmerged.
-EVENTS_KEPT, WAITING_MOST = 10_000, 64 * 1024
+# Events kept for those who come back.
+EVENTS_KEPT = 10_000
 
 
 @dataclass
@@ -136,26 +136,32 @@ class Live:
         return poller
 
     @asynccontextmanager
-    async def subscribed(self, caller: Caller) -> AsyncIterator["Subscriber"]:
-        """Count a subscriber while they stay. Raises `RateLimited` where there are too many."""
+    async def subscribed(
+        self, caller: Caller, fanout: Fanout | None = None, take: Take | None = None
+    ) -> AsyncIterator[Subscriber]:
+        """Count a subscriber while they stay. Raises `RateLimited` where there are too many.
+
+        Without `take` it is the source of the fanout, which is not counted.
+        """
         if self._shared:
             # A client that resumes must get every event that it missed, so the stream is read to its end first.
             await self._shared.has_read.wait()
-        if self.counts.subscribers >= self._most:
+        counted = int(fanout is None or take is not None)
+        if counted and self.counts.subscribers >= self._most:
             raise RateLimited(
                 f"This process already has {self._most} subscriptions (FACADE_LIVE_MAX). Try again in a moment.",
                 retry_after=5.0,
             )
-        self.counts.subscribers += 1
-        self.counts.begun += 1
+        self.counts.subscribers += counted
+        self.counts.begun += counted
         rights = self.rights_of(caller)
-        subscriber = Subscriber(self, caller, rights)
+        subscriber = Subscriber(self, caller, rights, fanout, take)
         rights.watchers.add(subscriber.wake)
         try:
             yield subscriber
         finally:
             subscriber.close()
-            self.counts.subscribers -= 1
+            self.counts.subscribers -= counted
             rights.watchers.discard(subscriber.wake)
             if not rights.watchers:
                 rights.close()
@@ -189,83 +195,6 @@ class Live:
             # The other clock may be ahead. Some changes may be delivered twice; none is lost.
             id_ = (max(cursor.milliseconds - SKEW, 0), 0)
         return None if id_ < topic.floor else topic.after(id_)
-
-
-class Subscriber:
-    """One subscription: a position in the log, and what wakes it. It holds nothing of what waits for it."""
-
-    def __init__(self, live: Live, caller: Caller, rights: Rights) -> None:
-        self.live, self.caller, self.rights = live, caller, rights
-        self.wake = asyncio.Event()
-        self._topics: list[Topic] = []
-        self._poller: Poller | None = None
-        self._watching: Watching | None = None
-
-    def watch(self, *topics: Topic) -> None:
-        for topic in topics:
-            topic.watchers.add(self.wake)
-            self._topics.append(topic)
-
-    async def poll(self, question: Question, keys: frozenset[str], every: float) -> Poller:
-        """Have a question polled, and return what polls it once it has been answered. Raises `ButlrError`."""
-        poller = self._poller = self.live.poller_of(question, self.caller)
-        self._watching = Watching(self.caller, keys, every, self.wake)
-        poller.join(self._watching)
-        self._topics.append(poller.topic)
-        while not poller.has_read(keys):
-            self.wake.clear()
-            await self.wake.wait()
-            self.check()
-        return poller
-
-    def check(self) -> None:
-        """Raise the error that ends this subscription, if there is one."""
-        if self.rights.refused is not None:
-            raise self.rights.refused
-        if self._watching is not None and self._watching.error is not None:
-            raise self._watching.error
-
-    async def woken(self) -> None:
-        """Wait until something may have changed. Raises `ButlrError` where the subscription is over."""
-        self.check()
-        await self.wake.wait()
-        self.wake.clear()
-        self.check()
-
-    def taken(self, delivered: int, passed: int, oldest: Change | None) -> None:
-        """Count what was delivered, what newer values took the place of, and how long the oldest has waited."""
-        counts = self.live.counts
-        counts.delivered += delivered
-        counts.merged += max(passed - delivered, 0)
-        if oldest is not None:
-            counts.lag = max(0.0, self.live.now() - oldest.id[0] / 1000)
-
-    def close(self) -> None:
-        for topic in self._topics:
-            topic.watchers.discard(self.wake)
-        if self._poller and self._watching:
-            self._poller.leave(self._watching)
-
-
-def merged(events: list[WebhookEvent], most: int = WAITING_MOST) -> list[WebhookEvent]:
-    """Return the events that wait, where they are more than so many bytes merged: the newest of a type and asset."""
-    if len(events) < 2:
-        return events
-    size = 0
-    for event in events:
-        size += len(msgspec.json.encode(event))
-        if size > most:
-            break
-    else:
-        return events
-    newest: dict[tuple[str, Any], WebhookEvent] = {}
-    for event in events:
-        key = event.type, event.about or event.id
-        known = newest.get(key)
-        if known is None or event.timestamp >= known.timestamp:
-            newest.pop(key, None)
-            newest[key] = event
-    return list(newest.values())
 
 
 # Keeps the topics of webhooks from being forgotten.

@@ -184,9 +184,11 @@ class Poller:
                 record = await self._landings.known(began)
                 await self._put(values, changed, record, began, is_locked=is_locked)
         self._forget(values)
+        # Others are woken by what has changed.
+        waiting = [each for each in self.watching if not self.has_read(each.keys)]
         self._read |= keys
         self._was_read = True
-        for each in self.watching:
+        for each in waiting:
             each.wake.set()
         return None
 

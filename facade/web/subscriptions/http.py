@@ -9,8 +9,9 @@ from graphql import GraphQLError
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from ...execution import Outcome
+from ...execution import Outcome, SharedAnswer
 from ..cache_headers import NEVER_KEPT
+from ..direct import DIRECT, Direct
 from ..disconnect import Disconnect
 from .stream import RETRY, SEND_WITHIN, Ended, Streams, SubscribedOperation, body_of
 
@@ -98,13 +99,13 @@ class StreamResponse(Response):
         self.headers["Content-Type"] = framing.media_type
         self._streams, self._operation, self._framing, self._ended = streams, operation, framing, ended
 
-    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
-        sink = _Body(self._framing, send)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        sink = _Body(self._framing, send, scope.get(DIRECT))
         ended: Ended | None = None
         async with Disconnect(receive) as disconnect:
             disconnect.watch()
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            ended = await self._streams.run(self._operation, sink)
+            ended = await self._streams.run(self._operation, sink, sink.take_at_once)
         if disconnect.gone or ended is None:
             self._ended("left", ended.errors if ended else ())
             return
@@ -119,8 +120,8 @@ class StreamResponse(Response):
 class _Body:
     """Sends the body of a response frame by frame."""
 
-    def __init__(self, framing: Framing, send: Send) -> None:
-        self._framing, self._send = framing, send
+    def __init__(self, framing: Framing, send: Send, direct: Direct | None) -> None:
+        self._framing, self._send, self._direct = framing, send, direct
 
     async def begin(self) -> None:
         await self.send(self._framing.first)
@@ -128,6 +129,21 @@ class _Body:
     async def take(self, outcome: Outcome) -> None:
         body = self._framing.answer(outcome) if outcome.executed else self._framing.failed(outcome)
         await self._send({"type": "http.response.body", "body": body, "more_body": True})
+
+    @property
+    def take_at_once(self) -> Callable[[SharedAnswer], bool] | None:
+        """Takes an answer without waiting, or returns False; None where the server has no way for that."""
+        direct, framing = self._direct, self._framing
+        if direct is None:
+            return None
+
+        def take(answer: SharedAnswer) -> bool:
+            frame = answer.frames.get(framing.media_type)
+            if frame is None:
+                frame = answer.frames[framing.media_type] = direct.chunk(framing.answer(answer.outcome))
+            return direct.write(frame)
+
+        return take
 
     async def beat(self) -> None:
         await self.send(self._framing.beat())

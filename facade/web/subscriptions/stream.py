@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from graphql import GraphQLError, OperationType
@@ -13,7 +14,7 @@ from starlette.websockets import WebSocketDisconnect
 from ... import tracing
 from ...auth import Caller
 from ...causes import grouped
-from ...execution import Engine, Outcome, run_explained
+from ...execution import Engine, Outcome, SharedAnswer, run_explained
 from ...execution.documents import ParsedDocument
 from ...graph import Context
 from ...live import Live
@@ -31,6 +32,10 @@ SEND_WITHIN = 30.0
 RETRY = 1000
 # Errors of a stream that are kept for its log line and the metrics. A stream may last for days.
 MOST_ERRORS = 1000
+
+
+# Takes an answer, and returns whether it has: not if it would have to wait.
+TakeAtOnce = Callable[[SharedAnswer], bool]
 
 
 class Sink(Protocol):
@@ -95,11 +100,12 @@ class Streams:
         self._streams: set[Stream] = set()
         self._ticking: asyncio.TimerHandle | None = None
 
-    async def run(self, operation: SubscribedOperation, sink: Sink) -> Ended:
+    async def run(self, operation: SubscribedOperation, sink: Sink, take_at_once: TakeAtOnce | None = None) -> Ended:
         """Give each outcome to the sink as it comes, and have it beat after each `heartbeat` without one.
 
-        Raises what the sink raises.
+        `take_at_once` takes an answer that was made for all who asked the same. Raises what the sink raises.
         """
+        stream = Stream(sink)
         context = Context(
             self._services(),
             operation.caller,
@@ -107,12 +113,12 @@ class Streams:
             operation.request_id,
             live=self._live(),
             resume=operation.resume,
+            take=partial(stream.take, take_at_once, operation.spent) if take_at_once else None,
         )
         operation.spent.cost = self._engine.told_cost(
             operation.document, operation.params.variables, operation.params.operation_name
         )
         errors: list[GraphQLError] = []
-        stream = Stream(sink)
         try:
             async with asyncio.timeout(None) as ending:
                 with self._watched(stream, ending):
@@ -224,6 +230,16 @@ class Stream:
         finally:
             self._under_way -= 1
             self._since = time.monotonic()
+
+    def take(self, take_at_once: TakeAtOnce, spent: Spent, answer: SharedAnswer) -> bool:
+        """Send an answer at once. Return False if that is not possible."""
+        if self._under_way or self.why is not None or not take_at_once(answer):
+            return False
+        self._since = time.monotonic()
+        # Who is the first to take it pays for it.
+        spent.cost, spent.calls = max(spent.cost, answer.cost), spent.calls + answer.calls
+        answer.cost = answer.calls = 0
+        return True
 
     def look(self, now: float, heartbeat: float) -> None:
         silent = now - self._since

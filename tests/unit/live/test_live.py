@@ -13,8 +13,8 @@ from facade.auth import Passthrough
 from facade.butlr import UpstreamUnavailable
 from facade.cache import MemoryStore
 from facade.live import BadEvent, Live, Log, Rights, WebhookEvent, event_of
-from facade.live.hub import merged
 from facade.live.log import read_cursor
+from facade.live.subscriber import merged
 
 # Events of a storm; 100000 is what a release is tested with.
 STORM = int(os.environ.get("FACADE_TEST_STORM", "10000"))
