@@ -13,17 +13,17 @@ from pathlib import Path
 
 from rich.console import Console
 
-from . import exports, frames, million, polling
+from . import exports, frames, million, polling, pushed
 from .contenders import SERVERS, Server, install_peers
 from .growth import CURVES, Curve
 from .processes import CORES, RunError
 from .publish import publish
-from .report import QUIET, Found, as_json, curve_table, goals_table, keep, table
+from .report import QUIET, Found, as_json, curve_table, goals_table, keep, pushed_table, table
 from .rounds import Measured, run
 from .workloads import WORKLOADS, Workload
 
-POLLED, MILLION, EXPORTED, FRAMES = "polled", "1M rows", "exported", "frames"
-NAMES = [*(workload.name for workload in WORKLOADS), POLLED, MILLION, EXPORTED, FRAMES]
+POLLED, PUSHED, MILLION, EXPORTED, FRAMES = "polled", "pushed", "1M rows", "exported", "frames"
+NAMES = [*(workload.name for workload in WORKLOADS), POLLED, PUSHED, MILLION, EXPORTED, FRAMES]
 
 
 def _arguments(given: Sequence[str]) -> argparse.Namespace:
@@ -107,6 +107,12 @@ class Run:
                     highlight=False,
                 )
 
+    def pushed(self, *, peers: bool) -> None:
+        if self._wanted(PUSHED):
+            arguments = self._arguments
+            self.found.pushed = found = pushed.measure(self._folder, peers=peers, quick=arguments.quick)
+            self._console.print(pushed_table(found))
+
     def growth(self) -> None:
         if self._arguments.growth or self._arguments.full:
             for curve in CURVES:
@@ -175,6 +181,7 @@ def main(given: Sequence[str] | None = None) -> int:
         try:
             run_.workloads()
             run_.polled()
+            run_.pushed(peers=not peers)
             run_.growth()
             run_.million()
             run_.exported()

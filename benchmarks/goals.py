@@ -17,6 +17,7 @@ from .contenders import (
     TRACED_SELDOM,
     TWO_WORKERS,
 )
+from .pushed import SSE
 
 Results = dict[str, dict[str, Any]]
 
@@ -53,6 +54,9 @@ def goals(run: dict[str, Any]) -> Iterator[Goal]:
         yield Goal("polled", "points fetched by points of windows new or not settled", polled["ratio"], 1.1)
     if relative := run.get("polled_relative"):
         yield Goal("polled by -24h", "the same, asked relative to now", relative["ratio"], 1.1)
+    if pushed := run.get("pushed"):
+        yield Goal("pushed", "CPU of a delivered event by that of a bare loop", pushed["of"][SSE]["cpu_ratio"], 1.5)
+        yield Goal("pushed", "seconds until 1,000 at three replicas have it, p95", pushed["spread"]["p95_seconds"], 1)
     if million := run["million"]:
         yield Goal("1M rows", "peak memory by the answer's size", million["ratio"], 3)
     if exported := run.get("exported"):

@@ -10,6 +10,7 @@ from .chart import figure, svg
 from .contenders import BY_HAND, FACADE
 from .goals import goals
 from .processes import ROOT
+from .pushed import BARE
 from .report import QUIET, RESULTS
 
 CHART, DOCUMENT = ROOT / "docs" / "images" / "benchmarks.svg", ROOT / "docs" / "benchmarks.md"
@@ -68,6 +69,8 @@ def markdown(run: dict[str, Any]) -> Iterator[str]:
             f"were new or not settled; {polled['median_seconds'] * 1e3:.0f} ms a poll."
         )
         yield ""
+    if pushed := run.get("pushed"):
+        yield from _pushed(pushed)
     if million := run["million"]:
         yield (
             f"A report of {million['rows']:,} rows: {million['answer_bytes'] / 1e6:,.0f} MB in "
@@ -118,6 +121,24 @@ def _table(workload: dict[str, Any]) -> Iterator[str]:
     for name, reason in workload["left_out"].items():
         yield f"{name} is left out: {reason.splitlines()[-1]}"
         yield ""
+
+
+def _pushed(found: dict[str, Any]) -> Iterator[str]:
+    yield f"### pushed: an event of {found['bytes']} bytes to {found['number']} subscribers of each"
+    yield ""
+    yield f"| | CPU a delivery, of {BARE} | CPU µs | ms until the last has it | p95 ms |"
+    yield "| --- | ---: | ---: | ---: | ---: |"
+    for name, one in sorted(found["of"].items(), key=lambda each: float(each[1]["cpu_seconds"])):
+        milliseconds = " | ".join(figure(one[f"{what}_seconds"] * 1e3) for what in ("median", "p95"))
+        yield f"| {name} | {one['cpu_ratio']:.2f} | {one['cpu_seconds'] * 1e6:.0f} | {milliseconds} |"
+    yield ""
+    spread = found["spread"]
+    yield (
+        f"Of {spread['subscribers']:,} subscribers to the occupancy of 80 rooms at {spread['replicas']} replicas over "
+        f"one Redis, all have a change {figure(spread['p95_seconds'])} s after its webhook at p95, of "
+        f"{spread['events']} changes."
+    )
+    yield ""
 
 
 def _curve(curve: dict[str, Any]) -> Iterator[str]:

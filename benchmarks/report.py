@@ -33,6 +33,7 @@ class Found:
     curves: list[tuple[Curve, dict[int, Measured]]] = field(default_factory=list)
     polled: dict[str, Any] | None = None
     polled_relative: dict[str, Any] | None = None
+    pushed: dict[str, Any] | None = None
     million: dict[str, Any] | None = None
     exported: dict[str, Any] | None = None
     frames: dict[str, Any] | None = None
@@ -84,6 +85,28 @@ def curve_table(curve: Curve, points: dict[int, Measured]) -> Table:
     return made
 
 
+def pushed_table(found: dict[str, Any]) -> Table:
+    spread = found["spread"]
+    made = Table(
+        title=f"pushed: an event to {found['number']} subscribers",
+        caption=f"{spread['subscribers']:,} subscribers at {spread['replicas']} replicas: all have a change within "
+        f"{spread['p95_seconds']:.2f} s at p95",
+        title_justify="left",
+        title_style="bold",
+    )
+    for heading in ("", "CPU ratio", "CPU µs a delivery", "ms until the last has it", "p95"):
+        made.add_column(heading, justify="right" if heading else "left")
+    for name, one in found["of"].items():
+        made.add_row(
+            name,
+            f"{one['cpu_ratio']:.2f}",
+            f"{one['cpu_seconds'] * 1e6:.0f}",
+            f"{one['median_seconds'] * 1e3:.0f}",
+            f"{one['p95_seconds'] * 1e3:.0f}",
+        )
+    return made
+
+
 def _cell(measured: Measured, name: str) -> str:
     result = next((result for result in measured.results if result.name == name), None)
     if result is None:
@@ -126,6 +149,7 @@ def as_json(found: Found, **run: Any) -> dict[str, Any]:
         "curves": curves,
         "polled": found.polled,
         "polled_relative": found.polled_relative,
+        "pushed": found.pushed,
         "million": found.million,
         "exported": found.exported,
         "frames": found.frames,

@@ -10,14 +10,12 @@ from graphql import GraphQLError
 from ..auth import Caller
 from ..butlr import ButlrError, Forbidden, RateLimited, Unauthenticated, UpstreamTimeout, UpstreamUnavailable
 from ..cache import Store
+from .backoff import Backoff
 from .landed import Landings, Record, hash_of
 from .log import Log, Topic
 
 log = structlog.get_logger(__name__)
 
-# The pause after a first failure, in seconds; and the longest pause, in intervals.
-FIRST_PAUSE = 1.0
-LONGEST = 10
 # Seconds that a replica waits for the one that polls, before it reads the shared store.
 BEHIND = 1.5
 # Errors after which the subscription goes on.
@@ -85,12 +83,12 @@ class Poller:
         self.question, self._log, self._store, self._wall = question, log_, store, wall
         self._polled = polled
         self._landings = Landings(store, topic.name)
+        self._backoff = Backoff(store, self._landings.name, wall)
         self._task: asyncio.Task[None] | None = None
         self._asked = asyncio.Event()
         # The keys that have been read at least once; and whether any poll has been answered.
         self._read: set[str] = set()
         self._was_read = False
-        self._failures = 0
 
     def join(self, watching: Watching) -> None:
         self.watching.add(watching)
@@ -129,18 +127,23 @@ class Poller:
 
     async def _poll_on(self) -> None:
         while self.watching:
-            pause = await self._poll() if self._asked.is_set() or self._failures else await self._take_turn()
-            if pause is None:
-                pause = self.until_next()
-            # A new subscriber does not shorten the pause after a failure.
-            if self._failures:
+            if (pause := await self._next()) is not None:
+                # A new subscriber does not shorten the pause after a failure.
                 await asyncio.sleep(pause)
                 continue
             try:
-                async with asyncio.timeout(pause):
+                async with asyncio.timeout(self.until_next()):
                     await self._asked.wait()
             except TimeoutError:
                 pass
+
+    async def _next(self) -> float | None:
+        """Poll if no replica has to pause. Return after how long to try again where that failed."""
+        if left := await self._backoff.left():
+            return left
+        return (
+            await self._poll() if self._asked.is_set() and not self._backoff.pause.failures else await self._take_turn()
+        )
 
     def until_next(self) -> float:
         """Return the seconds until the next multiple of the interval at which there may be a new value."""
@@ -150,12 +153,14 @@ class Poller:
 
     async def _take_turn(self) -> float | None:
         """Poll, or read what another replica has polled if that one was first."""
-        every = self.every
-        turn = int(self._wall() // every)
-        first = await self._store.add_text(f"live:turn:{self._landings.name}:{every}:{turn}", "1", ttl=2 * every)
+        every, failed = self.every, self._backoff.pause
+        turn = f"{every}:{int(self._wall() // every)}" if not failed.failures else f"after:{failed.until}"
+        first = await self._store.add_text(f"live:turn:{self._landings.name}:{turn}", "1", ttl=2 * every)
         if first is False:
             await asyncio.sleep(min(BEHIND, every / 2))
-        return await self._poll(fresh=first is not False)
+            if left := await self._backoff.left():
+                return left
+        return await self._poll(fresh=first is not False and not failed.failures)
 
     async def _poll(self, *, fresh: bool = False) -> float | None:
         """Read once. Return the seconds until the next attempt if that failed, else None."""
@@ -175,9 +180,9 @@ class Poller:
                 changed = self._changed(values)
         except ButlrError as error:
             self._polled(False)
-            return self._failed(error, watching)
+            return await self._failed(error, watching)
         self._polled(True)
-        self._failures = 0
+        await self._backoff.over()
         if changed or is_due:
             async with self._landings.locked() as is_locked:
                 # Another replica may have recorded some of the values in the meantime.
@@ -242,7 +247,7 @@ class Poller:
             if key not in values and self.question.is_over(key, values):
                 self.topic.drop(key)
 
-    def _failed(self, error: ButlrError, by: Watching) -> float:
+    async def _failed(self, error: ButlrError, by: Watching) -> float:
         if isinstance(error, Unauthenticated | Forbidden):
             # The tokens of other subscribers may be valid.
             for each in [each for each in self.watching if each.caller.flight == by.caller.flight]:
@@ -253,10 +258,8 @@ class Poller:
         if not isinstance(error, TRANSIENT):
             for each in list(self.watching):
                 each.fail(error)
-        self._failures += 1
-        pause: float = min(FIRST_PAUSE * 2 ** min(self._failures - 1, 10), self.every * LONGEST)
-        if isinstance(error, RateLimited) and error.retry_after is not None:
-            pause = max(pause, error.retry_after)
+        least = error.retry_after if isinstance(error, RateLimited) else None
+        pause = await self._backoff.failed(self.every, least or 0.0)
         log.warning("live.poll_failed", code=error.code, again_in=round(pause, 1))
         return pause
 

@@ -13,6 +13,7 @@ from facade.cache import MemoryStore
 from facade.cache.policy import Rules
 from facade.graph.questions import ReportQuestion
 from facade.live import Log, Poller
+from facade.live import poller as poller_module
 from facade.live.poller import Watching
 from facade.loaders import ReadOptions
 
@@ -107,6 +108,40 @@ async def test_failures_put_the_next_poll_off_and_longer_each_time_and_a_429_as_
         RateLimited("slowly", retry_after=120.0),
     ]
     assert [await replica.poll() for _ in range(4)] == [1.0, 2.0, 120.0, None]
+
+
+async def test_a_429_of_one_replica_puts_off_the_polls_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(poller_module, "BEHIND", 0.0)
+    store = MemoryStore(1 << 20)
+    one, other = Replica(store, Question()), Replica(store, Question())
+    one.question.fails = [RateLimited("slowly", retry_after=120.0), UpstreamUnavailable("away")]
+    other.question.fails = [UpstreamUnavailable("away")]
+    assert await one.poll() == 120.0
+    # Though somebody there asks for values at once.
+    other.poller._asked.set()
+    assert await other.poller._next() == 120.0
+    assert other.question.asked == []
+    one.now = other.now = 1119.0
+    assert await other.poller._next() == 1.0
+    # Then one of them tries again, and its failure is the second of all.
+    one.now = other.now = 1120.0
+    assert await one.poller._next() == 2.0
+    assert await other.poller._next() == 2.0
+    one.now = other.now = 1122.0
+    assert await other.poller._next() == 4.0
+    one.now = other.now = 1126.0
+    assert [await replica.poller._next() for replica in (one, other)] == [None, None]
+    assert [len(replica.question.asked) for replica in (one, other)] == [3, 2]
+    assert await store.get_text(f"live:pause:{one.poller._landings.name}") is None
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"failures": 1, "until": 1e300}', '{"until": "soon"}'])
+async def test_a_pause_that_is_none_puts_nothing_off(text: str) -> None:
+    store = MemoryStore(1 << 20)
+    replica = Replica(store, Question())
+    await store.set_text(f"live:pause:{replica.poller._landings.name}", text, 60.0)
+    assert await replica.poller._next() is None
+    assert len(replica.question.asked) == 1
 
 
 async def test_replicas_know_from_each_other_when_a_value_was_first_read() -> None:
