@@ -71,6 +71,7 @@ def run(app: Any, listener: socket.socket, *, workers: int = 1, grace: int = GRA
     import uvicorn
 
     from ..server.connections import CachingConnection
+    from ..server.sockets import DirectSocket
 
     config = uvicorn.Config(
         app,
@@ -78,7 +79,7 @@ def run(app: Any, listener: socket.socket, *, workers: int = 1, grace: int = GRA
         workers=workers,
         http=CachingConnection,
         loop="uvloop",
-        ws="websockets-sansio",
+        ws=DirectSocket,
         ws_max_size=SOCKET_MESSAGE,
         access_log=False,
         log_config=None,

@@ -1,4 +1,4 @@
-"""`Direct`: how a server lets the app write a chunk of a body at once, without the layers of ASGI."""
+"""`Direct`: how a server lets the app write a part of an answer at once, without the layers of ASGI."""
 
 from typing import Protocol
 
@@ -8,7 +8,7 @@ DIRECT = "facade.direct"
 
 class Direct(Protocol):
     def chunk(self, body: bytes) -> bytes:
-        """Return a part of a body as it is written, the same for all connections."""
+        """Return a part of a body, or a message of text, as `write` takes it. It is the same for all connections."""
         ...
 
     def write(self, chunk: bytes) -> bool:

@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -13,9 +13,10 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from ...auth import Caller
 from ...butlr import RateLimited, Unauthenticated
-from ...execution import Engine, Outcome, why_unexplained
+from ...execution import Engine, why_unexplained
 from ...execution.documents import ParsedDocument
 from ..admission import Admission
+from ..direct import DIRECT
 from ..graphql_refusals import NOT_EXPLAINED, operation_attributes
 from ..graphql_request import BadRequest, GraphQLRequest, read_json, request_of
 from ..middleware.access_log import id_of
@@ -35,7 +36,8 @@ from .close_codes import (
     UNAUTHORIZED,
     Closed,
 )
-from .stream import SEND_WITHIN, Streams, SubscribedOperation, body_of
+from .messages import Messages
+from .stream import SEND_WITHIN, Streams, SubscribedOperation
 
 # Seconds within which a client must send `connection_init`.
 INIT_WITHIN = 10.0
@@ -229,7 +231,9 @@ class Connection:
 
     async def _send_all(self, id_: str, operation: SubscribedOperation, scope: Scope) -> None:
         streams = self._setup.streams
-        ended = await streams.run(operation, _Messages(self, id_, operation, self._setup.engine.cost_limit))
+        direct = self._socket.scope.get(DIRECT)
+        messages = Messages(self.send_text, direct, id_, operation, self._setup.engine.cost_limit)
+        ended = await streams.run(operation, messages, messages.take_at_once if direct else None)
         note(scope, outcome=ended.how)
         note_errors(scope, ended.errors)
         streams.ended(operation, ended.how, ended.errors)
@@ -248,32 +252,6 @@ class Connection:
 
     async def send_text(self, text: bytes) -> None:
         await self._socket.send_text(text.decode())
-
-
-class _Messages:
-    """Sends the answers of one operation as messages with its id."""
-
-    def __init__(self, connection: Connection, id_: str, operation: SubscribedOperation, limit: int) -> None:
-        self._connection, self._id, self._operation, self._limit = connection, id_, operation, limit
-        self._is_told = operation.params.explain is not None
-
-    async def begin(self) -> None:
-        pass
-
-    async def take(self, outcome: Outcome) -> None:
-        id_ = orjson.dumps(self._id)
-        if not outcome.executed:
-            errors = orjson.dumps([error.formatted for error in outcome.errors])
-            await self._connection.send_text(b'{"id":%b,"type":"error","payload":%b}' % (id_, errors))
-            return
-        if not self._is_told:
-            # The cost, which over HTTP is a header.
-            outcome = replace(outcome, cost=(self._operation.spent.cost, self._limit), written=())
-            self._is_told = True
-        await self._connection.send_text(b'{"id":%b,"type":"next","payload":%b}' % (id_, body_of(outcome)))
-
-    async def beat(self) -> None:
-        await self._connection.send_text(b'{"type":"ping"}')
 
 
 def require_explained(document: ParsedDocument, params: GraphQLRequest) -> None:
