@@ -44,7 +44,8 @@ class Backoff:
     async def failed(self, every: float, least: float) -> float:
         """Note a failure; return the seconds of the pause after it."""
         failures = self.pause.failures + 1
-        seconds: float = max(min(FIRST_PAUSE * 2 ** min(failures - 1, 10), every * LONGEST), least)
+        doubled = FIRST_PAUSE * 2.0 ** min(failures - 1, 10)
+        seconds = max(min(doubled, every * LONGEST), least)
         self.pause = Pause(failures, self._wall() + seconds)
         # Longer than the pause: the next failure, of whichever replica, is one more.
         await self._store.set_text(self._key, msgspec.json.encode(self.pause).decode(), seconds + every * LONGEST)
