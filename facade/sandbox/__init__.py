@@ -1,4 +1,4 @@
-"""A simulated Butlr API: a program of its own that imports nothing of the facade."""
+"""A simulated Butlr API: a separate program that imports nothing of the facade."""
 
 from .app import create_app
 from .clock import read_time

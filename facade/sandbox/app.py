@@ -1,4 +1,4 @@
-"""The routes, and what lies behind them."""
+"""The ASGI app of the sandbox: its routes and their handlers."""
 
 from collections.abc import Callable
 from functools import cache, lru_cache, partial
@@ -28,7 +28,7 @@ from .validation import Invalid, read_body
 from .webhooks import Webhooks
 
 TENANTS = (DEMO_TENANT, OTHER_TENANT)
-# Further apart than seeds that one is likely to try side by side.
+# Added to a seed for another random stream. It is larger than the difference of seeds in common use.
 TENANT_SEED_STEP = 1_000_003
 LEGACY_NOTICE = (
     "This version of the API reached its end of life on 2024-10-11. "
@@ -59,7 +59,7 @@ def create_app(config: SandboxConfig | None = None) -> Starlette:
 def _webhooks(config: SandboxConfig, upstream: "_Upstream", clock: SandboxClock) -> Webhooks | None:
     if not config.webhooks:
         return None
-    # Not built before the first minute is told: a campus of many sensors takes a second.
+    # Built with the first posted minute, since a campus of many sensors takes a second.
     events = cache(lambda: Events(upstream.people(DEMO_TENANT)))
     return Webhooks(
         config.webhooks, events, clock, seed=config.seed, secret=config.webhook_secret, auth=config.webhook_auth

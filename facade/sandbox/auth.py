@@ -1,4 +1,4 @@
-"""Accounts, the tokens they are given, and what a token lets its bearer do."""
+"""Accounts, their tokens, and the permissions of a token."""
 
 import hashlib
 import secrets
@@ -77,7 +77,7 @@ class Caller:
     scopes: frozenset[str]
 
     def may_read(self, noun: str) -> bool:
-        """A user's token lists no permissions and may read all the same."""
+        """Return whether a token may read. A user's token lists no permissions, and may read everything."""
         return self.is_user or f"read:{noun}" in self.scopes
 
 
@@ -95,7 +95,7 @@ class Auth:
         return self._user_tokens(user, ttl)
 
     def refresh(self, body: dict[str, Any], ttl: int) -> dict[str, Any]:
-        """A refresh token is good for one call, which brings the next one."""
+        """Renew a session. A refresh token can be used once; the answer has the next one."""
         refresh_token, client_id = _required(body, "refresh_token", "client_id")
         if client_id != WEB_APP or refresh_token not in self._refresh_tokens:
             raise Refused(401, "Unknown or invalid refresh token.")
@@ -127,7 +127,7 @@ class Auth:
         return {"access_token": token, "scope": client.scope, "expires_in": ttl, "token_type": "Bearer"}
 
     def caller(self, authorization: str | None) -> Caller:
-        """Tell who calls; raises Refused (401) for a token that is missing, foreign or expired."""
+        """Return the caller. Raises Refused (401) for a token that is missing, foreign or expired."""
         caller = self.known_caller(authorization)
         if caller is None:
             raise Refused(401, "Unauthorized", {"WWW-Authenticate": "Bearer"})
@@ -136,13 +136,13 @@ class Auth:
         return caller
 
     def known_caller(self, authorization: str | None) -> Caller | None:
-        """Tell whose token this is or was; None for any that was not signed here."""
+        """Return the owner of a token, expired or not; None if it was not signed here."""
         token = bearer_token(authorization)
         if token is None:
             return None
         if token not in self._callers:
             try:
-                # Expiry is judged by the sandbox's clock, not by the library's.
+                # Expiry is checked with the sandbox's clock, not with the library's.
                 claims = jwt.decode(
                     token,
                     signing_key().public_key(),
@@ -191,14 +191,14 @@ class Auth:
 
     def _sign(self, claims: dict[str, Any], ttl: int) -> str:
         now = int(self._clock())
-        # Two tokens of one second differ too.
+        # So that two tokens of the same second differ.
         claims = {**claims, "iss": ISSUER, "iat": now, "exp": now + ttl, "jti": secrets.token_hex(8)}
         return jwt.encode(claims, signing_key(), algorithm="RS256", headers={"kid": KEY_ID})
 
 
 @cache
 def signing_key() -> RSAPrivateKey:
-    """One for the process, for its making takes a tenth of a second."""
+    """Return the key of the process. It is made once, since that takes a tenth of a second."""
     return generate_private_key(public_exponent=65537, key_size=2048)
 
 

@@ -1,4 +1,4 @@
-"""The sandbox's present, which may lie anywhere and be moved."""
+"""The sandbox's clock, which can be set to any time."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +8,7 @@ from .validation import EARLIEST, LATEST, RFC3339, format_time, parse_rfc3339
 
 
 class SandboxClock:
-    """Runs as the clock below it does, from another time on; or stands still."""
+    """Runs at the speed of the underlying clock from another start time, or stands still."""
 
     def __init__(self, clock: Callable[[], float], starts_at: float | None = None) -> None:
         self._clock = clock

@@ -56,12 +56,12 @@ class SandboxConfig:
     clock: Callable[[], float] = time.time
 
     def change(self, settings: dict[str, Any]) -> None:
-        """Set what may be changed while running; raises ValueError for anything else."""
+        """Change settings that may be changed at run time. Raises ValueError for others."""
         for name, value in settings.items():
             if name not in CHANGEABLE:
                 raise ValueError(f"{name!r} cannot be changed: use one of {', '.join(sorted(CHANGEABLE))}")
             allowed = CHANGEABLE[name]
-            # bool is an int to isinstance, and a latency of `true` is a slip.
+            # bool is an int for isinstance, but `true` is not a latency.
             if name == "era" and value not in ERAS:
                 raise ValueError(f"era cannot be {value!r}: use one of {', '.join(ERAS)}")
             if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):

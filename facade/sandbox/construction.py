@@ -13,10 +13,10 @@ from .seeding import seeded
 SENSORS_PER_FLOOR = 40
 SENSORS_PER_HIVE = 20
 LOBBY_SENSORS = 4
-# Whoever sits under a sensor, however it is turned, is within its tile: wider than the footprint's diagonal.
+# The side of a sensor's tile: longer than the diagonal of its footprint, so that it contains it at any rotation.
 TILE_METRES = 4.0
 SHELF_METRES = 40.0
-# Below so many a further site gets no floor of its own.
+# The fewest sensors for which a further site gets its own floor.
 SENSORS_PER_SITE = 10
 FIRST_INSTALLED = 1_672_531_200  # 2023-01-01
 
@@ -56,12 +56,12 @@ class _Builder:
         floors = max(1, round(budget / SENSORS_PER_FLOOR), min(sites, budget // SENSORS_PER_SITE)) if budget > 0 else 0
         budgets = [budget // floors + (i < budget % floors) for i in range(floors)]
         if lobby:
-            # A floor known by its traffic alone: what asks for presence there hears nothing.
+            # A floor with only traffic sensors, which has no presence values.
             budgets.insert(0, 0)
         places = floors if sites > 1 else len(budgets)
         buildings = min(places, max(sites, math.ceil(math.sqrt(len(budgets)))))
-        # What never sleeps comes first: the first sensors of the campus see somebody at any hour, and a campus of
-        # few sensors is busy too.
+        # Places that are open day and night come first, so that the first sensors see people at any hour, also on a
+        # campus of few sensors.
         plans = sorted((site_plan(i) for i in range(sites)), key=lambda plan: plan.sleeps)
         for i, plan in enumerate(plans[: max(buildings, 1)]):
             self._site(i, plan)
@@ -268,7 +268,7 @@ class _Builder:
 
     def _macs(self) -> Iterator[str]:
         base = self.random.getrandbits(24)
-        # An odd step walks through all 2^24 endings before it repeats one.
+        # With an odd step all 2^24 endings are used before one repeats.
         for i in range(1 << 24):
             ending = (base + i * 0x9E3779) & 0xFFFFFF
             yield f"00-17-0d-00-00-{ending >> 16:02x}-{ending >> 8 & 0xFF:02x}-{ending & 0xFF:02x}"

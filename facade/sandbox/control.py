@@ -1,4 +1,4 @@
-"""`/_sandbox/…`: what tests read and set. No such thing exists upstream, and it asks for no token."""
+"""`/_sandbox/…`: the interface for tests. Butlr has no such paths, and they need no token."""
 
 from collections.abc import Callable
 from dataclasses import asdict

@@ -91,7 +91,7 @@ def parse_detections(body: dict[str, Any], now: float) -> DetectionQuery:
 
 
 def answer(query: DetectionQuery, people: People, *, max_points: int) -> dict[str, Any]:
-    """Return one list a data type; raises Invalid where the lists would be too long."""
+    """Return one list for each data type. Raises Invalid if the lists would be too long."""
     sensors = [sensor for sensor in people.campus.sensors if _matches(query, sensor)]
     per_window = [kind for kind in query.data_types if kind != "heatmap_v2"]
     windows: list[Window] = []
@@ -136,7 +136,7 @@ def _matches(query: DetectionQuery, sensor: Sensor) -> bool:
 def _sightings(
     query: DetectionQuery, people: People, sensor: Sensor, windows: list[Window]
 ) -> Iterator[tuple[float, float, list[Point]]]:
-    """For each window its start, the time of the sample picked, and who was seen then."""
+    """Yield for each window its start, the time of the selected sample, and the people seen then."""
     seen = people.occupancy(sensor, query.start, query.stop)
     stays = people.stays(sensor, query.start, query.stop)
     begun, present = 0, list[Stay]()
@@ -162,7 +162,7 @@ def points_at(people: People, sensor: Sensor, time: int) -> tuple[list[Point], l
 
 
 def _pick(function: str, seen: Step, window: Window) -> float:
-    """The time of the sample that stands for the window; of several alike the first."""
+    """Return the time of the sample that represents the window; of several equal ones the first."""
     if function in ("first", "last") or window.samples == 1:
         return window.first if function == "first" else window.last
     runs = sorted(window.counts(seen), key=lambda run: run.people)
@@ -179,7 +179,7 @@ def _pick(function: str, seen: Step, window: Window) -> float:
 
 
 def _local(stay: Stay, time: float) -> Point:
-    """Nobody sits quite still: every quarter of a minute a hand's breadth this way or that."""
+    """Move a sitting person by a hand's breadth every quarter of a minute."""
     fidget = (stay.person * 2_654_435_761 + int(time) // 15 * 40_503) & 0xFFFF
     u = stay.seat.u + ((fidget & 0xFF) / 255 - 0.5) * 0.04
     v = stay.seat.v + ((fidget >> 8) / 255 - 0.5) * 0.04

@@ -8,14 +8,14 @@ PART = re.compile(r"(\d+)([smhdwM])")
 
 
 class Duration(NamedTuple):
-    """Months are kept apart, for they differ in length."""
+    """A duration. Months are separate, since they differ in length."""
 
     seconds: int
     months: int = 0
 
 
 def parse_duration(text: str) -> Duration | None:
-    """Read numbers with units (`1h30m`); None for anything else, a length of nothing too."""
+    """Parse numbers with units (`1h30m`); None for anything else, and for a zero length."""
     if not DURATION.fullmatch(text):
         return None
     seconds = months = 0

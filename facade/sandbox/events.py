@@ -1,4 +1,4 @@
-"""What Butlr's webhooks tell of a minute, in its envelopes.
+"""The webhook events of a minute, in Butlr's envelopes.
 
 Values agree with what the other calls say once the minute has settled: `TRAFFIC` is a sensor's sum of the minute, an
 occupancy `_1MIN` the value of the window of a minute, one without it the median of the last five minutes, and
@@ -31,7 +31,7 @@ Event = dict[str, Any]
 
 
 class Events:
-    """The events of one campus; those of any minute can be had, and are always the same."""
+    """The events of one campus. Those of a minute can be read at any time, and are always the same."""
 
     def __init__(self, people: People) -> None:
         self._people = people
@@ -101,7 +101,7 @@ class Events:
 
 
 def metadata(campus: Campus, asset_id: str) -> dict[str, Any]:
-    """Where an event happened: ids and names from the organisation down to the asset; custom ids where they are set."""
+    """Return the metadata of an event: ids and names from the organisation down to the asset, and custom ids if set."""
     asset = _asset(campus, asset_id)
     floor = asset if isinstance(asset, Floor) else campus.floor[asset.floor_id]
     building = campus.building[floor.building_id]
@@ -138,5 +138,5 @@ def _asset(campus: Campus, asset_id: str) -> Watched:
 
 
 def _median(step: Step, end: int, minutes: int) -> int:
-    """Of the samples that the windows of these minutes hold: one a minute, at its start."""
+    """Return the median count of the last minutes, with one sample at the start of each."""
     return int(upper_median(Counter(step.at(end - k * MINUTE) for k in range(1, minutes + 1))))

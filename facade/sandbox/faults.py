@@ -1,4 +1,4 @@
-"""Faults on order, and faults by chance."""
+"""Faults that tests request, and random faults."""
 
 from dataclasses import dataclass, fields
 from typing import Any
@@ -35,7 +35,7 @@ class ScriptedFault:
 
     @classmethod
     def from_record(cls, record: Any) -> "ScriptedFault":
-        """Raises ValueError for what is no fault."""
+        """Read a fault. Raises ValueError if it is invalid."""
         known = {field.name for field in fields(cls)}
         if not isinstance(record, dict) or not record.keys() <= known:
             raise ValueError(f"a fault is an object with some of {', '.join(sorted(known))}")
@@ -61,7 +61,7 @@ class Script:
 
 
 class Chance:
-    """The same seed fails the same calls, counted in the order of their arrival."""
+    """Random faults. With the same seed the same calls fail, in the order of their arrival."""
 
     def __init__(self, seed: int) -> None:
         self._random = seeded("faults", seed)

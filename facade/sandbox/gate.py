@@ -1,4 +1,4 @@
-"""What every call under `/api` passes through: it is logged, slowed, limited and made to fail."""
+"""Middleware of all calls under `/api`: log, latency, rate limits and faults."""
 
 import asyncio
 import hashlib
@@ -48,7 +48,7 @@ class RateLimit:
         self._minutes: dict[str, tuple[float, int]] = {}
 
     def retry_after(self, token: str, limit: int, now: float) -> int | None:
-        """Count a call; return the seconds to wait if it is one too many."""
+        """Count a call. Return the seconds to wait if it exceeds the limit."""
         begun, calls = self._minutes.get(token, (now, 0))
         if now - begun >= MINUTE:
             begun, calls = now, 0
@@ -132,7 +132,7 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 
 def _cutting(send: Send) -> Send:
-    """Send half of the body that Content-Length promises, then no more: the server closes the connection."""
+    """Send half of the body announced by Content-Length, after which the server closes the connection."""
     done = False
 
     async def cutting(message: Message) -> None:
@@ -150,7 +150,7 @@ def _cutting(send: Send) -> Send:
 def _readable(body: bytes) -> Any:
     try:
         read = orjson.loads(body)
-        # It reads 1,024 levels and writes 254: the log would be readable by nobody.
+        # orjson reads 1,024 levels but writes only 254, so the log could not be written.
         orjson.dumps(read)
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         return body.decode(errors="replace") or None

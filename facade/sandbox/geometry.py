@@ -6,7 +6,7 @@ FIELD_OF_VIEW = 1.0472  # radians
 
 
 def footprint(height: float, field_of_view: float = FIELD_OF_VIEW) -> float:
-    """Side, in metres, of the square that a sensor at this height sees."""
+    """Return the side in metres of the square that a sensor at this height sees."""
     return 2 * height * math.tan(field_of_view / 2)
 
 
@@ -18,7 +18,7 @@ def to_world(
     yaw_degrees: float,
     field_of_view: float = FIELD_OF_VIEW,
 ) -> tuple[float, float]:
-    """Take a point of the unit square, (0, 0) its top left, to metres on the floor."""
+    """Convert a point of the unit square, with (0, 0) at its top left, to metres on the floor."""
     side = footprint(height, field_of_view)
     half = side / 2
     x, y = local[0] * side - half, local[1] * side - half

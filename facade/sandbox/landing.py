@@ -1,4 +1,4 @@
-"""When a value can be had, in the era `today`: a window lands some time after its end, each asset's at its own.
+"""When values land in the era `today`: some time after the end of their window, different for each asset.
 
 The delays are drawn from the seed, so a sandbox of the same seed and clock answers the same.
 """
@@ -11,7 +11,7 @@ MINUTE, HOUR = 60, 3600
 # Seconds after a window's end, least and most.
 PRESENCE_DELAY = (60, 120)
 TRAFFIC_DELAY = (300, 360)
-# From an hour on: sensor by sensor, and no two hours alike.
+# For windows of an hour and more: different for each sensor and hour.
 LONG_DELAY = (600, HOUR)
 # One crossing in so many is heard later than its minute lands, and by this time after the minute's end.
 LATE_CROSSINGS = 8
@@ -26,7 +26,7 @@ class Landing:
     now: float
 
     def landed(self, asset_id: str, source: Source, start: float, stop: float) -> bool:
-        """Whether the asset's value of this window is there by now."""
+        """Return whether the asset's value of this window has landed."""
         return self.now >= self.lands_at(asset_id, source, start, stop)
 
     def lands_at(self, asset_id: str, source: Source, start: float, stop: float) -> float:
@@ -35,7 +35,7 @@ class Landing:
         return stop + self._between(*(TRAFFIC_DELAY if source == "traffic" else PRESENCE_DELAY), asset_id)
 
     def heard(self, sensor_id: str, moments: list[int]) -> list[int]:
-        """Return those of the crossings that count by now: a count may still grow until ten minutes after."""
+        """Return the crossings that are counted by now. Counts may grow until ten minutes after their minute."""
         settled = self.now - FINAL_AFTER - MINUTE
         if not moments or moments[-1] < settled:
             return moments

@@ -100,7 +100,7 @@ def _campus(info: Info) -> Campus:
 
 
 def _listed(of: Callable[[Campus], list[Any]], *keys: tuple[str, str]) -> Resolver:
-    """Answer a wrapped list; each key is an argument that filters, and the field it looks at."""
+    """Answer a wrapped list. The keys are the filter arguments, the values their fields."""
 
     def resolve(_: None, info: Info, **arguments: Any) -> dict[str, Any]:
         found = of(_campus(info))
@@ -262,7 +262,7 @@ RESOLVERS: dict[str, dict[str, Resolver]] = {
         "floorsByTag": _by_tag(lambda campus: campus.floors),
         "roomsByTag": _by_tag(lambda campus: campus.rooms),
         "zonesByTag": _by_tag(lambda campus: campus.zones),
-        # The arguments left out are in the schema and do nothing, as upstream.
+        # The other arguments of the schema have no effect, as with Butlr.
         "sensors": _listed(lambda campus: campus.sensors, ("ids", "id"), ("mac_addresses", "mac_address")),
         "hives": _listed(lambda campus: campus.hives, ("ids", "id"), ("serial_numbers", "serialNumber")),
         "tags": _tags,

@@ -1,4 +1,4 @@
-"""Who is where, at any time: floor days put end to end."""
+"""The positions of people at any time, assembled from the days of each floor."""
 
 from bisect import bisect_left
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from .steps import Step, merge_steps
 Watched = Sensor | Room | Zone | Floor
 # Some 100 kB each.
 DAYS_KEPT = 512
-# To draw a floor's day takes about as long as to write so many points.
+# Simulating a floor's day takes about as long as writing so many points.
 POINTS_PER_DAY = 200
 NOBODY = Step([], [])
 NO_CROSSINGS = Crossings([], [])
@@ -43,7 +43,7 @@ class People:
         return self.occupancy(asset, time, time + 1).at(time)
 
     def crossings(self, sensor: Sensor, start: float, stop: float) -> Crossings:
-        """Moments within the half-open span at which somebody came in or went out at this sensor."""
+        """Return the times in the half-open span at which a person went in or out at this sensor."""
         ins: list[int] = []
         outs: list[int] = []
         for day in self._days(sensor, start, stop):
@@ -56,7 +56,7 @@ class People:
         return Crossings(_within(ins, start, stop), _within(outs, start, stop))
 
     def stays(self, sensor: Sensor, start: float, stop: float) -> list[Stay]:
-        """Who sat in a presence sensor's view during the span, by time of arrival there."""
+        """Return the people in a presence sensor's view during the span, by their time of arrival."""
         found = [
             stay
             for day in self._days(sensor, start, stop)
@@ -66,7 +66,7 @@ class People:
         return sorted(found, key=lambda stay: stay.start) if self._overlaps(sensor) else found
 
     def effort(self, assets: Iterable[Watched], start: float, stop: float) -> float:
-        """What it takes to draw the days of the assets' floors, in points of an answer."""
+        """Return the cost of simulating the days of the assets' floors, in points of an answer."""
         floors = {_floor_id(asset) for asset in assets}
         return POINTS_PER_DAY * len(floors) * max(0, stop - start) / 86_400
 

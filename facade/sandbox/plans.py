@@ -1,4 +1,4 @@
-"""What a campus is built from: sites, buildings, the rooms of a floor and what hangs in them."""
+"""The plans of a campus: sites, buildings, and the rooms of a floor with their sensors."""
 
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ FLOOR_PLAN: tuple[RoomKind, ...] = (
     *("open", "meeting", "meeting", "boardroom", "focus", "focus", "cafe"),
     *("open", "meeting", "meeting", "boardroom", "focus", "open", "meeting", "meeting", "boardroom"),
 )
-# What never sleeps: a floor with a lounge is open around the clock.
+# A floor with a lounge is open day and night.
 TERMINAL_PLAN: tuple[RoomKind, ...] = ("lounge", "cafe", "lounge", "boardroom", "focus", "lounge", "meeting")
 # Presence sensors and door (traffic) sensors of a room.
 EQUIPMENT: dict[RoomKind, tuple[int, int]] = {

@@ -1,4 +1,4 @@
-"""The body of a reporting call, checked and read."""
+"""Checks and reads the body of a reporting call."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ MINUTE = Duration(60)
 
 @dataclass(frozen=True, slots=True)
 class ReportWindow:
-    """Without a window each minute's sample is a point of its own."""
+    """The windows of a query. By default each minute's sample is a point."""
 
     every: Duration = MINUTE
     function: Function | None = None
@@ -67,7 +67,7 @@ class ReportQuery:
     ids_asked: int = field(default=0)
 
     def keeps(self, value: Number) -> bool:
-        """Zeros are dropped unless the filter's bounds let them through: it takes `value: {gte: 0}`."""
+        """Return whether a value passes. Zeros are dropped unless bounds such as `value: {gte: 0}` include them."""
         if not self.bounds:
             return value != 0
         return all(COMPARISONS[name](value, bound) for name, bound in self.bounds)
@@ -83,7 +83,7 @@ def parse_report(body: dict[str, Any], now: float, era: Era = "today") -> Report
     window = _window(check, body.get("window"), era)
     span = (filters.get("start"), filters.get("stop"), "filter")
     start, stop = check.span(*span) if era == "influx" else check.absolute_span(*span, window.zone or UTC)
-    # What is answered when nothing is asked for is a guess; presence rows carry every id.
+    # The default measurement is not documented. Presence is assumed, since its rows have all ids.
     measurements = filters.get("measurements", ["presence"])
     ids = {name: check.ids(filters.get(name), f"filter.{name}") for name in ID_FILTERS}
     group = check.record(body.get("group_by"), "group_by", {"order", "raw"})
@@ -174,7 +174,7 @@ def _window(check: Checker, value: Any, era: Era) -> ReportWindow:
 
 
 def _calibration_points(check: Checker, body: dict[str, Any], options: dict[str, Any]) -> list[Any] | None:
-    """What to echo. Butlr spells the field in two ways, and the sandbox takes either."""
+    """Return the calibration points to return. Butlr spells the field in two ways; both are accepted."""
     wanted = check.flag(options.get("includeCalibrationPoints"), "options.includeCalibrationPoints")
     name = "calibrationPoints" if "calibrationPoints" in body else "calibration_points"
     points = body.get(name)

@@ -1,4 +1,4 @@
-"""The shapes that an answer comes in: rows in a list, rows or statistics in nested maps, CSV."""
+"""The shapes of an answer: a list of rows, nested maps of rows or statistics, CSV."""
 
 import csv
 import io
@@ -50,7 +50,7 @@ class ReportWindows:
 
     @cached_property
     def _spans(self) -> list[tuple[float, float]]:
-        # Not before an asset asks: without one, nothing bounds their number.
+        # Made for the first asset: without assets their number is not bounded.
         query, window = self._query, self._query.window
         if query.start >= query.until:
             return []
@@ -109,7 +109,7 @@ def _rows(windows: ReportWindows, series: list[Series]) -> Iterator[dict[str, An
 
 def _rows_of(windows: ReportWindows, series: Series) -> Iterator[dict[str, Any]]:
     names, offsets = windows.names, windows.offsets(series.zone)
-    # As recorded: what is preprocessed tells no offset.
+    # As recorded: preprocessed rows have no offset.
     tell_offset = not series.row["preprocessed"]
     for i, value in series.points:
         row = series.row.copy()
@@ -121,14 +121,14 @@ def _rows_of(windows: ReportWindows, series: Series) -> Iterator[dict[str, Any]]
 
 
 def _levels(series: list[Series], order: tuple[str, ...]) -> tuple[str, ...]:
-    """Leave out the levels of a single id: one of Butlr's samples lacks the level of the one asked about."""
+    """Omit levels with a single id, as in one of Butlr's samples."""
     return tuple(
         key for key in order if key in ("field", "time") or len({one.row[key] for one in series if one.points}) > 1
     )
 
 
 def _raw_leaves(windows: ReportWindows, series: list[Series], order: tuple[str, ...]) -> list[Leaf]:
-    """One leaf a row; rows of one path are put together when nested."""
+    """Return one leaf for each row. Rows of the same path are joined when nested."""
     return [
         Leaf(tuple(row[key] for key in order) if order else (one.asset_id, row["time"]), row)
         for one in series
@@ -156,7 +156,7 @@ def _summary(points: list[Point]) -> dict[str, Number]:
     values = [value for _, value in sorted(points, key=lambda point: point[0])]
     count, total = len(values), math.fsum(values)
     mean = total / count
-    # By hand: a reply may hold a hundred thousand leaves, and the statistics module works in fractions.
+    # Not by the statistics module, whose fractions are too slow for a hundred thousand leaves.
     deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / count) if count > 1 else 0
     return {
         "sum": plain(total),
@@ -187,7 +187,7 @@ def _nested(leaves: list[Leaf], *, many: bool) -> Any:
 
 
 def _paged(query: ReportQuery, items: list[Any]) -> tuple[list[Any], dict[str, int]]:
-    """Cut out the page asked for. As recorded, a reply that was not asked to be paged counts nothing."""
+    """Return the requested page. As recorded, the page info of an answer without paging has zeros."""
     if query.page is None:
         return items, UNPAGED
     page, limit = query.page
@@ -201,5 +201,5 @@ def _paged(query: ReportQuery, items: list[Any]) -> tuple[list[Any], dict[str, i
 
 
 def plain(value: Number) -> Number:
-    """JSON of Butlr's has no `2.0`."""
+    """Return a whole float as int, since Butlr's JSON has no `2.0`."""
     return int(value) if isinstance(value, float) and value.is_integer() else value

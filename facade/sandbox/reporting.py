@@ -55,7 +55,7 @@ def _too_much(query: ReportQuery, people: People, asked: list[tuple[str, list[Wa
     windows = estimate(query.start, query.until, query.window.every)
     points = windows * sum(len(assets) * len(MEASUREMENTS[name].fields) for name, assets in asked)
     if query.window.function in ("first", "last"):
-        # Only the days of those samples are drawn.
+        # Only the days of those samples are simulated.
         return points > max_points
     assets = chain.from_iterable(assets for _, assets in asked)
     return max(points, people.effort(assets, query.start, query.until)) > max_points
@@ -70,7 +70,7 @@ def _matching(campus: Campus, query: ReportQuery, name: str) -> list[Watched]:
 
 
 def _ids(campus: Campus, asset: Watched, kind: str) -> Sequence[str]:
-    """The asset's own ids as the named filter sees them."""
+    """Return the asset's ids that the named filter compares."""
     floor = asset if isinstance(asset, Floor) else campus.floor[asset.floor_id]
     known: dict[str, Sequence[str]] = {"spaces": (floor.id,), "buildings": (floor.building_id,)}
     match asset:
@@ -124,14 +124,14 @@ def _default_function(field: str) -> Function:
 
 
 def _labels(measurement: str, field: str, calibrated: str | None) -> dict[str, Any]:
-    # As recorded: calibrated counts come under another measurement's name.
+    # As recorded: calibrated counts have another measurement's name.
     if calibrated == "true" and measurement.startswith("traffic_"):
         return {"field": "aggregator_occupancy", "measurement": "aggregator_headcount", "preprocessed": True}
     return {"field": field, "measurement": measurement, "preprocessed": False}
 
 
 def _row_tags(campus: Campus, query: ReportQuery, asset: Watched) -> Sequence[str]:
-    """A row names a tag when tags are asked about; grouped by tag, it stands under each of them."""
+    """Return the tags of an asset's rows: none unless asked for, all if grouped by tag, else the first."""
     wanted = query.ids.get("tags")
     if wanted is None and "tag_id" not in query.order:
         return ("",)

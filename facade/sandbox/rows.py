@@ -1,4 +1,4 @@
-"""The row of the reporting API that a sensor's or a place's values come in."""
+"""Rows of the reporting API with the values of sensors and places."""
 
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ ROW_KEYS = (
 
 
 def identity(campus: Campus, asset: Watched) -> dict[str, Any]:
-    """The row's ids and names: `""` for those that it has not, custom ids only where they are set."""
+    """Return the row's ids and names: `""` for missing ones, custom ids only if they are set."""
     row: dict[str, Any] = dict.fromkeys(ROW_KEYS, "")
     floor = asset if isinstance(asset, Floor) else campus.floor[asset.floor_id]
     building = campus.building[floor.building_id]
@@ -52,7 +52,7 @@ def identity(campus: Campus, asset: Watched) -> dict[str, Any]:
 
 
 def tags_of(campus: Campus, asset: Watched) -> tuple[str, ...]:
-    """The tags by which an asset's values are found: a sensor's are its room's and zones'."""
+    """Return the tags of an asset; a sensor has those of its room and zones."""
     if not isinstance(asset, Sensor):
         return asset.tag_ids
     places = [campus.room.get(asset.room_id), *(campus.zone[zone_id] for zone_id in asset.zone_ids)]
@@ -60,7 +60,7 @@ def tags_of(campus: Campus, asset: Watched) -> tuple[str, ...]:
 
 
 def utc_offset(seconds: float, zone: ZoneInfo) -> str:
-    """As Butlr writes it: `-7h`, `5h30m`, `0h`."""
+    """Return an offset as Butlr writes it: `-7h`, `5h30m`, `0h`."""
     offset = datetime.fromtimestamp(seconds, zone).utcoffset()
     minutes = int(offset.total_seconds()) // 60 if offset else 0
     hours, rest = divmod(abs(minutes), 60)

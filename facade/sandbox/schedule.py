@@ -1,4 +1,4 @@
-"""One floor on one local day: who comes, where each sits when, when each leaves.
+"""One floor on one local day: who comes, where and when they sit, and when they leave.
 
 Nothing is stored: a day is drawn from a generator seeded with (seed, floor, date), so any day can be had at
 any time and is always the same. Nobody is on a floor at local midnight, which keeps days independent; but for floors
@@ -49,7 +49,7 @@ class Stay(NamedTuple):
 
 
 class Crossings(NamedTuple):
-    """Moments, in order, at which somebody passed a door."""
+    """The times, in order, at which people passed a door."""
 
     ins: list[int]
     outs: list[int]
@@ -89,7 +89,7 @@ class FloorDay:
 
 
 class FloorLife:
-    """What stays the same from day to day on a floor: its people, their desks, its rooms."""
+    """The part of a floor that is the same each day: its people, their desks, its rooms."""
 
     def __init__(self, campus: Campus, floor: Floor, seed: int) -> None:
         self._seed = f"{seed}:{floor.id}"
@@ -139,7 +139,7 @@ class FloorLife:
         return FloorDay(stays, crossings)
 
     def _midnight(self, day: date) -> int:
-        # Counted from noon, for a clock change lies between midnight and the first arrival.
+        # Counted from noon, since clocks change between midnight and the first arrival.
         noon = datetime(day.year, day.month, day.day, 12, tzinfo=self._zone)
         return int(noon.timestamp()) - 12 * HOUR
 
@@ -171,11 +171,11 @@ class FloorLife:
         return diaries
 
     def _shift_diaries(self, changes: list[int], random: Random) -> "list[_Diary]":
-        """Draw the shifts between each change and the next. Whoever is relieved stays a little longer."""
+        """Simulate the shifts. People stay a little longer than the end of their shift."""
         shifts = list(pairwise(changes))
         diaries = []
         for person, desk in enumerate(self._desks):
-            # The first of each shift is on duty: always there, and never out of the building.
+            # The first person of each shift is on duty, and never leaves the building.
             on_duty = person < len(SHIFTS)
             if not on_duty and random.random() >= SHIFT_ATTENDANCE:
                 continue
@@ -247,7 +247,7 @@ class _Diary:
             self.blocks.append((start, stop, seat))
 
     def walk(self, random: Random) -> Iterator[Stay | None]:
-        """Each stay of the day in order, gapless but for None: out of the building."""
+        """Return the stays of the day in order and without gaps. None is a stay out of the building."""
         now = self.arrival
         for begin, end, seat in sorted(self.blocks, key=lambda block: block[0]):
             # People come a little early or late.
@@ -263,7 +263,7 @@ class _Diary:
 
 @lru_cache(maxsize=64)
 def local_days(zone: ZoneInfo, start: float, stop: float) -> tuple[date, ...]:
-    """Each calendar day there that the half-open span touches."""
+    """Yield each local calendar day that overlaps the half-open span."""
     days = [datetime.fromtimestamp(start, zone).date()]
     while datetime.combine(day := days[-1] + timedelta(days=1), MIDNIGHT, zone).timestamp() < stop:
         days.append(day)

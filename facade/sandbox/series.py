@@ -1,4 +1,4 @@
-"""What a sensor or a place measured in each window."""
+"""The values of a sensor or a place in each window."""
 
 import math
 from bisect import bisect_left, bisect_right
@@ -27,7 +27,7 @@ class Measurement:
     fields: tuple[str, ...]
 
 
-# The field's name of an occupancy is that of Butlr's sample; that of a presence time is a guess.
+# The field name of occupancies is that of Butlr's sample. That of presence times is assumed.
 MEASUREMENTS: dict[str, Measurement] = {
     "presence": Measurement("sensor", "presence", ("occupancy",)),
     "traffic": Measurement("sensor", "traffic", ("in", "out")),
@@ -43,7 +43,7 @@ MEASUREMENTS: dict[str, Measurement] = {
 
 
 def measured_assets(campus: Campus, measurement: Measurement) -> Iterable[Watched]:
-    """Whatever has the sensors that the measurement takes: rooms count every door, floors their entrances."""
+    """Return the assets with sensors for the measurement: rooms count all their doors, floors their entrances."""
     source = measurement.source
     if measurement.level == "sensor":
         return [sensor for sensor in campus.sensors if sensor.mode == source and sensor.floor_id]
@@ -71,7 +71,7 @@ def measure(
     function: Function,
     landing: Landing | None = None,
 ) -> list[Number | None]:
-    """One value a window; None where it holds no sample. With a `landing`, of the crossings heard by now."""
+    """Return one value for each window; None if it has no sample. With `landing`, only of crossings known by now."""
     sampled = [window for window in windows if window.runs]
     if not sampled:
         return [None] * len(windows)
@@ -91,7 +91,7 @@ def measure(
 
 
 def _occupancy_at_end(people: People, asset: Watched, function: Function, window: Window) -> Number:
-    """Look at the one sample's day only: to draw a week of a large campus takes seconds."""
+    """Read one sample, so that only its day is simulated: a week of a large campus takes seconds."""
     return people.occupancy_at(asset, window.first if function == "first" else window.last)
 
 
@@ -162,7 +162,7 @@ def _crossing_values(
 
 
 def _presence_time(step: Step, function: Function, window: Window) -> Number:
-    """Seconds of each sample's period during which anybody was there."""
+    """Aggregate the seconds of presence in each sample's period."""
     period = window.period
 
     def seconds(begin: float, end: float) -> Number:
@@ -197,7 +197,7 @@ def _presence_time(step: Step, function: Function, window: Window) -> Number:
 
 
 def aggregate(samples: Counter[Number], function: str) -> Number:
-    """Fold values, each with how often it was seen, by a function that does not mind their order."""
+    """Aggregate values with their counts by a function that does not depend on their order."""
     match function:
         case "max":
             return max(samples)
@@ -213,7 +213,7 @@ def aggregate(samples: Counter[Number], function: str) -> Number:
 
 
 def upper_median(samples: Counter[Number]) -> Number:
-    """Of an even number of values the greater middle one, as in Butlr's sample (4 and 6: median 6)."""
+    """Return the median; of an even number of values the greater middle one, as in Butlr's sample (4 and 6: 6)."""
     middle = samples.total() // 2
     for value in sorted(samples):
         middle -= samples[value]

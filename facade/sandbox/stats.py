@@ -1,4 +1,4 @@
-"""Answer a stats call: an average and a median of occupancy a place, over the samples of a span.
+"""Answer a stats call: the mean and the median occupancy of each place, over the samples of a span.
 
 What an item has no sensors for is null. The reply is keyed by item, then by measurement.
 """
@@ -65,7 +65,7 @@ def parse_stats(body: dict[str, Any], campus: Campus, now: float) -> StatsQuery:
 
 
 def answer(query: StatsQuery, people: People, *, max_points: int) -> dict[str, Any]:
-    """Raises Refused (504) as upstream does when it was asked too much."""
+    """Raise Refused (504) if the query is too large, as Butlr does."""
     if people.effort(query.places, query.start, query.stop) > max_points:
         raise Refused(504, "Endpoint request timed out")
     allowed = query.constraints.allowed(query.start, query.stop, query.zone) if query.start < query.stop else []
@@ -112,7 +112,7 @@ def _floor(campus: Campus, place: Place) -> Floor:
 
 
 def _moment(check: Checker, value: Any, path: str, zone: ZoneInfo) -> float | None:
-    """A bare date is midnight where the items are."""
+    """Read a time. A bare date is midnight in the time zone of the items."""
     if value is None:
         check.fail(path, "is required")
         return None

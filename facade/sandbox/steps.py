@@ -17,7 +17,7 @@ class Step:
         return self.values[i] if i >= 0 else 0
 
     def pieces(self, start: float, stop: float) -> Iterable[tuple[float, float, int]]:
-        """Cut the span where the count changes: (from, to, count), in order."""
+        """Return the parts of the span with one count each, in order: (from, to, count)."""
         i = bisect_right(self.times, start)
         value = self.values[i - 1] if i else 0
         while start < stop:
@@ -29,7 +29,7 @@ class Step:
 
 
 def count_overlaps(spans: Iterable[tuple[int, int]]) -> Step:
-    """How many of these half-open spans hold each moment."""
+    """Return the number of half-open spans that contain each moment."""
     changes: dict[int, int] = {}
     for start, stop in spans:
         changes[start] = changes.get(start, 0) + 1
@@ -46,7 +46,7 @@ def count_overlaps(spans: Iterable[tuple[int, int]]) -> Step:
 
 
 def merge_steps(steps: Iterable[Step]) -> Step:
-    """Add up counts that run side by side."""
+    """Add up counts over the same time."""
     changes: dict[int, int] = {}
     for step in steps:
         last = 0

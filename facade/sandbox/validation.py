@@ -1,4 +1,4 @@
-"""Read a request body the strict way: collect what is wrong with it, field by field."""
+"""Read a request body strictly, and collect its errors field by field."""
 
 import re
 from collections.abc import Collection, Iterable
@@ -20,7 +20,7 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 
 
 class Invalid(Exception):  # noqa: N818 - the request is
-    """Answered as a 400 whose body names each field and what is wrong with it."""
+    """The body is invalid. The answer is a 400 with the error of each field."""
 
     def __init__(self, errors: list[dict[str, str]]) -> None:
         super().__init__("Invalid request")
@@ -45,7 +45,7 @@ class Checker:
             raise Invalid(self.errors)
 
     def record(self, value: Any, path: str, known: Collection[str]) -> dict[str, Any]:
-        """An object with none but known keys; an absent one reads as empty."""
+        """Read an object with only known keys; an absent one is empty."""
         if value is None:
             return {}
         if not isinstance(value, dict):
@@ -241,7 +241,7 @@ def read_body(raw: bytes) -> dict[str, Any]:
 
 
 def parse_rfc3339(text: str) -> float:
-    """Read what `RFC3339` matches. Raises ValueError where there is no such day or time."""
+    """Read a text that `RFC3339` matches. Raises ValueError if there is no such day or time."""
     return _seconds(datetime.fromisoformat(text))
 
 
@@ -251,7 +251,7 @@ def _seconds(moment: datetime) -> float:
 
 
 def format_time(seconds: float, digits: int | None = None) -> str:
-    """Format as RFC 3339 in UTC; without a number of digits a fraction shows only where there is one."""
+    """Format as RFC 3339 in UTC. Without a number of digits, a fraction is written only if it is not zero."""
     moment = datetime.fromtimestamp(seconds, UTC)
     if digits is None:
         digits = 3 if moment.microsecond else 0

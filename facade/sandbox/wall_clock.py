@@ -1,4 +1,4 @@
-"""Windows that lie on the clock of a time zone, whatever span is asked for."""
+"""Windows that are aligned to the clock of a time zone, for any span."""
 
 import math
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ Zone = ZoneInfo | None
 def clock_windows(
     start: float, stop: float, every: Duration, zone: Zone = None, offset: int = 0
 ) -> Iterator[tuple[float, float]]:
-    """Yield the windows that lie whole within the span, in order. Without a zone the clock is UTC's.
+    """Yield the windows that lie completely within the span, in order. Without a zone they are aligned to UTC.
 
     Days begin at local midnight, weeks on Monday, months on the first; a day of 23 or 25 hours is one window.
     Shorter windows begin where the local time of day is a multiple of their length: in Asia/Kolkata hours begin

@@ -1,4 +1,4 @@
-"""Post events to a subscriber as the minutes pass: now and then one twice, late or before an earlier one."""
+"""Posts events to a subscriber each minute; some are posted twice, late or out of order."""
 
 import asyncio
 import logging
@@ -16,9 +16,9 @@ from .seeding import seeded
 
 API_KEY_HEADER = "X-API-Key"
 BASIC_USER = "butlr"
-# One event in so many comes twice, and one in so many a minute late.
+# One event in so many is posted twice, and one in so many a minute late.
 DUPLICATES, LATECOMERS = 20, 20
-# A clock that is put forward by more skips what lies between.
+# If the clock is moved forward by more minutes than this, the events in between are skipped.
 MOST_MINUTES = 120
 AT_ONCE = 8
 TIMEOUT = 10.0
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Deliveries:
-    """What has been posted so far. `until` is the end of the last minute told, epoch seconds."""
+    """The posted events. `until` is the end of the last posted minute in epoch seconds."""
 
     sent: int = 0
     failed: int = 0
@@ -74,7 +74,7 @@ class Webhooks:
 
     async def _run(self) -> None:
         async with httpx.AsyncClient(headers=self._headers, auth=self._basic, timeout=TIMEOUT, trust_env=False) as http:
-            # Whoever subscribes learns the state of things first.
+            # A new subscriber gets the current values first.
             told = self._minute()
             await self._tell(http, told, every_value=True)
             while True:

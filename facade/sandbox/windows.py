@@ -11,12 +11,12 @@ from .durations import Duration, add_months
 from .schedule import local_days
 from .steps import Step
 
-# How often a sensor is heard; in windows shorter than this, once a window.
+# The seconds between two samples of a sensor. Shorter windows have one sample each.
 SAMPLE_PERIOD = 60
 
 
 class CountRun(NamedTuple):
-    """Neighbouring samples, from the first's index on, that find as many people."""
+    """Successive samples with the same count, from the index of the first one on."""
 
     first: int
     samples: int
@@ -51,10 +51,10 @@ class Window(NamedTuple):
         return sum(stop - start for start, stop in self.runs)
 
     def counts(self, step: Step) -> Iterator[CountRun]:
-        """Read the step at each sample; samples in a row that find the same count come as one."""
+        """Yield the count at each sample. Successive samples with the same count are one run."""
         for run_start, run_stop in self.runs:
             first = run_start
-            # A sample at the very moment of a change finds the new count.
+            # A sample at the time of a change has the new count.
             for _, end, count in step.pieces(self.sample_time(run_start), self.sample_time(run_stop)):
                 until = math.ceil((end - self.start) / self.period)
                 if until > first:
@@ -69,7 +69,7 @@ class Window(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TimeConstraints:
-    """Times of day (seconds; none given: the whole day) on days of the week that are not left out."""
+    """Times of day in seconds (none: the whole day) on days of the week that are not excluded."""
 
     ranges: tuple[tuple[int, int], ...] = ()
     excluded_days: frozenset[int] = frozenset()
@@ -134,7 +134,7 @@ def estimate(start: float, stop: float, every: Duration) -> int:
 
 
 def cut(spans: Iterator[tuple[float, float]], period: int, allowed: list[tuple[float, float]]) -> list[Window]:
-    """Give each window the samples that fall into the allowed spans (in order, not overlapping)."""
+    """Assign to each window the samples in the allowed spans, which are in order and do not overlap."""
     windows = []
     i = 0
     for start, stop in spans:
