@@ -37,7 +37,7 @@ REASONS = {
     "v2 / Readings / Presence, asked with a body": "with the measurement presence",
     "v2 / Readings / Traffic of a sensor": "with the measurement traffic",
     "Reporting / CSV": "run `facade export`",
-    "Reporting / With calibration points": "The graph gives no calibration points back",
+    "Reporting / With calibration points": "The graph does not return calibration points",
     "Reporting / Measurement of tomorrow": "`filter.measurements[0]` is not a Measurement",
     "Reporting / Mistyped field": "Its body has `windows`, which is not a known field",
     "Reporting / Mistyped filter": "which is not a field of `ReportFilter`",

@@ -229,7 +229,7 @@ class TestWithoutIntrospection:
     def test_the_schema_is_not_told(self, closed, text):
         errors = closed.document(text).errors
         assert errors[0].extensions["code"] == "GRAPHQL_VALIDATION_FAILED"
-        assert "switched off" in errors[0].message
+        assert "disabled" in errors[0].message
 
     @pytest.mark.parametrize("text", GUESSES)
     def test_nor_guessed_at(self, closed, engine, text):
