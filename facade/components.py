@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import timedelta
 from functools import cached_property, partial
+from typing import TypeVar
 
 from pydantic import SecretStr
 
@@ -25,6 +26,8 @@ from .settings import Settings, SettingsError
 from .upstream import Dispatcher, Upstream
 from .web.authentication import Authentication
 from .web.metrics import Metrics
+
+T = TypeVar("T")
 
 
 class Components:
@@ -137,19 +140,13 @@ class Components:
             raise SettingsError(str(exc)) from exc
 
     def opened_services(self) -> Services:
-        if self.services is None:
-            raise RuntimeError("the facade is not open")
-        return self.services
+        return _opened(self.services)
 
     def opened_live(self) -> Live:
-        if self.live is None:
-            raise RuntimeError("the facade is not open")
-        return self.live
+        return _opened(self.live)
 
     def opened_authentication(self) -> Authentication:
-        if self.authentication is None:
-            raise RuntimeError("the facade is not open")
-        return self.authentication
+        return _opened(self.authentication)
 
     def _authentication(self) -> Authentication:
         return Authentication(
@@ -158,6 +155,12 @@ class Components:
             passthrough=self.settings.auth == "passthrough",
             verifier=self.verifier,
         )
+
+
+def _opened(part: T | None) -> T:
+    if part is None:
+        raise RuntimeError("the facade is not open")
+    return part
 
 
 def _service_tokens(

@@ -76,7 +76,7 @@ class AccessLog:
 
     def __init__(self, log_format: str) -> None:
         self._line = _line_of(log_format)
-        self._again = _AGAIN.get(self._line)
+        self._cache_hit_line = _CACHE_HIT_LINES.get(self._line)
         self._lines: list[str] = []
 
     def __call__(self, **fields: Any) -> None:
@@ -95,10 +95,10 @@ class AccessLog:
 
         `path` is one of the facade's own and `request_id` is validated, so that neither needs quotes.
         """
-        if self._again is None:
+        if self._cache_hit_line is None:
             self(method=method, path=path, status=status, ms=ms, request_id=request_id, cache="HIT", calls=0, **said)
         else:
-            self._add(self._again % (_now(), method, path, status, ms, request_id, prepared))
+            self._add(self._cache_hit_line % (_now(), method, path, status, ms, request_id, prepared))
 
     def _add(self, line: str) -> None:
         self._lines.append(line)
@@ -228,7 +228,7 @@ def as_json(fields: Fields) -> bytes:
 
 
 # Templates of the lines about cached responses.
-_AGAIN: dict[Line, str] = {
+_CACHE_HIT_LINES: dict[Line, str] = {
     logfmt: "timestamp=%s level=info event=request method=%s path=%s status=%d ms=%s request_id=%s cache=HIT calls=0%s",
     _json: '{"timestamp":"%s","level":"info","event":"request","method":"%s","path":"%s","status":%d,"ms":%s,'
     '"request_id":"%s","cache":"HIT","calls":0%s}',

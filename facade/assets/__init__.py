@@ -10,7 +10,7 @@ from .source import AssetSource
 from .sources.discovery import Discovery
 from .sources.inventory import Inventory
 from .sources.native import Native
-from .token_probe import Proof
+from .token_probe import TokenProbe
 
 __all__ = [
     "AssetSource",
@@ -20,7 +20,7 @@ __all__ = [
     "Inventory",
     "InventoryError",
     "Native",
-    "Proof",
+    "TokenProbe",
     "build_source",
     "check_names",
     "dump_inventory",

@@ -19,7 +19,7 @@ from .source import AssetSource
 from .sources.discovery import Discovery
 from .sources.inventory import Inventory
 from .sources.native import Native
-from .token_probe import Proof
+from .token_probe import TokenProbe
 
 log = structlog.get_logger(__name__)
 
@@ -116,7 +116,7 @@ def build_source(
         if name == "discovery":
             sources.append(Discovery(upstream, labels or Labels(), span=discovery_span))
         elif name == "inventory" and inventory_path:
-            sources.append(Inventory(inventory_path, Proof(upstream)))
+            sources.append(Inventory(inventory_path, TokenProbe(upstream)))
         else:
             sources.append(Native(upstream))
     return sources[0] if len(sources) == 1 else Composed(sources)

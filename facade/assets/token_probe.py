@@ -23,12 +23,12 @@ _MADE_UP = "made-up-token"
 _CHEAPEST = {"measurements": ["presence"], "every": "1m"}
 
 
-class Proof:
+class TokenProbe:
     """Proves tokens by a call: an inventory needs no upstream call, so a made-up token could read it otherwise."""
 
     def __init__(self, upstream: Upstream) -> None:
         self._upstream = upstream
-        self._looks_at_tokens_first: bool | None = None
+        self._checks_tokens_first: bool | None = None
 
     async def require(self, caller: Caller, read_log: ReadLog) -> None:
         """Return if the upstream accepts the caller's token. Concurrent callers share one probe.
@@ -60,7 +60,7 @@ class Proof:
         try:
             reply = await self._upstream.butlr.reporting(body, token)
         except BadInput as error:
-            if error.status not in (400, 422) or not await self._tokens_come_first(body):
+            if error.status not in (400, 422) or not await self._are_tokens_checked_first(body):
                 text = f"{error} So it is unknown whether Butlr accepts the token."
                 raise InvalidResponse(text, path=error.path) from error
             # The body was refused, so the token was accepted before.
@@ -69,18 +69,18 @@ class Proof:
         decode_reporting(reply.content)
         return reply
 
-    async def _tokens_come_first(self, body: bytes) -> bool:
+    async def _are_tokens_checked_first(self, body: bytes) -> bool:
         """Return whether the upstream checks tokens before bodies. If not, a 400 says nothing about the token."""
-        if self._looks_at_tokens_first is None:
+        if self._checks_tokens_first is None:
             try:
                 await self._upstream.butlr.reporting(body, _MADE_UP)
             except (Unauthenticated, Forbidden):
-                self._looks_at_tokens_first = True
+                self._checks_tokens_first = True
             except BadInput:
-                self._looks_at_tokens_first = False
+                self._checks_tokens_first = False
             except ButlrError:
                 return False
-        return self._looks_at_tokens_first is True
+        return self._checks_tokens_first is True
 
 
 def _last_minute(asked: Mapping[str, Any], now: datetime) -> Mapping[str, Any]:

@@ -139,7 +139,7 @@ class Http:
             raise BadInput("The path contains dot segments. Write it without them.", path=path, sent=False)
         try:
             async with asyncio.timeout(self._timeout):
-                return await self._dispatcher(method, path, body, sent_headers, packs, hear)
+                return await self._exchange(method, path, body, sent_headers, packs, hear)
         except TimeoutError as exc:
             raise self._too_slow(path) from exc
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, httpx.CookieConflict) as exc:
@@ -175,7 +175,7 @@ class Http:
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
-    async def _dispatcher(
+    async def _exchange(
         self, method: str, path: str, body: bytes | None, headers: dict[str, str], packs: bool, hear: Hear | None
     ) -> Reply:
         request = self._client.build_request(method, self._url(path), content=body, headers=headers)

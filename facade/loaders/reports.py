@@ -114,7 +114,7 @@ class ReportLoader:
         self._streams.append(stream)
         if await stream.comes_in_rows():
             return stream, query
-        answer = await self._reports.calls.borne(await stream.answer(), query, self._caller, self._read_log)
+        answer = await self._reports.calls.completed(await stream.answer(), query, self._caller, self._read_log)
         return self._points(answer, query)
 
     def _query(self, body: Body) -> ReportQuery:

@@ -17,7 +17,7 @@ from ..upstream import ReadLog, Upstream, part_of
 from .batch import Batch
 from .budget import Budget, BudgetSpent
 
-Values = Mapping[str, float | None]
+StatsValues = Mapping[str, float | None]
 
 
 class StatsOf(NamedTuple):
@@ -50,7 +50,7 @@ class StatsLoader:
         self._read_log = read_log
         self._assets = assets
         self._now = now
-        self._batch: Batch[StatsOf, Values | None] = Batch(self._load)
+        self._batch: Batch[StatsOf, StatsValues | None] = Batch(self._load)
         self.load_many = self._batch.load_many
         self.cancel = self._batch.cancel
 
@@ -62,7 +62,7 @@ class StatsLoader:
             answer = await read_stats(self._upstream, query, self._caller, self._read_log)
         return answer.value
 
-    async def _load(self, keys: Sequence[StatsOf]) -> Mapping[StatsOf, Values | Exception | None]:
+    async def _load(self, keys: Sequence[StatsOf]) -> Mapping[StatsOf, StatsValues | Exception | None]:
         assets = await self._assets()
         # All items of a call must lie in one timezone.
         alike: dict[tuple[str, bytes], list[str]] = defaultdict(list)
@@ -78,7 +78,7 @@ class StatsLoader:
                 return error
 
         answers = await asyncio.gather(*(load_alike(orjson.loads(body), items) for (_, body), items in alike.items()))
-        loaded: dict[StatsOf, Values | Exception | None] = {}
+        loaded: dict[StatsOf, StatsValues | Exception | None] = {}
         for ((_, body), items), answer in zip(alike.items(), answers, strict=True):
             for item in items:
                 loaded[StatsOf(item, body)] = answer if isinstance(answer, Exception) else answer.get(item)

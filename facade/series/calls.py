@@ -83,13 +83,13 @@ class ReportCalls:
         Raises the `ButlrError` of the call, or of the first part that failed.
         """
         answer = await self._upstream.read(self.call(query, asked), caller, read_log)
-        return await self.borne(answer, query, caller, read_log)
+        return await self.completed(answer, query, caller, read_log)
 
     def streamed(self, query: ReportQuery, caller: Caller, read_log: ReadLog) -> RowStream:
-        """Start a flat report whose rows are taken as they arrive. Pass its final answer to `borne`."""
+        """Start a flat report whose rows are taken as they arrive. Pass its final answer to `completed`."""
         return RowStream(self._upstream, self.call(query), caller, read_log)
 
-    async def borne(
+    async def completed(
         self, answer: Answer[Reporting], query: ReportQuery, caller: Caller, read_log: ReadLog
     ) -> Answer[Reporting]:
         """Return the answer, or one merged from halves where the call was too much for the upstream."""
@@ -98,10 +98,10 @@ class ReportCalls:
         request = HalvedRequest(self._upstream, caller, read_log)
         dimension, ids = query.widest(at_least=2)
         if dimension is not None and separable(query, dimension):
-            return put_together(await self._halved(query, dimension, ids, request))
+            return put_together(await self._halved_ids(query, dimension, ids, request))
         if not query.is_flat:
             return answer
-        return await self._shorter(query, request)
+        return await self._halved_span(query, request)
 
     async def for_ids(
         self, query: ReportQuery, dimension: str, ids: Sequence[str], caller: Caller, read_log: ReadLog
@@ -119,10 +119,10 @@ class ReportCalls:
     ) -> list[PartialAnswer[Reporting]]:
         size = self._sizes.get(self._size_key(query, dimension, request.caller), len(ids))
         chunks = [ids[at : at + size] for at in range(0, len(ids), size)]
-        pieces = await asyncio.gather(*(self._borne(query, dimension, chunk, request) for chunk in chunks))
+        pieces = await asyncio.gather(*(self._part(query, dimension, chunk, request) for chunk in chunks))
         return [piece for some in pieces for piece in some]
 
-    async def _borne(
+    async def _part(
         self, query: ReportQuery, dimension: str, ids: Sequence[str], request: HalvedRequest
     ) -> list[PartialAnswer[Reporting]]:
         asked = query.with_ids(dimension, ids)
@@ -131,14 +131,14 @@ class ReportCalls:
             if not answer.value.is_empty_object:
                 return [PartialAnswer(tuple(ids), answer)]
             if len(ids) > 1 and separable(asked, dimension):
-                return await self._halved(query, dimension, ids, request)
+                return await self._halved_ids(query, dimension, ids, request)
             if asked.is_flat:
-                answer = await self._shorter(asked, request)
+                answer = await self._halved_span(asked, request)
             return [PartialAnswer(tuple(ids), answer)]
         except ButlrError as error:
             return [PartialAnswer(tuple(ids), None, error)]
 
-    async def _shorter(self, query: ReportQuery, request: HalvedRequest) -> Answer[Reporting]:
+    async def _halved_span(self, query: ReportQuery, request: HalvedRequest) -> Answer[Reporting]:
         """Ask for each half of the span of a flat report that was too much. Raises `ButlrError` if it cannot be cut."""
         parts = halves(query)
         if parts is None:
@@ -150,12 +150,12 @@ class ReportCalls:
                 raise _too_much(query)
             answer = await self._once(part, request)
             if answer.value.is_empty_object:
-                answer = await self._shorter(part, request)
+                answer = await self._halved_span(part, request)
             answers.append(answer)
         rows = stitched(query, [answer.value.data or [] for answer in answers])
         return Answer(Reporting.from_data(rows), oldest([answer.entry for answer in answers]))
 
-    async def _halved(
+    async def _halved_ids(
         self, query: ReportQuery, dimension: str, ids: Sequence[str], request: HalvedRequest
     ) -> list[PartialAnswer[Reporting]]:
         """Halve a request that was answered with `{}`. The first half goes alone, so that its size is learnt."""
@@ -164,10 +164,10 @@ class ReportCalls:
         if not request.may_go_on():
             return [PartialAnswer(tuple(ids), None, _too_much(query))]
         middle = (len(ids) + 1) // 2
-        first = await self._borne(query, dimension, ids[:middle], request)
+        first = await self._part(query, dimension, ids[:middle], request)
         if any(piece.answer for piece in first):
-            borne = max(len(piece.ids) for piece in first if piece.answer)
-            self._sizes.learn(self._size_key(query, dimension, request.caller), borne)
+            size = max(len(piece.ids) for piece in first if piece.answer)
+            self._sizes.learn(self._size_key(query, dimension, request.caller), size)
         elif not request.may_go_on():
             return [*first, PartialAnswer(tuple(ids[middle:]), None, _too_much(query))]
         return [*first, *await self._in_chunks(query, dimension, ids[middle:], request)]
@@ -190,7 +190,7 @@ class ReportCalls:
             send=self._upstream.butlr.reporting,
             asked=query.body,
             written=asked if query.is_rewritten else None,
-            body=self._spelt,
+            body=self._with_calibration_key,
             decode=decode_reporting,
             span=query.bounds,
             windows=windows,
@@ -200,7 +200,7 @@ class ReportCalls:
             rows=rows_of,
         )
 
-    def _spelt(self, body: Body) -> Body:
+    def _with_calibration_key(self, body: Body) -> Body:
         if self._calibration_key == "calibration_points" or "calibration_points" not in body:
             return body
         return {self._calibration_key if name == "calibration_points" else name: value for name, value in body.items()}

@@ -10,7 +10,7 @@ from ..butlr import REPORTING_PATH, ButlrError, Reporting
 from ..cache import SingleFlight
 from ..upstream import Answer, ReadLog, Upstream, explaining
 from ..upstream.background import BackgroundTasks
-from ..upstream.patience import awaited
+from ..upstream.deadlines import within_deadline
 from .calls import ReportCalls
 from .columns import Unplaceable
 from .labels import Labels
@@ -65,7 +65,7 @@ class SeriesReader:
             return (await load())[0]
         # Concurrent equal queries share one load.
         asked = hashlib.sha256(f"{query.span_header} {ids}".encode()).hexdigest()
-        async with awaited(read_log, REPORTING_PATH):
+        async with within_deadline(read_log, REPORTING_PATH):
             slices, notes = await self._flights.run(
                 f"{caller.flight} {shape.name.hex()} {asked}", load, since=read_log.since
             )

@@ -15,7 +15,7 @@ from .columns import Builder, Column, Unplaceable, laid_over, order_of
 from .labels import Label
 from .partial_answers import PartialAnswer, oldest
 from .plan import Rectangle, Stretch, rectangles
-from .segmented_query import Place, SegmentedQuery
+from .segmented_query import SegmentedQuery, SegmentId
 from .segments import (
     Merge,
     Segment,
@@ -56,8 +56,8 @@ class Load:
         self._after, self._until = shape.rows_between(*shape.span)
         self._numbers = shape.segments(*shape.span)
         self._keys = shape.keys(caller.scope, ids)
-        self._segments: dict[Place, Segment] = {}
-        self._changed: dict[Place, Segment] = {}
+        self._segments: dict[SegmentId, Segment] = {}
+        self._changed: dict[SegmentId, Segment] = {}
         # Rows of the last window, by asset, where the span ends within it. They are never stored.
         self._tails: dict[str, tuple[list[Column], Entry]] = {}
         self._entries: dict[tuple[tuple[WindowRun, ...], int], Entry] = {}
@@ -127,17 +127,16 @@ class Load:
         shape, found = self._shape, False
         spans = {id_: (lacks[0][0], lacks[-1][1]) for id_, lacks in missing.items()}
         numbers = {span: shape.segments(*span) for span in set(spans.values())}
-        places = [(id_, number) for id_, span in spans.items() for number in numbers[span]]
-        keys = [self._keys[place] for place in places]
+        wanted = [(id_, number) for id_, span in spans.items() for number in numbers[span]]
+        keys = [self._keys[segment] for segment in wanted]
+        entries = await self._upstream.entries.get_many(keys, self._caller, shared=True)
         turn = Turn()
-        for place, entry in zip(
-            places, await self._upstream.entries.get_many(keys, self._caller, shared=True), strict=True
-        ):
+        for segment, entry in zip(wanted, entries, strict=True):
             if entry is not None and (other := decode(entry.body)) is not None:
-                old = self._segments.get(place)
-                new = filled(old, other, missing[place[0]], shape, self._rules, now)
+                old = self._segments.get(segment)
+                new = filled(old, other, missing[segment[0]], shape, self._rules, now)
                 if new is not None and new is not old:
-                    self._segments[place], found = new, True
+                    self._segments[segment], found = new, True
                 await turn.done(other.rows)
         return found
 

@@ -26,7 +26,7 @@ _FUNCTIONS = frozenset({"max", "min", "sum", "mean", "median", "first", "last"})
 _PLAIN_OPTIONS = {"format": "json", "timestamp": "RFC3339", "includeCalibrationPoints": False}
 _FILTERS = frozenset({"start", "stop", "measurements", "value", "time_constraints", "tags", *KEY_OF_FILTER})
 
-Place = tuple[str, int]
+SegmentId = tuple[str, int]
 """An asset's id, and the number of a segment."""
 
 
@@ -88,7 +88,7 @@ class SegmentedQuery:
         """Return the numbers of the segments with windows from `start` up to `stop`."""
         return range(start // self.length, (stop - 1) // self.length + 1)
 
-    def keys(self, scope: str, assets: Iterable[str]) -> dict[Place, str]:
+    def keys(self, scope: str, assets: Iterable[str]) -> dict[SegmentId, str]:
         """Return the cache keys of the segments that the query touches, by asset and segment number."""
         numbers = self.segments(*self.span)
         return {

@@ -53,7 +53,7 @@ class CachingConnection(PatientConnection):
 
     def on_head(self) -> None:
         response_cache: ResponseCache | None = self.app_state.get("response_cache")
-        if response_cache is not None and self._is_alone() and self._may_be_found(response_cache):
+        if response_cache is not None and self._is_alone() and self._may_be_cached(response_cache):
             self._held, self._began = [], time.perf_counter()
         else:
             super().on_head()
@@ -76,19 +76,19 @@ class CachingConnection(PatientConnection):
                 return
             if key:
                 self.scope[REQUEST_KEY] = key  # type: ignore[literal-required]
-            self._let_go()
+            self._pass_to_app()
         super().on_request()
 
     def shutdown(self) -> None:
         if self._held is not None:
-            self._let_go()
+            self._pass_to_app()
         super().shutdown()
 
     def _is_alone(self) -> bool:
         """Return whether no other request runs on this connection, and no other answer waits to be sent."""
         return (self.cycle is None or self.cycle.response_complete) and not self.pipeline and not self.flow.write_paused
 
-    def _may_be_found(self, response_cache: ResponseCache) -> bool:
+    def _may_be_cached(self, response_cache: ResponseCache) -> bool:
         method = self.parser.get_method()
         if self.expect_100_continue or self.parser.should_upgrade() or self.parser.get_http_version() != "1.1":
             return False
@@ -102,7 +102,7 @@ class CachingConnection(PatientConnection):
             return not lengths
         return len(lengths) == 1 and lengths[0].isdigit() and int(lengths[0]) <= LONGEST
 
-    def _let_go(self) -> None:
+    def _pass_to_app(self) -> None:
         held, self._held = self._held or (), None
         super().on_head()
         for body in held:

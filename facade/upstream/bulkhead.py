@@ -26,7 +26,7 @@ class Bulkhead:
         self._most_waiting = waiting
         self._waiting = 0
         self._most_each = size
-        self._only: str | None = None
+        self._only_scope: str | None = None
         self._held: dict[str, int] = {}
         # Ordered by turn: the first caller is served next.
         self._queues: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
@@ -40,8 +40,8 @@ class Bulkhead:
 
     async def acquire(self, scope: str) -> None:
         """Wait for a slot, which must be given back by `release`. Raises `Crowded`."""
-        if scope != self._only:
-            self._meet(scope)
+        if scope != self._only_scope:
+            self._limit_shares(scope)
         if self.free and self.held(scope) < self._most_each:
             self._take(scope)
             return
@@ -67,11 +67,11 @@ class Bulkhead:
         else:
             del self._held[scope]
         self.free += 1
-        self._hand_on()
+        self._pass_slots_on()
 
-    def _meet(self, scope: str) -> None:
-        if self._only is None:
-            self._only = scope
+    def _limit_shares(self, scope: str) -> None:
+        if self._only_scope is None:
+            self._only_scope = scope
         else:
             self._most_each = self.size - self.size // 8
 
@@ -79,7 +79,7 @@ class Bulkhead:
         self.free -= 1
         self._held[scope] = self._held.get(scope, 0) + 1
 
-    def _hand_on(self) -> None:
+    def _pass_slots_on(self) -> None:
         while self._queues:
             scope = min(self._queues, key=self.held)
             if self.held(scope) >= self._most_each:

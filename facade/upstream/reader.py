@@ -33,10 +33,10 @@ from ..cache import (
 )
 from .background import BackgroundTasks
 from .call import Answer, Call, T, body_of, key_of, lifetime_of
+from .deadlines import WaiterDeadlines, within_deadline
 from .dispatch import Dispatcher, Send
 from .entries import CallerEntries
 from .explain import asked_call, explaining, under_way
-from .patience import Patience, awaited
 from .read_log import ReadLog
 
 log = structlog.get_logger(__name__)
@@ -82,7 +82,7 @@ class Upstream:
             butlr.native: NATIVE_PATH,
         }
         self._flights = SingleFlight()
-        self._patience: dict[str, Patience] = {}
+        self._deadlines: dict[str, WaiterDeadlines] = {}
         self.background = BackgroundTasks()
 
     @property
@@ -181,10 +181,10 @@ class Upstream:
 
     async def _in_time(self, entry_key: str, call: Call[T], caller: Caller, read_log: ReadLog) -> Answer[T]:
         """Join the call's flight, or start it, and wait until the operation's deadline."""
-        async with awaited(read_log, self._path_of(call)):
-            return await self._flown(entry_key, call, caller, deadline=read_log.deadline, since=read_log.since)
+        async with within_deadline(read_log, self._path_of(call)):
+            return await self._in_one_flight(entry_key, call, caller, deadline=read_log.deadline, since=read_log.since)
 
-    async def _flown(
+    async def _in_one_flight(
         self, entry_key: str, call: Call[T], caller: Caller, *, deadline: float | None, since: float | None
     ) -> Answer[T]:
         """Make the call once in this process, and once among the replicas that share the store.
@@ -194,27 +194,27 @@ class Upstream:
         flight = f"{caller.flight} {entry_key}"
         locks = self.store.locks
         # A flight lives until the latest deadline of its waiters.
-        patience = self._patience.setdefault(flight, Patience())
-        patience.add(deadline)
+        deadlines = self._deadlines.setdefault(flight, WaiterDeadlines())
+        deadlines.add(deadline)
         asked_at = None if since is None else self.clock() - (time.monotonic() - since)
 
         async def fetch() -> Answer[T]:
             # An answer that is not stored cannot be read by another replica, so a lock is of no use.
             if locks is None or call.kept_for == 0:
-                return await self._fetch(entry_key, call, caller, patience)
+                return await self._fetch(entry_key, call, caller, deadlines)
             async with locks.turn(
                 flight, entry_key, readable=lambda entry: self.rights.may_read(caller, entry.as_of), since=asked_at
             ) as entry:
                 if entry is not None:
                     return Answer(call.decode(entry.body), entry)
-                return await self._fetch(entry_key, call, caller, patience)
+                return await self._fetch(entry_key, call, caller, deadlines)
 
         try:
             return await self._flights.run(flight, fetch, since=since)
         finally:
-            patience.remove(deadline)
-            if not patience and self._patience.get(flight) is patience:
-                del self._patience[flight]
+            deadlines.remove(deadline)
+            if not deadlines and self._deadlines.get(flight) is deadlines:
+                del self._deadlines[flight]
 
     async def dispatch(
         self,
@@ -285,7 +285,7 @@ class Upstream:
 
         async def refresh() -> None:
             try:
-                await self._flown(entry_key, call, caller, deadline=None, since=time.monotonic())
+                await self._in_one_flight(entry_key, call, caller, deadline=None, since=time.monotonic())
             except (ButlrError, FlightCancelled) as error:
                 log.warning("background refresh failed", call=call.name, error=getattr(error, "code", "cancelled"))
 

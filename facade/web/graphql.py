@@ -12,6 +12,7 @@ from .. import tracing
 from ..auth import Caller
 from ..butlr import RateLimited, Unauthenticated
 from ..execution import Engine, Explained, Outcome, run_explained, why_unexplained
+from ..execution.documents import ParsedDocument
 from ..graph import Context
 from ..loaders import Budget, Services
 from ..upstream import Explain
@@ -26,7 +27,6 @@ from .graphql_refusals import (
     close,
     operation_attributes,
     outcome_attributes,
-    refusal,
     refused,
 )
 from .graphql_request import (
@@ -119,11 +119,11 @@ class GraphQLEndpoint:
             params = await read_request(request, self._max_body_bytes)
             self._require_explaining(params)
             text = self._documents.text(params)
+            explain = Explain(params.explain, began) if params.explain else None
+            return await self._execute(request, text, params, caller, media, framing, explain, streams_all=streams_all)
         except (BadRequest, DocumentNotFound, RateLimited, Unauthenticated) as error:
             note(request.scope, outcome="refused", codes=[getattr(error, "code", "BAD_USER_INPUT")])
             return refused(error, media or JSON_TYPE)
-        explain = Explain(params.explain, began) if params.explain else None
-        return await self._execute(request, text, params, caller, media, framing, explain, streams_all=streams_all)
 
     def _answerable(self, request: Request, media: str | None) -> str:
         """Return the media type to answer in. Raises `BadRequest` for a method or `Accept` that is not served."""
@@ -141,7 +141,7 @@ class GraphQLEndpoint:
         if params.explain and not self._explains:
             raise BadRequest(400, NOT_EXPLAINED)
 
-    async def _execute(  # noqa: PLR0911, PLR0912 -- each is an answer of another kind
+    async def _execute(
         self,
         request: Request,
         text: str,
@@ -153,34 +153,21 @@ class GraphQLEndpoint:
         *,
         streams_all: bool,
     ) -> Response:
+        """Execute a request and return its response. Raises `BadRequest` for one that cannot be executed as it is."""
         received = time.monotonic()
         document = self._engine.document(text)
-        operation = document.operation_type(params.operation_name)
-        note_document(request.scope, text, document.operation_name(params.operation_name))
+        operation, name = document.operation_type(params.operation_name), document.operation_name(params.operation_name)
+        note_document(request.scope, text, name)
         request.scope[SELECTED] = self._engine.selected(document, text, params.operation_name)
         note(request.scope, type=operation.value if operation else "graphql")
-        if request.method == "GET" and operation is OperationType.MUTATION:
-            return refusal(
-                BadRequest(
-                    405, f"A {operation.value} needs POST; GET runs queries and subscriptions only.", {"Allow": "POST"}
-                ),
-                media,
-            )
-        if explain and (why := why_unexplained(document, params.operation_name)):
-            note(request.scope, outcome="refused", codes=["BAD_USER_INPUT"])
-            return refusal(BadRequest(400, why), media)
+        attributes = operation_attributes(operation, name, text)
+        _require_executable(request.method, document, params)
         if operation is OperationType.SUBSCRIPTION or streams_all:
             if framing is None or self._streams is None:
-                note(request.scope, outcome="refused", codes=["BAD_USER_INPUT"])
-                return refusal(BadRequest(406, NEEDS_STREAM), media)
+                raise BadRequest(406, NEEDS_STREAM)
             resume = request.headers.get("last-event-id") or params.resume
             asked = SubscribedOperation(
-                document,
-                params,
-                caller,
-                request.scope.get("request_id", ""),
-                resume,
-                operation_attributes(operation, document.operation_name(params.operation_name), text),
+                document, params, caller, request.scope.get("request_id", ""), resume, attributes
             )
             # The cost is an estimate here, since the true one is not known before the headers are sent.
             request.scope[_TOLD_COST] = self._engine.told_cost(document, params.variables, params.operation_name)
@@ -188,15 +175,12 @@ class GraphQLEndpoint:
         needs_parts = explain is None and self._engine.comes_in_parts(document, params.variables, params.operation_name)
         dialect = dialect_of(request.headers.get("accept")) if needs_parts else None
         if needs_parts and dialect is None:
-            note(request.scope, outcome="refused", codes=["BAD_USER_INPUT"])
-            return refusal(BadRequest(406, NEEDS_PARTS), media)
+            raise BadRequest(406, NEEDS_PARTS)
         async with Disconnect(request.receive) as disconnect:
             read_log = read_log_of(request.headers, self._operation_timeout, disconnect.watch)
             context = Context(self._services(), caller, read_log, request.scope.get("request_id", ""))
             outcome: Outcome | None = None
             told: Explained | None = None
-            name = document.operation_name(params.operation_name)
-            attributes = operation_attributes(operation, name, text)
             with tracing.span(attributes["graphql.operation.type"], attributes=attributes) as span:
                 try:
                     if explain is None:
@@ -236,3 +220,11 @@ class GraphQLEndpoint:
         if outcome.later:
             return self._responses.in_parts(request, outcome, outcome.later, context, operation)
         return await self._responses.whole(request, outcome, context, operation, media)
+
+
+def _require_executable(method: str, document: ParsedDocument, params: GraphQLRequest) -> None:
+    """Raise `BadRequest` for an operation that the method, or explaining, does not go with."""
+    if method == "GET" and document.operation_type(params.operation_name) is OperationType.MUTATION:
+        raise BadRequest(405, "A mutation needs POST; GET runs queries and subscriptions only.", {"Allow": "POST"})
+    if params.explain and (why := why_unexplained(document, params.operation_name)):
+        raise BadRequest(400, why)

@@ -14,7 +14,7 @@ from ..files.inventory_file import dangling, inventory_files, load_inventory
 from ..files.located import InventoryError
 from ..graph import Assets
 from ..records import RECORD_TYPES
-from ..token_probe import Proof
+from ..token_probe import TokenProbe
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +37,7 @@ class Inventory:
     def __init__(
         self,
         path: Path | str,
-        proof: Proof,
+        probe: TokenProbe,
         *,
         check_every: float = 1.0,
         clock: Callable[[], float] = time.monotonic,
@@ -47,7 +47,7 @@ class Inventory:
         `check_every` is the least number of seconds between two checks for changes.
         """
         self.path = Path(path)
-        self._proof = proof
+        self._probe = probe
         self._check_every = check_every
         self._clock = clock
         self._version = _version(self.path)
@@ -56,7 +56,7 @@ class Inventory:
         self._check: asyncio.Task[None] | None = None
 
     async def assets(self, caller: Caller, read_log: ReadLog) -> Assets:
-        await self._proof.require(caller, read_log)
+        await self._probe.require(caller, read_log)
         now = self._clock()
         if now - self._checked_at >= self._check_every and (self._check is None or self._check.done()):
             self._checked_at = now

@@ -37,7 +37,7 @@ FAILED_FOR = 600.0
 ANSWERS_KEPT = 32
 
 
-class _Blamed(BadInput):
+class _FieldErrors(BadInput):
     """An answer without data, whose errors are about fields that can be omitted.
 
     As any bad request, it is no failure of the upstream and is not retried unchanged.
@@ -77,15 +77,15 @@ class Native:
             left_out = self._left_out()
             try:
                 return await self._ask(left_out, caller, read_log)
-            except _Blamed as error:
+            except _FieldErrors as error:
                 fields = error.fields - left_out
                 if not fields or not attempts_left:
-                    raise _unmendable(error) from error
+                    raise _invalid_query(error) from error
                 until = math.inf if error.for_good else self._upstream.clock() + FAILED_FOR
                 self._without.update(dict.fromkeys(fields, until))
                 log.warning("asked again without some fields", error=str(error), fields=_named(fields))
             except BadInput as error:
-                raise _unmendable(error) from error
+                raise _invalid_query(error) from error
 
     def _left_out(self) -> set[FieldOf]:
         now = self._upstream.clock()
@@ -115,7 +115,7 @@ class Native:
             reply = await self._upstream.butlr.native(body, token)
         except BadInput as error:
             if fields := fields_refused(_object(error.body).get("errors")):
-                raise _Blamed(str(error), fields, for_good=True) from error
+                raise _FieldErrors(str(error), fields, for_good=True) from error
             raise
         if reply.body not in self._decoded:
             # In a thread, since ten thousand sensors take most of a second.
@@ -198,13 +198,13 @@ def _raise_unanswered(body: bytes, errors: Any) -> NoReturn:
     text = f"Butlr could not list the assets (on {NATIVE_PATH}){': ' + said if said else ''}."
     # Some servers answer an invalid query with status 200.
     if fields := fields_refused(errors):
-        raise _Blamed(text, fields, for_good=True)
+        raise _FieldErrors(text, fields, for_good=True)
     if fields := fields_failed(errors):
-        raise _Blamed(text, fields, for_good=False)
+        raise _FieldErrors(text, fields, for_good=False)
     raise UpstreamUnavailable(f"{text} Try again in a moment.", path=NATIVE_PATH)
 
 
-def _unmendable(error: BadInput) -> InvalidResponse:
+def _invalid_query(error: BadInput) -> InvalidResponse:
     """Return the error for a query that stays invalid. The query is the facade's, so the caller is not to blame."""
     return InvalidResponse(str(error), path=NATIVE_PATH)
 

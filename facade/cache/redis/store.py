@@ -26,7 +26,7 @@ T = TypeVar("T")
 _LONGEST = 7 * 24 * 3600.0
 # Seconds by which the clocks of replicas may differ before one removes another's entries from the index.
 _SKEW = 3600.0
-_OWED_MOST = 10_000
+_MOST_PENDING_DROPS = 10_000
 # Most keys and bytes of one write.
 _MOST_AT_ONCE, _LARGEST_AT_ONCE = 500, 4 << 20
 # Slots of a cluster over which the keys of one scope are spread: one slot would put a busy tenant on one node.
@@ -56,7 +56,7 @@ class RedisStore:
         self.client = RedisClient(url, timeout=timeout, pause=pause, max_connections=max_connections, clock=clock)
         self._cache, self._client = self.client.cache, self.client.client
         # Scopes that Redis has yet to drop after an outage: entries of a refused token must not come back with Redis.
-        self._owed: dict[str, None] = {}
+        self._pending_drops: dict[str, None] = {}
 
     def peek(self, key: str) -> Entry | None:  # noqa: ARG002 - the Store's signature
         return None
@@ -126,10 +126,10 @@ class RedisStore:
 
     async def drop(self, prefix: str) -> int:
         check_prefix(prefix)
-        self._owed[prefix] = None
-        if len(self._owed) > _OWED_MOST:
-            del self._owed[next(iter(self._owed))]
-        return await self._settle_debts()
+        self._pending_drops[prefix] = None
+        if len(self._pending_drops) > _MOST_PENDING_DROPS:
+            del self._pending_drops[next(iter(self._pending_drops))]
+        return await self._retry_drops()
 
     async def purge(self, start: str = "") -> int:
         """Drop all scopes whose names start with `start`, and return the number of keys. For an operator's command.
@@ -162,7 +162,7 @@ class RedisStore:
 
     def owes(self, key: str) -> bool:
         """Return whether this key was dropped here while Redis still has it."""
-        return bool(self._owed) and prefix_of(key) in self._owed
+        return bool(self._pending_drops) and prefix_of(key) in self._pending_drops
 
     async def _read(self, key: str) -> bytes | None:
         data: bytes | None = await self._attempt("get", lambda: self._cache.get(self.name_of(key)), None)
@@ -216,14 +216,14 @@ class RedisStore:
             return [f"{start}{scope}"]
         return [f"{start}{_tag(scope, part)}" for part in range(_PARTS)]
 
-    async def _settle_debts(self) -> int:
-        return await self.client.attempt("delete", self._drop_owed, 0)
+    async def _retry_drops(self) -> int:
+        return await self.client.attempt("delete", self._drop_pending, 0)
 
-    async def _drop_owed(self) -> int:
+    async def _drop_pending(self) -> int:
         dropped = 0
-        for scope in list(self._owed):
+        for scope in list(self._pending_drops):
             dropped += await self._drop_scope(scope)
-            self._owed.pop(scope, None)
+            self._pending_drops.pop(scope, None)
         return dropped
 
     async def _drop_scope(self, scope: str) -> int:
@@ -256,8 +256,8 @@ class RedisStore:
         return dropped
 
     async def _attempt(self, kind: Kind, work: Callable[[], Awaitable[T]], otherwise: T) -> T:
-        if self._owed and kind != "delete":
-            await self._settle_debts()
+        if self._pending_drops and kind != "delete":
+            await self._retry_drops()
         return await self.client.attempt(kind, work, otherwise)
 
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from facade.assets import Assets, Composed, Discovery, Inventory, InventoryError, Native, Proof, build_source
+from facade.assets import Assets, Composed, Discovery, Inventory, InventoryError, Native, TokenProbe, build_source
 from facade.assets.records import RoomRecord, SensorRecord
 from facade.butlr import Forbidden, RateLimited, Unauthenticated, UpstreamTimeout, UpstreamUnavailable
 from facade.series import Labels
@@ -121,7 +121,7 @@ async def test_a_fault_of_ours_is_not_taken_for_an_upstream_failure(good, read_l
 async def test_a_source_that_asks_the_upstream_proves_the_caller_to_the_inventory(
     write, upstream, wire, good, read_log
 ):
-    inventory = Inventory(write("a.json", {"rooms": [{"id": "r"}]}), Proof(upstream))
+    inventory = Inventory(write("a.json", {"rooms": [{"id": "r"}]}), TokenProbe(upstream))
     for sources in ([inventory, Discovery(upstream, Labels())], [Discovery(upstream, Labels()), inventory]):
         await Composed(sources).assets(good, read_log)
     # The two calls of discovery; the second time they are cached.

@@ -4,7 +4,7 @@ import os
 import pytest
 from structlog.testing import capture_logs
 
-from facade.assets import Inventory, InventoryError, Proof
+from facade.assets import Inventory, InventoryError, TokenProbe
 from facade.butlr import Unauthenticated
 
 
@@ -28,12 +28,12 @@ def path(write):
 
 @pytest.fixture
 def opened(path, upstream, clock):
-    return Inventory(path, Proof(upstream), clock=clock)
+    return Inventory(path, TokenProbe(upstream), clock=clock)
 
 
 def test_a_start_without_the_file_fails_with_one_line(tmp_path, upstream):
     with pytest.raises(InventoryError, match="No such file"):
-        Inventory(tmp_path / "none.json", Proof(upstream))
+        Inventory(tmp_path / "none.json", TokenProbe(upstream))
 
 
 async def test_a_changed_file_is_read_again_a_second_later(opened, path, clock, good, read_log):
@@ -105,7 +105,7 @@ async def test_a_caller_that_goes_away_does_not_end_the_reading_for_the_others(o
 
 async def test_a_folder_is_read_again_when_a_file_joins_it(write, tmp_path, upstream, clock, good, read_log):
     write("folder/rooms.json", {"rooms": [{"id": "room_1"}]})
-    opened = Inventory(tmp_path / "folder", Proof(upstream), clock=clock)
+    opened = Inventory(tmp_path / "folder", TokenProbe(upstream), clock=clock)
     write("folder/sensors.csv", "id\nsensor_1\n")
     clock.now += 1
     assert (await opened.assets(good, read_log)).sensors.keys() == {"sensor_1"}
@@ -114,7 +114,7 @@ async def test_a_folder_is_read_again_when_a_file_joins_it(write, tmp_path, upst
 def test_what_refers_to_nothing_is_warned_of_at_the_start(write, upstream):
     path = write("a.json", {"rooms": [{"id": "r"}], "sensors": [{"id": f"s{i}", "room_id": "x"} for i in range(9)]})
     with capture_logs() as logs:
-        Inventory(path, Proof(upstream))
+        Inventory(path, TokenProbe(upstream))
     assert (logs[0]["count"], logs[0]["examples"][0]) == (9, "s0: no x in rooms")
 
 

@@ -6,7 +6,7 @@ import pytest
 from graphql import build_schema, parse, validate
 from structlog.testing import capture_logs
 
-from facade.assets import Native, Proof
+from facade.assets import Native, TokenProbe
 from facade.assets.records import CapacityRecord
 from facade.assets.sources.native import decode
 from facade.assets.sources.native_query import query_without
@@ -125,7 +125,7 @@ async def test_a_refused_token_is_no_token_though_the_status_is_200(native, wire
         await native.assets(bad, read_log)
     assert not upstream.rights.is_proven(bad)
     with pytest.raises(Unauthenticated):
-        await Proof(upstream).require(bad, read_log)
+        await TokenProbe(upstream).require(bad, read_log)
 
 
 async def test_a_refused_token_loses_what_it_had_read(native, wire, good):

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from facade.assets import Proof
+from facade.assets import TokenProbe
 from facade.auth import Passthrough
 from facade.butlr import Forbidden, InvalidResponse, Unauthenticated, UpstreamTimeout, UpstreamUnavailable
 from facade.upstream import ReadLog
@@ -15,7 +15,7 @@ REPORTING = "/api/v3/reporting"
 
 @pytest.fixture
 def proof(upstream):
-    return Proof(upstream)
+    return TokenProbe(upstream)
 
 
 async def test_a_token_is_proven_by_one_tiny_report(proof, wire, good, read_log):

@@ -14,7 +14,7 @@ from ..cache import (
 from .read_log import ReadLog
 
 
-class Patience:
+class WaiterDeadlines:
     """The deadlines of a flight's waiters. Called, it returns the latest one."""
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Patience:
 
 
 @asynccontextmanager
-async def awaited(read_log: ReadLog, path: str) -> AsyncIterator[None]:
+async def within_deadline(read_log: ReadLog, path: str) -> AsyncIterator[None]:
     """Wait for a flight until the operation's deadline. Raises `ButlrError` if the flight does not end in time."""
     left = read_log.time_left()
     if left is not None and left <= 0:
