@@ -9,6 +9,7 @@ import typer
 
 from .configured import configured
 from .failures import Failure, WrongUsage
+from .options import Token
 
 if TYPE_CHECKING:
     from ..settings import Settings
@@ -18,9 +19,7 @@ MARKS = {"works": "green", "fails": "red", "skipped": "yellow"}
 
 
 def check(
-    token: Annotated[
-        str | None, typer.Option(envvar="BUTLR_TOKEN", metavar="TOKEN", help="Read with this token.")
-    ] = None,
+    token: Token = None,
     username: Annotated[str | None, typer.Option(metavar="EMAIL", help="Log in as this user.")] = None,
     password: Annotated[
         str | None,

@@ -15,6 +15,7 @@ from .asking import asked
 from .configured import configured
 from .failures import Failure, WrongUsage
 from .files import read
+from .options import DocumentFile, FacadeUrl, OperationName, Sandbox, Token, Variables
 from .output import json_text
 from .query import run_here, variables_of
 from .sandboxed import sandbox_upstream
@@ -31,24 +32,16 @@ class ExplainFormat(StrEnum):
 
 
 def explain(
-    file: Annotated[str, typer.Argument(metavar="FILE|-", help="The document; - reads stdin.")],
-    variables: Annotated[
-        str | None, typer.Option(metavar="JSON|@FILE", help="The variables: a JSON object, or a file of one.")
-    ] = None,
+    file: DocumentFile,
+    variables: Variables = None,
     analyze: Annotated[
         bool, typer.Option("--analyze", help="Run the operation, and report its calls and times.")
     ] = False,
-    operation: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The operation to explain, if there are several.")
-    ] = None,
+    operation: OperationName = None,
     format_: Annotated[ExplainFormat, typer.Option("--format", help="The output format.")] = ExplainFormat.text,
-    token: Annotated[
-        str | None, typer.Option(envvar="BUTLR_TOKEN", metavar="TOKEN", help="Read with this token.")
-    ] = None,
-    sandbox: Annotated[bool, typer.Option("--sandbox", help="Read a simulated upstream.")] = False,
-    url: Annotated[
-        str | None, typer.Option(metavar="URL", help="Use a running facade, such as http://127.0.0.1:8000.")
-    ] = None,
+    token: Token = None,
+    sandbox: Sandbox = False,
+    url: FacadeUrl = None,
 ) -> None:
     """Explain the upstream calls of an operation. Errors go to stderr; then the exit code is 1."""
     if url is not None and sandbox:

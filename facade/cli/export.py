@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from contextlib import AsyncExitStack, ExitStack, aclosing
+from contextlib import ExitStack, aclosing
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .configured import configured, settings_put_to_use
+from .configured import configured
 from .failures import Failure, WrongUsage
+from .opened import NO_LOGIN, opened
+from .options import Sandbox, Token
 from .sandboxed import sandbox_upstream
 
 if TYPE_CHECKING:
@@ -91,8 +93,8 @@ def export(
     ] = None,
     refresh: Annotated[bool, typer.Option("--refresh", help="Replace files that were not settled.")] = False,
     assets: Annotated[bool, typer.Option("--assets", help="Also write lists of rooms, sensors and so on.")] = False,
-    token: Annotated[Text, typer.Option(envvar="BUTLR_TOKEN", metavar="TOKEN", help="Read with this token.")] = None,
-    sandbox: Annotated[bool, typer.Option("--sandbox", help="Read a simulated upstream.")] = False,
+    token: Token = None,
+    sandbox: Sandbox = False,
 ) -> None:
     """Write a report's rows or detections of a long span to files."""
     given: dict[str, str | list[str] | None] = {
@@ -180,29 +182,16 @@ async def _run(
     token: str | None,
     account: "Account",
 ) -> None:
-    from .. import logs
-    from ..auth import Passthrough
-    from ..components import Components
     from ..export import Export
     from ..upstream import ReadLog
     from .export_progress import progress
 
-    logs.configure(settings.log_format)
-    if settings.client_id and settings.client_secret:
-        # The process serves only the user, who has the login's secret, so it may use the login.
-        settings = settings.model_copy(update={"auth": "service"})
     if not settings.is_cache_shared:
         # Little cache, since no answer is read twice and memory is needed for the running parts.
         settings = settings.model_copy(update={"cache_max_bytes": CACHE_BYTES})
-    async with AsyncExitStack() as stack:
-        with settings_put_to_use():
-            facade = await stack.enter_async_context(Components(settings, packed_from=PACKED_FROM).opened())
-        caller = Passthrough(token) if token else facade.service
+    async with opened(settings, token, packed_from=PACKED_FROM) as (facade, caller):
         if caller is None:
-            raise WrongUsage(
-                "There is no login: set BUTLR_CLIENT_ID and BUTLR_CLIENT_SECRET, or BUTLR_TOKEN or --token, "
-                "or try --sandbox."
-            )
+            raise WrongUsage(f"{NO_LOGIN}, or try --sandbox.")
         services = facade.opened_services()
         with progress() as shown:
             read_log = ReadLog(on_call=shown.called)

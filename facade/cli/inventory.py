@@ -10,6 +10,8 @@ import typer
 
 from .configured import configured
 from .failures import Failure, WrongUsage
+from .opened import NO_LOGIN, opened
+from .options import Token
 
 if TYPE_CHECKING:
     from ..assets import Assets
@@ -23,9 +25,7 @@ class InventoryFormat(StrEnum):
 
 def inventory(
     format_: Annotated[InventoryFormat, typer.Option("--format", help="The output format.")] = InventoryFormat.json,
-    token: Annotated[
-        str | None, typer.Option(envvar="BUTLR_TOKEN", metavar="TOKEN", help="Read with this token.")
-    ] = None,
+    token: Token = None,
 ) -> None:
     """Print the assets known from the configured sources, as an inventory file."""
     from ..assets import dump_inventory, dump_yaml
@@ -36,30 +36,20 @@ def inventory(
 
 
 async def _assets(settings: "Settings", token: str | None) -> "Assets":
-    from .. import logs
     from ..assets import InventoryError, load_inventory
-    from ..auth import Passthrough
     from ..butlr import ButlrError
-    from ..components import Components
     from ..upstream import ReadLog
 
-    logs.configure(settings.log_format)
     if settings.assets == ["inventory"] and settings.inventory:
         # A user who can read the inventory file needs no token.
         try:
             return load_inventory(Path(settings.inventory))
         except InventoryError as exc:
             raise WrongUsage(str(exc)) from exc
-    if settings.client_id and settings.client_secret:
-        # The process serves only the user, who has the login's secret, so it may use the login.
-        settings = settings.model_copy(update={"auth": "service"})
     try:
-        async with Components(settings).opened() as facade:
-            caller = Passthrough(token) if token else facade.service
+        async with opened(settings, token) as (facade, caller):
             if caller is None:
-                raise WrongUsage(
-                    "There is no login: set BUTLR_CLIENT_ID and BUTLR_CLIENT_SECRET, or BUTLR_TOKEN or --token."
-                )
+                raise WrongUsage(f"{NO_LOGIN}.")
             return await facade.opened_services().assets.assets(caller, ReadLog())
     except InventoryError as exc:
         raise WrongUsage(str(exc)) from exc

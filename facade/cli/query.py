@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,9 +12,11 @@ import typer
 from ..causes import grouped
 from . import output
 from .asking import GraphQLAnswer, asked
-from .configured import configured, settings_put_to_use
+from .configured import configured
 from .failures import Failure, WrongUsage
 from .files import read
+from .opened import NO_LOGIN, opened
+from .options import DocumentFile, FacadeUrl, OperationName, Sandbox, Token, Variables
 from .sandboxed import sandbox_upstream
 from .tables import tables
 from .waiting import waiting
@@ -35,24 +37,16 @@ class QueryFormat(StrEnum):
 
 
 def query(
-    file: Annotated[str, typer.Argument(metavar="FILE|-", help="The document; - reads stdin.")],
-    variables: Annotated[
-        str | None, typer.Option(metavar="JSON|@FILE", help="The variables: a JSON object, or a file of one.")
-    ] = None,
-    operation: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The operation to run, if there are several.")
-    ] = None,
+    file: DocumentFile,
+    variables: Variables = None,
+    operation: OperationName = None,
     format_: Annotated[QueryFormat, typer.Option("--format", help="The output format.")] = QueryFormat.table,
     path: Annotated[
         str | None, typer.Option(metavar="PATH", help="Only the table at this path, such as sensors.data.detections.")
     ] = None,
-    token: Annotated[
-        str | None, typer.Option(envvar="BUTLR_TOKEN", metavar="TOKEN", help="Read with this token.")
-    ] = None,
-    sandbox: Annotated[bool, typer.Option("--sandbox", help="Read a simulated upstream.")] = False,
-    url: Annotated[
-        str | None, typer.Option(metavar="URL", help="Use a running facade, such as http://127.0.0.1:8000.")
-    ] = None,
+    token: Token = None,
+    sandbox: Sandbox = False,
+    url: FacadeUrl = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the whole answer to a file.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Print all rows of long tables.")] = False,
 ) -> None:
@@ -92,20 +86,10 @@ async def run_here(
     token: str | None,
     explain: str | None = None,
 ) -> GraphQLAnswer:
-    from .. import logs
-    from ..auth import Passthrough
-    from ..components import Components
     from ..graph import Context
     from ..upstream import ReadLog
 
-    logs.configure(settings.log_format)
-    if settings.client_id and settings.client_secret:
-        # The process serves only the user, who has the login's secret, so it may use the login.
-        settings = settings.model_copy(update={"auth": "service"})
-    async with AsyncExitStack() as stack:
-        with settings_put_to_use():
-            facade = await stack.enter_async_context(Components(settings).opened())
-        caller = Passthrough(token) if token else facade.service
+    async with opened(settings, token) as (facade, caller):
         with waiting() as called:
             context = Context(facade.opened_services(), caller, ReadLog(on_call=called), request_id="cli")
             try:
@@ -117,10 +101,7 @@ async def run_here(
             finally:
                 context.close()
     if caller is None and any((error.extensions or {}).get("code") == "UNAUTHENTICATED" for error in outcome.errors):
-        raise WrongUsage(
-            "There is no login: set BUTLR_CLIENT_ID and BUTLR_CLIENT_SECRET, or BUTLR_TOKEN or --token, "
-            "or try --sandbox."
-        )
+        raise WrongUsage(f"{NO_LOGIN}, or try --sandbox.")
     return GraphQLAnswer(outcome.executed, outcome.data, outcome.errors, whole)
 
 

@@ -11,6 +11,7 @@ import typer
 
 from .failures import Failure, WrongUsage
 from .files import read
+from .options import DocumentFile, OperationName, Token, Variables
 from .output import json_text
 from .query import variables_of
 
@@ -24,19 +25,13 @@ _LINES = 20
 
 
 def watch(
-    file: Annotated[str, typer.Argument(metavar="FILE|-", help="The document; - reads stdin.")],
-    variables: Annotated[
-        str | None, typer.Option(metavar="JSON|@FILE", help="The variables: a JSON object, or a file of one.")
-    ] = None,
-    operation: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The operation to run, if there are several.")
-    ] = None,
+    file: DocumentFile,
+    variables: Variables = None,
+    operation: OperationName = None,
     url: Annotated[
         str, typer.Option(metavar="URL", help="The facade's GraphQL endpoint.")
     ] = "http://127.0.0.1:8000/graphql",
-    token: Annotated[
-        str | None, typer.Option(envvar="BUTLR_TOKEN", metavar="TOKEN", help="Subscribe with this token.")
-    ] = None,
+    token: Token = None,
     plot: Annotated[bool, typer.Option("--plot", help="Draw a live chart, one line for each value.")] = False,
     most: Annotated[int | None, typer.Option(metavar="N", min=1, help="Stop after N events.")] = None,
 ) -> None:

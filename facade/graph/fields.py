@@ -45,15 +45,19 @@ def described(text: str, *, deprecated: str | None = None) -> Any:
     return strawberry.field(description=text, deprecation_reason=deprecated)
 
 
-def alias_of(attribute: str, type_: Any, text: str, *, name: str | None = None, deprecated: str | None = None) -> Any:
-    """Declare a field that the record has under another name."""
+def alias_of(attribute: str, type_: Any, *, name: str | None = None, deprecated: bool = False) -> Any:
+    """Declare a second field for an attribute, with a name of Butlr's own."""
 
     @reads(attribute)
     def read(root: strawberry.Parent[Any]) -> Any:
         return getattr(root, attribute)
 
     return strawberry.field(
-        resolver=read, graphql_type=type_, description=text, name=name, deprecation_reason=deprecated
+        resolver=read,
+        graphql_type=type_,
+        description=f"The same as `{attribute}`.",
+        name=name,
+        deprecation_reason=f"Butlr deprecates it: use `{attribute}`." if deprecated else None,
     )
 
 

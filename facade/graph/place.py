@@ -41,21 +41,9 @@ class Building(Node):
     capacity: Capacity | None = described("How many people it has room for.")
     floors = many("Floor", below("floors_by_building"), "Its floors.")
     butlr_code: str | None = described("Butlr's short code.")
-    butlrCode = alias_of(
-        "butlr_code",
-        str | None,
-        "The same as `butlr_code`.",
-        name="butlrCode",
-        deprecated="Butlr deprecates it: use `butlr_code`.",
-    )
+    butlrCode = alias_of("butlr_code", str | None, name="butlrCode", deprecated=True)
     building_number: int | None = described("Its number.")
-    buildingNumber = alias_of(
-        "building_number",
-        int | None,
-        "The same as `building_number`.",
-        name="buildingNumber",
-        deprecated="Butlr deprecates it: use `building_number`.",
-    )
+    buildingNumber = alias_of("building_number", int | None, name="buildingNumber", deprecated=True)
     address: Address | None = described("Its address.")
     customID: str | None = described("The customer's own id.")
     site_id: ID | None = described("The site it is on.")
@@ -66,17 +54,11 @@ class Building(Node):
 
 @federation.type(keys=["id"], description="A floor; the REST API calls it a space.")
 class Floor(Node):
-    floor_id = alias_of("id", ID | None, "The same as `id`.", deprecated="Butlr deprecates it: use `id`.")
+    floor_id = alias_of("id", ID | None, deprecated=True)
     client_id: ID | None = described("The organisation.", deprecated="Deprecated by Butlr.")
     name: str | None = described("The name.")
     building_id: ID | None = described("The building it is in.")
-    buildingId = alias_of(
-        "building_id",
-        ID | None,
-        "The same as `building_id`.",
-        name="buildingId",
-        deprecated="Butlr deprecates it: use `building_id`.",
-    )
+    buildingId = alias_of("building_id", ID | None, name="buildingId", deprecated=True)
     building = one("Building", building_of, "The building it is in.")
     metadata: MetaData | None = described("When it was created and changed.")
     timezone: str | None = described("Its IANA time zone, if one is set. The time zone of its site takes precedence.")
@@ -106,11 +88,11 @@ class Floor(Node):
 
 @federation.type(keys=["id"], description="A room.")
 class Room(Node):
-    room_id = alias_of("id", ID | None, "The same as `id`.", deprecated="Butlr deprecates it: use `id`.")
+    room_id = alias_of("id", ID | None, deprecated=True)
     client_id: ID | None = described("The organisation.", deprecated="Deprecated by Butlr.")
     name: str | None = described("The name.")
     floor_id: ID | None = described("The floor it is on.")
-    floorID = alias_of("floor_id", ID | None, "The same as `floor_id`.", name="floorID")
+    floorID = alias_of("floor_id", ID | None, name="floorID")
     floor = one("Floor", floor_of, "The floor it is on.")
     metadata: MetaData | None = described("When it was created and changed.")
     area: Area | None = described("Its area.")
@@ -139,9 +121,9 @@ class Room(Node):
 class Zone(Node):
     name: str | None = described("The name.")
     room_id: ID | None = described("A room's id, as Butlr has it. Zones do not belong to rooms.")
-    roomID = alias_of("room_id", ID | None, "The same as `room_id`.", name="roomID")
+    roomID = alias_of("room_id", ID | None, name="roomID")
     floor_id: ID | None = described("The floor it is on.")
-    floorID = alias_of("floor_id", ID | None, "The same as `floor_id`.", name="floorID")
+    floorID = alias_of("floor_id", ID | None, name="floorID")
     floor = one("Floor", floor_of, "The floor it is on.")
     metadata: MetaData | None = described("When it was created and changed.")
     area: Area | None = described("Its area.")

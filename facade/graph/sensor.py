@@ -19,7 +19,7 @@ from .scalars import JSON, Time
     keys=["id"], description="A ceiling sensor (Heatic): it counts people by heat, in a room or through a door."
 )
 class Sensor(Node):
-    sensor_id = alias_of("id", ID | None, "The same as `id`.", deprecated="Butlr deprecates it: use `id`.")
+    sensor_id = alias_of("id", ID | None, deprecated=True)
     client_id: ID | None = described("The organisation.")
     mac_address: str | None = described("The MAC address, as Butlr writes it.")
     sensor_serial: str | None = described("The serial number.")
@@ -27,11 +27,11 @@ class Sensor(Node):
     name: str | None = described("The name.")
     model: str | None = described("The model.")
     floor_id: ID | None = described("The floor of the sensor.")
-    floorID = alias_of("floor_id", ID | None, "The same as `floor_id`.", name="floorID")
+    floorID = alias_of("floor_id", ID | None, name="floorID")
     room_id: ID | None = described("The room of the sensor.")
-    roomID = alias_of("room_id", ID | None, "The same as `room_id`.", name="roomID")
+    roomID = alias_of("room_id", ID | None, name="roomID")
     hive_id: ID | None = described("The hive that it reports to.")
-    hiveID = alias_of("hive_id", ID | None, "The same as `hive_id`.", name="hiveID")
+    hiveID = alias_of("hive_id", ID | None, name="hiveID")
     hive_serial: str | None = described("The serial number of the hive that it reports to.")
     zone_ids: list[ID] | None = described("The zones in its view.")
     floor = one("Floor", floor_of, "The floor of the sensor.")

@@ -124,7 +124,7 @@ class RedisLocks:
 
         unknown: tuple[bool | None, Entry | None] = (None, None)
         given, head = await self._client.attempt("lock", look, unknown)
-        return given, None if self._store.owes(key) else head
+        return given, None if self._store.has_pending_drop(key) else head
 
     async def _renew(self, lock: Lock) -> None:
         async def renew() -> None:

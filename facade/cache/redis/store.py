@@ -77,7 +77,7 @@ class RedisStore:
         if not found:  # aiocache also answers [] when AIOCACHE_DISABLE switches it off
             return [None] * len(keys)
         return [
-            None if data is None or self.owes(key) else Entry.decode(data)
+            None if data is None or self.has_pending_drop(key) else Entry.decode(data)
             for key, data in zip(keys, found, strict=True)
         ]
 
@@ -129,7 +129,7 @@ class RedisStore:
         self._pending_drops[prefix] = None
         if len(self._pending_drops) > _MOST_PENDING_DROPS:
             del self._pending_drops[next(iter(self._pending_drops))]
-        return await self._retry_drops()
+        return await self._attempt_drops()
 
     async def purge(self, start: str = "") -> int:
         """Drop all scopes whose names start with `start`, and return the number of keys. For an operator's command.
@@ -160,13 +160,13 @@ class RedisStore:
     async def aclose(self) -> None:
         await self.client.aclose()
 
-    def owes(self, key: str) -> bool:
+    def has_pending_drop(self, key: str) -> bool:
         """Return whether this key was dropped here while Redis still has it."""
         return bool(self._pending_drops) and prefix_of(key) in self._pending_drops
 
     async def _read(self, key: str) -> bytes | None:
         data: bytes | None = await self._attempt("get", lambda: self._cache.get(self.name_of(key)), None)
-        return None if self.owes(key) else data
+        return None if self.has_pending_drop(key) else data
 
     async def _write(self, items: Sequence[tuple[str, bytes, float]]) -> None:
         kept = [(key, value, min(ttl, _LONGEST)) for key, value, ttl in items if ttl > 0]
@@ -216,7 +216,7 @@ class RedisStore:
             return [f"{start}{scope}"]
         return [f"{start}{_tag(scope, part)}" for part in range(_PARTS)]
 
-    async def _retry_drops(self) -> int:
+    async def _attempt_drops(self) -> int:
         return await self.client.attempt("delete", self._drop_pending, 0)
 
     async def _drop_pending(self) -> int:
@@ -257,7 +257,7 @@ class RedisStore:
 
     async def _attempt(self, kind: Kind, work: Callable[[], Awaitable[T]], otherwise: T) -> T:
         if self._pending_drops and kind != "delete":
-            await self._retry_drops()
+            await self._attempt_drops()
         return await self.client.attempt(kind, work, otherwise)
 
 
