@@ -1,6 +1,7 @@
 """Authenticate callers and apply rate limits, equally for GraphQL, REST and v2."""
 
 from collections.abc import Callable, Container
+from dataclasses import KW_ONLY, dataclass
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -17,21 +18,15 @@ from .rate_limit import RateLimit, address_of, counted_as
 Proven = Callable[[Caller], bool]
 
 
+@dataclass(frozen=True, slots=True)
 class Admission:
     """Authenticates callers and counts their requests: by proven identity, else by address."""
 
-    def __init__(
-        self,
-        callers: Callable[[], Authentication],
-        proven: Proven,
-        *,
-        rate_limit: RateLimit | None = None,
-        cors_origins: Container[str] = (),
-    ) -> None:
-        self._callers = callers
-        self._proven = proven
-        self._rate_limit = rate_limit
-        self._cors_origins = cors_origins
+    callers: Callable[[], Authentication]
+    proven: Proven
+    _: KW_ONLY
+    rate_limit: RateLimit | None = None
+    cors_origins: Container[str] = ()
 
     async def caller(self, request: Request) -> Caller | None:
         """Count a request and return its caller; None without credentials. Raises `Unauthenticated`, `RateLimited`."""
@@ -51,7 +46,7 @@ class Admission:
     async def known(self, headers: Headers, address: str) -> Caller | None:
         """Return the caller without counting the request. Raises `Unauthenticated` and `RateLimited`."""
         try:
-            return await self._callers().of(headers)
+            return await self.callers().of(headers)
         except Unauthenticated:
             # Wrong credentials count too, so that guessing is limited.
             await self._count(address)
@@ -60,7 +55,7 @@ class Admission:
     async def count(self, caller: Caller | None, address: str) -> None:
         """Count an operation. Raises `RateLimited`."""
         own = counted_as(caller, proven=True)
-        if own is None or caller is None or not self._proven(caller):
+        if own is None or caller is None or not self.proven(caller):
             await self._count(address)
         if own is not None:
             # A caller that is not proven counts for its token as well as for its address, so that its count goes on
@@ -72,10 +67,10 @@ class Admission:
         await self._count(address_of(request))
 
     async def _count(self, who: str) -> None:
-        if self._rate_limit:
-            await self._rate_limit.check(who)
+        if self.rate_limit:
+            await self.rate_limit.check(who)
 
     def refuse_forged(self, request: Request) -> None:
         """Raise `BadRequest` for a request that a page of another site made a browser send."""
-        if is_forged(request.headers, self._cors_origins):
+        if is_forged(request.headers, self.cors_origins):
             raise BadRequest(403, "A page of another site made this request. Send an Authorization header with it.")

@@ -6,6 +6,7 @@ upstream call. Times that Butlr no longer accepts (relative to now, no stop) are
 """
 
 from collections.abc import Awaitable, Callable
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, NamedTuple
 
 from starlette.requests import Request
@@ -58,36 +59,27 @@ Read = Callable[[Services, Body, Caller, ReadLog], Awaitable[ReadAnswer]]
 Parse = Callable[[bytes], dict[str, Any] | None]
 
 
+@dataclass(frozen=True, slots=True)
 class LegacyRest:
     """Routes of the REST calls, each with and without `/api`."""
 
-    def __init__(
-        self,
-        services: Callable[[], Services],
-        admission: Admission,
-        *,
-        refresh_path: str,
-        max_body_bytes: int,
-        operation_timeout: float | None = None,
-        forward_unknown: bool = False,
-        shadow: Shadow | None = None,
-    ) -> None:
-        self._services = services
-        self._admission = admission
-        self._refresh_path = refresh_path
-        self._max_body_bytes = max_body_bytes
-        self._operation_timeout = operation_timeout
-        self._forward_unknown = forward_unknown
-        self._shadow = shadow
+    services: Callable[[], Services]
+    admission: Admission
+    _: KW_ONLY
+    refresh_path: str
+    max_body_bytes: int
+    operation_timeout: float | None = None
+    forward_unknown: bool = False
+    shadow: Shadow | None = None
 
     def routes(self) -> list[BaseRoute]:
         handlers: dict[str, Handler] = {
-            path: self._login(path) for path in (LOGIN_PATH, CLIENT_LOGIN_PATH, self._refresh_path)
+            path: self._login(path) for path in (LOGIN_PATH, CLIENT_LOGIN_PATH, self.refresh_path)
         }
         handlers[REPORTING_PATH] = self._read(REPORTING_PATH, report_body, _reporting)
         handlers[DETECTIONS_PATH] = self._read(DETECTIONS_PATH, detections_body, _detections)
         handlers[STATS_PATH] = self._read(STATS_PATH, stats_body, _stats)
-        calls = living(self._refresh_path)
+        calls = living(self.refresh_path)
         return [
             Route(spelt, noted(_with_errors(handler), calls[path]), methods=["POST"])
             for path, handler in handlers.items()
@@ -104,16 +96,16 @@ class LegacyRest:
         request.scope[NOTED] = LegacyCall(f"{PREFIX}/…")
         path = request.url.path
         note(request.scope, type="rest", operation=f"{request.method} {path[:LONGEST_NAME]}")
-        if not self._forward_unknown:
+        if not self.forward_unknown:
             return message(
                 404,
                 f"{path} is not served here. The graph is at /graphql; `facade translate` prints the operation "
                 "that replaces a REST call. FACADE_FORWARD_UNKNOWN=true forwards such calls to Butlr.",
             )
-        caller = await self._admission.caller_with_token(request)
+        caller = await self.admission.caller_with_token(request)
         target = raw_target(request.scope, PREFIX)
-        body = await read_as_sent(request, self._max_body_bytes)
-        http = self._services().upstream.butlr.http
+        body = await read_as_sent(request, self.max_body_bytes)
+        http = self.services().upstream.butlr.http
         reply = await http.send(
             request.method,
             target,
@@ -129,11 +121,11 @@ class LegacyRest:
 
         async def login(request: Request) -> Response:
             note(request.scope, type="login", operation=f"POST {path}")
-            self._admission.refuse_forged(request)
-            await self._admission.count_address(request)
-            body = await read_as_sent(request, self._max_body_bytes)
+            self.admission.refuse_forged(request)
+            await self.admission.count_address(request)
+            body = await read_as_sent(request, self.max_body_bytes)
             headers = sent_headers(request.headers)
-            http = self._services().upstream.butlr.http
+            http = self.services().upstream.butlr.http
             return verbatim(await http.send("POST", path, body=body, headers=headers))
 
         return login
@@ -141,8 +133,8 @@ class LegacyRest:
     def _read(self, path: str, parse: Parse, read: Read) -> Handler:
         async def call(request: Request) -> Response:
             note(request.scope, type="rest", operation=f"POST {path}")
-            caller = await self._admission.caller_with_token(request)
-            given = await read_body(request, self._max_body_bytes)
+            caller = await self.admission.caller_with_token(request)
+            given = await read_body(request, self.max_body_bytes)
             body = parse(given)
             if body is None:
                 # The body is not understood here, so the upstream's own error says what is wrong.
@@ -150,18 +142,18 @@ class LegacyRest:
                 return verbatim(await self._as_it_came(path, given, caller, headers))
             response = await self._answer(request, read, body, caller)
             # A packed answer is too large to be compared.
-            if self._shadow and response.status_code == 200 and not isinstance(response, ChunkedResponse):
+            if self.shadow and response.status_code == 200 and not isinstance(response, ChunkedResponse):
                 asked, answer = RestRequest("POST", path, given.decode()), bytes(response.body)
-                self._shadow.offer(Replay(request.scope[NOTED], asked, answer, caller, request.scope["request_id"]))
+                self.shadow.offer(Replay(request.scope[NOTED], asked, answer, caller, request.scope["request_id"]))
             return response
 
         return call
 
     async def _answer(self, request: Request, read: Read, body: Body, caller: Caller) -> Response:
         async with Disconnect(request.receive) as disconnect:
-            read_log = read_log_of(request.headers, self._operation_timeout, disconnect.watch)
+            read_log = read_log_of(request.headers, self.operation_timeout, disconnect.watch)
             request.scope["facade.read_log"] = read_log
-            answer = await read(self._services(), body, caller, read_log)
+            answer = await read(self.services(), body, caller, read_log)
             headers = {**cache_headers(read_log), "Vary": VARY}
             if answer.query.is_rewritten:
                 headers["X-Resolved-Span"] = answer.query.span_header
@@ -171,7 +163,7 @@ class LegacyRest:
         return Response(status_code=CLIENT_GONE)
 
     async def _as_it_came(self, path: str, body: bytes, caller: Caller, headers: dict[str, str]) -> Reply:
-        upstream = self._services().upstream
+        upstream = self.services().upstream
 
         async def send(body: bytes, token: str) -> Reply:
             return await upstream.butlr.http.call("POST", path, body=body, token=token, headers=headers)

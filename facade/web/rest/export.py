@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
+from dataclasses import KW_ONLY, dataclass
 from hashlib import sha256
 
 import orjson
@@ -42,28 +43,19 @@ from .forwarding import failed
 VARY = "Authorization, X-API-Key, Accept"
 
 
+@dataclass(frozen=True, slots=True)
 class Exports:
     """Routes of exports."""
 
-    def __init__(
-        self,
-        services: Callable[[], Services],
-        admission: Admission,
-        spool: Spool,
-        *,
-        max_points: int,
-        max_body_bytes: int,
-        exported: Exported,
-        piece_timeout: float | None = None,
-    ) -> None:
-        """Take `exported`, which is called at the end of each export."""
-        self._services = services
-        self._admission = admission
-        self._spool = spool
-        self._max_points = max_points
-        self._max_body_bytes = max_body_bytes
-        self._exported = exported
-        self._piece_timeout = piece_timeout
+    services: Callable[[], Services]
+    admission: Admission
+    spool: Spool
+    _: KW_ONLY
+    max_points: int
+    max_body_bytes: int
+    # Called at the end of each export.
+    exported: Exported
+    piece_timeout: float | None = None
 
     def routes(self) -> list[BaseRoute]:
         return [
@@ -83,27 +75,27 @@ class Exports:
         return handle
 
     async def _answer(self, request: Request, table: ExportTable) -> Response:
-        caller = await self._admission.caller_with_token(request)
+        caller = await self.admission.caller_with_token(request)
         format_ = format_of(request.path_params.get("format"), request.headers.get("accept"))
         if request.method == "POST":
-            body = asked_by_body(table, await read_body(request, self._max_body_bytes))
+            body = asked_by_body(table, await read_body(request, self.max_body_bytes))
         else:
             body = asked_by_query(table, request.query_params.multi_items())
         read_log = read_log_of(request.headers)
         request.scope["facade.read_log"] = read_log
-        export = Export(self._services(), caller, read_log, table, body, timeout=self._piece_timeout)
-        budget = export.check(self._max_points)
+        export = Export(self.services(), caller, read_log, table, body, timeout=self.piece_timeout)
+        budget = export.check(self.max_points)
         note(request.scope, cost=budget.cost)
         # In a thread, which may have to import pyarrow.
         writer = await asyncio.to_thread(writer_for, format_, table)
         headers = {
             "X-Resolved-Span": export.query.span_header,
             "X-Cost": str(budget.cost),
-            "X-Cost-Limit": str(self._max_points),
+            "X-Cost-Limit": str(self.max_points),
             "Vary": VARY,
             "Content-Disposition": f'attachment; filename="{table.name}.{format_.value}"',
         }
-        rows = Counted(export, budget.count, format_, self._exported)
+        rows = Counted(export, budget.count, format_, self.exported)
         if format_ is Format.parquet and request.method != "POST":
             return await self._spooled(request, caller, export, rows, writer, headers)
         headers |= NEVER_KEPT
@@ -139,7 +131,7 @@ class Exports:
         headers: dict[str, str],
     ) -> Response:
         """Write the file to disk and return it: readers of Parquet ask for its length, and then for ranges."""
-        upstream = self._services().upstream
+        upstream = self.services().upstream
         # The key has relative times as written, so that later requests for ranges find the same file.
         asked = sha256(orjson.dumps([export.table.name, sorted(request.query_params.multi_items())])).hexdigest()
         key = f"{caller.scope} {asked}"
@@ -160,9 +152,9 @@ class Exports:
 
         async with Disconnect(request.receive) as disconnect:
             disconnect.watch()
-            spooled = None if export.read_log.fresh else self._spool.find(key, may_read)
+            spooled = None if export.read_log.fresh else self.spool.find(key, may_read)
             if spooled is None:
-                spooled = await self._spool.make(key, build)
+                spooled = await self.spool.make(key, build)
             headers |= {"ETag": spooled.etag, "X-Resolved-Span": spooled.facts.span}
             headers["Cache-Control"] = "private, no-cache"
             if is_known(spooled.etag, request.headers.get("if-none-match", "")):

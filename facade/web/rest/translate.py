@@ -1,6 +1,7 @@
 """`POST /graphiql/translate`: translates a REST request that is pasted into GraphiQL's page."""
 
 import asyncio
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from starlette.requests import Request
@@ -22,6 +23,7 @@ MOST_BODY = 6 * MOST_TEXT + 1024
 SECRETS = ("password", "client_secret", "refresh_token")
 
 
+@dataclass(frozen=True, slots=True)
 class TranslateEndpoint:
     """Takes `{"text"}`; answers `{"query", "variables", "left_out"}`, or `{"code", "message"}`.
 
@@ -29,28 +31,20 @@ class TranslateEndpoint:
     logged or returned; `left_out` names them.
     """
 
-    def __init__(
-        self,
-        engine: Engine,
-        *,
-        refresh_path: str,
-        max_body_bytes: int,
-        introspection: bool = True,
-        rate_limit: RateLimit | None = None,
-    ) -> None:
-        self._engine = engine
-        self._refresh_path = refresh_path
-        self._max_body_bytes = max_body_bytes
-        self._introspection = introspection
-        self._rate_limit = rate_limit
+    engine: Engine
+    _: KW_ONLY
+    refresh_path: str
+    max_body_bytes: int
+    introspection: bool = True
+    rate_limit: RateLimit | None = None
 
     def route(self) -> BaseRoute:
         return Route(PATH, self._answer, methods=["POST"])
 
     async def _answer(self, request: Request) -> Response:
         try:
-            if self._rate_limit:
-                await self._rate_limit.check(address_of(request))
+            if self.rate_limit:
+                await self.rate_limit.check(address_of(request))
             text = await self._text(request)
             # In a thread, since a long text takes some time.
             return await asyncio.to_thread(self._translated, text)
@@ -64,7 +58,7 @@ class TranslateEndpoint:
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON_TYPE:
             raise BadRequest(415, f"Send the text as {JSON_TYPE}.", {"Accept-Post": JSON_TYPE})
         try:
-            body = read_json(await read_body(request, min(self._max_body_bytes, MOST_BODY)))
+            body = read_json(await read_body(request, min(self.max_body_bytes, MOST_BODY)))
         except ValueError as exc:
             raise BadRequest(400, "The body is not JSON.") from exc
         text = body.get("text") if isinstance(body, dict) else None
@@ -76,7 +70,7 @@ class TranslateEndpoint:
 
     def _translated(self, text: str) -> Response:
         try:
-            found = translate_one(text, self._engine, self._refresh_path, suggest=self._introspection)
+            found = translate_one(text, self.engine, self.refresh_path, suggest=self.introspection)
         except Unreadable as exc:
             return _refusal(422, "UNREADABLE", str(exc))
         if found.query is None:

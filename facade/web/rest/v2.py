@@ -5,6 +5,7 @@ The headers of every answer say when the call ended and what succeeds it.
 
 import math
 from collections.abc import Callable, Collection
+from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 import orjson
@@ -46,23 +47,16 @@ ALLOW = "GET, HEAD"
 VARY = "Authorization, X-API-Key, Accept-Encoding"
 
 
+@dataclass(frozen=True, slots=True)
 class V2:
     """Routes of the v2 reads, each with and without `/api`."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        services: Callable[[], Services],
-        admission: Admission,
-        *,
-        operation_timeout: float | None = None,
-        shadow: Shadow | None = None,
-    ) -> None:
-        self._engine = engine
-        self._services = services
-        self._admission = admission
-        self._operation_timeout = operation_timeout
-        self._shadow = shadow
+    engine: Engine
+    services: Callable[[], Services]
+    admission: Admission
+    _: KW_ONLY
+    operation_timeout: float | None = None
+    shadow: Shadow | None = None
 
     def routes(self) -> list[BaseRoute]:
         return [
@@ -93,32 +87,32 @@ class V2:
 
     async def _answer(self, request: Request, resolved: V2Operation) -> Response:
         try:
-            self._admission.refuse_forged(request)
-            caller = await self._admission.caller(request)
+            self.admission.refuse_forged(request)
+            caller = await self.admission.caller(request)
         except BadRequest as refused:
             return _message(refused.status, str(refused))
         except (RateLimited, Unauthenticated) as error:
             note(request.scope, outcome="refused", codes=[error.code])
             return _failed([GraphQLError(str(error), extensions=error.extensions)])
         async with Disconnect(request.receive) as disconnect:
-            read_log = read_log_of(request.headers, self._operation_timeout, disconnect.watch)
+            read_log = read_log_of(request.headers, self.operation_timeout, disconnect.watch)
             outcome = await self._run(request, resolved, caller, read_log)
         if disconnect.gone:
             return Response(status_code=CLIENT_GONE)
         request.scope["facade.read_log"] = read_log
         note_errors(request.scope, outcome.errors)
         response = _answered(request, resolved, outcome, read_log)
-        if self._shadow and caller and response.status_code == 200:
+        if self.shadow and caller and response.status_code == 200:
             asked = RestRequest("GET", request.url.path)
             answer = bytes(response.body)
-            self._shadow.offer(Replay(request.scope[NOTED], asked, answer, caller, request.scope["request_id"]))
+            self.shadow.offer(Replay(request.scope[NOTED], asked, answer, caller, request.scope["request_id"]))
         return response
 
     async def _run(self, request: Request, resolved: V2Operation, caller: Caller | None, read_log: ReadLog) -> Outcome:
-        context = Context(self._services(), caller, read_log, request.scope.get("request_id", ""))
-        document = self._engine.document(resolved.operation.text)
+        context = Context(self.services(), caller, read_log, request.scope.get("request_id", ""))
+        document = self.engine.document(resolved.operation.text)
         try:
-            return await self._engine.run(document, resolved.variables, resolved.operation.name, context)
+            return await self.engine.run(document, resolved.variables, resolved.operation.name, context)
         finally:
             context.close()
 
