@@ -12,6 +12,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from ..web.arrival import Arrival
 from ..web.direct import DIRECT
+from .direct_chunks import DirectChunks
 
 log = structlog.get_logger(__name__)
 
@@ -264,27 +265,6 @@ class StrictConnection(HttpToolsProtocol):
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.loop.call_later(_LINGERING, self.transport.close)
-
-
-class DirectChunks:
-    """Writes chunks of the answer that is being sent (`web.direct.Direct`)."""
-
-    __slots__ = ("_cycle",)
-
-    def __init__(self, cycle: RequestResponseCycle) -> None:
-        self._cycle = cycle
-
-    @staticmethod
-    def chunk(body: bytes) -> bytes:
-        return b"%x\r\n%b\r\n" % (len(body), body)
-
-    def write(self, chunk: bytes) -> bool:
-        cycle = self._cycle
-        is_open = cycle.response_started and not cycle.response_complete and not cycle.disconnected
-        if not is_open or cycle.flow.write_paused or not cycle.chunked_encoding:
-            return False
-        cycle.transport.write(chunk)
-        return True
 
 
 def _without_chunks(cycle: RequestResponseCycle, app: Any) -> Any:
