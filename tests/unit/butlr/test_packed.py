@@ -207,3 +207,21 @@ print("whole")
         env={**os.environ, "PYTHONMALLOC": "debug"},
     )
     assert (ended.returncode, ended.stdout) == (0, "whole\n"), ended.stderr
+
+
+@pytest.mark.parametrize("end", ['], "page_info": {}}', "", "]", "],}", ",]}"])
+async def test_a_packed_answer_is_checked_without_being_unpacked_whole(end: str) -> None:
+    """And is held with all that it came with."""
+    body = '{"data": [' + ",".join(json.dumps({"time": str(at), "value": at}) for at in range(90)) + end
+    whole = Packed(300)
+    await whole.add([body.encode()])
+    whole.finish()
+    reporting = decode_reporting(whole)
+    if end.startswith("], "):
+        await reporting.check()
+        assert bytes(reporting.held) == body.encode()
+        assert all(len(piece) <= 300 for piece in whole.pieces())
+    else:
+        with pytest.raises(InvalidResponse):
+            await reporting.check()
+    assert reporting.is_packed
