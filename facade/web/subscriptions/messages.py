@@ -44,7 +44,7 @@ class Messages:
 
     def take_at_once(self, answer: SharedAnswer) -> bool:
         """Take an answer without waiting, or return False."""
-        if self._direct is None or not self._is_told:
+        if self._direct is None:
             return False
         body = answer.frames.get(BODY)
         if body is None:

@@ -153,6 +153,7 @@ class Streams:
                 if outcome.errors:
                     errors += outcome.errors[: MOST_ERRORS - len(errors)]
                 await stream.send(sink.take(outcome))
+                stream.has_answered = True
                 if not outcome.executed:
                     return Ended("refused", errors)
 
@@ -210,13 +211,14 @@ class Streams:
 class Stream:
     """What the timer knows of one stream: since when it has been silent, or since when a send has been waiting."""
 
-    __slots__ = ("_beating", "_since", "_sink", "_under_way", "ending", "why")
+    __slots__ = ("_beating", "_since", "_sink", "_under_way", "ending", "has_answered", "why")
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
         # Why the timer or a restart ended it; None if neither did.
         self.why: str | None = None
         self.ending: asyncio.Timeout | None = None
+        self.has_answered = False
         self._beating: asyncio.Task[None] | None = None
         self._under_way = 0
         self._since = time.monotonic()
@@ -232,8 +234,11 @@ class Stream:
             self._since = time.monotonic()
 
     def take(self, take_at_once: TakeAtOnce, spent: Spent, answer: SharedAnswer) -> bool:
-        """Send an answer at once. Return False if that is not possible."""
-        if self._under_way or self.why is not None or not take_at_once(answer):
+        """Send an answer at once. Return False if that is not possible.
+
+        Nor is it for the first: that one says more (whether it was resumed, what it costs), and ends the span.
+        """
+        if not self.has_answered or self._under_way or self.why is not None or not take_at_once(answer):
             return False
         self._since = time.monotonic()
         # Who is the first to take it pays for it.

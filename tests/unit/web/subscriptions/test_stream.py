@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from graphql import GraphQLError, OperationType
 
-from facade.execution import Outcome
+from facade.execution import Outcome, SharedAnswer
 from facade.execution.documents import ParsedDocument
 from facade.web.middleware.draining import Draining
 from facade.web.subscriptions import stream as stream_module
@@ -23,7 +23,8 @@ class Source:
     def told_cost(self, *_asked):
         return 3
 
-    async def subscribe(self, *_asked):
+    async def subscribe(self, *asked):
+        self.context = asked[-1]
         try:
             while (outcome := await self.outcomes.get()) is not None:
                 yield outcome
@@ -64,11 +65,11 @@ async def sink():
 
 @pytest.fixture
 def run(source, sink):
-    def run(sink=sink, source=source, **options):
+    def run(sink=sink, source=source, take_at_once=None, **options):
         streams = Streams(source, lambda: None, lambda: None, **options)
         document = ParsedDocument(None)
         operation = SubscribedOperation(document, SimpleNamespace(variables=None, operation_name=None), None, "id")
-        return asyncio.create_task(streams.run(operation, sink))
+        return asyncio.create_task(streams.run(operation, sink, take_at_once))
 
     return run
 
@@ -169,3 +170,38 @@ async def test_what_the_sink_raises_goes_through(run, source, sink):
     with pytest.raises(RuntimeError, match="gone"):
         await task
     assert source.is_closed
+
+
+@pytest.fixture
+def answer():
+    return SharedAnswer(Outcome(True, {"n": 2}, []), cost=5, calls=2)
+
+
+async def test_an_answer_for_all_is_taken_at_once_but_not_as_the_first(run, source, answer):
+    taken = []
+    task = run(take_at_once=lambda shared: not taken.append(shared))
+    await settled()
+    assert not source.context.take(answer)
+    source.outcomes.put_nowait(Outcome(True, {"n": 1}, []))
+    await settled()
+    assert source.context.take(answer)
+    assert taken == [answer]
+    # Whoever is the first to take it has paid for it.
+    assert (answer.cost, answer.calls) == (0, 0)
+    source.outcomes.put_nowait(None)
+    await task
+
+
+async def test_while_a_send_waits_nothing_is_taken_at_once(run, source, sink, answer):
+    task = run(take_at_once=lambda _: True)
+    source.outcomes.put_nowait(Outcome(True, {"n": 1}, []))
+    await settled()
+    sink.reads.clear()
+    source.outcomes.put_nowait(Outcome(True, {"n": 2}, []))
+    await settled()
+    assert not source.context.take(answer)
+    sink.reads.set()
+    await settled()
+    assert source.context.take(answer)
+    source.outcomes.put_nowait(None)
+    await task
