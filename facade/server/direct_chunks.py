@@ -18,7 +18,7 @@ class DirectChunks:
     def write(self, chunk: bytes) -> bool:
         cycle = self._cycle
         is_open = cycle.response_started and not cycle.response_complete and not cycle.disconnected
-        if not is_open or cycle.flow.write_paused or not cycle.chunked_encoding:
+        if not is_open or cycle.flow.write_paused or not cycle.chunked_encoding or cycle.transport.is_closing():
             return False
         cycle.transport.write(chunk)
         return True
