@@ -9,7 +9,7 @@ import pytest
 from websockets.exceptions import InvalidState
 
 from facade.server.sockets import DirectMessages
-from facade.server.strict import DirectChunks
+from facade.server.direct_chunks import DirectChunks
 
 
 class Transport:
