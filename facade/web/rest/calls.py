@@ -141,9 +141,9 @@ class LegacyRest:
                 headers = sent_headers(request.headers, coded=False)
                 return verbatim(await self._as_it_came(path, given, caller, headers))
             response = await self._answer(request, read, body, caller)
-            # A packed answer is too large to be compared.
-            if self.shadow and response.status_code == 200 and not isinstance(response, ChunkedResponse):
-                asked, answer = RestRequest("POST", path, given.decode()), bytes(response.body)
+            if self.shadow and response.status_code == 200:
+                asked = RestRequest("POST", path, given.decode())
+                answer = None if isinstance(response, ChunkedResponse) else bytes(response.body)
                 self.shadow.offer(Replay(request.scope[NOTED], asked, answer, caller, request.scope["request_id"]))
             return response
 

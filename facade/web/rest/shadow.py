@@ -40,7 +40,8 @@ SAID_AGAIN_AFTER = 60.0
 class Replay:
     call: LegacyCall
     asked: RestRequest
-    answer: bytes
+    answer: bytes | None
+    """None: it was sent in chunks, too large to be compared."""
     caller: Caller
     request_id: str
 
@@ -80,7 +81,7 @@ class Shadow:
         """Queue a call for replay. Never waits or fails: if the queue is full, the call is only counted."""
         if self._chance() >= self._share or (replay.is_v2 and self._services().native is None):
             return
-        if len(replay.answer) > LARGEST:
+        if replay.answer is None or len(replay.answer) > LARGEST:
             self._note(replay, "too large")
             return
         try:
@@ -140,7 +141,7 @@ class Shadow:
 
 
 def _differences(replay: Replay, graph: dict[str, Any] | None) -> list[str]:
-    answer = orjson.loads(replay.answer)
+    answer = orjson.loads(replay.answer or b"null")
     if replay.is_v2:
         return differences(answer, graph)
     body = orjson.loads(replay.asked.body or "")

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 from websockets.exceptions import InvalidState
 
-from facade.server.sockets import DirectMessages
 from facade.server.direct_chunks import DirectChunks
+from facade.server.sockets import DirectMessages
 
 
 class Transport:
