@@ -29,7 +29,7 @@ def facade(*args, cwd, stdout=subprocess.PIPE, **env):
         (["serve"], {"SSL_CERT_FILE": __file__}, "SSL_CERT_FILE names no file of certificates"),
         (["serve"], {"FACADE_TRUSTED_DOCUMENT": "x"}, "Did you mean FACADE_TRUSTED_DOCUMENTS?"),
         (["serve", "--sandbox", "--host", "0.0.0.0"], {}, "--sandbox serves every caller"),
-        (["check"], {"BUTLR_CLIENT_ID": "change-me", "BUTLR_CLIENT_SECRET": "x"}, "BUTLR_CLIENT_ID: it still holds"),
+        (["check"], {"BUTLR_CLIENT_ID": "change-me", "BUTLR_CLIENT_SECRET": "x"}, "BUTLR_CLIENT_ID: it still has"),
     ],
 )
 def test_one_line_says_what_is_wrong(args, env, says, tmp_path):
