@@ -63,7 +63,7 @@ class TieredStore:
         return self._near.used_bytes
 
     @property
-    def hears(self) -> bool:
+    def is_listening(self) -> bool:
         """Return whether the drops of other replicas are received."""
         return self._invalidations.is_listening
 

@@ -78,7 +78,7 @@ async def _uses_all_of(url, make_entry, until):
         assert (await waiting).body == b"made"
         # Invalidation: a memory forgets what another replica drops.
         assert (await other.get(one_key)).body == b"made"
-        await until(lambda: one.hears and other.hears)
+        await until(lambda: one.is_listening and other.is_listening)
         assert await other.get(one_key) is not None
         await one.drop(scope_prefix("t-a"))
         await until(lambda: other.peek(one_key) is None)

@@ -43,7 +43,7 @@ async def replicas(open_replica, until):
     replicas = [open_replica() for _ in range(2)]
     for replica in replicas:
         await replica.get(A)
-    await until(lambda: all(replica.hears for replica in replicas))
+    await until(lambda: all(replica.is_listening for replica in replicas))
     return replicas
 
 
@@ -247,7 +247,7 @@ async def test_with_the_connection_goes_what_memory_had_of_it(replicas, redis_se
     await first.set(A, make_entry(), 60)
     first.put_local(B, make_entry(), 60)
     redis_server.kill()
-    await until(lambda: not first.hears)
+    await until(lambda: not first.is_listening)
     assert first.peek(A) is first.peek(B) is None
     assert await first.get(A) is None
 
@@ -257,7 +257,7 @@ async def test_while_nothing_is_heard_memory_keeps_five_seconds_and_nothing_of_i
 ):
     first, _ = replicas
     redis_server.kill()
-    await until(lambda: not first.hears)
+    await until(lambda: not first.is_listening)
     await first.set(A, make_entry(), 60)
     first.put_local(B, make_entry(), 60)
     clock.now += WHILE_DEAF - 1
@@ -266,7 +266,7 @@ async def test_while_nothing_is_heard_memory_keeps_five_seconds_and_nothing_of_i
     assert await first.get(A) is first.peek(B) is None
     await first.set(A, make_entry(), 60)
     redis_server.start()
-    await until(lambda: first.hears)
+    await until(lambda: first.is_listening)
     assert first.peek(A) is None
 
 
@@ -275,10 +275,10 @@ async def test_a_drop_that_redis_did_not_take_reaches_the_others_with_it(
 ):
     first, second = replicas
     redis_server.kill()
-    await until(lambda: not (first.hears or second.hears))
+    await until(lambda: not (first.is_listening or second.is_listening))
     assert await first.drop(scope_prefix("t-a")) == 0
     redis_server.start()
-    await until(lambda: second.hears)
+    await until(lambda: second.is_listening)
     second.put_local(A, make_entry(), 60)
     clock.now += 1
     await first.get(OTHER)
@@ -294,13 +294,13 @@ async def test_a_redis_that_will_not_pass_news_on_is_a_cache_all_the_same(
     await first.set(A, make_entry(), 60)
     assert await second.get(A) == make_entry()
     await until(lambda: first._shared.client.refused("invalidation").lasts)
-    assert not first.hears
+    assert not first.is_listening
     assert await first.drop(scope_prefix("t-a")) == 1
     assert second.peek(A) == make_entry()
     clock.now += WHILE_DEAF
     assert await second.get(A) is None
     redis_server.command("ACL", "SETUSER", "default", f"+{refused}")
-    await until(lambda: first.hears)
+    await until(lambda: first.is_listening)
 
 
 async def test_a_user_of_the_facades_own_keys_is_enough(redis_server, clock, wall, until, make_entry):
@@ -310,7 +310,7 @@ async def test_a_user_of_the_facades_own_keys_is_enough(redis_server, clock, wal
     first, second = replicas
     await first.set(A, make_entry(), 60)
     assert await second.get_many([A, B]) == [make_entry(), None]
-    await until(lambda: first.hears and second.hears)
+    await until(lambda: first.is_listening and second.is_listening)
     async with first.locks.turn("flight", B, readable=lambda _: True) as entry:
         assert entry is None
     assert await first.purge() == 1
@@ -367,7 +367,7 @@ async def test_a_word_that_nobody_knows_changes_nothing(replicas, redis_server, 
     await second.set(B, make_entry(), 60)
     await second.drop(scope_prefix("t-b"))
     assert first.peek(A) == make_entry()
-    assert first.hears
+    assert first.is_listening
 
 
 async def test_one_that_is_closed_as_soon_as_it_opened_leaves_nothing_behind(redis_server, open_replica, make_entry):

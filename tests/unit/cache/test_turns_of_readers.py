@@ -134,7 +134,7 @@ async def test_a_refused_token_reads_nothing_that_another_replica_has_in_memory(
     first, second, *_ = readers
     for reader in (first, second):
         await ask(reader)
-        await until(lambda reader=reader: reader.store.hears)
+        await until(lambda reader=reader: reader.store.is_listening)
         await ask(reader)
     wire.behave = lambda _: 401
     with pytest.raises(Unauthenticated):
