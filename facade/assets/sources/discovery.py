@@ -22,7 +22,7 @@ from ...butlr import (
     decode_reporting,
     format_rfc3339,
 )
-from ...series import Labels, ReportQuery
+from ...series import Labels, ReportQuery, Turn
 from ...upstream import About, Answer, Call, ReadLog, Upstream
 from ..graph import Assets
 from ..records import BuildingRecord, FloorRecord, HiveRecord, Record, RoomRecord, SensorRecord, ZoneRecord
@@ -98,7 +98,7 @@ class Discovery:
         known = self._known.get(caller.scope)
         if known and known[0] == as_of:
             return known[1]
-        assets = learn(row for answer in answers for row in answer.value.rows_with(LEARNT_FROM))
+        assets = await learn(row for answer in answers for row in answer.value.rows_with(LEARNT_FROM))
         if len(assets) <= MOST_ASSETS:
             self._known[caller.scope] = (as_of, assets)
         return assets
@@ -187,11 +187,13 @@ LEARNT_FROM = frozenset(Row.__struct_fields__) - {"value", "start", "stop", "pre
 _OF_SENSOR = ("id", "mac_address", "floor_id", "room_id", "hive_id", "hive_serial", "zone_ids", "mode", "last_seen")
 
 
-def learn(rows: Iterable[Row]) -> Assets:
+async def learn(rows: Iterable[Row]) -> Assets:
     """Merge rows into assets. The place of a sensor is that of its latest row."""
     # Most rows differ from another in their time alone.
     latest: dict[Any, Row] = {}
+    turn = Turn()
     for row in rows:
+        await turn.done(1)
         said = _said(row)
         before = latest.get(said)
         if before is None or _time(before) < _time(row):

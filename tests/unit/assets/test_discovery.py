@@ -19,8 +19,8 @@ def presence(sensor: str, **more) -> Row:
     return Row(**{"sensor_id": sensor, "measurement": "presence", "time": "2025-10-14T00:00:00Z", **more})
 
 
-def test_a_sensor_is_merged_from_all_its_rows_and_the_latest_says_where_it_stands():
-    assets = learn(
+async def test_a_sensor_is_merged_from_all_its_rows_and_the_latest_says_where_it_stands():
+    assets = await learn(
         [
             presence("sensor_1", room_id="room_old", mac_address="00-17", time="2025-10-13T00:00:00Z"),
             presence("sensor_1", room_id="room_new", hive_id="hive_1", hive_serial="AB"),
@@ -31,8 +31,8 @@ def test_a_sensor_is_merged_from_all_its_rows_and_the_latest_says_where_it_stand
     assert assets.hive_by_serial["ab"].id == "hive_1"
 
 
-def test_places_are_learnt_with_their_names_and_what_they_stand_in():
-    assets = learn(
+async def test_places_are_learnt_with_their_names_and_what_they_stand_in():
+    assets = await learn(
         [
             presence(
                 "sensor_1",
@@ -63,12 +63,12 @@ def test_places_are_learnt_with_their_names_and_what_they_stand_in():
         (presence("s", measurement="aggregator_traffic", field="out"), "traffic"),
     ],
 )
-def test_the_mode_is_told_by_the_measurement_or_the_field(row, mode):
-    assert learn([row]).sensors["s"].mode == mode
+async def test_the_mode_is_told_by_the_measurement_or_the_field(row, mode):
+    assert (await learn([row])).sensors["s"].mode == mode
 
 
-def test_a_row_without_a_sensor_still_teaches_its_places():
-    assets = learn([presence("", sensor_id=None, room_id="room_1")])
+async def test_a_row_without_a_sensor_still_teaches_its_places():
+    assets = await learn([presence("", sensor_id=None, room_id="room_1")])
     assert not assets.sensors
     assert "room_1" in assets.rooms
 
