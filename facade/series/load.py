@@ -79,9 +79,7 @@ class Load:
             asked = await self._with_tail(asked)
         failed: dict[str, ButlrError] = {}
         answers = await asyncio.gather(*(self._ask(one) for one in asked))
-        if answers:
-            # Other windows of these segments may have been stored meanwhile: an export reads several stretches at once.
-            await self._recall()
+        await self._recall_others(asked, now)
         try:
             for one, pieces in zip(asked, answers, strict=True):
                 for piece in pieces:
@@ -124,19 +122,37 @@ class Load:
 
     async def _recall_shared(self, missing: Mapping[str, Sequence[Stretch]], now: float) -> bool:
         """Take windows that another replica has read meanwhile from the shared store. Return whether there are any."""
-        shape, found = self._shape, False
         spans = {id_: (lacks[0][0], lacks[-1][1]) for id_, lacks in missing.items()}
-        numbers = {span: shape.segments(*span) for span in set(spans.values())}
-        wanted = [(id_, number) for id_, span in spans.items() for number in numbers[span]]
-        keys = [self._keys[segment] for segment in wanted]
-        entries = await self._upstream.entries.get_many(keys, self._caller, shared=True)
-        turn = Turn()
-        for segment, entry in zip(wanted, entries, strict=True):
+        numbers = {span: self._shape.segments(*span) for span in set(spans.values())}
+        lacks = {(id_, number): missing[id_] for id_, span in spans.items() for number in numbers[span]}
+        return await self._fill(lacks, now, shared=True)
+
+    async def _recall_others(self, asked: Sequence[Rectangle], now: float) -> None:
+        """Take windows that were stored while calls were made, since the segments will be stored as they are here.
+
+        An export reads several stretches of a segment at once.
+        """
+        lacks: dict[SegmentId, Sequence[Stretch]] = {}
+        for one in asked:
+            for number in self._shape.segments(one.start, one.stop):
+                whole = self._shape.span_of(number)
+                for id_ in one.ids:
+                    segment = self._segments.get((id_, number))
+                    lacks[id_, number] = without(whole, [run[:2] for run in segment.runs]) if segment else [whole]
+        if lacks:
+            await self._fill(lacks, now)
+
+    async def _fill(self, lacks: Mapping[SegmentId, Sequence[Stretch]], now: float, *, shared: bool = False) -> bool:
+        """Take the windows that segments lack from the store where it has them fresh. Return whether it has any."""
+        keys = [self._keys[place] for place in lacks]
+        entries = await self._upstream.entries.get_many(keys, self._caller, shared=shared)
+        found, turn = False, Turn()
+        for (place, stretches), entry in zip(lacks.items(), entries, strict=True):
             if entry is not None and (other := decode(entry.body)) is not None:
-                old = self._segments.get(segment)
-                new = filled(old, other, missing[segment[0]], shape, self._rules, now)
+                old = self._segments.get(place)
+                new = filled(old, other, stretches, self._shape, self._rules, now)
                 if new is not None and new is not old:
-                    self._segments[segment], found = new, True
+                    self._segments[place], found = new, True
                 await turn.done(other.rows)
         return found
 

@@ -226,6 +226,31 @@ async def test_fifty_at_once_make_the_calls_of_one(bench):
     assert all(list(map(rows_of, answer)) == list(map(rows_of, answers[0])) for answer in answers)
 
 
+async def test_windows_stored_while_a_call_is_made_are_kept_and_cost_none_that_were_known(bench, monkeypatch):
+    elsewhere, over = bench(), bench()
+    start = NOW - 9 * DAY
+    await loads(elsewhere, ROOMS, body_of(start + 4 * HOUR, start + 5 * HOUR))
+    await loads(over, ROOMS, body_of(start, start + HOUR))
+    over.model.asked.clear()
+    own = over.store.get_many
+
+    async def get_many(keys):
+        # Once the call is made, the segments are those that another has stored, of an hour that is not asked for.
+        return await (elsewhere.store.get_many if over.model.asked else own)(keys)
+
+    monkeypatch.setattr(over.upstream.store, "get_many", get_many)
+    body = body_of(start, start + 2 * HOUR)
+    answers = await loads(over, ROOMS, body)
+    assert [rows_of(answer) for answer in answers] == [
+        expected(over.model, {**body, "filter": {**body["filter"], "rooms": {"eq": [room]}}}) for room in ROOMS
+    ]
+    monkeypatch.setattr(over.upstream.store, "get_many", own)
+    over.model.asked.clear()
+    for first, last in ((0, 2), (4, 5)):
+        await loads(over, ROOMS, body_of(start + first * HOUR, start + last * HOUR))
+    assert over.model.asked == []
+
+
 async def test_an_answer_with_another_label_than_thought_is_whole_and_teaches(bench):
     over = bench(starts=True)
     body = body_of(NOW - 9 * DAY, NOW - 9 * DAY + HOUR)
