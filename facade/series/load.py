@@ -15,19 +15,9 @@ from .columns import Builder, Column, Unplaceable, laid_over, order_of
 from .labels import Label
 from .partial_answers import PartialAnswer, oldest
 from .plan import Rectangle, Stretch, rectangles
-from .segmented_query import SegmentedQuery, SegmentId
-from .segments import (
-    Merge,
-    Segment,
-    WindowRun,
-    age_of,
-    columns_between,
-    decode,
-    entries_of,
-    filled,
-    fresh_part,
-    without,
-)
+from .segmented_query import SegmentedQuery
+from .segments import Merge, WindowRun, age_of, columns_between, fresh_part, without
+from .stored_segments import StoredSegments
 from .turn import Turn
 
 if TYPE_CHECKING:
@@ -55,9 +45,7 @@ class Load:
         self._start, self._stop = shape.span
         self._after, self._until = shape.rows_between(*shape.span)
         self._numbers = shape.segments(*shape.span)
-        self._keys = shape.keys(caller.scope, ids)
-        self._segments: dict[SegmentId, Segment] = {}
-        self._changed: dict[SegmentId, Segment] = {}
+        self._segments = StoredSegments(reader.upstream, shape, ids, caller)
         # Rows of the last window, by asset, where the span ends within it. They are never stored.
         self._tails: dict[str, tuple[list[Column], Entry]] = {}
         self._entries: dict[tuple[tuple[WindowRun, ...], int], Entry] = {}
@@ -65,9 +53,9 @@ class Load:
     async def run(self) -> Slices | None:
         """Return the slices; None where rows of an answer lack an asset or a time."""
         now = self._upstream.clock()
-        await self._recall()
+        await self._segments.recall()
         missing = self._missing(now)
-        if missing and not self._read_log.fresh and await self._recall_shared(missing, now):
+        if missing and not self._read_log.fresh and await self._segments.take_shared(missing, now):
             missing = self._missing(now)
         asked = rectangles(missing, Rectangle(tuple(self._ids), self._start, self._stop))
         if part := asked_part():
@@ -79,7 +67,7 @@ class Load:
             asked = await self._with_tail(asked)
         failed: dict[str, ButlrError] = {}
         answers = await asyncio.gather(*(self._ask(one) for one in asked))
-        await self._recall_others(asked, now)
+        await self._segments.take_others(asked, now)
         try:
             for one, pieces in zip(asked, answers, strict=True):
                 for piece in pieces:
@@ -93,7 +81,7 @@ class Load:
             raise
         except Unplaceable:
             return None
-        await self._store()
+        await self._segments.store()
         if failed:
             return self._without(failed)
         slices: Slices = {}
@@ -111,50 +99,6 @@ class Load:
         ):
             return [Rectangle(tuple(self._ids), self._start, self._stop)]
         return [*asked, Rectangle(tuple(self._ids), self._stop, self._stop)]
-
-    async def _recall(self) -> None:
-        turn = Turn()
-        entries = await self._upstream.entries.get_many(list(self._keys.values()), self._caller)
-        for place, entry in zip(self._keys, entries, strict=True):
-            if entry is not None and (segment := decode(entry.body)) is not None:
-                self._segments[place] = segment
-                await turn.done(segment.rows)
-
-    async def _recall_shared(self, missing: Mapping[str, Sequence[Stretch]], now: float) -> bool:
-        """Take windows that another replica has read meanwhile from the shared store. Return whether there are any."""
-        spans = {id_: (lacks[0][0], lacks[-1][1]) for id_, lacks in missing.items()}
-        numbers = {span: self._shape.segments(*span) for span in set(spans.values())}
-        lacks = {(id_, number): missing[id_] for id_, span in spans.items() for number in numbers[span]}
-        return await self._fill(lacks, now, shared=True)
-
-    async def _recall_others(self, asked: Sequence[Rectangle], now: float) -> None:
-        """Take windows that were stored while calls were made, since the segments will be stored as they are here.
-
-        An export reads several stretches of a segment at once.
-        """
-        lacks: dict[SegmentId, Sequence[Stretch]] = {}
-        for one in asked:
-            for number in self._shape.segments(one.start, one.stop):
-                whole = self._shape.span_of(number)
-                for id_ in one.ids:
-                    segment = self._segments.get((id_, number))
-                    lacks[id_, number] = without(whole, [run[:2] for run in segment.runs]) if segment else [whole]
-        if lacks:
-            await self._fill(lacks, now)
-
-    async def _fill(self, lacks: Mapping[SegmentId, Sequence[Stretch]], now: float, *, shared: bool = False) -> bool:
-        """Take the windows that segments lack from the store where it has them fresh. Return whether it has any."""
-        keys = [self._keys[place] for place in lacks]
-        entries = await self._upstream.entries.get_many(keys, self._caller, shared=shared)
-        found, turn = False, Turn()
-        for (place, stretches), entry in zip(lacks.items(), entries, strict=True):
-            if entry is not None and (other := decode(entry.body)) is not None:
-                old = self._segments.get(place)
-                new = filled(old, other, stretches, self._shape, self._rules, now)
-                if new is not None and new is not old:
-                    self._segments[place], found = new, True
-                await turn.done(other.rows)
-        return found
 
     def _missing(self, now: float) -> dict[str, list[Stretch]]:
         if self._read_log.fresh:
@@ -189,9 +133,9 @@ class Load:
 
     async def keep_whole(self, answer: Answer[Reporting]) -> None:
         """Store the answer to the whole query. Raises `Unplaceable`."""
-        await self._recall()
+        await self._segments.recall()
         await self._take(answer, (self._start, self._stop), self._ids)
-        await self._store()
+        await self._segments.store()
 
     async def _take(self, answer: Answer[Reporting], span: tuple[int, int], ids: Sequence[str]) -> None:
         columns = await self._sorted(answer.value)
@@ -253,18 +197,12 @@ class Load:
             for id_ in ids:
                 place = (id_, number)
                 segment = merge.into(self._segments.get(place), columns.get(id_, ()))
-                self._segments[place] = self._changed[place] = segment
+                self._segments.change(place, segment)
                 await turn.done(1 + segment.rows)
-
-    async def _store(self) -> None:
-        if self._changed:
-            keys = [self._keys[place] for place in self._changed]
-            entries = await entries_of(self._changed.values(), self._shape, self._rules)
-            await self._upstream.entries.put_many(list(zip(keys, entries, strict=True)), self._caller)
 
     def _slice(self, id_: str, stop: int, *, stale: bool = False) -> Slice:
         shape = self._shape
-        known = self._known(id_)
+        known = self._segments.of(id_)
         runs = tuple(run for segment in known for run in segment.runs)
         until = self._until - 1000 * (self._stop - stop)
         columns = sorted(columns_between(known, self._after, until), key=order_of)
@@ -278,10 +216,6 @@ class Load:
             entry = oldest([entry, of_tail])
         self._read_log.read(entry, stale=stale)
         return Slice(shape.query, shape.label, columns, entry)
-
-    def _known(self, id_: str) -> list[Segment]:
-        """Return the segments of one asset, in order of time."""
-        return [segment for number in self._numbers if (segment := self._segments.get((id_, number))) is not None]
 
     def _without(self, failed: Mapping[str, ButlrError]) -> Slices:
         """Return the slices after failed calls: an asset that lacks windows gets its stale rows, or an error."""
@@ -299,7 +233,7 @@ class Load:
     def _known_until(self, id_: str) -> int:
         """Return up to where stale windows may be served: from the start on, without a gap, and not too old."""
         at = self._start
-        runs = [run for segment in self._known(id_) for run in segment.runs]
+        runs = [run for segment in self._segments.of(id_) for run in segment.runs]
         window = float(self._shape.windows.seconds)
         for run in sorted(runs):
             fresh_until = run.as_of + self._rules.fresh_for(run.stop, window, run.as_of, run.newest)
