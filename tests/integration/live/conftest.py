@@ -153,6 +153,13 @@ def campus(upstream: Any) -> dict[str, list[dict[str, Any]]]:
 
 
 @pytest.fixture
+def room(campus: Any) -> str:
+    """A room with presence sensors."""
+    watched = {sensor["room_id"] for sensor in campus["sensors"] if sensor["mode"] == "presence"}
+    return next(str(room["id"]) for room in campus["rooms"] if room["id"] in watched)
+
+
+@pytest.fixture
 def an_event() -> Callable[..., dict[str, Any]]:
     def an_event(type_: str, data: Any = None, *, at: int = 1_900_000_000_000, **metadata: Any) -> dict[str, Any]:
         return {

@@ -3,18 +3,10 @@
 from contextlib import ExitStack
 from typing import Any
 
-import pytest
-
 from .conftest import counted, post, until
 
 EVENTS = "subscription { events { id data } }"
 OCCUPANCY = "subscription ($items: [ID!]!) { occupancy(items: $items) { item value } }"
-
-
-@pytest.fixture
-def room(campus: Any) -> str:
-    watched = {sensor["room_id"] for sensor in campus["sensors"] if sensor["mode"] == "presence"}
-    return next(str(room["id"]) for room in campus["rooms"] if room["id"] in watched)
 
 
 def test_each_has_each_event_once_and_one_that_resumes_has_what_it_missed(

@@ -12,13 +12,6 @@ OCCUPANCY = "subscription ($items: [ID!]!) { occupancy(items: $items) { item mea
 EVENTS = "subscription { events { id type timestamp metadata data } }"
 
 
-@pytest.fixture
-def room(campus: Any) -> str:
-    """A room with presence sensors."""
-    watched = {sensor["room_id"] for sensor in campus["sensors"] if sensor["mode"] == "presence"}
-    return next(str(room["id"]) for room in campus["rooms"] if room["id"] in watched)
-
-
 def test_the_newest_occupancy_comes_at_once_and_then_what_a_webhook_tells(
     live_facade: Any, upstream: Any, subscribe: Any, room: str, an_event: Any
 ) -> None:

@@ -98,13 +98,19 @@ async def publish(live, number):
     await live.publish(WebhookEvent(f"e{number}", "TRAFFIC", number))
 
 
-async def test_who_waits_is_given_each_event_without_being_woken(live, start):
-    readers = [Reader(random.Random(0)) for _ in range(300)]
+async def following(live, start, count):
+    """Readers who have had event 0, and follow the source."""
+    readers = [Reader(random.Random(0)) for _ in range(count)]
     for reader in readers:
         start(reader)
     await settled()
     await publish(live, 0)
     await settled()
+    return readers
+
+
+async def test_who_waits_is_given_each_event_without_being_woken(live, start):
+    readers = await following(live, start, 300)
     for number in range(1, 20):
         await publish(live, number)
         await settled()
@@ -189,12 +195,7 @@ async def test_the_source_ends_with_the_last_member(live, fanout, start):
 
 
 async def test_who_follows_goes_on_alone_where_the_source_fails(live, start, fanout):
-    readers = [Reader(random.Random(0)) for _ in range(3)]
-    for reader in readers:
-        start(reader)
-    await settled()
-    await publish(live, 0)
-    await settled()
+    readers = await following(live, start, 3)
     assert fanout.size == 3
     fanout._task.cancel()
     await settled()
