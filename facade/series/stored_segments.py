@@ -8,7 +8,7 @@ from ..auth import Caller
 from ..upstream import Upstream
 from .plan import Rectangle, Stretch
 from .segmented_query import SegmentedQuery, SegmentId
-from .segments import Segment, decode, entries_of, filled, without
+from .segments import Segment, WindowRun, decode, entries_of, filled, without
 from .turn import Turn
 
 
@@ -57,9 +57,13 @@ class StoredSegments:
         for one in asked:
             for number in self._shape.segments(one.start, one.stop):
                 whole = self._shape.span_of(number)
+                # Assets that are read together have the same runs.
+                left: dict[tuple[WindowRun, ...], list[Stretch]] = {}
                 for id_ in one.ids:
-                    segment = self.get((id_, number))
-                    lacks[id_, number] = without(whole, [run[:2] for run in segment.runs]) if segment else [whole]
+                    runs = segment.runs if (segment := self.get((id_, number))) else ()
+                    if runs not in left:
+                        left[runs] = without(whole, [run[:2] for run in runs])
+                    lacks[id_, number] = left[runs]
         if lacks:
             await self._fill(lacks, now)
 
@@ -71,9 +75,11 @@ class StoredSegments:
         for (place, stretches), entry in zip(lacks.items(), entries, strict=True):
             if entry is not None and (other := decode(entry.body)) is not None:
                 old = self.get(place)
-                new = filled(old, other, stretches, self._shape, self._rules, now)
-                if new is not None and new is not old:
-                    self._known[place], found = new, True
+                # With equal runs there is nothing that the segment lacks.
+                if old is None or old.runs != other.runs:
+                    new = filled(old, other, stretches, self._shape, self._rules, now)
+                    if new is not None and new is not old:
+                        self._known[place], found = new, True
                 await turn.done(other.rows)
         return found
 
